@@ -1,0 +1,27 @@
+# `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help deps run test check ci compose-test
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## Install Redis from the system's packages, if no Redis 7 or Valkey 8 is found
+	@deploy/install-redis
+
+run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to `gorilla dev`
+	cargo build --release --locked
+	@exec target/release/gorilla dev $(ARGS)
+
+test: deps ## Run all tests, against real Redis servers of their own
+	cargo test --locked
+
+check: ## Check the format, lints, documentation and licences
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+	cargo test --locked --quiet --test it licences
+
+ci: check test ## Everything but the containers
+
+compose-test: ## Try docker-compose.yml with real containers; exits 77 where no Docker engine answers
+	@tests/compose-test.sh

@@ -1,0 +1,36 @@
+//! `gorilla config check` and `gorilla config show`
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{EXIT_CONFIG, Sources};
+use crate::settings::Settings;
+
+/// Look at the settings.
+#[derive(Subcommand)]
+pub enum Config {
+    /// Say everything that is wrong with the settings, each with its source
+    Check(Sources),
+    /// Print the settings in force with their sources, secrets masked
+    Show(Sources),
+}
+
+impl Config {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        match self {
+            Self::Check(sources) => {
+                sources.load()?;
+                println!("The settings are valid.");
+            }
+            Self::Show(sources) => match Settings::show(sources.config.as_deref(), &sources.flags()) {
+                Ok(text) => print!("{text}"),
+                Err(problems) => {
+                    eprint!("gorilla: the settings are wrong:\n{problems}");
+                    return Err(ExitCode::from(EXIT_CONFIG));
+                }
+            },
+        }
+        Ok(())
+    }
+}

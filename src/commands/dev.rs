@@ -1,0 +1,84 @@
+//! `gorilla dev`: a replica with a Redis of its own.
+
+mod private_redis;
+
+use std::{env, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Args;
+use tokio::time::{Instant, sleep};
+
+use super::{Sources, fail, runtime};
+use crate::{
+    logging,
+    serve::{Replica, bind},
+    settings::{RedisUrl, Settings},
+};
+use private_redis::PrivateRedis;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serve locks kept in a private Redis.
+#[derive(Args)]
+pub struct Dev {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve on this address, 127.0.0.1:4000 by default
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Keep the locks in this folder, ~/.local/state/gorilla by default
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl Dev {
+    pub fn run(self) -> Result<(), ExitCode> {
+        let sources = Sources { config: self.config, listen: self.listen, redis_url: None };
+        let settings = sources.load()?;
+        let folder = match self.state.or_else(default_folder) {
+            Some(folder) => folder,
+            None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
+        };
+        let lines = logging::begin(&settings.log);
+        let ended = runtime()?.block_on(dev(settings, folder));
+        drop(lines);
+        ended.map_err(fail)
+    }
+}
+
+fn default_folder() -> Option<PathBuf> {
+    let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".local/state")));
+    Some(state?.join("gorilla"))
+}
+
+/// An error is a sentence.
+async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
+    // First what costs nothing and fails most often.
+    let listener = bind(settings.server.listen).await?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Nobody balances load over a replica that a person watches, so nobody need notice that it ends.
+    settings.server.drain_delay = Duration::ZERO;
+    let mut redis = PrivateRedis::start(&folder).await?;
+    settings.redis.url = RedisUrl::unix_socket(redis.socket());
+    let replica = Replica::start(listener, settings).map_err(|error| error.to_string())?;
+    let begun = Instant::now();
+    while let Err(why) = replica.store().ready().await {
+        if begun.elapsed() > PATIENCE {
+            return Err(format!("the private Redis does not work: {why}. Its log is {}.", redis.log().display()));
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    println!("Gorilla serves on http://{address}, with its locks in {}. Ctrl-C ends it.", folder.display());
+    println!("Take a lock:\n");
+    println!(
+        "  curl -X POST http://{address}/api/v1/locks/orders -H 'Content-Type: application/json' -d '{{\"owner\":\"me\",\"timeout\":30}}'\n"
+    );
+    println!("Look at it:\n\n  redis-cli -s {} HGETALL 'gorilla:{{orders}}:lock'\n", redis.socket().display());
+    tokio::select! {
+        () = replica.serve() => {}
+        why = redis.ended() => return Err(why),
+    }
+    redis.stop().await;
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! `gorilla serve`
+
+use std::process::ExitCode;
+
+use super::{Sources, fail, runtime};
+use crate::{
+    logging,
+    serve::{Replica, bind},
+};
+
+/// Serves until it is told to end.
+pub fn run(sources: &Sources) -> Result<(), ExitCode> {
+    let settings = sources.load()?;
+    let _lines = logging::begin(&settings.log);
+    runtime()?.block_on(async {
+        let listener = bind(settings.server.listen).await.map_err(fail)?;
+        Replica::start(listener, settings).map_err(fail)?.serve().await;
+        Ok(())
+    })
+}

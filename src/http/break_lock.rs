@@ -1,0 +1,80 @@
+//! `POST /api/v1/locks/{resource}/break`
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::{json, value::RawValue};
+
+use super::{
+    App, answer,
+    body::{self, Fields},
+    error::ApiError,
+    extract::{Target, once},
+    observe::{Peer, RequestId},
+};
+use crate::lock::{Broken, Ended, Invalid};
+
+const FIELDS: [&str; 2] = ["fence", "reason"];
+/// In bytes.
+const LONGEST_REASON: usize = 256;
+
+/// Ends a lock whose holder is gone. The body is optional: `fence` names the one grant to end, `reason` goes into the
+/// audit log.
+pub async fn break_lock(
+    State(app): State<App>,
+    Extension(peer): Extension<Peer>,
+    Extension(request_id): Extension<RequestId>,
+    Target { resource, .. }: Target,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = body::read(&app, &headers, body).await?;
+    let mut fields = Fields::parse(&headers, if body.is_empty() { b"{}" } else { &body })?;
+    let [fence, reason] = FIELDS.map(|name| fields.take(name).map(RawValue::get).filter(|raw| *raw != "null"));
+    fields.finish(&FIELDS)?;
+    let fence = fence.map(parse_fence).transpose()?;
+    let reason = reason.map(parse_reason).transpose()?;
+
+    let fence_text = fence.map(|fence| fence.to_string()).unwrap_or_default();
+    let once = once(&headers, &["break", &fence_text, reason.as_deref().unwrap_or_default()])?;
+    let answer = |Ended { id, owner, fence }: Ended, replayed| {
+        let body = json!({ "resource": resource.as_str(), "id": id, "owner": owner, "fence": fence });
+        answer::mark(answer::json(&body), replayed)
+    };
+    Ok(match app.store.break_lock(&resource, fence, once.as_ref()).await? {
+        Broken::Broken(ended) => {
+            tracing::warn!(
+                target: "gorilla::audit",
+                action = "break",
+                resource = resource.as_str(),
+                owner = ended.owner,
+                fence = ended.fence,
+                lock_id = ended.id,
+                reason,
+                peer = %peer.0,
+                request_id = request_id.0,
+                "a lock was broken"
+            );
+            answer(ended, false)
+        }
+        Broken::Replayed(ended) => answer(ended, true),
+        Broken::Missing => ApiError::LockNotFound { resource }.into_response(),
+        Broken::Changed(holder) => ApiError::FenceChanged { resource, holder }.into_response(),
+        Broken::KeyReused => ApiError::KeyReused.into_response(),
+    })
+}
+
+fn parse_fence(raw: &str) -> Result<u64, Invalid> {
+    let fence = raw.parse().ok().filter(|fence| (1..1 << 53).contains(fence));
+    fence
+        .ok_or_else(|| Invalid::new("fence", "must be the fence of the grant to end: a whole number from 1 below 2^53"))
+}
+
+fn parse_reason(raw: &str) -> Result<String, Invalid> {
+    let reason = serde_json::from_str::<String>(raw).ok().filter(|reason| reason.len() <= LONGEST_REASON);
+    reason.ok_or_else(|| Invalid::new("reason", format!("must be a string of at most {LONGEST_REASON} bytes")))
+}

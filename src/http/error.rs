@@ -1,0 +1,304 @@
+//! From what went wrong to HTTP: one table of statuses, codes and messages.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::answer::seconds;
+use crate::lock::{Failure, Holder, Invalid, ResourceName};
+
+/// Every answer that is no success.
+#[derive(Clone, Debug)]
+pub enum ApiError {
+    /// A field breaks its rule.
+    Invalid(Invalid),
+    /// The body is no JSON object, or its fields are not those of the operation.
+    MalformedBody(String),
+    /// The body has another type than JSON.
+    UnsupportedMediaType(String),
+    /// The body is longer than `body::LONGEST`.
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout(Duration),
+    /// PUT or DELETE without a token.
+    MissingToken,
+    /// No route has the path.
+    UnknownPath,
+    /// The route doesn't have the method.
+    MethodNotAllowed,
+    /// An acquire found the lock held.
+    LockHeld { resource: ResourceName, holder: Holder, waiting: u64 },
+    /// Nobody holds the lock.
+    LockNotFound { resource: ResourceName },
+    /// The token is not that of the lock; nothing is told of the lock.
+    TokenNotFound { resource: ResourceName, is_uuid: bool },
+    /// An extend found the lock held under another token.
+    TokenMismatch { resource: ResourceName, holder: Holder },
+    /// An extend would shorten the lease.
+    TimeoutShorter { ttl: u64, asked: u64 },
+    /// A break named another grant than the one that stands.
+    FenceChanged { resource: ResourceName, holder: Holder },
+    /// A replayed request had taken or extended a lock that has ended since.
+    LockGone { resource: ResourceName },
+    /// An Idempotency-Key came before with another request.
+    KeyReused,
+    /// `/_ready` while the replica ends.
+    Draining,
+    /// `/_ready` while Redis doesn't take writes. Says why.
+    NotReady(String),
+    /// There is no outcome.
+    Store(Failure),
+    /// A bug in Gorilla.
+    Panic,
+}
+
+/// How an [`ApiError`] looks from outside.
+pub struct Shape {
+    /// The status.
+    pub status: StatusCode,
+    /// The stable code.
+    pub code: &'static str,
+    /// A sentence that a person can act on.
+    pub message: String,
+    /// Whether the operation happened: `not_executed` or `unknown`.
+    pub outcome: &'static str,
+    /// More members of the body.
+    pub facts: Map<String, Value>,
+    /// In seconds.
+    pub retry_after: Option<u64>,
+}
+
+/// Gorilla's own form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorMessage {
+    error_message: String,
+    code: &'static str,
+    outcome: &'static str,
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+}
+
+/// RFC 9457, with Gorilla's facts as extension members.
+#[derive(Serialize)]
+struct ProblemDetails {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    outcome: &'static str,
+    #[serde(flatten)]
+    facts: Map<String, Value>,
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl ApiError {
+    /// The table.
+    pub fn shape(&self) -> Shape {
+        use StatusCode as S;
+        let (status, code, message): (S, &str, Cow<str>) = match self {
+            Self::Invalid(invalid) => (S::BAD_REQUEST, "invalid_request", format!("{invalid}.").into()),
+            Self::MalformedBody(problem) => (S::BAD_REQUEST, "invalid_request", format!("The body {problem}.").into()),
+            Self::UnsupportedMediaType(given) => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                format!("Content-Type is {given:?}; it must be application/json.").into(),
+            ),
+            Self::BodyTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("The body is too long; it must be at most {} bytes.", super::body::LONGEST).into(),
+            ),
+            Self::BodyTimeout(limit) => (
+                S::REQUEST_TIMEOUT,
+                "body_timeout",
+                format!("The body did not arrive within {} s.", limit.as_secs_f64()).into(),
+            ),
+            Self::MissingToken => (
+                S::BAD_REQUEST,
+                "token_required",
+                "The token of the lock is missing: send it in the header Lock-Token or as the last part of the path.".into(),
+            ),
+            Self::UnknownPath => (
+                S::NOT_FOUND,
+                "not_found",
+                "There is nothing at this path; locks are at /api/v1/locks/{resource}.".into(),
+            ),
+            Self::MethodNotAllowed => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This path does not have this method; the header Allow lists those it has.".into(),
+            ),
+            Self::LockHeld { resource, holder, .. } => {
+                (S::CONFLICT, "lock_held", format!("{}; try again later.", held(resource, holder)).into())
+            }
+            Self::LockNotFound { resource } => {
+                (S::NOT_FOUND, "lock_not_found", format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
+            }
+            Self::TokenNotFound { resource, is_uuid } => {
+                let why = if *is_uuid { "it was superseded by an extend, or was never valid" } else { "a token is a UUID" };
+                let resource = resource.as_str();
+                (S::NOT_FOUND, "token_not_found", format!("The token is not that of a lock on {resource:?}: {why}.").into())
+            }
+            Self::TokenMismatch { resource, holder } => {
+                (S::CONFLICT, "token_mismatch", format!("{}, under another token.", held(resource, holder)).into())
+            }
+            Self::TimeoutShorter { ttl, asked } => (
+                S::CONFLICT,
+                "timeout_shorter",
+                format!(
+                    "timeout is {} s, which is less than the {} s that remain; an extend never shortens a lease.",
+                    seconds(*asked),
+                    seconds(*ttl)
+                )
+                .into(),
+            ),
+            Self::FenceChanged { resource, holder } => {
+                let held = held(resource, holder);
+                (S::CONFLICT, "fence_changed", format!("The grant with that fence has ended; {held}.").into())
+            }
+            Self::LockGone { resource } => (
+                S::CONFLICT,
+                "lock_gone",
+                format!(
+                    "The first request with this Idempotency-Key succeeded, but its lease on {:?} has ended since; use a new key to ask again.",
+                    resource.as_str()
+                )
+                .into(),
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key came before with another request on the same resource; use a new key.".into(),
+            ),
+            Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "This replica is about to end.".into()),
+            Self::NotReady(why) => (S::SERVICE_UNAVAILABLE, "not_ready", format!("{why}.").into()),
+            Self::Store(Failure::Unreachable(why)) => (
+                S::SERVICE_UNAVAILABLE,
+                "redis_unavailable",
+                format!("Redis can't be reached ({why}); nothing was done.").into(),
+            ),
+            Self::Store(Failure::Refused(prefix)) => (
+                S::SERVICE_UNAVAILABLE,
+                "redis_refused",
+                format!("Redis can't serve this now ({prefix}); nothing was done.").into(),
+            ),
+            Self::Store(Failure::Overloaded) => (
+                S::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "As many requests wait for Redis as this replica allows; nothing was done.".into(),
+            ),
+            Self::Store(Failure::Unknown(_)) => (
+                S::GATEWAY_TIMEOUT,
+                "outcome_unknown",
+                "The request was sent to Redis and no reply came, so it may have been done or not. An acquire is being undone; to learn the outcome send the request again with the same Idempotency-Key, or ask for the state of the lock.".into(),
+            ),
+            Self::Store(Failure::Broken(_)) | Self::Panic => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "Something is wrong inside of Gorilla or Redis; the log of this replica has the cause under this X-Request-Id.".into(),
+            ),
+        };
+        let outcome = match self {
+            Self::Store(Failure::Unknown(_) | Failure::Broken(_)) | Self::Panic => "unknown",
+            _ => "not_executed",
+        };
+        let retry_after = match self {
+            Self::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
+            Self::Draining | Self::NotReady(_) => Some(1),
+            _ => None,
+        };
+        Shape { status, code, message: message.into(), outcome, facts: self.facts(), retry_after }
+    }
+
+    /// What goes into the log and not to the client.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Store(Failure::Broken(cause) | Failure::Unknown(cause)) => Some(cause),
+            _ => None,
+        }
+    }
+
+    fn facts(&self) -> Map<String, Value> {
+        let holder = |resource: &ResourceName, holder: &Holder| json!({ "resource": resource.as_str(), "owner": holder.owner, "fence": holder.fence, "ttlMs": holder.ttl });
+        let mut facts = match self {
+            Self::Invalid(invalid) => json!({ "field": invalid.field }),
+            Self::LockHeld { resource, holder: by, .. }
+            | Self::TokenMismatch { resource, holder: by }
+            | Self::FenceChanged { resource, holder: by } => holder(resource, by),
+            Self::LockNotFound { resource } | Self::TokenNotFound { resource, .. } | Self::LockGone { resource } => {
+                json!({ "resource": resource.as_str() })
+            }
+            Self::TimeoutShorter { ttl, .. } => json!({ "ttlMs": ttl }),
+            _ => json!({}),
+        };
+        if let Self::LockHeld { waiting, .. } = self {
+            facts["waiting"] = (*waiting).into();
+        }
+        match facts {
+            Value::Object(facts) => facts,
+            _ => Map::new(),
+        }
+    }
+}
+
+impl Shape {
+    /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
+    pub fn into_response(self, problem: bool) -> Response {
+        let (code, outcome, facts) = (self.code, self.outcome, self.facts);
+        let (content_type, body) = if problem {
+            let (kind, title) = (format!("urn:gorilla:problem:{code}"), code.replace('_', " "));
+            let body = ProblemDetails {
+                kind,
+                title,
+                status: self.status.as_u16(),
+                detail: self.message,
+                code,
+                outcome,
+                facts,
+            };
+            ("application/problem+json", serde_json::to_vec(&body))
+        } else {
+            let body = ErrorMessage { error_message: self.message, code, outcome, facts };
+            ("application/json", serde_json::to_vec(&body))
+        };
+        // Neither form can fail to serialise: their keys are strings.
+        let body = body.unwrap_or_default();
+        let mut response = (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Leaves the body to `observe`, which knows what form the client wants.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn held(resource: &ResourceName, holder: &Holder) -> String {
+    format!("{:?} is held by {:?} for another {} s", resource.as_str(), holder.owner, seconds(holder.ttl))
+}

@@ -1,0 +1,49 @@
+//! `PUT /api/v1/locks/{resource}/{token}`, or with the header `Lock-Token`
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    App, answer,
+    body::{self, Fields},
+    error::ApiError,
+    extract::{Target, once},
+};
+use crate::{
+    lock::{Extended, Lease},
+    store::Extend,
+};
+
+const FIELDS: [&str; 1] = ["timeout"];
+
+/// Renews a lease and replaces its token.
+pub async fn extend(
+    State(app): State<App>,
+    Target { resource, token }: Target,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let token = token.ok_or(ApiError::MissingToken)?;
+    let body = body::read(&app, &headers, body).await?;
+    let mut fields = Fields::parse(&headers, &body)?;
+    let [timeout] = FIELDS.map(|name| fields.take(name));
+    fields.finish(&FIELDS)?;
+    let lease = Lease::parse(timeout.map(|raw| raw.get()), app.settings.limits.max_timeout)?;
+
+    let timeout = lease.as_millis();
+    let once = once(&headers, &["extend", token.expose(), &timeout.to_string()])?;
+    let asked = Extend { resource: resource.clone(), token, lease, once };
+    Ok(match app.store.extend(asked).await? {
+        Extended::Extended(lock) => answer::lock(&resource, &lock, timeout, false),
+        Extended::Replayed(lock) => answer::lock(&resource, &lock, timeout, true),
+        Extended::Missing => ApiError::LockNotFound { resource }.into_response(),
+        Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder }.into_response(),
+        Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: timeout }.into_response(),
+        Extended::Gone => ApiError::LockGone { resource }.into_response(),
+        Extended::KeyReused => ApiError::KeyReused.into_response(),
+    })
+}

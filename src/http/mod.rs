@@ -1,0 +1,81 @@
+//! HTTP: the routes, one file an action, and the map from outcomes to answers.
+
+mod acquire;
+mod answer;
+mod body;
+mod break_lock;
+mod error;
+mod extend;
+mod extract;
+mod health;
+mod list;
+mod observe;
+mod release;
+mod status;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use axum::{
+    Router,
+    http::{Method, StatusCode},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+use crate::{settings::Settings, store::Store};
+use error::ApiError;
+pub use observe::Peer;
+
+/// What every request can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    store: Arc<Store>,
+    settings: Arc<Settings>,
+    draining: Arc<AtomicBool>,
+}
+
+impl App {
+    /// An application on a store.
+    pub fn new(store: Arc<Store>, settings: Arc<Settings>) -> Self {
+        Self { store, settings, draining: Arc::default() }
+    }
+
+    /// From now on `/_ready` is 503 and connections are closed after their answer.
+    pub fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// All routes.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/api/v1/locks", get(list::list))
+            .route(
+                "/api/v1/locks/{resource}",
+                get(status::state_or_status).post(acquire::acquire).put(extend::extend).delete(release::release),
+            )
+            .route("/api/v1/locks/{resource}/{token}", get(status::status).put(extend::extend).delete(release::release))
+            .route("/api/v1/locks/{resource}/break", post(break_lock::break_lock))
+            .route("/_health", get(health::health))
+            .route("/_ready", get(health::ready))
+            .fallback(async || ApiError::UnknownPath)
+            .method_not_allowed_fallback(other_method)
+            .layer(middleware::from_fn_with_state(self.clone(), observe::observe))
+            .with_state(self.clone())
+    }
+}
+
+/// A known path with a method that it doesn't have. axum adds `Allow`.
+async fn other_method(method: Method) -> Response {
+    match method {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => ApiError::MethodNotAllowed.into_response(),
+    }
+}

@@ -1,0 +1,83 @@
+//! Around every request: its id, its line in the log, the form of its error, and what a bug in a handler becomes.
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Instant};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::{App, error::ApiError};
+
+const REQUEST_ID: &str = "x-request-id";
+/// In bytes.
+const LONGEST_ID: usize = 128;
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// The client's name for the request, or one of ours.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The layer.
+pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let problem = wants_problem(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(RequestId(id.clone()));
+
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => ApiError::Panic.into_response(),
+    };
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let mut outcome = "ok";
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        let shape = error.shape();
+        outcome = shape.code;
+        if let Some(cause) = error.cause() {
+            tracing::error!(request_id = id, route, code = outcome, cause, "a request has no outcome");
+        }
+        let mut shaped = shape.into_response(problem);
+        // Such as Allow, which axum adds to a 405.
+        let headers = response.headers_mut().drain().filter_map(|(name, value)| Some((name?, value)));
+        for (name, value) in headers.filter(|(name, _)| name == header::ALLOW) {
+            shaped.headers_mut().insert(name, value);
+        }
+        response = shaped;
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if app.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if app.settings.log.requests {
+        let status = response.status().as_u16();
+        let duration_us = begun.elapsed().as_micros() as u64;
+        tracing::info!(target: "gorilla::http", %method, route, status, duration_us, outcome, request_id = id, "request");
+    }
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let fit = given.filter(|id| (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    fit.map_or_else(|| Uuid::new_v4().to_string(), String::from)
+}
+
+/// Whether the client asks for RFC 9457.
+fn wants_problem(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
+    })
+}

@@ -1,0 +1,31 @@
+//! `DELETE /api/v1/locks/{resource}/{token}`, or with the header `Lock-Token`
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    App, answer,
+    error::ApiError,
+    extract::{Target, once},
+};
+use crate::lock::Released;
+
+/// Frees a lock.
+pub async fn release(
+    State(app): State<App>,
+    Target { resource, token }: Target,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let token = token.ok_or(ApiError::MissingToken)?;
+    let once = once(&headers, &["release", token.expose()])?;
+    Ok(match app.store.release(&resource, &token, once.as_ref()).await? {
+        Released::Released => StatusCode::NO_CONTENT.into_response(),
+        Released::Replayed => answer::mark(StatusCode::NO_CONTENT.into_response(), true),
+        Released::Missing => ApiError::LockNotFound { resource }.into_response(),
+        Released::TokenMismatch => ApiError::TokenNotFound { resource, is_uuid: token.is_uuid() }.into_response(),
+        Released::KeyReused => ApiError::KeyReused.into_response(),
+    })
+}

@@ -1,0 +1,16 @@
+//! Gorilla, a distributed lock service: HTTP in front of Redis. The README has the code map; the dependencies point
+//! inward, `http → lock ← store`.
+
+pub mod lock;
+
+pub mod store;
+
+pub mod http;
+
+pub mod settings;
+
+pub mod logging;
+
+pub mod serve;
+
+pub mod commands;

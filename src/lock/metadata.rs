@@ -1,0 +1,78 @@
+//! What a holder says about its lock.
+
+use serde_json::value::RawValue;
+
+use super::Invalid;
+
+/// A JSON list, kept as the text that was given so that keys, numbers and nesting come back unchanged.
+#[derive(Clone, Debug)]
+pub struct Metadata(Box<RawValue>);
+
+impl Metadata {
+    /// The longest list, in bytes of JSON.
+    pub const LONGEST: usize = 4096;
+    /// The deepest nesting, the list itself included: common parsers give up at about 128.
+    pub const DEEPEST: usize = 64;
+
+    /// Takes any JSON value, or its absence: a list as it is, nothing or null as the empty list, anything else as the
+    /// only element of a list.
+    pub fn parse(raw: Option<&RawValue>) -> Result<Self, Invalid> {
+        let list = match raw.map(RawValue::get) {
+            None | Some("null") => "[]".to_string(),
+            Some(list) if list.starts_with('[') => list.to_string(),
+            Some(other) => format!("[{other}]"),
+        };
+        if list.len() > Self::LONGEST {
+            let (length, longest) = (list.len(), Self::LONGEST);
+            return Err(Invalid::new("metadata", format!("is {length} bytes of JSON; it must be at most {longest}")));
+        }
+        let depth = depth(&list);
+        if depth > Self::DEEPEST {
+            let deepest = Self::DEEPEST;
+            return Err(Invalid::new("metadata", format!("is nested {depth} deep; it must be at most {deepest} deep")));
+        }
+        Self::from_stored(list).ok_or_else(|| Invalid::new("metadata", "is no valid JSON"))
+    }
+
+    /// Takes a list that `parse` made before; none where it is no JSON.
+    pub fn from_stored(list: String) -> Option<Self> {
+        RawValue::from_string(list).ok().map(Self)
+    }
+
+    /// The list as JSON.
+    pub fn as_json(&self) -> &RawValue {
+        &self.0
+    }
+}
+
+/// How deep lists and objects are nested in valid JSON.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        for (json, expected) in [("1", 0), ("[]", 1), (r#"[{"a":[]}]"#, 3), (r#"["[[\"[["]"#, 1), ("[[],[[]]]", 3)] {
+            assert_eq!(depth(json), expected, "{json}");
+        }
+    }
+}

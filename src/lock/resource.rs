@@ -1,0 +1,43 @@
+//! The name of what is locked.
+
+use std::fmt;
+
+use super::Invalid;
+
+/// 1 to 256 bytes of UTF-8 without control characters or `/`; neither `.` nor `..`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ResourceName(String);
+
+impl ResourceName {
+    /// The longest name, in bytes.
+    pub const LONGEST: usize = 256;
+
+    /// Checks a name that is already percent-decoded.
+    pub fn parse(name: &str) -> Result<Self, Invalid> {
+        let refuse = |problem: &str| Err(Invalid::new("resource", problem));
+        if name.is_empty() || name.len() > Self::LONGEST {
+            return refuse(&format!("is {} bytes long; it must be 1 to {} bytes of UTF-8", name.len(), Self::LONGEST));
+        }
+        if name == "." || name == ".." {
+            return refuse("must not be \".\" or \"..\", because clients and proxies rewrite such paths");
+        }
+        if name.contains('/') {
+            return refuse("must not contain \"/\", also not as %2F; use \":\" or \".\" to build a hierarchy");
+        }
+        if name.chars().any(char::is_control) {
+            return refuse("must not contain control characters such as NUL, tab or newline");
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,5 @@
+//! The `gorilla` program.
+
+fn main() -> std::process::ExitCode {
+    gorilla::commands::run()
+}

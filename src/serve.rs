@@ -1,0 +1,169 @@
+//! A replica from its start to its end: listen, serve, drain.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, http::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep_until, timeout_at},
+};
+use tower::ServiceExt;
+use tracing::{info, warn};
+
+use crate::{
+    http::{App, Peer},
+    settings::Settings,
+    store::Store,
+};
+
+/// The longest head of a request, in bytes, and the most headers.
+const LONGEST_HEAD: usize = 32 * 1024;
+const MOST_HEADERS: usize = 100;
+/// After an error of `accept` (too many open files, say), until the next attempt.
+const ACCEPT_DELAY: Duration = Duration::from_millis(50);
+
+/// Opens the address to serve on. An error is a sentence that says what to do.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "{address} is in use by another process. Stop that process, or choose another address with --listen HOST:PORT."
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("{address} may not be used by this user. Choose a port above 1023 with --listen HOST:PORT.")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is no address of this machine. Choose another with --listen HOST:PORT.")
+        }
+        _ => format!("{address} can't be opened: {error}."),
+    })
+}
+
+/// A replica that is connecting to Redis, and not accepting yet.
+pub struct Replica {
+    listener: TcpListener,
+    settings: Arc<Settings>,
+    store: Arc<Store>,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Replica {
+    /// Begins to connect to Redis and to listen for signals.
+    pub fn start(listener: TcpListener, settings: Settings) -> io::Result<Self> {
+        raise_file_limit();
+        let settings = Arc::new(settings);
+        let store = Store::open(&settings);
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        info!(address = %listener.local_addr()?, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
+        Ok(Self { listener, settings, store, terminate, interrupt })
+    }
+
+    /// The locks.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    pub async fn serve(self) {
+        let Self { listener, settings, store, mut terminate, mut interrupt } = self;
+        let app = App::new(Arc::clone(&store), Arc::clone(&settings));
+        let connections = Connections::new(app.router(), &settings);
+        let patient = tokio::select! {
+            () = connections.accept_from(&listener) => true,
+            _ = terminate.recv() => true,
+            _ = interrupt.recv() => false,
+        };
+        let begun = Instant::now();
+        app.drain();
+        if patient {
+            info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
+            tokio::select! {
+                () = connections.accept_from(&listener) => {}
+                () = sleep_until(begun + settings.server.drain_delay) => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        drop(listener);
+        info!("draining: finishing the requests in flight");
+        let finish = async {
+            connections.finish().await;
+            store.cancellations().finished().await;
+        };
+        if timeout_at(begun + settings.server.drain_timeout, finish).await.is_err() {
+            warn!(timeout = ?settings.server.drain_timeout, "requests were still in flight at the end of the drain");
+        }
+        info!("ended");
+    }
+}
+
+/// The connections being served.
+struct Connections {
+    router: Router,
+    http: http1::Builder,
+    all: GracefulShutdown,
+    room: Arc<Semaphore>,
+}
+
+impl Connections {
+    fn new(router: Router, settings: &Settings) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(settings.server.header_timeout)
+            .max_buf_size(LONGEST_HEAD)
+            .max_headers(MOST_HEADERS);
+        let room = Arc::new(Semaphore::new(settings.server.max_connections));
+        Self { router, http, all: GracefulShutdown::new(), room }
+    }
+
+    /// Accepts for as long as it is polled.
+    async fn accept_from(&self, listener: &TcpListener) {
+        // The semaphore is never closed.
+        while let Ok(place) = Arc::clone(&self.room).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.serve(stream, peer, place),
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_DELAY).await;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        // Without it small answers would wait for the acknowledgement of those before. Only a dead socket refuses it.
+        let _ = stream.set_nodelay(true);
+        let router = self.router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            let router = router.clone();
+            async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        });
+        let connection = self.all.watch(self.http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // A connection ends by its client's will, a time-out or a malformed request; none is of interest here.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+
+    /// Closes idle connections and waits for the others.
+    async fn finish(self) {
+        self.all.shutdown().await;
+    }
+}
+
+/// Each connection is an open file; the soft limit is often 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, limit = limit.current, "the limit on open files could not be raised");
+    }
+}

@@ -1,0 +1,144 @@
+//! The kinds of values that settings have, each parsed from text.
+
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+
+use fred::types::config::{Config, ServerConfig};
+
+use super::reader::masked;
+
+/// A kind of value. An error says what would be right.
+pub(super) trait Kind: Sized {
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+/// Where Redis is, and how to log in. Its `Debug` and `Display` hide the passwords.
+#[derive(Clone)]
+pub struct RedisUrl {
+    text: String,
+    config: Config,
+}
+
+/// What all keys begin with: 1 to 64 of letters, digits, `_`, `-`, `.` and `:`.
+#[derive(Clone, Debug)]
+pub struct KeyPrefix(pub String);
+
+/// A filter for log lines.
+#[derive(Clone, Debug)]
+pub struct LogLevel(pub String);
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+impl RedisUrl {
+    /// A socket in the file system, whatever characters its path has.
+    pub fn unix_socket(path: &Path) -> Self {
+        let server = ServerConfig::new_unix_socket(path);
+        Self { text: format!("redis+unix://{}", path.display()), config: Config { server, ..Config::default() } }
+    }
+
+    /// What fred needs to know.
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&masked(&self.text))
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Kind for RedisUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        const SCHEMES: [&str; 14] = [
+            "redis",
+            "rediss",
+            "redis-sentinel",
+            "rediss-sentinel",
+            "redis-cluster",
+            "rediss-cluster",
+            "redis+unix",
+            "valkey",
+            "valkeys",
+            "valkey-sentinel",
+            "valkeys-sentinel",
+            "valkey-cluster",
+            "valkeys-cluster",
+            "valkey+unix",
+        ];
+        let scheme = text.split("://").next().unwrap_or_default();
+        if !text.contains("://") || !SCHEMES.contains(&scheme) {
+            return Err(format!("must begin with one of {}, then ://", SCHEMES.join(", ")));
+        }
+        // The message of the error may repeat the URL and so the password.
+        let config = Config::from_url(text)
+            .map_err(|_| "must be a URL such as redis://user:password@host:6379/0; a sentinel URL needs ?sentinelServiceName=NAME".to_string())?;
+        Ok(Self { text: text.into(), config })
+    }
+}
+
+impl Kind for KeyPrefix {
+    fn parse(text: &str) -> Result<Self, String> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
+        if fits { Ok(Self(text.into())) } else { Err("must be 1 to 64 letters, digits, '_', '-', '.' or ':'".into()) }
+    }
+}
+
+impl Kind for LogLevel {
+    fn parse(text: &str) -> Result<Self, String> {
+        tracing_subscriber::EnvFilter::try_new(text)
+            .map(|_| Self(text.into()))
+            .map_err(|_| "must be error, warn, info, debug or a filter such as info,gorilla::http=warn".into())
+    }
+}
+
+impl Kind for LogFormat {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("must be auto, pretty or json".into()),
+        }
+    }
+}
+
+impl Kind for SocketAddr {
+    fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix("localhost:").map_or(text.to_string(), |port| format!("127.0.0.1:{port}"));
+        text.parse().map_err(|_| "must be HOST:PORT with an IP address for HOST, such as 0.0.0.0:4000".into())
+    }
+}
+
+impl Kind for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text).map_err(|_| "must be a duration such as 500ms, 10s, 5m or 24h".into())
+    }
+}
+
+impl Kind for usize {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().ok().filter(|&number| number > 0).ok_or("must be a whole number from 1".into())
+    }
+}
+
+impl Kind for bool {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "must be true or false".into())
+    }
+}

@@ -1,0 +1,140 @@
+//! What can be set, read from four places, a later one winning: the defaults in `defaults.toml`, a file, the
+//! environment, the flags.
+
+mod kinds;
+mod reader;
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+pub use kinds::{KeyPrefix, LogFormat, LogLevel, RedisUrl};
+use reader::Reader;
+pub use reader::{Flag, Problem, Problems};
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Section `[server]`.
+    pub server: Server,
+    /// Section `[redis]`.
+    pub redis: Redis,
+    /// Section `[limits]`.
+    pub limits: Limits,
+    /// How long an idempotent answer is kept.
+    pub idempotency_window: Duration,
+    /// Section `[log]`.
+    pub log: Log,
+}
+
+/// How HTTP is served.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address to bind.
+    pub listen: SocketAddr,
+    /// Bound on the arrival of a request's head, and on an idle connection.
+    pub header_timeout: Duration,
+    /// Bound on the arrival of a request's body.
+    pub body_timeout: Duration,
+    /// Connections served at once.
+    pub max_connections: usize,
+    /// From SIGTERM until the listener closes.
+    pub drain_delay: Duration,
+    /// From SIGTERM until the process ends, at most.
+    pub drain_timeout: Duration,
+}
+
+/// How Redis is reached.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// Where it is.
+    pub url: RedisUrl,
+    /// Bound on one command.
+    pub command_timeout: Duration,
+    /// Bound on opening a connection.
+    pub connect_timeout: Duration,
+    /// What all keys begin with.
+    pub key_prefix: KeyPrefix,
+}
+
+/// What a client may ask for, and how much at once.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The longest lease.
+    pub max_timeout: Duration,
+    /// Commands waiting for Redis at once.
+    pub max_in_flight: usize,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The filter.
+    pub level: LogLevel,
+    /// The form.
+    pub format: LogFormat,
+    /// Whether each request has a line.
+    pub requests: bool,
+}
+
+impl Settings {
+    /// Reads all sources. An error lists every problem with the source that has it.
+    pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Self, Problems> {
+        Self::from_reader(Reader::open(file, flags)?)
+    }
+
+    /// What is in force, as TOML with the source of each value behind it and secrets masked.
+    pub fn show(file: Option<&Path>, flags: &[Flag]) -> Result<String, Problems> {
+        let reader = Reader::open(file, flags)?;
+        let text = reader.show();
+        Self::from_reader(reader).map(|_| text)
+    }
+
+    fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let settings = Self {
+            server: Server {
+                listen: reader.take("server.listen"),
+                header_timeout: reader.take("server.header_timeout"),
+                body_timeout: reader.take("server.body_timeout"),
+                max_connections: reader.take("server.max_connections"),
+                drain_delay: reader.take("server.drain_delay"),
+                drain_timeout: reader.take("server.drain_timeout"),
+            },
+            redis: Redis {
+                url: reader.take("redis.url"),
+                command_timeout: reader.take("redis.command_timeout"),
+                connect_timeout: reader.take("redis.connect_timeout"),
+                key_prefix: reader.take("redis.key_prefix"),
+            },
+            limits: Limits {
+                max_timeout: reader.take("limits.max_timeout"),
+                max_in_flight: reader.take("limits.max_in_flight"),
+            },
+            idempotency_window: reader.take("idempotency.window"),
+            log: Log {
+                level: reader.take("log.level"),
+                format: reader.take("log.format"),
+                requests: reader.take("log.requests"),
+            },
+        };
+        if settings.server.drain_delay >= settings.server.drain_timeout {
+            reader.refuse("server.drain_delay", "must be shorter than server.drain_timeout".into());
+        }
+        for key in [
+            "server.header_timeout",
+            "server.body_timeout",
+            "server.drain_timeout",
+            "redis.command_timeout",
+            "redis.connect_timeout",
+            "limits.max_timeout",
+            "idempotency.window",
+        ] {
+            if reader.take::<Duration>(key).is_zero() {
+                reader.refuse(key, "must be longer than nothing".into());
+            }
+        }
+        if settings.limits.max_timeout < crate::lock::Lease::SHORTEST {
+            reader.refuse("limits.max_timeout", "must be at least 100ms, the shortest lease".into());
+        }
+        reader.finish()?;
+        Ok(settings)
+    }
+}

@@ -1,0 +1,199 @@
+//! Reads values with their sources, and collects every problem instead of stopping at the first.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+
+use super::kinds::Kind;
+
+const DEFAULTS: &str = include_str!("defaults.toml");
+const SECRETS: [&str; 1] = ["redis.url"];
+
+/// A setting given on the command line.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// As the user writes it, `--listen`.
+    pub name: &'static str,
+    /// The setting that it overrides, `server.listen`.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// One thing wrong with the settings.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The setting, or empty where a source as a whole is wrong.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+    /// Where the value comes from.
+    pub source: String,
+}
+
+/// All that is wrong with the settings; never empty.
+#[derive(Clone, Debug)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for Problem { key, problem, source } in &self.0 {
+            let gap = if key.is_empty() { "" } else { " " };
+            writeln!(f, "{key}{gap}{problem} (from {source})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+pub(super) struct Reader {
+    defaults: BTreeMap<String, Value>,
+    values: BTreeMap<String, Value>,
+    flags: BTreeMap<&'static str, &'static str>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    pub fn open(file: Option<&Path>, flags: &[Flag]) -> Result<Self, Problems> {
+        let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let mut all = defaults.clone();
+        if let Some(path) = file {
+            all = all.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        all = all
+            .add_source(Environment::with_prefix("GORILLA").prefix_separator("__").separator("__").ignore_empty(true));
+        let unreadable = |source: String| {
+            move |error: config::ConfigError| {
+                Problems(vec![Problem { key: String::new(), problem: error.to_string(), source }])
+            }
+        };
+        for flag in flags {
+            all = all.set_override(flag.key, flag.value.clone()).map_err(unreadable(format!("flag {}", flag.name)))?;
+        }
+        let file_name = file.map_or("the environment".into(), |path| path.display().to_string());
+        let values = all.build().map_err(unreadable(file_name))?;
+        let defaults = defaults.build().map_err(unreadable("the defaults".into()))?;
+        let mut reader = Self {
+            defaults: leaves(defaults.cache),
+            values: leaves(values.cache),
+            flags: flags.iter().map(|flag| (flag.key, flag.name)).collect(),
+            problems: Vec::new(),
+        };
+        reader.refuse_unknown();
+        Ok(reader)
+    }
+
+    /// The value of a setting, or its default and a problem noted.
+    pub fn take<K: Kind>(&mut self, key: &str) -> K {
+        let problem = match self.values.get(key).map(text) {
+            Some(given) => match K::parse(&given) {
+                Ok(value) => return value,
+                // A secret is not repeated in a message.
+                Err(problem) if SECRETS.contains(&key) => problem,
+                Err(problem) => format!("= {given:?} {problem}"),
+            },
+            None => "is not set, because a single value stands in place of its section".into(),
+        };
+        self.refuse(key, problem);
+        K::parse(&text(&self.defaults[key])).expect("the defaults are valid, which a test sees to")
+    }
+
+    /// Notes a problem with a setting, once.
+    pub fn refuse(&mut self, key: &str, problem: String) {
+        if self.problems.iter().any(|noted| noted.key == key) {
+            return;
+        }
+        let source = self.source(key);
+        self.problems.push(Problem { key: key.into(), problem, source });
+    }
+
+    pub fn finish(self) -> Result<(), Problems> {
+        if self.problems.is_empty() { Ok(()) } else { Err(Problems(self.problems)) }
+    }
+
+    pub fn show(&self) -> String {
+        let mut shown = String::new();
+        let mut section = "";
+        for (key, value) in &self.values {
+            let Some((head, name)) = key.split_once('.') else { continue };
+            if head != section {
+                shown += &format!("{}[{head}]\n", if section.is_empty() { "" } else { "\n" });
+                section = head;
+            }
+            let value = match &value.kind {
+                ValueKind::String(text) if SECRETS.contains(&key.as_str()) => format!("{:?}", masked(text)),
+                ValueKind::String(text) => format!("{text:?}"),
+                _ => text(value),
+            };
+            shown += &format!("{name} = {value}  # {}\n", self.source(key));
+        }
+        shown
+    }
+
+    fn refuse_unknown(&mut self) {
+        let unknown: Vec<_> = self.values.keys().filter(|key| !self.defaults.contains_key(*key)).cloned().collect();
+        for key in unknown {
+            if self.defaults.keys().any(|known| known.starts_with(&format!("{key}."))) {
+                self.refuse(&key, "is a section, not a setting".into());
+                continue;
+            }
+            let nearest = self.defaults.keys().min_by_key(|known| strsim::damerau_levenshtein(known, &key));
+            let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            self.refuse(&key, format!("is no setting{hint}"));
+        }
+    }
+
+    fn source(&self, key: &str) -> String {
+        if let Some(flag) = self.flags.get(key) {
+            return format!("flag {flag}");
+        }
+        match self.values.get(key).and_then(Value::origin) {
+            None => "default".into(),
+            Some("the environment") => {
+                format!("environment variable GORILLA__{}", key.replace('.', "__").to_uppercase())
+            }
+            Some(path) => path.into(),
+        }
+    }
+}
+
+/// A URL without its password and other secrets.
+pub(super) fn masked(url: &str) -> String {
+    let Ok(mut parsed) = url::Url::parse(url) else { return "***".into() };
+    if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
+        return "***".into();
+    }
+    let query: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
+    if query.iter().any(|(name, _)| name == "sentinelPassword") {
+        parsed.query_pairs_mut().clear().extend_pairs(
+            query.iter().map(|(name, value)| (name, if name == "sentinelPassword" { "***" } else { value.as_str() })),
+        );
+    }
+    parsed.into()
+}
+
+/// The settings by their dotted names.
+fn leaves(root: Value) -> BTreeMap<String, Value> {
+    fn walk(prefix: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
+        match value.kind {
+            ValueKind::Table(table) => {
+                for (name, value) in table {
+                    let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+                    walk(&key, value, leaves);
+                }
+            }
+            _ => {
+                leaves.insert(prefix.into(), value);
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk("", root, &mut found);
+    found
+}
+
+/// A value as it would be written in the environment.
+fn text(value: &Value) -> String {
+    value.clone().into_string().unwrap_or_else(|_| format!("{:?}", value.kind))
+}

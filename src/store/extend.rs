@@ -1,0 +1,54 @@
+//! Extend: `lua/extend.lua`.
+
+use super::{
+    Store,
+    reply::{Reply, unexpected},
+};
+use crate::lock::{Extended, Failure, Lease, Lock, Once, ResourceName, Token};
+
+/// What an extend asks for.
+#[derive(Debug)]
+pub struct Extend {
+    /// Which lock.
+    pub resource: ResourceName,
+    /// The right to it.
+    pub token: Token,
+    /// For how long from now.
+    pub lease: Lease,
+    /// Given where the request may come again.
+    pub once: Option<Once>,
+}
+
+impl Store {
+    /// Renews a lease and replaces its token.
+    pub async fn extend(&self, asked: Extend) -> Result<Extended, Failure> {
+        let Extend { resource, token, lease, once } = asked;
+        let (lock_key, request_key) = self.lock_and_request(&resource, once.as_ref());
+        let fence_key = self.keys.fence(&resource);
+        let new_token = Token::random();
+        let mut keys = vec![lock_key.as_str(), &fence_key];
+        keys.extend(request_key.as_deref());
+        let args = [
+            token.expose(),
+            new_token.expose(),
+            &lease.as_millis().to_string(),
+            &self.fence_kept,
+            Self::fingerprint(once.as_ref()),
+            &self.window,
+        ];
+        let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.extend, &keys, &args).await?)?;
+        let lock = |reply: &mut Reply| -> Result<Lock, Failure> {
+            Ok(Lock { token: Token::from_stored(reply.text()?), tenure: reply.tenure()? })
+        };
+        match outcome.as_str() {
+            "extended" => Ok(Extended::Extended(lock(&mut reply)?)),
+            "replayed" => Ok(Extended::Replayed(lock(&mut reply)?)),
+            "missing" => Ok(Extended::Missing),
+            "mismatch" => Ok(Extended::TokenMismatch(reply.holder()?)),
+            "shorter" => Ok(Extended::Shorter { ttl: reply.number()? }),
+            "gone" => Ok(Extended::Gone),
+            "reused" => Ok(Extended::KeyReused),
+            other => Err(unexpected(other)),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The names of all keys in Redis, and nothing else.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::lock::ResourceName;
+
+/// What would end the hash tag early, and the sign that encodes it. Control characters never occur in a resource.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'{').add(b'}').add(b'%');
+
+/// Builds keys: `prefix:{resource}:what`. The braces make one resource one cluster slot.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// Keys that begin with `prefix`.
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    /// The live grant, a hash.
+    pub fn lock(&self, resource: &ResourceName) -> String {
+        self.key(resource, "lock")
+    }
+
+    /// The last fence given, a string.
+    pub fn fence(&self, resource: &ResourceName) -> String {
+        self.key(resource, "fence")
+    }
+
+    /// Who waits, a sorted set.
+    pub fn queue(&self, resource: &ResourceName) -> String {
+        self.key(resource, "queue")
+    }
+
+    /// What became of a request, a string. `name` is an Idempotency-Key or the id of an attempt.
+    pub fn request(&self, resource: &ResourceName, name: &str) -> String {
+        self.key(resource, "request:") + name
+    }
+
+    /// A glob that matches the locks of all resources whose names begin with `start`.
+    pub fn locks_matching(&self, start: &str) -> String {
+        let mut pattern = String::new();
+        for part in [&self.prefix, ":{", &utf8_percent_encode(start, ENCODED).to_string()] {
+            for character in part.chars() {
+                if "*?[]^-\\".contains(character) {
+                    pattern.push('\\');
+                }
+                pattern.push(character);
+            }
+        }
+        pattern + "*}:lock"
+    }
+
+    /// The resource that a lock's key belongs to.
+    pub fn resource(&self, lock: &str) -> Option<ResourceName> {
+        let encoded = lock.strip_prefix(&self.prefix)?.strip_prefix(":{")?.strip_suffix("}:lock")?;
+        let name = percent_decode_str(encoded).decode_utf8().ok()?;
+        ResourceName::parse(&name).ok()
+    }
+
+    fn key(&self, resource: &ResourceName, what: &str) -> String {
+        let resource = resource.as_str();
+        let mut key = String::with_capacity(self.prefix.len() + resource.len() + what.len() + 48);
+        key.push_str(&self.prefix);
+        key.push_str(":{");
+        key.extend(utf8_percent_encode(resource, ENCODED));
+        key.push_str("}:");
+        key.push_str(what);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ResourceName {
+        ResourceName::parse(text).unwrap_or_else(|invalid| panic!("{invalid}"))
+    }
+
+    /// Users and their tools read these keys, so they are pinned to the letter.
+    #[test]
+    fn keys_are_these_literals() {
+        let keys = Keys::new("gorilla");
+        let orders = name("orders");
+        assert_eq!(keys.lock(&orders), "gorilla:{orders}:lock");
+        assert_eq!(keys.fence(&orders), "gorilla:{orders}:fence");
+        assert_eq!(keys.queue(&orders), "gorilla:{orders}:queue");
+        assert_eq!(keys.request(&orders, "k1"), "gorilla:{orders}:request:k1");
+        assert_eq!(keys.lock(&name("a{b}c%d e:f🦍")), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
+        assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");
+    }
+
+    #[test]
+    fn every_name_comes_back_from_its_key_and_no_two_share_one() {
+        let keys = Keys::new("gorilla");
+        let mut seen = std::collections::HashSet::new();
+        for text in ["a", "{", "}", "%", "%7B", "{}", "}:lock", "a:{b}:lock", "a b", "🦍", "é", "*", "\\"] {
+            let key = keys.lock(&name(text));
+            assert_eq!(keys.resource(&key), Some(name(text)), "{key}");
+            assert!(seen.insert(key));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The connection to Redis: opens it, watches it, opens it anew, and sends scripts over it.
+//!
+//! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
+//! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
+//! queued commands long after their callers have gone. Here a connection that fails in any way is dropped as a whole,
+//! what was in flight has an unknown outcome, and a new connection finds the master again.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use fred::{
+    clients::Client,
+    error::{Error, ErrorKind},
+    interfaces::{ClientLike, ClusterInterface},
+    types::{
+        Builder, ClusterHash, CustomCommand, Resp3Frame, Value,
+        config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
+    },
+};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::{ready, script::Script};
+use crate::{lock::Failure, settings};
+
+/// From the loss of a connection to the next attempt.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// A connection that is replaced whenever it fails.
+pub struct Link {
+    settings: settings::Redis,
+    max_in_flight: usize,
+    in_flight: AtomicUsize,
+    line: RwLock<Line>,
+}
+
+enum Line {
+    Up(Arc<Connection>),
+    Down { why: String },
+}
+
+struct Connection {
+    client: Client,
+    opened: Instant,
+    /// Milliseconds from `opened` to the last reply.
+    last_reply: AtomicU64,
+    /// Tells the supervisor that this connection is of no more use.
+    useless: Notify,
+}
+
+/// One command among those in flight.
+struct Slot<'a>(&'a AtomicUsize);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Link {
+    /// Starts connecting in the background.
+    pub fn open(settings: settings::Redis, max_in_flight: usize) -> Arc<Self> {
+        let why = "not connected yet".into();
+        let link = Arc::new(Self {
+            settings,
+            max_in_flight,
+            in_flight: AtomicUsize::new(0),
+            line: RwLock::new(Line::Down { why }),
+        });
+        tokio::spawn(supervise(Arc::clone(&link)));
+        link
+    }
+
+    /// Why there is no connection, if there is none.
+    pub fn trouble(&self) -> Option<String> {
+        self.connection().err()
+    }
+
+    /// Sends a script, and its text once if Redis doesn't know it. Counts among the commands in flight.
+    pub async fn call(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+        let slot = Slot(&self.in_flight);
+        if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
+            return Err(Failure::Overloaded);
+        }
+        let reply = self.call_uncounted(script, keys, args).await;
+        drop(slot);
+        reply
+    }
+
+    /// The same beside the bound on commands in flight, for what must be done under overload too.
+    pub async fn call_uncounted(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+        let connection = self.connection().map_err(Failure::Unreachable)?;
+        match connection.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
+            // Only the node that lacks the script gets it: loading it everywhere would be a stampede.
+            Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
+                connection.send(None, "EVAL", script_args(&script.source, keys, args)).await
+            }
+            reply => reply,
+        }
+    }
+
+    /// Sends a command that is no script, in a cluster to the given node, else to whichever.
+    pub async fn command(
+        &self,
+        node: Option<Server>,
+        name: &'static str,
+        args: Vec<Value>,
+    ) -> Result<Resp3Frame, Failure> {
+        self.connection().map_err(Failure::Unreachable)?.send(node, name, args).await
+    }
+
+    /// The nodes that share the keys among them, in a steady order: the masters of a cluster, or one that needs no name.
+    pub fn nodes(&self) -> Result<Vec<Option<Server>>, Failure> {
+        let connection = self.connection().map_err(Failure::Unreachable)?;
+        let Some(slots) = connection.client.cached_cluster_state() else { return Ok(vec![None]) };
+        let mut nodes = slots.unique_primary_nodes();
+        nodes.sort();
+        Ok(nodes.into_iter().map(Some).collect())
+    }
+
+    fn connection(&self) -> Result<Arc<Connection>, String> {
+        match &*self.line.read().unwrap_or_else(PoisonError::into_inner) {
+            Line::Up(connection) => Ok(Arc::clone(connection)),
+            Line::Down { why } => Err(why.clone()),
+        }
+    }
+
+    fn set(&self, line: Line) {
+        *self.line.write().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+
+    /// Notes why there is no connection, and logs it when it is news.
+    fn down(&self, why: String) {
+        if self.trouble().as_ref() != Some(&why) {
+            warn!(redis = %self.settings.url, reason = why, "no usable connection to Redis");
+        }
+        self.set(Line::Down { why });
+    }
+
+    fn client(&self) -> Result<Client, Error> {
+        let mut config = self.settings.url.config();
+        // One attempt to connect, whose error is returned: repeating it is the supervisor's.
+        config.fail_fast = true;
+        let mut builder = Builder::from_config(config);
+        builder
+            .set_connection_config(ConnectionConfig {
+                connection_timeout: self.settings.connect_timeout,
+                internal_command_timeout: self.settings.connect_timeout,
+                // A script that was sent is never sent again by itself.
+                max_command_attempts: 1,
+                tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+                ..ConnectionConfig::default()
+            })
+            .set_performance_config(PerformanceConfig {
+                default_command_timeout: self.settings.command_timeout,
+                ..PerformanceConfig::default()
+            });
+        builder.build()
+    }
+}
+
+/// Keeps a connection open as long as the process runs.
+async fn supervise(link: Arc<Link>) {
+    loop {
+        match connect(&link).await {
+            Ok((connection, mut router)) => {
+                info!(redis = %link.settings.url, "connected to Redis");
+                link.set(Line::Up(Arc::clone(&connection)));
+                let why = tokio::select! {
+                    _ = &mut router => "Redis closed the connection".into(),
+                    () = connection.useless.notified() => "Redis stopped answering, or is no longer the master".into(),
+                };
+                link.down(why);
+                router.abort();
+            }
+            Err(why) => link.down(why),
+        }
+        tokio::time::sleep(RETRY_DELAY).await;
+    }
+}
+
+/// Opens a connection to a server that is fit to keep locks.
+async fn connect(link: &Link) -> Result<(Arc<Connection>, fred::types::ConnectHandle), String> {
+    let client = link.client().map_err(|error| error.to_string())?;
+    let router = client.init().await.map_err(|error| explain(&error))?;
+    let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
+    let connection = Arc::new(Connection { client, opened, last_reply, useless });
+    let fitness = match connection.send(None, "INFO", vec![]).await {
+        Ok(info) => ready::judge(&info),
+        Err(failure) => ready::unread(&failure),
+    };
+    if let Err(why) = fitness {
+        router.abort();
+        return Err(why);
+    }
+    Ok((connection, router))
+}
+
+/// fred's error for a person.
+fn explain(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Auth => format!("Redis refused the user name or password: {}", error.details()),
+        ErrorKind::Timeout => "Redis did not answer in time".into(),
+        _ => error.details().into(),
+    }
+}
+
+impl Connection {
+    async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {
+        // The first key decides the slot; a script's keys follow its name and their number.
+        let command = CustomCommand::new_static(name, ClusterHash::Offset(2), false);
+        let sent = self.now();
+        let reply = match node {
+            None => self.client.custom_raw(command, args).await,
+            Some(node) => self.client.with_cluster_node(node).custom_raw(command, args).await,
+        };
+        match reply {
+            Ok(Resp3Frame::SimpleError { data, .. }) => {
+                self.last_reply.store(self.now(), Relaxed);
+                Err(self.refusal(&data))
+            }
+            Ok(frame) => {
+                self.last_reply.store(self.now(), Relaxed);
+                Ok(frame)
+            }
+            Err(error) if *error.kind() == ErrorKind::Timeout => {
+                // Nothing at all came back since this was sent, so the server hangs or the network is gone.
+                if self.last_reply.load(Relaxed) <= sent {
+                    self.useless.notify_one();
+                }
+                Err(Failure::Unknown("Redis did not reply in time".into()))
+            }
+            Err(error) => Err(Failure::Unknown(format!("the connection failed: {}", explain(&error)))),
+        }
+    }
+
+    /// An error of Redis by its first word; the rest differs between versions.
+    fn refusal(&self, message: &str) -> Failure {
+        let prefix = message.split_ascii_whitespace().next().unwrap_or_default();
+        match prefix {
+            "READONLY" => {
+                self.useless.notify_one();
+                Failure::Refused(prefix.into())
+            }
+            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"
+            | "NOSCRIPT" => Failure::Refused(prefix.into()),
+            _ => Failure::Broken(format!("Redis answered: {message}")),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.opened.elapsed().as_millis() as u64
+    }
+}
+
+fn script_args(script: &str, keys: &[&str], args: &[&str]) -> Vec<Value> {
+    let mut all = Vec::with_capacity(2 + keys.len() + args.len());
+    all.push(script.into());
+    all.push((keys.len() as i64).into());
+    all.extend(keys.iter().chain(args).map(|&text| Value::from(text)));
+    all
+}

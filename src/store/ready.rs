@@ -1,0 +1,72 @@
+//! Whether a server is fit to keep locks.
+
+use fred::types::Resp3Frame;
+use tracing::warn;
+
+use super::Store;
+use crate::lock::Failure;
+
+/// Redis before it has no script flags, and none of the guarantees that rest on them.
+const OLDEST: u32 = 7;
+
+impl Store {
+    /// Why Redis can't serve writes now, if it can't. Writes nothing.
+    pub async fn ready(&self) -> Result<(), String> {
+        if let Some(why) = self.link.trouble() {
+            return Err(why);
+        }
+        match self.link.command(None, "INFO", vec!["memory".into()]).await {
+            Ok(info) => judge(&info)?,
+            Err(failure) => unread(&failure)?,
+        }
+        match self.link.call_uncounted(&self.scripts.ready, &[], &[]).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(reason(failure)),
+        }
+    }
+}
+
+/// Judges what `INFO` tells: the version, where it is told, and whether Redis may evict locks.
+pub(super) fn judge(info: &Resp3Frame) -> Result<(), String> {
+    let info = match info {
+        Resp3Frame::BlobString { data, .. } | Resp3Frame::VerbatimString { data, .. } => String::from_utf8_lossy(data),
+        _ => "".into(),
+    };
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    // Valkey tells 7.2.4 here, whatever its own version is.
+    if let Some(version) = field("redis_version") {
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major < OLDEST) {
+            return Err(format!("Redis is version {version}; Gorilla needs 7.0 or newer"));
+        }
+    }
+    match field("maxmemory_policy") {
+        Some("noeviction") => Ok(()),
+        Some(policy) => Err(format!(
+            "Redis has maxmemory-policy {policy} and so may evict locks; set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
+        )),
+        None => {
+            warn!("Redis does not tell its maxmemory-policy; make sure that it is noeviction");
+            Ok(())
+        }
+    }
+}
+
+/// `INFO` could not be read: where only the right to it is missing, the server may still be fit.
+pub(super) fn unread(failure: &Failure) -> Result<(), String> {
+    match failure {
+        Failure::Broken(cause) if cause.contains("NOPERM") || cause.contains("unknown command") => {
+            warn!(cause, "Redis refuses INFO; make sure that its maxmemory-policy is noeviction");
+            Ok(())
+        }
+        failure => Err(reason(failure.clone())),
+    }
+}
+
+fn reason(failure: Failure) -> String {
+    match failure {
+        Failure::Unreachable(why) | Failure::Unknown(why) | Failure::Broken(why) => why,
+        Failure::Refused(prefix) => format!("Redis refuses writes: {prefix}"),
+        Failure::Overloaded => "too many commands wait for Redis".into(),
+    }
+}
