@@ -1,0 +1,155 @@
+//! A client that speaks the wire as users do.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// One replica, seen by a client with connections of its own. Clones share them.
+#[derive(Clone)]
+pub struct Api {
+    pub address: String,
+    client: Client,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Api {
+    pub fn at(address: &str) -> Self {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().expect("a client");
+        Self { address: address.into(), client }
+    }
+
+    /// `POST` with what an acquire needs.
+    pub async fn acquire(&self, resource: &str, owner: &str, timeout: impl Into<Value>) -> Answer {
+        self.acquire_with(resource, &json!({ "owner": owner, "timeout": timeout.into() }), &[]).await
+    }
+
+    pub async fn acquire_with(&self, resource: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::POST, &lock_path(resource), headers, Some(body.to_string())).await
+    }
+
+    /// Acquires and expects success; the lock.
+    pub async fn granted(&self, resource: &str, owner: &str, timeout: impl Into<Value>) -> Value {
+        let answer = self.acquire(resource, owner, timeout).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    pub async fn extend(&self, resource: &str, token: &str, timeout: impl Into<Value>) -> Answer {
+        self.extend_with(resource, token, timeout, &[]).await
+    }
+
+    pub async fn extend_with(
+        &self,
+        resource: &str,
+        token: &str,
+        timeout: impl Into<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let path = format!("{}/{token}", lock_path(resource));
+        self.send(Method::PUT, &path, headers, Some(json!({ "timeout": timeout.into() }).to_string())).await
+    }
+
+    pub async fn release(&self, resource: &str, token: &str) -> Answer {
+        self.release_with(resource, token, &[]).await
+    }
+
+    pub async fn release_with(&self, resource: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::DELETE, &format!("{}/{token}", lock_path(resource)), headers, None).await
+    }
+
+    pub async fn status(&self, resource: &str, token: &str) -> Answer {
+        self.get(&format!("{}/{token}", lock_path(resource))).await
+    }
+
+    /// The public state.
+    pub async fn state(&self, resource: &str) -> Value {
+        let answer = self.get(&lock_path(resource)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    pub async fn break_lock(&self, resource: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::POST, &format!("{}/break", lock_path(resource)), headers, Some(body.to_string())).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Any request. A body is JSON unless a header says otherwise.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
+        self.try_send(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// Any request, where no answer may come.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> reqwest::Result<Answer> {
+        let mut request: RequestBuilder = self.client.request(method, format!("http://{}{path}", self.address));
+        if let Some(body) = body {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                request = request.header("Content-Type", "application/json");
+            }
+            request = request.body(body);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, text: response.text().await? })
+    }
+
+    /// Sends bytes as they are and reads until the server closes the connection. For what a real client never sends.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
+        // The server may close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let mut read = Vec::new();
+        let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut read))
+            .await
+            .expect("the server closes");
+        String::from_utf8_lossy(&read).into_owned()
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The stable code of an error.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_string()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The path of a resource whose name may have any character.
+pub fn lock_path(resource: &str) -> String {
+    format!("/api/v1/locks/{}", percent_encoding::utf8_percent_encode(resource, percent_encoding::NON_ALPHANUMERIC))
+}
+
+/// The token of a lock.
+pub fn token(lock: &Value) -> &str {
+    lock["token"].as_str().expect("a lock has a token")
+}

@@ -1,0 +1,31 @@
+//! What tests stand on: a Redis server, replicas, a client, and patience.
+
+mod api;
+mod process;
+mod redis;
+mod replica;
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+pub use api::{Answer, Api, lock_path, token};
+pub use redis::Redis;
+pub use replica::Replica;
+
+/// A resource of the test's own, so that tests share servers and never meet.
+pub fn name(test: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{test}-{}", COUNT.fetch_add(1, Relaxed))
+}
+
+/// Repeats a check until it holds; fails the test if it doesn't within `limit`.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, mut check: impl FnMut() -> F) {
+    let begun = Instant::now();
+    while !check().await {
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,90 @@
+//! A real redis-server on a port of its own.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::process::Process;
+
+/// A server with a folder of its own. Settings beside the defaults are given as arguments of redis-server.
+pub struct Redis {
+    pub port: u16,
+    folder: TempDir,
+    args: Vec<String>,
+    process: Option<Process>,
+}
+
+impl Redis {
+    /// The server that tests share which don't disturb it.
+    pub fn shared() -> &'static Arc<Redis> {
+        static SHARED: OnceLock<Arc<Redis>> = OnceLock::new();
+        SHARED.get_or_init(|| Arc::new(Redis::start(&[])))
+    }
+
+    /// A server of the test's own, which it may stop, pause and fill.
+    pub fn start(args: &[&str]) -> Self {
+        // The port is free now and hardly taken in the meantime: the kernel hands out others first.
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let folder = tempfile::tempdir().expect("a folder for Redis");
+        let mut redis = Self { port, folder, args: args.iter().map(ToString::to_string).collect(), process: None };
+        redis.run();
+        redis
+    }
+
+    /// Starts it again after `stop`, with the data that it wrote.
+    pub fn run(&mut self) {
+        let program = ["redis-server", "valkey-server"]
+            .into_iter()
+            .find(|program| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok())
+            .expect("redis-server or valkey-server is in PATH: run make deps");
+        let mut command = Command::new(program);
+        command
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+            .args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"])
+            .args(&self.args)
+            .arg("--dir")
+            .arg(self.folder.path())
+            .stdout(Stdio::null());
+        self.process = Some(Process::spawn(&mut command).expect("redis-server starts"));
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "redis-server listens");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Kills it.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops it from doing anything while its connections stay open.
+    pub fn pause(&self) {
+        self.process.as_ref().expect("it runs").signal(Signal::STOP);
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.process.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// What redis-cli prints for a command, as a user would look.
+    pub fn cli(&self, args: &[&str]) -> String {
+        let cli = ["redis-cli", "valkey-cli"]
+            .into_iter()
+            .find_map(|cli| Command::new(cli).args(["-p", &self.port.to_string()]).args(args).output().ok())
+            .expect("redis-cli or valkey-cli is in PATH: run make deps");
+        String::from_utf8_lossy(&cli.stdout).trim_end().to_string()
+    }
+}

@@ -1,0 +1,76 @@
+//! A real `gorilla serve`.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Api, Redis, process::Process};
+
+/// A replica on a port of its own, ready to serve unless it was started without Redis.
+pub struct Replica {
+    pub process: Process,
+    pub api: Api,
+    log: Arc<Mutex<String>>,
+}
+
+impl Replica {
+    /// A replica on the shared Redis.
+    pub async fn start() -> Self {
+        Self::on(Redis::shared()).await
+    }
+
+    /// A replica on the given Redis, ready.
+    pub async fn on(redis: &Redis) -> Self {
+        Self::with(&redis.url(), &[]).await
+    }
+
+    /// A ready replica with settings such as `("GORILLA__LIMITS__MAX_TIMEOUT", "1h")`.
+    pub async fn with(redis_url: &str, settings: &[(&str, &str)]) -> Self {
+        let replica = Self::unready(redis_url, settings);
+        let api = replica.api.clone();
+        super::eventually("the replica is ready", Duration::from_secs(10), || async {
+            api.get("/_ready").await.status == 200
+        })
+        .await;
+        replica
+    }
+
+    /// A replica that listens, whether it reaches Redis or not.
+    pub fn unready(redis_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gorilla"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--redis-url", redis_url])
+            .env("GORILLA__LOG__FORMAT", "json")
+            .envs(settings.iter().copied())
+            .stderr(Stdio::piped());
+        let mut process = Process::spawn(&mut command).expect("gorilla starts");
+        let stderr = process.child.stderr.take().expect("its standard error is piped");
+        let log = Arc::new(Mutex::new(String::new()));
+        let writer = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let begun = Instant::now();
+        let address = loop {
+            let text = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(address) = text.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()) {
+                break address.to_string();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "the replica says where it serves: {text}");
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        Self { process, api: Api::at(&address), log }
+    }
+
+    /// All it has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,4 @@
+//! All integration tests, against real Redis servers and real replicas that the harness starts.
+
+mod harness;
+mod wire;
