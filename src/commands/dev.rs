@@ -39,9 +39,10 @@ impl Dev {
             Some(folder) => folder,
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
         };
-        let lines = logging::begin(&settings.log);
+        let log = logging::begin(&settings.log).map_err(fail)?;
         let ended = runtime()?.block_on(dev(settings, folder));
-        drop(lines);
+        // The last words of the log come before the sentence that ends it all.
+        drop(log);
         ended.map_err(fail)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 /// Serves until it is told to end.
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
     let settings = sources.load()?;
-    let _lines = logging::begin(&settings.log);
+    let _log = logging::begin(&settings.log).map_err(fail)?;
     runtime()?.block_on(async {
         let listener = bind(settings.server.listen).await.map_err(fail)?;
         Replica::start(listener, settings).map_err(fail)?.serve().await;

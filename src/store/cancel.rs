@@ -12,6 +12,7 @@ use tokio::{sync::Notify, time::Instant};
 use tracing::{info, warn};
 
 use super::{Store, reply::Reply};
+use crate::lock::Failure;
 
 /// Between two attempts to reach Redis.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -108,7 +109,8 @@ impl Store {
                     info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
                     return;
                 }
-                Err(failure) if begun.elapsed() > GIVE_UP => {
+                // Repeating it does not mend a server that needs a person.
+                Err(failure) if begun.elapsed() > GIVE_UP || matches!(failure, Failure::Broken(_)) => {
                     warn!(id, ?failure, "could not cancel an acquire; if it took the lock, its lease ends it");
                     return;
                 }

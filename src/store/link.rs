@@ -18,7 +18,7 @@ use fred::{
     error::{Error, ErrorKind},
     interfaces::{ClientLike, ClusterInterface},
     types::{
-        Builder, ClusterHash, CustomCommand, Resp3Frame, Value,
+        Builder, ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, Value,
         config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
     },
 };
@@ -30,6 +30,9 @@ use crate::{lock::Failure, settings};
 
 /// From the loss of a connection to the next attempt.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// How long a connection may be silent before it is tried.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A connection that is replaced whenever it fails.
 pub struct Link {
@@ -167,25 +170,22 @@ impl Link {
 /// Keeps a connection open as long as the process runs.
 async fn supervise(link: Arc<Link>) {
     loop {
+        let begun = Instant::now();
         match connect(&link).await {
-            Ok((connection, mut router)) => {
+            Ok((connection, router)) => {
                 info!(redis = %link.settings.url, "connected to Redis");
                 link.set(Line::Up(Arc::clone(&connection)));
-                let why = tokio::select! {
-                    _ = &mut router => "Redis closed the connection".into(),
-                    () = connection.useless.notified() => "Redis stopped answering, or is no longer the master".into(),
-                };
-                link.down(why);
-                router.abort();
+                link.down(connection.watch(router).await.into());
             }
             Err(why) => link.down(why),
         }
-        tokio::time::sleep(RETRY_DELAY).await;
+        // A connection that lasted is replaced at once.
+        tokio::time::sleep_until((begun + RETRY_DELAY).into()).await;
     }
 }
 
 /// Opens a connection to a server that is fit to keep locks.
-async fn connect(link: &Link) -> Result<(Arc<Connection>, fred::types::ConnectHandle), String> {
+async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
     let client = link.client().map_err(|error| error.to_string())?;
     let router = client.init().await.map_err(|error| explain(&error))?;
     let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
@@ -211,6 +211,26 @@ fn explain(error: &Error) -> String {
 }
 
 impl Connection {
+    /// Waits until the connection is of no more use, and ends it. Says why.
+    async fn watch(&self, mut router: ConnectHandle) -> &'static str {
+        let why = loop {
+            tokio::select! {
+                _ = &mut router => break "Redis closed the connection",
+                () = self.useless.notified() => break "Redis stopped answering, or is no longer the master",
+                () = tokio::time::sleep(HEARTBEAT) => {}
+            }
+            // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
+            if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
+                tokio::select! {
+                    _ = &mut router => break "Redis closed the connection",
+                    _ = self.send(None, "PING", vec![]) => {}
+                }
+            }
+        };
+        router.abort();
+        why
+    }
+
     async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {
         // The first key decides the slot; a script's keys follow its name and their number.
         let command = CustomCommand::new_static(name, ClusterHash::Offset(2), false);

@@ -1,18 +1,21 @@
 //! Where log lines go, and how they look.
 
+mod lines;
+
 use std::io::{self, IsTerminal};
 
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::settings::{Log, LogFormat};
+use lines::Lines;
+pub use lines::Writer;
 
-/// Begins to log to standard error. Lines are written by a thread of its own; dropping the guard writes the last ones.
-pub fn begin(settings: &Log) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(io::stderr());
+/// Begins to log to standard error. Dropping what this returns writes the last lines.
+pub fn begin(settings: &Log) -> io::Result<Writer> {
+    let lines = Lines::default();
     // The settings were checked by the same parser.
     let filter = EnvFilter::try_new(&settings.level.0).unwrap_or_default();
-    let builder = fmt().with_env_filter(filter).with_writer(writer);
+    let builder = fmt().with_env_filter(filter).with_writer(lines.clone());
     let pretty = match settings.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
@@ -23,5 +26,5 @@ pub fn begin(settings: &Log) -> WorkerGuard {
     } else {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     }
-    guard
+    lines.write_to(io::stderr())
 }

@@ -1,0 +1,159 @@
+//! Lines on their way to standard error, written many at once by a thread of its own.
+//!
+//! A write for each line would cost a request more than all else that is logged of it, and a reader that is slow, of a
+//! pipe say, would hold requests up.
+
+use std::{
+    io::{self, Write},
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How long lines are collected before they are written.
+const DELAY: Duration = Duration::from_millis(2);
+/// In bytes; while more waits than this, further lines are counted instead of kept.
+const MOST_WAITING: usize = 16 * 1024 * 1024;
+
+/// Takes whole lines and never blocks for long.
+#[derive(Clone, Default)]
+pub struct Lines {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    some: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    text: Vec<u8>,
+    lost: u64,
+    ended: bool,
+}
+
+/// Dropped, it writes the last lines.
+pub struct Writer {
+    lines: Lines,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Lines {
+    /// Begins to write to `out`.
+    pub fn write_to(self, mut out: impl Write + Send + 'static) -> io::Result<Writer> {
+        let lines = self.clone();
+        let thread = thread::Builder::new().name("log".into()).spawn(move || {
+            while let Some(text) = self.next() {
+                // There is nowhere to report that the log can't be written.
+                let _ = out.write_all(&text).and_then(|()| out.flush());
+                thread::sleep(DELAY);
+            }
+        })?;
+        Ok(Writer { lines, thread: Some(thread) })
+    }
+
+    /// Waits for text. None at the end.
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut waiting = self.lock();
+        while waiting.text.is_empty() && !waiting.ended {
+            waiting = self.shared.some.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut text = mem::take(&mut waiting.text);
+        match mem::take(&mut waiting.lost) {
+            0 => {}
+            lost => {
+                text.extend(format!("{{\"level\":\"WARN\",\"message\":\"log lines lost\",\"lost\":{lost}}}\n").bytes())
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.lock();
+        if waiting.text.len() + line.len() > MOST_WAITING {
+            waiting.lost += 1;
+            return Ok(line.len());
+        }
+        let first = waiting.text.is_empty();
+        waiting.text.extend_from_slice(line);
+        drop(waiting);
+        if first {
+            self.shared.some.notify_one();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Lines;
+
+    fn make_writer(&self) -> Lines {
+        self.clone()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.lines.lock().ended = true;
+        self.lines.shared.some.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // The thread has no reason to panic; if it did, there is no log to say so.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no writer panics").write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_is_written_in_order_before_the_end() {
+        let (mut lines, sink) = (Lines::default(), Sink::default());
+        let writer = lines.clone().write_to(sink.clone()).expect("a thread");
+        let expected: String = (0..10_000).map(|number| format!("line {number}\n")).collect();
+        for line in expected.split_inclusive('\n') {
+            lines.write_all(line.as_bytes()).expect("lines are taken");
+        }
+        drop(writer);
+        assert_eq!(String::from_utf8_lossy(&sink.0.lock().expect("no writer panics")), expected);
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_counted() {
+        let mut lines = Lines::default();
+        for _ in 0..3 {
+            lines.write_all(&vec![b'x'; MOST_WAITING / 2]).expect("lines are taken");
+        }
+        let text = String::from_utf8(lines.next().expect("some text")).expect("UTF-8");
+        assert!(text.ends_with("\"lost\":1}\n"), "{}", &text[text.len() - 80..]);
+    }
+}
