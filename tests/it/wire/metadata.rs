@@ -5,8 +5,9 @@ use reqwest::Method;
 use crate::harness::{Api, Redis, Replica, lock_path, name, token};
 
 /// Metadata as it is sent, and as it comes back. Compared as text: a parser would take 1.0 and 1 for the same.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 17] = [
     ("null", "[]"),
+    ("[ 1 , {\"a b\" :\t\"c  d\"}\n]", r#"[1,{"a b":"c  d"}]"#),
     ("[]", "[]"),
     ("[null]", "[null]"),
     ("true", "[true]"),
