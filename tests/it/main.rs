@@ -3,4 +3,5 @@
 mod harness;
 mod idempotency;
 mod refusals;
+mod scripts;
 mod wire;
