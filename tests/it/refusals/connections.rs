@@ -36,8 +36,9 @@ async fn trickle(api: &Api, begin: &str, piece: &str, most: usize) -> (String, u
     (String::from_utf8_lossy(&answer).into_owned(), sent)
 }
 
+/// Asks on a connection of its own: one that was used before may be closed for its idleness just now.
 async fn still_serves(api: &Api) {
-    assert_eq!(api.acquire(&name("still-serves"), "me", 30).await.status, 200);
+    assert_eq!(Api::at(&api.address).acquire(&name("still-serves"), "me", 30).await.status, 200);
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn whoever_sends_nothing_in_time_loses_the_connection() {
         assert!(answer.contains("within 0.3 s") && answer.contains("not_executed"), "{answer}");
         still_serves(api).await;
     }
-    assert_eq!(api.state(&resource).await["held"], false);
+    assert_eq!(Api::at(&api.address).state(&resource).await["held"], false);
 }
 
 #[tokio::test]
