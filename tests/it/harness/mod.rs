@@ -2,6 +2,7 @@
 
 mod api;
 mod process;
+mod proxy;
 mod redis;
 mod replica;
 
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub use api::{Answer, Api, lock_path, token};
+pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
 
