@@ -1,5 +1,7 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
+mod checker;
+mod contention;
 mod harness;
 mod outage;
 mod wire;
