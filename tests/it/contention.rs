@@ -73,7 +73,8 @@ impl Run {
             let lease = if stays { LONG } else { SHORT };
             let asked = self.now();
             let Some((fence, token)) = lock.acquire(&owner, lease).await else {
-                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..40_000))).await;
+                // The more often 63 losers ask, the longer the holder's own requests wait for a processor.
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..200_000))).await;
                 continue;
             };
             let answered = self.now();

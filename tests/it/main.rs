@@ -2,6 +2,7 @@
 
 mod checker;
 mod contention;
+mod drain;
 mod harness;
 mod outage;
 mod wire;
