@@ -1,9 +1,14 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
+mod checker;
+mod contention;
 mod dev;
+mod drain;
 mod harness;
 mod idempotency;
 mod licences;
+mod model;
+mod outage;
 mod refusals;
 mod scripts;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod api;
 mod process;
+mod proxy;
 mod redis;
 mod replica;
 
@@ -13,6 +14,7 @@ use std::{
 
 pub use api::{Answer, Api, lock_path, token};
 pub use process::Process;
+pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
 

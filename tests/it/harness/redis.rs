@@ -2,6 +2,7 @@
 
 use std::{
     net::{TcpListener, TcpStream},
+    path::Path,
     process::{Command, Stdio},
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
@@ -40,6 +41,11 @@ impl Redis {
 
     /// Starts it again after `stop`, with the data that it wrote.
     pub fn run(&mut self) {
+        self.run_with(&[]);
+    }
+
+    /// The same with more settings.
+    pub fn run_with(&mut self, args: &[&str]) {
         let program = ["redis-server", "valkey-server"]
             .into_iter()
             .find(|program| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok())
@@ -49,6 +55,7 @@ impl Redis {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
             .args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"])
             .args(&self.args)
+            .args(args)
             .arg("--dir")
             .arg(self.folder.path())
             .stdout(Stdio::null());
@@ -73,6 +80,11 @@ impl Redis {
     /// Ends a pause.
     pub fn resume(&self) {
         self.process.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn url(&self) -> String {

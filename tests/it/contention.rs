@@ -1,0 +1,275 @@
+//! Many clients want one lock at once. What each of them saw goes to the checker, which is also shown to find what
+//! broken scripts do.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use fred::{
+    clients::Client,
+    interfaces::ClientLike,
+    types::{Builder, ClusterHash, CustomCommand, Value, config::Config},
+};
+use futures_util::future::join_all;
+use gorilla::{
+    lock::ResourceName,
+    store::{Keys, Script},
+};
+use uuid::Uuid;
+
+use crate::{
+    checker::{Grant, Moment, Violation, check},
+    harness::{Api, Redis, Replica, name},
+};
+
+/// Ends long after a client is done with the lock.
+const LONG: Duration = Duration::from_secs(30);
+/// For the few who leave without a release.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// One resource of a lock service.
+trait Lock {
+    /// The fence and the token, or none where another holds the lock.
+    async fn acquire(&self, owner: &str, lease: Duration) -> Option<(u64, String)>;
+    /// The new token, or none where the lock is lost.
+    async fn extend(&self, token: &str, lease: Duration) -> Option<String>;
+    /// Whether the lock was still there to be released.
+    async fn release(&self, token: &str) -> bool;
+}
+
+/// When a run ends, and what came of it.
+struct Run {
+    begun: Instant,
+    limit: Duration,
+    most: usize,
+    granted: Cell<usize>,
+    /// Extends and releases within the lease that were refused.
+    lost: Cell<usize>,
+}
+
+impl Run {
+    fn new(limit: Duration, most: usize) -> Self {
+        Self { begun: Instant::now(), limit, most, granted: Cell::new(0), lost: Cell::new(0) }
+    }
+
+    fn now(&self) -> Moment {
+        self.begun.elapsed().as_nanos() as Moment
+    }
+
+    /// Lets so many clients contend until the time or the number of grants is reached.
+    async fn contend(&self, lock: &impl Lock, clients: usize) -> Vec<Grant> {
+        let (granted, begun) = (self.granted.get(), Instant::now());
+        let goes_on = || self.granted.get() - granted < self.most && begun.elapsed() < self.limit;
+        let clients = join_all((0..clients).map(|client| self.client(lock, format!("client-{client}"), &goes_on)));
+        clients.await.into_iter().flatten().collect()
+    }
+
+    async fn client(&self, lock: &impl Lock, owner: String, goes_on: &impl Fn() -> bool) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        while goes_on() {
+            // One in a hundred leaves without a release, so that leases end by themselves too.
+            let stays = fastrand::u32(0..100) > 0;
+            let lease = if stays { LONG } else { SHORT };
+            let asked = self.now();
+            let Some((fence, token)) = lock.acquire(&owner, lease).await else {
+                // The more often 63 losers ask, the longer the holder's own requests wait for a processor.
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(0..200_000))).await;
+                continue;
+            };
+            let answered = self.now();
+            let valid_until = asked + lease.as_nanos() as Moment;
+            let mut grant = Grant { asked, answered, fence, tokens: vec![token], valid_until, release_asked: None };
+            self.granted.set(self.granted.get() + 1);
+            if stays {
+                self.hold_and_release(lock, &mut grant).await;
+            }
+            grants.push(grant);
+        }
+        grants
+    }
+
+    async fn hold_and_release(&self, lock: &impl Lock, grant: &mut Grant) {
+        let mut token = grant.tokens[0].clone();
+        if fastrand::bool() {
+            tokio::task::yield_now().await;
+        }
+        if fastrand::u32(0..4) == 0 {
+            let asked = self.now();
+            match lock.extend(&token, LONG).await {
+                Some(new) => {
+                    token = new;
+                    grant.tokens.push(token.clone());
+                    grant.valid_until = asked + LONG.as_nanos() as Moment;
+                }
+                None => self.lost.set(self.lost.get() + 1),
+            }
+        }
+        grant.release_asked = Some(self.now());
+        if !lock.release(&token).await {
+            self.lost.set(self.lost.get() + 1);
+        }
+    }
+}
+
+/// A resource over HTTP; each request goes to any of the replicas.
+struct Served<'a> {
+    replicas: &'a [Replica],
+    resource: String,
+}
+
+impl Served<'_> {
+    fn any(&self) -> &Api {
+        &self.replicas[fastrand::usize(0..self.replicas.len())].api
+    }
+}
+
+impl Lock for Served<'_> {
+    async fn acquire(&self, owner: &str, lease: Duration) -> Option<(u64, String)> {
+        let answer = self.any().acquire(&self.resource, owner, lease.as_secs_f64()).await;
+        match answer.status {
+            200 => {
+                let lock = answer.json();
+                Some((lock["fence"].as_u64()?, lock["token"].as_str()?.into()))
+            }
+            409 => None,
+            _ => panic!("{answer:?}"),
+        }
+    }
+
+    async fn extend(&self, token: &str, lease: Duration) -> Option<String> {
+        let answer = self.any().extend(&self.resource, token, lease.as_secs_f64()).await;
+        (answer.status == 200).then(|| answer.json()["token"].as_str().map(String::from))?
+    }
+
+    async fn release(&self, token: &str) -> bool {
+        self.any().release(&self.resource, token).await.status == 204
+    }
+}
+
+/// A resource in Redis itself, by scripts that a test may break.
+struct Scripted {
+    client: Client,
+    keys: [String; 3],
+    acquire: Script,
+}
+
+impl Scripted {
+    /// Replaces a piece of `lua/acquire.lua`.
+    async fn with_acquire(redis: &Redis, replace: Option<(&str, &str)>) -> Self {
+        let mut acquire = include_str!("../../lua/acquire.lua").to_string();
+        if let Some((sound, broken)) = replace {
+            assert_eq!(acquire.matches(sound).count(), 1, "{sound:?} stands in the script once");
+            acquire = acquire.replace(sound, broken);
+        }
+        let client = Builder::from_config(Config::from_url(&redis.url()).expect("a URL")).build().expect("a client");
+        client.init().await.expect("Redis answers");
+        let (keys, resource) = (Keys::new("gorilla"), ResourceName::parse(&name("scripted")).expect("a name"));
+        let keys = [keys.lock(&resource), keys.fence(&resource), keys.queue(&resource)];
+        Self { client, keys, acquire: Script::new(&acquire) }
+    }
+
+    async fn call(&self, script: &Script, keys: &[&str], args: &[&str]) -> Vec<String> {
+        let mut all: Vec<Value> = vec![script.source.as_str().into(), (keys.len() as i64).into()];
+        all.extend(keys.iter().chain(args).map(|&text| Value::from(text)));
+        let command = CustomCommand::new_static("EVAL", ClusterHash::FirstKey, false);
+        self.client.custom(command, all).await.expect("the script runs")
+    }
+}
+
+impl Lock for Scripted {
+    async fn acquire(&self, owner: &str, lease: Duration) -> Option<(u64, String)> {
+        let [lock, fence, queue] = self.keys.each_ref().map(String::as_str);
+        let (id, token, lease) =
+            (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), lease.as_millis().to_string());
+        let request = format!("{lock}:{id}");
+        let args = [&id, &token, owner, "[]", &lease, "86400000", "", "60000"];
+        let reply = self.call(&self.acquire, &[lock, fence, queue, &request], &args).await;
+        (reply[0] == "granted").then(|| (reply[1].parse().expect("a fence"), token))
+    }
+
+    async fn extend(&self, token: &str, lease: Duration) -> Option<String> {
+        let [lock, fence, _] = self.keys.each_ref().map(String::as_str);
+        let (new, lease) = (Uuid::new_v4().to_string(), lease.as_millis().to_string());
+        let script = Script::new(include_str!("../../lua/extend.lua"));
+        let reply = self.call(&script, &[lock, fence], &[token, &new, &lease, "86400000", "", "60000"]).await;
+        (reply[0] == "extended").then_some(new)
+    }
+
+    async fn release(&self, token: &str) -> bool {
+        let script = Script::new(include_str!("../../lua/release.lua"));
+        self.call(&script, &[&self.keys[0]], &[token, "", "60000"]).await[0] == "released"
+    }
+}
+
+#[tokio::test]
+async fn sixty_four_clients_of_four_replicas_never_hold_one_lock_together() {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let (url, quiet) = (redis.url(), [("GORILLA__LOG__REQUESTS", "false")]);
+    let replicas = join_all((0..4).map(|_| Replica::with(&url, &quiet))).await;
+    let lock = Served { replicas: &replicas, resource: name("contended") };
+
+    let run = Run::new(Duration::from_secs(20), 20_000);
+    let grants = run.contend(&lock, 64).await;
+    println!("{} grants in {:?}", grants.len(), run.begun.elapsed());
+    assert_eq!(check(&grants), []);
+    assert_eq!(run.lost.get(), 0, "extends and releases by the holder succeed");
+    assert!(grants.len() > 500, "only {} grants", grants.len());
+    assert!(
+        grants.iter().any(|grant| grant.release_asked.is_none()) && grants.iter().any(|grant| grant.tokens.len() > 1)
+    );
+}
+
+#[tokio::test]
+async fn the_checker_is_content_with_the_scripts_as_they_are() {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let lock = Scripted::with_acquire(&redis, None).await;
+    let run = Run::new(Duration::from_secs(5), 500);
+    let grants = run.contend(&lock, 16).await;
+    assert_eq!((check(&grants), run.lost.get()), (vec![], 0));
+    assert!(grants.len() >= 100, "only {} grants", grants.len());
+}
+
+#[tokio::test]
+async fn the_checker_finds_an_acquire_that_does_not_look_whether_the_lock_is_held() {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let lock = Scripted::with_acquire(&redis, Some(("if held[1] then", "if false then"))).await;
+    let grants = Run::new(Duration::from_secs(5), 500).contend(&lock, 16).await;
+    let found = check(&grants);
+    assert!(found.iter().any(|violation| matches!(violation, Violation::TwoHolders(..))), "{found:?}");
+}
+
+const FENCE: &str = "whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))";
+
+#[tokio::test]
+async fn the_checker_finds_a_fence_that_never_changes() {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let lock = Scripted::with_acquire(&redis, Some((FENCE, "'7'"))).await;
+    let grants = Run::new(Duration::from_secs(5), 100).contend(&lock, 16).await;
+    let found = check(&grants);
+    assert!(found.contains(&Violation::FenceTwice(7)) && found.contains(&Violation::FenceNotRising(7, 7)), "{found:?}");
+    assert!(!found.iter().any(|violation| matches!(violation, Violation::TwoHolders(..))), "{found:?}");
+}
+
+/// The grants before and after Redis lost everything while nobody held the lock.
+async fn across_a_loss(fence: Option<&str>) -> Vec<Violation> {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let lock = Scripted::with_acquire(&redis, fence.map(|broken| (FENCE, broken))).await;
+    let run = Run::new(Duration::from_secs(5), 100);
+    let mut grants = run.contend(&lock, 16).await;
+    assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
+    grants.extend(run.contend(&lock, 16).await);
+    check(&grants).into_iter().filter(|violation| !matches!(violation, Violation::TwoHolders(..))).collect()
+}
+
+#[tokio::test]
+async fn the_checker_finds_a_fence_that_only_counts_once_redis_has_lost_its_data() {
+    let found = across_a_loss(Some("redis.call('INCR', fence_key)")).await;
+    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceTwice(_))), "{found:?}");
+    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceNotRising(..))), "{found:?}");
+}
+
+#[tokio::test]
+async fn fences_of_the_script_as_it_is_rise_across_the_same_loss() {
+    assert_eq!(across_a_loss(None).await, []);
+}

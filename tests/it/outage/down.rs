@@ -1,0 +1,123 @@
+//! Redis is away altogether.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{ANSWERED, Scene, assert_not_executed, assert_not_ready, in_time, is_freed, recovers};
+use crate::harness::{Api, Mode, Redis, Replica, eventually, name, token};
+
+#[tokio::test]
+async fn a_cut_link_is_200_then_503_then_200() {
+    let scene = Scene::new().await;
+    let (api, resource) = (scene.api(), name("cut"));
+    let lock = api.granted(&resource, "me", 60).await;
+
+    scene.link.sever();
+    eventually("calls are refused at once", ANSWERED, || async {
+        in_time(api.acquire(&resource, "me", 1)).await.status == 503
+    })
+    .await;
+    assert_not_executed(&api.acquire(&resource, "me", 1).await, "redis_unavailable");
+    assert_not_ready(api, "").await;
+    assert_eq!(api.get("/_health").await.status, 200);
+
+    scene.link.set(Mode::Pass);
+    recovers(api).await;
+    assert_eq!(api.status(&resource, token(&lock)).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_redis_a_replica_starts_answers_and_comes_to_life_when_redis_does() {
+    let mut redis = Redis::start(&[]);
+    redis.stop();
+    let replica = Replica::unready(&redis.url(), &[]);
+    let (api, resource, no_token) = (&replica.api, name("absent"), uuid::Uuid::new_v4().to_string());
+
+    assert_not_ready(api, "refused").await;
+    assert_eq!(api.get("/_health").await.status, 200);
+    for answer in [
+        in_time(api.acquire(&resource, "me", 30)).await,
+        in_time(api.extend(&resource, &no_token, 30)).await,
+        in_time(api.release(&resource, &no_token)).await,
+        in_time(api.status(&resource, &no_token)).await,
+        in_time(api.break_lock(&resource, &json!({}), &[])).await,
+        in_time(api.get(&crate::harness::lock_path(&resource))).await,
+        in_time(api.get("/api/v1/locks")).await,
+    ] {
+        assert_not_executed(&answer, "redis_unavailable");
+    }
+
+    redis.run();
+    recovers(api).await;
+}
+
+#[tokio::test]
+async fn redis_may_be_killed_and_restarted_under_load() {
+    let mut redis = Redis::start(&[]);
+    let replica = Replica::on(&redis).await;
+    let kept = name("kept");
+    let lock = replica.api.granted(&kept, "me", 60).await;
+
+    let mut clients = JoinSet::new();
+    let (running, run) = tokio::sync::watch::channel(true);
+    for _ in 0..8 {
+        let (api, run) = (replica.api.clone(), run.clone());
+        clients.spawn(async move {
+            let mut tally = Tally::default();
+            while *run.borrow() {
+                tally.cycle(&api).await;
+            }
+            tally
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    redis.stop();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    redis.run();
+    recovers(&replica.api).await;
+    // The clients go on for a moment on the new connection.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    running.send_replace(false);
+
+    let tallies = clients.join_all().await;
+    assert!(tallies.iter().all(|tally| tally.granted > 0), "every client got through");
+    assert!(tallies.iter().any(|tally| tally.refused > 0), "the outage was felt");
+    for resource in tallies.iter().flat_map(|tally| &tally.unknown) {
+        is_freed(&redis, resource).await;
+    }
+    assert_eq!(replica.api.status(&kept, token(&lock)).await.status, 200, "an append-only file keeps locks");
+}
+
+/// What one client met.
+#[derive(Default)]
+struct Tally {
+    granted: u32,
+    refused: u32,
+    unknown: Vec<String>,
+}
+
+impl Tally {
+    /// Takes and frees a lock of its own.
+    async fn cycle(&mut self, api: &Api) {
+        let resource = name("load");
+        let answer = in_time(api.acquire(&resource, "me", 30)).await;
+        match answer.status {
+            200 => {
+                self.granted += 1;
+                let answer = in_time(api.release(&resource, token(&answer.json()))).await;
+                assert!([204, 503, 504].contains(&answer.status), "{answer:?}");
+            }
+            503 => {
+                assert_not_executed(&answer, "redis_unavailable");
+                self.refused += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            _ => {
+                super::assert_unknown(&answer);
+                self.unknown.push(resource);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Redis that is away, hangs, refuses or is unfit, and links that lose replies: what clients are told meanwhile, what
+//! is left behind, and how soon everything is well again.
+
+mod down;
+mod forgot;
+mod hang_up;
+mod hung;
+mod lost_reply;
+mod refused;
+mod unfit;
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use crate::harness::{Answer, Api, Mode, Proxy, Redis, Replica, eventually, name, token};
+
+/// Within this a client has an answer, whatever Redis does.
+const ANSWERED: Duration = Duration::from_millis(1500);
+/// Within this after Redis's return a replica is ready again.
+const RECOVERED: Duration = Duration::from_secs(2);
+/// Within this after the return of the link a lock that nobody was told of is gone.
+const FREED: Duration = Duration::from_secs(1);
+
+/// A replica that reaches the shared Redis by a link that can break.
+struct Scene {
+    redis: &'static Redis,
+    link: Proxy,
+    replica: Replica,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
+        let redis = Redis::shared();
+        let link = Proxy::to(redis).await;
+        let replica = Replica::with(&link.url(), settings).await;
+        // From now on Redis knows the scripts. Else the lost reply would be that it doesn't.
+        let (api, resource) = (&replica.api, name("warm-up"));
+        let lock = api.granted(&resource, "me", 30).await;
+        let extended = api.extend(&resource, token(&lock), 60).await.json();
+        assert_eq!(api.release(&resource, token(&extended)).await.status, 204);
+        Self { redis, link, replica }
+    }
+
+    fn api(&self) -> &Api {
+        &self.replica.api
+    }
+
+    /// Mends the link. TCP would repeat what was lost on connections that stand; here they end instead.
+    fn heal(&self) {
+        self.link.set(Mode::Pass);
+        self.link.cut();
+    }
+}
+
+/// Waits for an answer and asserts that it came in time.
+async fn in_time(answer: impl Future<Output = Answer>) -> Answer {
+    let begun = Instant::now();
+    let answer = answer.await;
+    assert!(begun.elapsed() < ANSWERED, "an answer took {:?}: {answer:?}", begun.elapsed());
+    answer
+}
+
+/// Asserts that a request did nothing and may be sent again.
+fn assert_not_executed(answer: &Answer, code: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (503, code), "{answer:?}");
+    assert_eq!(answer.json()["outcome"], "not_executed", "{answer:?}");
+    assert!(answer.header("retry-after").is_some_and(|wait| wait.parse::<u32>().is_ok()), "{answer:?}");
+}
+
+/// Asserts that nobody knows what became of a request.
+fn assert_unknown(answer: &Answer) {
+    assert_eq!((answer.status, answer.code().as_str()), (504, "outcome_unknown"), "{answer:?}");
+    assert_eq!(answer.json()["outcome"], "unknown", "{answer:?}");
+}
+
+/// Asserts that a replica tells load balancers to stay away, and an operator why.
+async fn assert_not_ready(api: &Api, why: &str) {
+    let answer = in_time(api.get("/_ready")).await;
+    assert_not_executed(&answer, "not_ready");
+    let message = answer.json()["errorMessage"].to_string();
+    assert!(message.contains(why), "{message} says {why}");
+}
+
+/// Waits until a replica is ready and a lock can be taken, as long as it may take after Redis's return.
+async fn recovers(api: &Api) {
+    let resource = name("recovery");
+    eventually("the replica serves again", RECOVERED, || async {
+        api.get("/_ready").await.status == 200 && api.acquire(&resource, "me", 30).await.status == 200
+    })
+    .await;
+}
+
+fn is_held(redis: &Redis, resource: &str) -> bool {
+    redis.cli(&["EXISTS", &format!("gorilla:{{{resource}}}:lock")]) == "1"
+}
+
+async fn is_freed(redis: &Redis, resource: &str) {
+    eventually(&format!("{resource} is free"), FREED, || async { !is_held(redis, resource) }).await;
+}
