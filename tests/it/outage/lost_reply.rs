@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Scene, assert_unknown, in_time, is_freed, is_held};
+use super::{Scene, assert_unknown, in_time, is_freed, is_held, recovers};
 use crate::harness::{Mode, Replica, eventually, name, token};
 
 #[tokio::test]
@@ -17,6 +17,7 @@ async fn an_acquire_whose_reply_is_lost_is_undone() {
     assert!(is_held(scene.redis, &resource), "Redis did execute it");
 
     scene.heal();
+    recovers(api).await;
     is_freed(scene.redis, &resource).await;
     assert_eq!(Replica::start().await.api.acquire(&resource, "other", 60).await.status, 200);
 }
@@ -29,7 +30,7 @@ async fn an_acquire_that_never_reached_redis_is_unknown_too_and_leaves_nothing()
     scene.link.set(Mode::SwallowRequests);
     assert_unknown(&in_time(api.acquire(&resource, "me", 60)).await);
     scene.heal();
-    super::recovers(api).await;
+    recovers(api).await;
     assert!(!is_held(scene.redis, &resource));
 }
 
@@ -43,6 +44,7 @@ async fn after_its_cancellation_a_retried_acquire_is_decided_anew() {
     assert_unknown(&in_time(api.acquire_with(&resource, &body, &key)).await);
     let first = scene.redis.cli(&["HGET", &format!("gorilla:{{{resource}}}:lock"), "id"]);
     scene.heal();
+    recovers(api).await;
     is_freed(scene.redis, &resource).await;
 
     let second = api.acquire_with(&resource, &body, &key).await;
@@ -86,7 +88,7 @@ async fn an_extend_whose_reply_is_lost_is_answered_to_its_retry() {
     scene.link.set(Mode::SwallowReplies);
     assert_unknown(&in_time(api.extend_with(&resource, token(&lock), 60, &key)).await);
     scene.heal();
-    super::recovers(api).await;
+    recovers(api).await;
 
     let retried = api.extend_with(&resource, token(&lock), 60, &key).await;
     assert_eq!((retried.status, retried.header("idempotent-replay")), (200, Some("true")), "{retried:?}");
@@ -106,7 +108,7 @@ async fn a_release_whose_reply_is_lost_is_answered_to_its_retry() {
     assert_unknown(&in_time(api.release_with(&resource, token(&lock), &key)).await);
     assert!(!is_held(scene.redis, &resource), "Redis did execute it");
     scene.heal();
-    super::recovers(api).await;
+    recovers(api).await;
 
     // Somebody else has the lock by now, and the retry does not take it away.
     let next = api.granted(&resource, "other", 30).await;

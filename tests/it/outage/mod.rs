@@ -20,7 +20,7 @@ use crate::harness::{Answer, Api, Mode, Proxy, Redis, Replica, eventually, name,
 const ANSWERED: Duration = Duration::from_millis(1500);
 /// Within this after Redis's return a replica is ready again.
 const RECOVERED: Duration = Duration::from_secs(2);
-/// Within this after the return of the link a lock that nobody was told of is gone.
+/// Within this after the replica has reached Redis again a lock that nobody was told of is gone.
 const FREED: Duration = Duration::from_secs(1);
 
 /// A replica that reaches the shared Redis by a link that can break.
