@@ -40,7 +40,7 @@ impl Dev {
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
         };
         let log = logging::begin(&settings.log).map_err(fail)?;
-        let ended = runtime()?.block_on(dev(settings, folder));
+        let ended = runtime(settings.server.threads)?.block_on(dev(settings, folder));
         // The last words of the log come before the sentence that ends it all.
         drop(log);
         ended.map_err(fail)

@@ -8,6 +8,7 @@ mod serve;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::settings::{Flag, Settings};
 
@@ -86,7 +87,10 @@ fn fail(sentence: impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What asynchronous commands run on.
-fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
-    tokio::runtime::Runtime::new().map_err(|error| fail(format!("no threads can be started: {error}.")))
+/// What asynchronous commands run on. A single thread needs no waking of others, and sends to Redis at once what all
+/// connections asked for.
+fn runtime(threads: usize) -> Result<Runtime, ExitCode> {
+    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let built = builder.worker_threads(threads).enable_all().build();
+    built.map_err(|error| fail(format!("no threads can be started: {error}.")))
 }

@@ -12,7 +12,7 @@ use crate::{
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
     let settings = sources.load()?;
     let _log = logging::begin(&settings.log).map_err(fail)?;
-    runtime()?.block_on(async {
+    runtime(settings.server.threads)?.block_on(async {
         let listener = bind(settings.server.listen).await.map_err(fail)?;
         Replica::start(listener, settings).map_err(fail)?.serve().await;
         Ok(())

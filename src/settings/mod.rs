@@ -34,6 +34,8 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Bound on the arrival of a request's body.
     pub body_timeout: Duration,
+    /// Threads that serve.
+    pub threads: usize,
     /// Connections served at once.
     pub max_connections: usize,
     /// From SIGTERM until the listener closes.
@@ -94,6 +96,7 @@ impl Settings {
                 listen: reader.take("server.listen"),
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
+                threads: reader.take("server.threads"),
                 max_connections: reader.take("server.max_connections"),
                 drain_delay: reader.take("server.drain_delay"),
                 drain_timeout: reader.take("server.drain_timeout"),
