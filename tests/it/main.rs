@@ -4,5 +4,6 @@ mod checker;
 mod contention;
 mod drain;
 mod harness;
+mod model;
 mod outage;
 mod wire;
