@@ -25,7 +25,7 @@ pub fn run(sources: &Sources) -> Result<(), ExitCode> {
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    match runtime()?.block_on(timeout(PATIENCE, health(address))) {
+    match runtime()?.block_on(async { timeout(PATIENCE, health(address)).await }) {
         Ok(Ok(StatusCode::OK)) => Ok(()),
         Ok(Ok(status)) => Err(fail(format!("http://{address}/_health answered {status}."))),
         Ok(Err(error)) => Err(fail(format!("http://{address}/_health can't be reached: {error}."))),

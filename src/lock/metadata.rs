@@ -4,7 +4,8 @@ use serde_json::value::RawValue;
 
 use super::Invalid;
 
-/// A JSON list, kept as the text that was given so that keys, numbers and nesting come back unchanged.
+/// A JSON list, kept as the text that was given so that keys, numbers and nesting come back unchanged. Only the white
+/// space between its parts is left out, so that a request which is written anew is the same request.
 #[derive(Clone, Debug)]
 pub struct Metadata(Box<RawValue>);
 
@@ -22,11 +23,11 @@ impl Metadata {
             Some(list) if list.starts_with('[') => list.to_string(),
             Some(other) => format!("[{other}]"),
         };
+        let (list, depth) = compact(&list);
         if list.len() > Self::LONGEST {
             let (length, longest) = (list.len(), Self::LONGEST);
             return Err(Invalid::new("metadata", format!("is {length} bytes of JSON; it must be at most {longest}")));
         }
-        let depth = depth(&list);
         if depth > Self::DEEPEST {
             let deepest = Self::DEEPEST;
             return Err(Invalid::new("metadata", format!("is nested {depth} deep; it must be at most {deepest} deep")));
@@ -45,24 +46,27 @@ impl Metadata {
     }
 }
 
-/// How deep lists and objects are nested in valid JSON.
-fn depth(json: &str) -> usize {
+/// Valid JSON without the white space between its parts, and how deep lists and objects are nested in it.
+fn compact(json: &str) -> (String, usize) {
+    let mut kept = String::with_capacity(json.len());
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
-    for byte in json.bytes() {
-        match byte {
+    for character in json.chars() {
+        match character {
             _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
+            '\\' => escaped = true,
+            '"' => in_string = !in_string,
             _ if in_string => {}
-            b'[' | b'{' => {
+            ' ' | '\t' | '\n' | '\r' => continue,
+            '[' | '{' => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b']' | b'}' => depth = depth.saturating_sub(1),
+            ']' | '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        kept.push(character);
     }
-    deepest
+    (kept, deepest)
 }
 
 #[cfg(test)]
@@ -72,7 +76,13 @@ mod tests {
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
         for (json, expected) in [("1", 0), ("[]", 1), (r#"[{"a":[]}]"#, 3), (r#"["[[\"[["]"#, 1), ("[[],[[]]]", 3)] {
-            assert_eq!(depth(json), expected, "{json}");
+            assert_eq!(compact(json), (json.to_string(), expected), "{json}");
         }
+    }
+
+    #[test]
+    fn only_the_white_space_outside_of_strings_is_left_out() {
+        let json = "[ {\r\n\t\"a b\" : 1.0 ,\"\\\" c\": \"d  e\" } , null ]";
+        assert_eq!(compact(json).0, r#"[{"a b":1.0,"\" c":"d  e"},null]"#);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use config::{Config, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
 
 use super::kinds::Kind;
 
@@ -51,6 +51,7 @@ pub(super) struct Reader {
     defaults: BTreeMap<String, Value>,
     values: BTreeMap<String, Value>,
     flags: BTreeMap<&'static str, &'static str>,
+    file: String,
     problems: Vec<Problem>,
 }
 
@@ -64,20 +65,21 @@ impl Reader {
         all = all
             .add_source(Environment::with_prefix("GORILLA").prefix_separator("__").separator("__").ignore_empty(true));
         let unreadable = |source: String| {
-            move |error: config::ConfigError| {
-                Problems(vec![Problem { key: String::new(), problem: error.to_string(), source }])
+            move |error: ConfigError| {
+                Problems(vec![Problem { key: String::new(), problem: without_excerpt(error), source }])
             }
         };
         for flag in flags {
             all = all.set_override(flag.key, flag.value.clone()).map_err(unreadable(format!("flag {}", flag.name)))?;
         }
         let file_name = file.map_or("the environment".into(), |path| path.display().to_string());
-        let values = all.build().map_err(unreadable(file_name))?;
+        let values = all.build().map_err(unreadable(file_name.clone()))?;
         let defaults = defaults.build().map_err(unreadable("the defaults".into()))?;
         let mut reader = Self {
             defaults: leaves(defaults.cache),
             values: leaves(values.cache),
             flags: flags.iter().map(|flag| (flag.key, flag.name)).collect(),
+            file: file_name,
             problems: Vec::new(),
         };
         reader.refuse_unknown();
@@ -153,9 +155,21 @@ impl Reader {
             Some("the environment") => {
                 format!("environment variable GORILLA__{}", key.replace('.', "__").to_uppercase())
             }
-            Some(path) => path.into(),
+            // Not the origin itself, which has the path in a form that the user did not write.
+            Some(_) => self.file.clone(),
         }
     }
+}
+
+/// What is wrong with a source, on one line. An error of TOML shows the line that it is about, which may have a password.
+fn without_excerpt(error: ConfigError) -> String {
+    let text = match error {
+        ConfigError::FileParse { cause, .. } => cause.to_string(),
+        error => error.to_string(),
+    };
+    let is_excerpt = |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines: Vec<_> = text.lines().filter(|line| !is_excerpt(line) && !line.is_empty()).collect();
+    lines.join(": ")
 }
 
 /// A URL without its password and other secrets.

@@ -1,11 +1,10 @@
 //! The names of all keys in Redis, and nothing else.
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 
 use crate::lock::ResourceName;
-
-/// What would end the hash tag early, and the sign that encodes it. Control characters never occur in a resource.
-const ENCODED: &AsciiSet = &CONTROLS.add(b'{').add(b'}').add(b'%');
 
 /// Builds keys: `prefix:{resource}:what`. The braces make one resource one cluster slot.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ impl Keys {
     /// A glob that matches the locks of all resources whose names begin with `start`.
     pub fn locks_matching(&self, start: &str) -> String {
         let mut pattern = String::new();
-        for part in [&self.prefix, ":{", &utf8_percent_encode(start, ENCODED).to_string()] {
+        for part in [&self.prefix, ":{", &encoded(start)] {
             for character in part.chars() {
                 if "*?[]^-\\".contains(character) {
                     pattern.push('\\');
@@ -65,11 +64,20 @@ impl Keys {
         let mut key = String::with_capacity(self.prefix.len() + resource.len() + what.len() + 48);
         key.push_str(&self.prefix);
         key.push_str(":{");
-        key.extend(utf8_percent_encode(resource, ENCODED));
+        key.push_str(&encoded(resource));
         key.push_str("}:");
         key.push_str(what);
         key
     }
+}
+
+/// A name with what would end the hash tag early percent-encoded, and the sign that encodes it. Everything else stays as
+/// people write it, so not by a function for URLs, which encode all that is not ASCII. Control characters never occur.
+fn encoded(name: &str) -> Cow<'_, str> {
+    if !name.contains(['{', '}', '%']) {
+        return name.into();
+    }
+    name.replace('%', "%25").replace('{', "%7B").replace('}', "%7D").into()
 }
 
 #[cfg(test)]

@@ -2,8 +2,14 @@
 
 mod checker;
 mod contention;
+mod dev;
 mod drain;
 mod harness;
+mod idempotency;
+mod licences;
 mod model;
 mod outage;
+mod refusals;
+mod scripts;
+mod settings;
 mod wire;

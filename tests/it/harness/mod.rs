@@ -13,6 +13,7 @@ use std::{
 };
 
 pub use api::{Answer, Api, lock_path, token};
+pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::OnceCell;
+
 use super::{Api, Redis, process::Process};
 
 /// A replica on a port of its own, ready to serve unless it was started without Redis.
@@ -17,6 +19,13 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// A client of the test's own for the replica that tests share which don't disturb it.
+    pub async fn shared() -> Api {
+        static SHARED: OnceCell<Replica> = OnceCell::const_new();
+        // Only the address is shared: connections belong to the runtime of the test that opened them.
+        Api::at(&SHARED.get_or_init(Replica::start).await.api.address)
+    }
+
     /// A replica on the shared Redis.
     pub async fn start() -> Self {
         Self::on(Redis::shared()).await

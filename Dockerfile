@@ -1,0 +1,37 @@
+# A replica of Gorilla. `docker compose up` builds it; alone: docker build -t gorilla .
+
+FROM rust:1-trixie AS build
+WORKDIR /build
+
+# The dependencies are compiled against an empty crate, in a layer that only Cargo.toml and Cargo.lock invalidate:
+# an edit of a source file does not compile them again. The empty crate itself is removed, or Cargo might take it,
+# by its newer date, for the real one. The cache mount spares the downloads when the layer does have to be rebuilt.
+COPY Cargo.toml Cargo.lock ./
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    mkdir src && echo 'fn main() {}' >src/main.rs && touch src/lib.rs \
+    && cargo build --release --locked \
+    && cargo clean --release --package gorilla && rm -r src
+
+COPY lua lua
+COPY src src
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    cargo build --release --locked
+
+FROM debian:trixie-slim
+
+# The slim image has no certificates, and rediss:// needs them. Copying them spares an apt-get here.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /build/target/release/gorilla /usr/local/bin/gorilla
+
+# Kubernetes' runAsNonRoot can only judge a number, so the user has no name. It needs no home: replicas keep no files.
+USER 10001:10001
+
+# The default address, 127.0.0.1, could not be reached from outside the container.
+ENV GORILLA__SERVER__LISTEN=0.0.0.0:4000
+EXPOSE 4000
+
+# It asks /_health, which does not depend on Redis: a Redis that blinks makes no replica unhealthy.
+HEALTHCHECK --interval=3s --timeout=3s --start-period=10s --retries=3 CMD ["gorilla", "healthcheck"]
+
+ENTRYPOINT ["gorilla"]
+CMD ["serve"]

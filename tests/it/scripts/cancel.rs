@@ -1,0 +1,97 @@
+//! `lua/cancel.lua`: an acquire that nobody learnt the outcome of leaves nothing behind, in whatever order things arrive.
+
+use super::{Lab, number};
+use crate::harness::Redis;
+
+#[test]
+fn cancel_gives_every_reply_of_its_header() {
+    let lab = Lab::on(Redis::shared());
+    assert_eq!(lab.cancel("id-1", "request:id-1"), ["marked"]);
+    lab.acquire("id-2", "request:k", "print", "30000");
+    assert_eq!(lab.cancel("id-2", "request:k"), ["released"]);
+    lab.acquire("id-3", "request:k", "print", "30000");
+    lab.acquire("id-4", "request:k", "print", "30000");
+    assert_eq!(lab.cancel("id-3", "request:k"), ["kept"]);
+    for other in ["granted", "replayed"] {
+        lab.seen.borrow_mut().remove(other);
+    }
+    lab.saw_every_reply_of("cancel");
+}
+
+#[test]
+fn an_acquire_that_arrives_after_its_cancellation_is_refused() {
+    for (request, print) in [("request:id-1", ""), ("request:k", "print")] {
+        let lab = Lab::on(Redis::shared());
+        assert_eq!(lab.cancel("id-1", request), ["marked"]);
+        assert!((1..=60_000).contains(&number(&lab.cli(&["PTTL"], request, &[]))));
+        assert_eq!(lab.acquire("id-1", request, print, "30000"), ["cancelled"]);
+        assert_eq!(lab.keys(), [request]);
+    }
+}
+
+#[test]
+fn an_acquire_that_was_executed_is_undone_and_does_not_come_back() {
+    for (request, print) in [("request:id-1", ""), ("request:k", "print")] {
+        let lab = Lab::on(Redis::shared());
+        lab.acquire("id-1", request, print, "30000");
+        assert_eq!(lab.cancel("id-1", request), ["released"]);
+        assert_eq!(lab.keys(), ["fence", request]);
+        assert_eq!(lab.acquire("id-1", request, print, "30000"), ["cancelled"]);
+        // A cancellation is repeated until it is confirmed.
+        assert_eq!(lab.cancel("id-1", request), ["marked"]);
+        assert_eq!(lab.keys(), ["fence", request]);
+    }
+}
+
+#[test]
+fn after_a_cancellation_the_same_key_may_try_again() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:k", "print", "30000");
+    lab.cancel("id-1", "request:k");
+    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[0], "granted");
+    assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-2");
+    // The cancellation of the first attempt, repeated late, is not for the second one.
+    assert_eq!(lab.cancel("id-1", "request:k"), ["marked"]);
+    assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-2");
+}
+
+#[test]
+fn two_attempts_cancelled_under_one_key_are_both_refused() {
+    let lab = Lab::on(Redis::shared());
+    lab.cancel("id-1", "request:k");
+    lab.cancel("id-2", "request:k");
+    assert_eq!(lab.acquire("id-1", "request:k", "print", "30000"), ["cancelled"]);
+    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000"), ["cancelled"]);
+    assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[0], "granted");
+}
+
+#[test]
+fn a_lock_that_a_copy_was_answered_is_kept() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:k", "print", "30000");
+    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[3], "id-1");
+    assert_eq!(lab.cancel("id-1", "request:k"), ["kept"]);
+    assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
+    assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-1");
+}
+
+#[test]
+fn cancelling_an_attempt_that_took_nothing_touches_no_other_lock() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:id-1", "", "30000");
+    assert_eq!(lab.acquire("id-2", "request:id-2", "", "30000")[0], "held");
+    assert_eq!(lab.cancel("id-2", "request:id-2"), ["marked"]);
+    assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
+}
+
+#[test]
+fn cancelling_an_attempt_leaves_the_record_of_another_under_the_same_key() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:k", "print", "30000");
+    let record = lab.cli(&["GET"], "request:k", &[]);
+    assert_eq!(lab.cancel("id-2", "request:k"), ["marked"]);
+    assert_eq!(lab.cli(&["GET"], "request:k", &[]), record);
+    // Should it still arrive, it grants nothing of its own.
+    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[3], "id-1");
+    assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
+}

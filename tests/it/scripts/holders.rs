@@ -1,0 +1,136 @@
+//! `lua/extend.lua`, `lua/release.lua`, `lua/break.lua`, `lua/inspect.lua` and `lua/ready.lua`
+
+use super::{Lab, number};
+use crate::harness::Redis;
+
+/// A lab in which `id-1` holds the lock; its fence and when it was created.
+fn held(lab: &Lab) -> (String, String) {
+    let granted = lab.acquire("id-1", "request:id-1", "", "30000");
+    lab.seen.borrow_mut().clear();
+    (granted[1].clone(), granted[2].clone())
+}
+
+#[test]
+fn extend_gives_every_reply_of_its_header() {
+    let lab = Lab::on(Redis::shared());
+    let (fence, created) = held(&lab);
+    let extend = |token: &str, new: &str, lease: &str, print: &str| {
+        let keys: &[&str] = if print.is_empty() { &["lock", "fence"] } else { &["lock", "fence", "request:k"] };
+        lab.run("extend", keys, &[token, new, lease, "86400000", print, "60000"])
+    };
+    let mismatch = extend("another", "token-2", "60000", "");
+    assert_eq!(mismatch[..3], ["mismatch".into(), "owner-of-id-1".into(), fence.clone()]);
+    assert!((1..=30_000).contains(&number(&mismatch[3])));
+    let shorter = extend("token-of-id-1", "token-2", "1000", "");
+    assert_eq!(shorter[0], "shorter");
+    assert!((1_001..=30_000).contains(&number(&shorter[1])));
+    assert_eq!(lab.cli(&["HGET"], "lock", &["token"]), "token-of-id-1");
+
+    let extended = extend("token-of-id-1", "token-2", "60000", "print");
+    let [name, token, id, owner, metadata, same_fence, same_created, updated, expires, ttl] = extended.as_slice()
+    else {
+        panic!("{extended:?}")
+    };
+    assert_eq!([name, token, id, owner, metadata], ["extended", "token-2", "id-1", "owner-of-id-1", "[1.0]"]);
+    assert_eq!((same_fence, same_created), (&fence, &created));
+    assert!(number(updated) >= number(&created));
+    assert_eq!((number(expires), ttl.as_str()), (number(updated) + 60_000, "60000"));
+    assert_eq!(lab.cli(&["PEXPIRETIME"], "lock", &[]), *expires);
+    assert_eq!(lab.cli(&["HMGET"], "lock", &["token", "updated"]), format!("token-2\n{updated}"));
+
+    let replayed = extend("token-of-id-1", "token-3", "60000", "print");
+    assert_eq!((replayed[0].as_str(), &replayed[1..9]), ("replayed", &extended[1..9]));
+    assert!((1..=60_000).contains(&number(&replayed[9])));
+    assert_eq!(lab.cli(&["HGET"], "lock", &["token"]), "token-2");
+    assert_eq!(extend("token-of-id-1", "token-3", "60000", "other print"), ["reused"]);
+    lab.cli(&["DEL"], "lock", &[]);
+    assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
+    assert_eq!(extend("token-2", "token-3", "60000", ""), ["missing"]);
+    // A lock that was taken meanwhile is none of theirs.
+    lab.acquire("id-2", "request:id-2", "", "30000");
+    assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
+    lab.seen.borrow_mut().remove("granted");
+    lab.saw_every_reply_of("extend");
+}
+
+#[test]
+fn release_gives_every_reply_of_its_header() {
+    let lab = Lab::on(Redis::shared());
+    held(&lab);
+    let release = |token: &str, print: &str| {
+        let keys: &[&str] = if print.is_empty() { &["lock"] } else { &["lock", "request:k"] };
+        lab.run("release", keys, &[token, print, "60000"])
+    };
+    assert_eq!(release("another", "print"), ["mismatch"]);
+    assert_eq!(lab.keys(), ["fence", "lock"]);
+    assert_eq!(release("token-of-id-1", "print"), ["released"]);
+    assert_eq!(lab.keys(), ["fence", "request:k"]);
+    assert!((1..=60_000).contains(&number(&lab.cli(&["PTTL"], "request:k", &[]))));
+    assert_eq!(release("token-of-id-1", "print"), ["replayed"]);
+    assert_eq!(release("token-of-id-1", "other print"), ["reused"]);
+    assert_eq!(release("token-of-id-1", ""), ["missing"]);
+    lab.saw_every_reply_of("release");
+    held(&lab);
+    assert_eq!(release("token-of-id-1", ""), ["released"]);
+}
+
+#[test]
+fn break_gives_every_reply_of_its_header() {
+    let lab = Lab::on(Redis::shared());
+    let (fence, _) = held(&lab);
+    let broken = |name: &str| [name.to_string(), "id-1".into(), "owner-of-id-1".into(), fence.clone()];
+    let break_lock = |named: &str, print: &str| {
+        let keys: &[&str] = if print.is_empty() { &["lock"] } else { &["lock", "request:k"] };
+        lab.run("break", keys, &[named, print, "60000"])
+    };
+    let changed = break_lock("1", "print");
+    assert_eq!(changed[..3], ["changed".into(), "owner-of-id-1".into(), fence.clone()]);
+    assert!((1..=30_000).contains(&number(&changed[3])));
+    assert_eq!(lab.keys(), ["fence", "lock"]);
+    assert_eq!(break_lock(&fence, "print"), broken("broken"));
+    assert_eq!(lab.keys(), ["fence", "request:k"]);
+    assert_eq!(break_lock(&fence, "print"), broken("replayed"));
+    assert_eq!(break_lock("", "other print"), ["reused"]);
+    assert_eq!(break_lock("", ""), ["missing"]);
+    lab.saw_every_reply_of("break");
+    held(&lab);
+    assert_eq!(break_lock("", "")[0], "broken");
+}
+
+#[test]
+fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
+    let lab = Lab::on(Redis::shared());
+    let inspect = |token: &str| lab.run("inspect", &["lock", "queue"], &[token]);
+    assert_eq!(inspect(""), ["free", "0"]);
+    lab.cli(&["ZADD"], "queue", &["1", "a"]);
+    assert_eq!(inspect("token-of-id-1"), ["free", "1"]);
+    let granted = lab.acquire("id-1", "request:id-1", "", "30000");
+    lab.seen.borrow_mut().remove("granted");
+    for (token, own) in [("", "0"), ("another", "0"), ("token-of-id-1", "1")] {
+        let held = inspect(token);
+        let [fence, created] = [&granted[1], &granted[2]];
+        assert_eq!(held[..8], ["held", own, "id-1", "owner-of-id-1", "[1.0]", fence, created, created], "{token}");
+        assert_eq!(number(&held[8]), number(created) + 30_000);
+        assert!((1..=30_000).contains(&number(&held[9])));
+        assert_eq!(held[10..], ["1"]);
+    }
+    lab.saw_every_reply_of("inspect");
+}
+
+#[test]
+fn ready_says_so_and_writes_nothing() {
+    let lab = Lab::on(Redis::shared());
+    assert_eq!(lab.run("ready", &[], &[]), ["ready"]);
+    lab.saw_every_reply_of("ready");
+}
+
+#[test]
+fn a_record_without_a_lock_vanishes_with_the_window() {
+    let lab = Lab::on(Redis::shared());
+    held(&lab);
+    lab.run("release", &["lock", "request:k"], &["token-of-id-1", "print", "50"]);
+    let begun = std::time::Instant::now();
+    while lab.keys() != ["fence"] {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", lab.keys());
+    }
+}
