@@ -187,10 +187,16 @@ async fn supervise(link: Arc<Link>) {
 /// Opens a connection to a server that is fit to keep locks.
 async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
     let client = link.client().map_err(|error| error.to_string())?;
-    let router = client.init().await.map_err(|error| explain(&error))?;
+    let mut router = client.init().await.map_err(|error| explain(&error))?;
     let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
     let connection = Arc::new(Connection { client, opened, last_reply, useless });
-    let fitness = match connection.send(None, "INFO", vec![]).await {
+    // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
+    // sent over it is answered.
+    let info = tokio::select! {
+        _ = &mut router => return Err("Redis closed the connection".into()),
+        info = connection.send(None, "INFO", vec![]) => info,
+    };
+    let fitness = match info {
         Ok(info) => ready::judge(&info),
         Err(failure) => ready::unread(&failure),
     };
