@@ -172,10 +172,16 @@ async fn supervise(link: Arc<Link>) {
     loop {
         let begun = Instant::now();
         match connect(&link).await {
-            Ok((connection, router)) => {
+            Ok((connection, mut router)) => {
                 info!(redis = %link.settings.url, "connected to Redis");
                 link.set(Line::Up(Arc::clone(&connection)));
-                link.down(connection.watch(router).await.into());
+                link.down(connection.watch(&mut router).await.into());
+                // What is in flight may still be answered, with the truth instead of an unknown outcome.
+                let in_flight = link.settings.command_timeout;
+                tokio::spawn(async move {
+                    tokio::time::sleep(in_flight).await;
+                    router.abort();
+                });
             }
             Err(why) => link.down(why),
         }
@@ -217,24 +223,23 @@ fn explain(error: &Error) -> String {
 }
 
 impl Connection {
-    /// Waits until the connection is of no more use, and ends it. Says why.
-    async fn watch(&self, mut router: ConnectHandle) -> &'static str {
-        let why = loop {
-            tokio::select! {
-                _ = &mut router => break "Redis closed the connection",
-                () = self.useless.notified() => break "Redis stopped answering, or is no longer the master",
-                () = tokio::time::sleep(HEARTBEAT) => {}
-            }
-            // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
-            if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
-                tokio::select! {
-                    _ = &mut router => break "Redis closed the connection",
-                    _ = self.send(None, "PING", vec![]) => {}
+    /// Waits until the connection is of no more use. Says why.
+    async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
+        // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
+        let heartbeat = async {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
+                    // Where no reply comes, the connection is marked useless.
+                    let _ = self.send(None, "PING", vec![]).await;
                 }
             }
         };
-        router.abort();
-        why
+        tokio::select! {
+            _ = router => "Redis closed the connection",
+            () = self.useless.notified() => "Redis stopped answering, or is no longer the master",
+            never = heartbeat => never,
+        }
     }
 
     async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {
