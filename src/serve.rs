@@ -75,8 +75,14 @@ impl Replica {
         let Self { listener, settings, store, mut terminate, mut interrupt } = self;
         let app = App::new(Arc::clone(&store), Arc::clone(&settings));
         let connections = Connections::new(app.router(), &settings);
+        // A load balancer may send requests before it has checked, and they would be refused for want of a connection
+        // that is about to be there. So they wait in the kernel's queue until Redis was tried.
+        let serve = async {
+            store.tried().await;
+            connections.accept_from(&listener).await;
+        };
         let patient = tokio::select! {
-            () = connections.accept_from(&listener) => true,
+            () = serve => true,
             _ = terminate.recv() => true,
             _ = interrupt.recv() => false,
         };

@@ -22,7 +22,7 @@ use fred::{
         config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tracing::{info, warn};
 
 use super::{ready, script::Script};
@@ -40,6 +40,8 @@ pub struct Link {
     max_in_flight: usize,
     in_flight: AtomicUsize,
     line: RwLock<Line>,
+    /// Set once the first attempt to connect has succeeded or failed.
+    tried: SetOnce<()>,
 }
 
 enum Line {
@@ -74,9 +76,15 @@ impl Link {
             max_in_flight,
             in_flight: AtomicUsize::new(0),
             line: RwLock::new(Line::Down { why }),
+            tried: SetOnce::new(),
         });
         tokio::spawn(supervise(Arc::clone(&link)));
         link
+    }
+
+    /// Waits until the first attempt to connect has succeeded or failed.
+    pub async fn tried(&self) {
+        self.tried.wait().await;
     }
 
     /// Why there is no connection, if there is none.
@@ -135,6 +143,8 @@ impl Link {
 
     fn set(&self, line: Line) {
         *self.line.write().unwrap_or_else(PoisonError::into_inner) = line;
+        // Only the first time counts.
+        let _ = self.tried.set(());
     }
 
     /// Notes why there is no connection, and logs it when it is news.

@@ -56,6 +56,11 @@ impl Store {
         })
     }
 
+    /// Waits until the first attempt to reach Redis has succeeded or failed.
+    pub async fn tried(&self) {
+        self.link.tried().await;
+    }
+
     /// The cancellations under way.
     pub fn cancellations(&self) -> &Cancellations {
         &self.cancellations
