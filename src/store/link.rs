@@ -182,10 +182,16 @@ async fn supervise(link: Arc<Link>) {
     loop {
         let begun = Instant::now();
         match connect(&link).await {
-            Ok((connection, router)) => {
+            Ok((connection, mut router)) => {
                 info!(redis = %link.settings.url, "connected to Redis");
                 link.set(Line::Up(Arc::clone(&connection)));
-                link.down(connection.watch(router).await.into());
+                link.down(connection.watch(&mut router).await.into());
+                // What is in flight may still be answered, with the truth instead of an unknown outcome.
+                let in_flight = link.settings.command_timeout;
+                tokio::spawn(async move {
+                    tokio::time::sleep(in_flight).await;
+                    router.abort();
+                });
             }
             Err(why) => link.down(why),
         }
@@ -197,10 +203,16 @@ async fn supervise(link: Arc<Link>) {
 /// Opens a connection to a server that is fit to keep locks.
 async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
     let client = link.client().map_err(|error| error.to_string())?;
-    let router = client.init().await.map_err(|error| explain(&error))?;
+    let mut router = client.init().await.map_err(|error| explain(&error))?;
     let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
     let connection = Arc::new(Connection { client, opened, last_reply, useless });
-    let fitness = match connection.send(None, "INFO", vec![]).await {
+    // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
+    // sent over it is answered.
+    let info = tokio::select! {
+        _ = &mut router => return Err("Redis closed the connection".into()),
+        info = connection.send(None, "INFO", vec![]) => info,
+    };
+    let fitness = match info {
         Ok(info) => ready::judge(&info),
         Err(failure) => ready::unread(&failure),
     };
@@ -221,24 +233,23 @@ fn explain(error: &Error) -> String {
 }
 
 impl Connection {
-    /// Waits until the connection is of no more use, and ends it. Says why.
-    async fn watch(&self, mut router: ConnectHandle) -> &'static str {
-        let why = loop {
-            tokio::select! {
-                _ = &mut router => break "Redis closed the connection",
-                () = self.useless.notified() => break "Redis stopped answering, or is no longer the master",
-                () = tokio::time::sleep(HEARTBEAT) => {}
-            }
-            // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
-            if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
-                tokio::select! {
-                    _ = &mut router => break "Redis closed the connection",
-                    _ = self.send(None, "PING", vec![]) => {}
+    /// Waits until the connection is of no more use. Says why.
+    async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
+        // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
+        let heartbeat = async {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
+                    // Where no reply comes, the connection is marked useless.
+                    let _ = self.send(None, "PING", vec![]).await;
                 }
             }
         };
-        router.abort();
-        why
+        tokio::select! {
+            _ = router => "Redis closed the connection",
+            () = self.useless.notified() => "Redis stopped answering, or is no longer the master",
+            never = heartbeat => never,
+        }
     }
 
     async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {

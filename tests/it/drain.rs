@@ -14,8 +14,12 @@ use crate::harness::{Answer, Api, Mode, Proxy, Redis, Replica, eventually, lock_
 /// Until a replica notices a signal, and until a test notices that a process has ended.
 const SLACK: Duration = Duration::from_secs(1);
 
-const PATIENT: [(&str, &str); 2] =
-    [("GORILLA__SERVER__DRAIN_DELAY", "500ms"), ("GORILLA__SERVER__DRAIN_TIMEOUT", "3s")];
+/// The command timeout keeps slow replies from counting as lost ones.
+const PATIENT: [(&str, &str); 3] = [
+    ("GORILLA__SERVER__DRAIN_DELAY", "500ms"),
+    ("GORILLA__SERVER__DRAIN_TIMEOUT", "3s"),
+    ("GORILLA__REDIS__COMMAND_TIMEOUT", "5s"),
+];
 const LONG_DELAY: [(&str, &str); 2] =
     [("GORILLA__SERVER__DRAIN_DELAY", "8s"), ("GORILLA__SERVER__DRAIN_TIMEOUT", "10s")];
 const IMPATIENT: [(&str, &str); 3] = [

@@ -1,7 +1,8 @@
 //! A real redis-server on a port of its own.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
+    os::unix::net::UnixStream,
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, OnceLock},
@@ -30,13 +31,18 @@ impl Redis {
 
     /// A server of the test's own, which it may stop, pause and fill.
     pub fn start(args: &[&str]) -> Self {
-        // The port is free now and hardly taken in the meantime: the kernel hands out others first.
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
         let folder = tempfile::tempdir().expect("a folder for Redis");
-        let mut redis = Self { port, folder, args: args.iter().map(ToString::to_string).collect(), process: None };
-        redis.run();
-        redis
+        let mut redis = Self { port: 0, folder, args: args.iter().map(ToString::to_string).collect(), process: None };
+        // The port is free when it is chosen. Rarely another process has taken it before Redis does.
+        for _ in 0..3 {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            redis.port = listener.local_addr().expect("a bound listener has an address").port();
+            drop(listener);
+            if redis.try_run(&[]) {
+                return redis;
+            }
+        }
+        panic!("redis-server ends at once, whatever its port");
     }
 
     /// Starts it again after `stop`, with the data that it wrote.
@@ -46,6 +52,13 @@ impl Redis {
 
     /// The same with more settings.
     pub fn run_with(&mut self, args: &[&str]) {
+        assert!(self.try_run(args), "redis-server starts on port {} once more", self.port);
+    }
+
+    /// Starts it and waits until it listens; tells whether it does.
+    fn try_run(&mut self, args: &[&str]) -> bool {
+        // It opens its socket after its port. On the port somebody else might listen, in the folder nobody else does.
+        let socket = self.folder.path().join("redis.sock");
         let program = ["redis-server", "valkey-server"]
             .into_iter()
             .find(|program| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok())
@@ -58,13 +71,20 @@ impl Redis {
             .args(args)
             .arg("--dir")
             .arg(self.folder.path())
+            .arg("--unixsocket")
+            .arg(&socket)
             .stdout(Stdio::null());
-        self.process = Some(Process::spawn(&mut command).expect("redis-server starts"));
+        let mut process = Process::spawn(&mut command).expect("redis-server can be executed");
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while UnixStream::connect(&socket).is_err() {
+            if process.child.try_wait().expect("a child can be waited for").is_some() {
+                return false;
+            }
             assert!(begun.elapsed() < Duration::from_secs(10), "redis-server listens");
             std::thread::sleep(Duration::from_millis(5));
         }
+        self.process = Some(process);
+        true
     }
 
     /// Kills it.

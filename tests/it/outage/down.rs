@@ -1,11 +1,13 @@
 //! Redis is away altogether.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{ANSWERED, Scene, assert_not_executed, assert_not_ready, in_time, is_freed, recovers};
+use super::{
+    ANSWERED, FREED, Scene, assert_not_executed, assert_not_ready, assert_unknown, in_time, is_freed, is_held, recovers,
+};
 use crate::harness::{Api, Mode, Redis, Replica, eventually, name, token};
 
 #[tokio::test]
@@ -29,14 +31,47 @@ async fn a_cut_link_is_200_then_503_then_200() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_cut_while_it_is_set_up_is_tried_again_at_once() {
+    let scene = Scene::new().await;
+    for _ in 0..5 {
+        scene.link.set(Mode::SwallowReplies);
+        scene.link.cut();
+        // By now the replica waits somewhere in the middle of its first exchange with Redis.
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(10..100))).await;
+        scene.heal();
+        let ready = || async { scene.api().get("/_ready").await.status == 200 };
+        eventually("no time-out had to pass", Duration::from_millis(800), ready).await;
+    }
+}
+
+#[tokio::test]
+async fn a_cut_connection_answers_what_was_in_flight_at_once() {
+    let scene = Scene::new().await;
+    let resource = name("in-flight");
+    scene.link.set(Mode::DelayReplies(Duration::from_secs(5)));
+    let waiting = tokio::spawn({
+        let (api, resource) = (scene.api().clone(), resource.clone());
+        async move { api.acquire(&resource, "me", 60).await }
+    });
+    eventually("Redis has executed it", FREED, || async { is_held(scene.redis, &resource) }).await;
+
+    scene.heal();
+    let cut = Instant::now();
+    assert_unknown(&waiting.await.expect("it is answered"));
+    assert!(cut.elapsed() < Duration::from_millis(500), "answered {:?} after the cut", cut.elapsed());
+    is_freed(scene.redis, &resource).await;
+}
+
+#[tokio::test]
 async fn without_redis_a_replica_starts_answers_and_comes_to_life_when_redis_does() {
     let mut redis = Redis::start(&[]);
     redis.stop();
     let replica = Replica::unready(&redis.url(), &[]);
     let (api, resource, no_token) = (&replica.api, name("absent"), uuid::Uuid::new_v4().to_string());
 
-    assert_not_ready(api, "refused").await;
+    assert_not_ready(api, "").await;
     assert_eq!(api.get("/_health").await.status, 200);
+    eventually("the reason is known", FREED, || async { api.get("/_ready").await.text.contains("refused") }).await;
     for answer in [
         in_time(api.acquire(&resource, "me", 30)).await,
         in_time(api.extend(&resource, &no_token, 30)).await,
@@ -115,7 +150,7 @@ impl Tally {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             _ => {
-                super::assert_unknown(&answer);
+                assert_unknown(&answer);
                 self.unknown.push(resource);
             }
         }

@@ -13,7 +13,7 @@ use crate::harness::{Mode, eventually, name};
 async fn a_client_that_hangs_up_in_mid_acquire_leaves_no_lock() {
     let scene = Scene::new().await;
     let resource = name("hang-up");
-    scene.link.set(Mode::DelayReplies(Duration::from_millis(600)));
+    scene.link.set(Mode::DelayReplies(Duration::from_millis(400)));
 
     let client = tokio::spawn({
         let (api, resource) = (scene.api().clone(), resource.clone());
