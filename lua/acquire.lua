@@ -1,59 +1,131 @@
 #!lua
--- Grants the lock of a resource if nobody holds it.
+-- Grants the lock of a resource if nobody holds it and nobody who came before waits for it; else queues, if asked to.
+-- A waiter calls this again when it is woken, when the lease of the holder ends, and when its time is over.
 --
--- KEYS  1 lock   2 fence   3 queue
---       4 request: the record under the Idempotency-Key, or, without one, under the id of this attempt
+-- KEYS  1 lock   2 fence   3 queue   4 turn
+--       5 request: the record under the Idempotency-Key, or, without one, under the id of this attempt
 -- ARGV  1 id of the tenure   2 token   3 owner   4 metadata (a JSON list)   5 lease (ms)
 --       6 how long the last fence is kept (ms)   7 fingerprint ('' without an Idempotency-Key)   8 retry window (ms)
--- For example: EVALSHA <sha> 4 gorilla:{a}:lock gorilla:{a}:fence gorilla:{a}:queue gorilla:{a}:request:<id>
---              <id> <token> me [] 30000 86400000 '' 60000
+--       9 how long to wait from now (ms), 0 for not, or not any longer
+--       10 channel that wakes this replica   11 when this attempt arrived in the queue ('' if it has not)
+--       12 most places in the queue   13 how long a place is kept for a client that is away (ms)
+--       14 longest life of an attempt (ms)
+-- For example: EVALSHA <sha> 5 gorilla:{a}:lock gorilla:{a}:fence gorilla:{a}:queue gorilla:{a}:queue:turn
+--              gorilla:{a}:request:<id> <id> <token> me [] 30000 86400000 '' 60000 0 '' '' 0 0 0
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  granted before, to the same Idempotency-Key
---   {'held', owner, fence, ttl (ms), waiting}
+--   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
+--   {'superseded'}  a copy with the same Idempotency-Key has taken the place over
+--   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
+--   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
+--   {'full', waiting}  the queue has no more room
 --   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
 --   {'reused'}     the Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
-if #KEYS ~= 4 or #ARGV ~= 8 then return redis.error_reply('ERR acquire takes 4 KEYS and 8 ARGV') end
-local lock, fence_key, queue, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+if #KEYS ~= 5 or #ARGV ~= 14 then return redis.error_reply('ERR acquire takes 5 KEYS and 14 ARGV') end
+local lock, fence_key, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, token, owner, metadata, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local fence_kept, fingerprint, window = ARGV[6], ARGV[7], ARGV[8]
+local wait, channel, arrived, room = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local kept, longest = tonumber(ARGV[13]), tonumber(ARGV[14])
+
+-- The place that this attempt has or would have, and the one under its Idempotency-Key, which may be that of a copy.
+local own = id .. ' ' .. channel .. ' ' .. owner
+local named = own
+local joined = arrived ~= nil
+local marks = {}
 
 local text = redis.call('GET', request)
 if text then
   local record = cjson.decode(text)
-  if record[1] == 'cancelled' then
-    for i = 2, #record do
-      if record[i] == id then return {'cancelled'} end
+  for _, value in ipairs(record) do
+    if value == '-' .. id then return {'cancelled'} end
+    if string.sub(value, 1, 1) == '-' then marks[#marks + 1] = value end
+  end
+  if record[1] == 'waiting' then
+    if record[2] ~= fingerprint then return {'reused'} end
+    if record[4] ~= own then
+      if joined and wait > 0 then return {'superseded'} end
+      named = record[4]
     end
-  elseif record[2] ~= fingerprint then
-    return {'reused'}
-  else
+    arrived = tonumber(record[3])
+  elseif record[1] ~= 'cancelled' then
+    if record[2] ~= fingerprint then return {'reused'} end
     -- The lease that was answered counts, not what a later extend made of it: its token and its end are what the client has.
     local ttl = tonumber(record[6]) + lease - math.floor(clock_us() / 1000)
     if ttl <= 0 or redis.call('HGET', lock, 'id') ~= record[3] then return {'gone'} end
-    -- From now on somebody may rely on the answer, so a cancellation of the first attempt must not end the lock.
-    record[7] = 'replayed'
+    -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock.
+    record[#record + 1] = '+' .. id
     redis.call('SET', request, cjson.encode(record), 'KEEPTTL')
     return {'replayed', record[5], record[6], record[3], record[4], ttl}
   end
 end
 
-local held = redis.call('HMGET', lock, 'owner', 'fence')
-if held[1] then
-  return {'held', held[1], held[2], redis.call('PTTL', lock), redis.call('ZCARD', queue)}
+-- Keeps what is known under the Idempotency-Key, and which of its attempts were cancelled.
+local function note(record, ms)
+  for _, mark in ipairs(marks) do record[#record + 1] = mark end
+  remember(request, record, ms)
 end
 
--- The clock alone keeps fences rising after lost writes, the stored fence while the clock stands still or steps back.
-local now = clock_us()
-local fence = whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))
-local created = math.floor(now / 1000)
-redis.call('SET', fence_key, fence, 'PX', fence_kept)
-redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
-  'created', whole(created), 'updated', whole(created))
-redis.call('PEXPIREAT', lock, whole(created + lease))
-if fingerprint ~= '' then
-  remember(request, {'acquired', fingerprint, id, token, fence, whole(created)}, window)
+local held = redis.call('HMGET', lock, 'owner', 'fence', 'id', 'created')
+-- A waiter whose reply was lost asks again. Without an Idempotency-Key only the lock itself tells.
+if held[3] == id then return {'replayed', held[2], held[4], id, token, redis.call('PTTL', lock)} end
+local left
+if not held[1] then
+  local head, since
+  head, since, left = first(queue, turn)
+  if not head or arrived and arrived <= since then
+    if head then
+      redis.call('ZREM', queue, own, named)
+      redis.call('DEL', turn)
+    end
+    -- The clock alone keeps fences rising after lost writes, the stored fence while the clock stands still or steps back.
+    local now = clock_us()
+    local fence = whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))
+    local created = math.floor(now / 1000)
+    redis.call('SET', fence_key, fence, 'PX', fence_kept)
+    redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
+      'created', whole(created), 'updated', whole(created))
+    redis.call('PEXPIREAT', lock, whole(created + lease))
+    if head then tell(queue, channel, lease, fence) end
+    if fingerprint ~= '' then note({'acquired', fingerprint, id, token, fence, whole(created)}, window) end
+    return {'granted', fence, created}
+  end
+  left = wake(queue, turn)
 end
-return {'granted', fence, created}
+
+if wait == 0 then
+  local rank = redis.call('ZRANK', queue, named)
+  local waiting = redis.call('ZCARD', queue)
+  if joined then
+    redis.call('ZREM', queue, own)
+    if fingerprint ~= '' and named == own then note({'waiting', fingerprint, whole(arrived), own}, kept) end
+  end
+  local position = rank and rank + 1 or 0
+  if left then return {'reserved', waiting, position} end
+  return {'held', held[1], held[2], redis.call('PTTL', lock), waiting, position}
+end
+
+if not redis.call('ZSCORE', queue, own) then
+  if not arrived then
+    local now = clock_us()
+    -- A few places are looked at whenever somebody joins: the attempts of replicas that died would fill the queue of
+    -- a lock that is held for long. The id tells when an attempt began, by its replica's clock.
+    drop(queue, redis.call('ZRANDMEMBER', queue, 4), function(place)
+      local begun = tonumber(string.sub(place, 1, 8) .. string.sub(place, 10, 13), 16)
+      return begun and begun + longest < now / 1000
+    end)
+    local waiting = redis.call('ZCARD', queue)
+    if waiting >= room then return {'full', waiting} end
+    local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
+    arrived = math.max(now, (tonumber(last) or 0) + 1)
+  end
+  if named ~= own then redis.call('ZREM', queue, named) end
+  redis.call('ZADD', queue, whole(arrived), own)
+  -- Should all replicas die, the keys go too.
+  if redis.call('PTTL', queue) < longest then redis.call('PEXPIRE', queue, longest) end
+  if fingerprint ~= '' then note({'waiting', fingerprint, whole(arrived), own}, wait + kept) end
+end
+return {'queued', whole(arrived), held[2] or 0, left or redis.call('PTTL', lock)}

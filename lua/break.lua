@@ -1,19 +1,19 @@
 #!lua flags=allow-oom
--- Frees a lock without its token, because its holder is gone.
+-- Frees a lock without its token, because its holder is gone, and wakes who waits first.
 --
--- KEYS  1 lock   2 request, only with an Idempotency-Key
+-- KEYS  1 lock   2 queue   3 turn   4 request, only with an Idempotency-Key
 -- ARGV  1 fence of the grant to end ('' for whichever stands)
 --       2 fingerprint ('' without an Idempotency-Key)   3 retry window (ms)
--- For example: EVALSHA <sha> 1 gorilla:{a}:lock '' '' 60000
+-- For example: EVALSHA <sha> 3 gorilla:{a}:lock gorilla:{a}:queue gorilla:{a}:queue:turn '' '' 60000
 -- Replies
---   {'broken', id, owner, fence}
+--   {'broken', id, owner, fence, ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'replayed', id, owner, fence}  broken before, by the same Idempotency-Key
 --   {'missing'}                     nobody holds the lock
 --   {'changed', owner, fence, ttl (ms)}  held by another grant than the one named
 --   {'reused'}                      the Idempotency-Key came before with another request
 
-if #KEYS < 1 or #KEYS > 2 or #ARGV ~= 3 then return redis.error_reply('ERR break takes 1 or 2 KEYS and 3 ARGV') end
-local lock, request = KEYS[1], KEYS[2]
+if #KEYS < 3 or #KEYS > 4 or #ARGV ~= 3 then return redis.error_reply('ERR break takes 3 or 4 KEYS and 3 ARGV') end
+local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local named, fingerprint, window = ARGV[1], ARGV[2], ARGV[3]
 
 local record, other = recall(request, fingerprint)
@@ -26,4 +26,4 @@ if named ~= '' and named ~= fence then return {'changed', owner, fence, redis.ca
 
 redis.call('DEL', lock)
 if request then remember(request, {'broken', fingerprint, id, owner, fence}, window) end
-return {'broken', id, owner, fence}
+return {'broken', id, owner, fence, wake(queue, turn)}

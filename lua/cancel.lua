@@ -1,29 +1,56 @@
 #!lua flags=allow-oom
--- Undoes an acquire whose reply nobody got, also where the acquire itself arrives later than this.
+-- Undoes an acquire whose reply nobody gets, also where the acquire itself arrives later than this: takes it out of the
+-- queue, and frees the lock that it took.
 --
--- KEYS  1 lock   2 request: the key that the acquire used
--- ARGV  1 id of the tenure that the acquire would have begun   2 retry window (ms)
--- For example: EVALSHA <sha> 2 gorilla:{a}:lock gorilla:{a}:request:<id> <id> 60000
--- Replies
---   {'released'}  the acquire had been executed; its lock is free again
---   {'marked'}    it had not; should it arrive within the window, it is refused
---   {'kept'}      it had been, and a copy with the same Idempotency-Key has been answered: that client holds the lock
+-- KEYS  1 lock   2 queue   3 turn   4 request: the key that the acquire used
+-- ARGV  1 id of the attempt   2 its place in the queue   3 retry window (ms)
+--       4 how long a place is kept for a client that is away (ms)
+-- For example: EVALSHA <sha> 4 gorilla:{a}:lock gorilla:{a}:queue gorilla:{a}:queue:turn gorilla:{a}:request:<id>
+--              <id> <place> 60000 10000
+-- Replies, each with the ms that the turn of the next waiter lasts (0 if nobody was woken)
+--   {'released', turn}  the acquire had been executed; its lock is free again
+--   {'marked', turn}    it had not, or had queued; should it arrive within the window, it is refused
+--   {'kept', turn}      it had been, and a copy with the same Idempotency-Key has been answered: that client holds the lock
 
-if #KEYS ~= 2 or #ARGV ~= 2 then return redis.error_reply('ERR cancel takes 2 KEYS and 2 ARGV') end
-local lock, request = KEYS[1], KEYS[2]
-local id, window = ARGV[1], ARGV[2]
+if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end
+local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, place, window, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
 local text = redis.call('GET', request)
 local record = text and cjson.decode(text) or {'cancelled'}
-if record[3] == id and record[7] == 'replayed' then return {'kept'} end
+local mark, marked = '-' .. id, false
 
-local released = redis.call('HGET', lock, 'id') == id
-if released then redis.call('DEL', lock) end
-if record[1] == 'cancelled' then
-  record[#record + 1] = id
-elseif record[3] == id then
-  record = {'cancelled', id}
+-- The attempts that were told of the grant and not cancelled: the one that took the lock, and those answered again.
+local relying = record[1] == 'acquired' and {[record[3]] = true} or {}
+for _, value in ipairs(record) do
+  local sign = string.sub(value, 1, 1)
+  if sign == '+' then relying[string.sub(value, 2)] = true end
 end
--- A record of another attempt stays as it is: this one, should it still arrive, is answered from it and grants nothing.
+for _, value in ipairs(record) do
+  if string.sub(value, 1, 1) == '-' then relying[string.sub(value, 2)] = nil end
+  marked = marked or value == mark
+end
+relying[id] = nil
+-- A cancellation is repeated until it is confirmed.
+if not marked then record[#record + 1] = mark end
+
+redis.call('ZREM', queue, place)
+local granted = record[1] == 'acquired' and record[3] or id
+local relied = next(relying) ~= nil
+local released = not relied and redis.call('HGET', lock, 'id') == granted
+if released then redis.call('DEL', lock) end
+if record[1] == 'acquired' and not relied then
+  local cancelled = {'cancelled'}
+  for _, value in ipairs(record) do
+    if string.sub(value, 1, 1) == '-' then cancelled[#cancelled + 1] = value end
+  end
+  record = cancelled
+end
+-- Whoever waited keeps the place for a while. A request that is done is kept for as long as it was.
+if record[1] == 'waiting' and record[4] == place then window = math.max(kept, 0) end
 remember(request, record, window)
-return {released and 'released' or 'marked'}
+local left = 0
+if redis.call('EXISTS', lock) == 0 then left = wake(queue, turn) end
+if released then return {'released', left} end
+if relied and record[3] == id then return {'kept', left} end
+return {'marked', left}

@@ -1,18 +1,18 @@
 #!lua flags=allow-oom
--- Frees a lock, if the caller has its token.
+-- Frees a lock, if the caller has its token, and wakes who waits first.
 --
--- KEYS  1 lock   2 request, only with an Idempotency-Key
+-- KEYS  1 lock   2 queue   3 turn   4 request, only with an Idempotency-Key
 -- ARGV  1 token   2 fingerprint ('' without an Idempotency-Key)   3 retry window (ms)
--- For example: EVALSHA <sha> 1 gorilla:{a}:lock <token> '' 60000
+-- For example: EVALSHA <sha> 3 gorilla:{a}:lock gorilla:{a}:queue gorilla:{a}:queue:turn <token> '' 60000
 -- Replies
---   {'released'}
+--   {'released', ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'replayed'}  released before, by the same Idempotency-Key
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  held under another token
 --   {'reused'}    the Idempotency-Key came before with another request
 
-if #KEYS < 1 or #KEYS > 2 or #ARGV ~= 3 then return redis.error_reply('ERR release takes 1 or 2 KEYS and 3 ARGV') end
-local lock, request = KEYS[1], KEYS[2]
+if #KEYS < 3 or #KEYS > 4 or #ARGV ~= 3 then return redis.error_reply('ERR release takes 3 or 4 KEYS and 3 ARGV') end
+local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local token, fingerprint, window = ARGV[1], ARGV[2], ARGV[3]
 
 local record, other = recall(request, fingerprint)
@@ -25,4 +25,4 @@ if current ~= token then return {'mismatch'} end
 
 redis.call('DEL', lock)
 if request then remember(request, {'released', fingerprint}, window) end
-return {'released'}
+return {'released', wake(queue, turn)}

@@ -1,8 +1,15 @@
 -- What the scripts share. The store puts this text between the first line of a script (its flags) and the rest.
 --
 -- A request record is what became of a request that carried an Idempotency-Key: a JSON list of strings, kept for the
--- retry window. It starts with the outcome ('acquired', 'extended', 'released', 'broken' or 'cancelled'); except in
--- 'cancelled', the fingerprint of the request follows. Numbers are strings in it: cjson keeps 14 digits, a fence has 16.
+-- retry window. It starts with the outcome ('acquired', 'extended', 'released', 'broken', 'waiting' or 'cancelled');
+-- except in 'cancelled', the fingerprint of the request follows. Numbers are strings in it: cjson keeps 14 digits, a
+-- fence has 16.
+--
+-- A place in a queue is a member '<id of the attempt> <channel of its replica> <owner>' of a sorted set, and its score
+-- is when it arrived, in microseconds since 1970.
+
+-- How long a waiter that was woken may take to claim the lock (ms).
+local TURN = 1000
 
 -- A whole number as text, because concatenation would turn a fence into '1.79e+15'.
 local function whole(number)
@@ -28,4 +35,56 @@ end
 -- Keeps a record for `window` milliseconds.
 local function remember(key, record, window)
   redis.call('SET', key, cjson.encode(record), 'PX', window)
+end
+
+-- Takes the places that `lost` picks out of a queue, and tells their replicas, which take them again if they live.
+local function drop(queue, places, lost)
+  local told = {}
+  for _, place in ipairs(places) do
+    local channel = string.match(place, '^%S+ (%S+)')
+    if lost(place, channel) then
+      redis.call('ZREM', queue, place)
+      if not told[channel] then redis.call('PUBLISH', channel, queue) end
+      told[channel] = true
+    end
+  end
+end
+
+-- The first place of a queue, when it arrived, and how long its turn still lasts (ms; nil if it has none). A turn that
+-- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more.
+local function first(queue, turn)
+  local place, arrived = unpack(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES'))
+  local since, whose = string.match(place and redis.call('GET', turn) or '', '^(%d+) (.*)$')
+  if not place or whose ~= place then return place, tonumber(arrived) end
+  local left = since + TURN - math.floor(clock_us() / 1000)
+  -- More than a whole turn is left if the clock stepped back.
+  if left > 0 then return place, tonumber(arrived), math.min(left, TURN) end
+  local channel = string.match(place, '^%S+ (%S+)')
+  drop(queue, redis.call('ZRANGE', queue, 0, -1), function(_, other) return other == channel end)
+  place, arrived = unpack(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES'))
+  return place, tonumber(arrived)
+end
+
+-- Tells the first in a queue for how long a new grant lasts, so that somebody is there when that lease ends, whatever
+-- becomes of the holder and its replica. The replica that gets the grant knows without a message.
+local function tell(queue, channel, lease, fence)
+  local place = redis.call('ZRANGE', queue, 0, 0)[1]
+  local other = place and string.match(place, '^%S+ (%S+)')
+  if other and other ~= channel then redis.call('PUBLISH', other, lease .. ' ' .. fence .. ' ' .. queue) end
+end
+
+-- For a lock that is free: gives the turn to the first in the queue, by a message to its replica, unless it has the
+-- turn already. Returns how long that lasts (ms), 0 if nobody waits.
+local function wake(queue, turn)
+  local place, _, left = first(queue, turn)
+  if not place then
+    redis.call('DEL', turn)
+    return 0
+  end
+  if left then return left end
+  local id, channel = string.match(place, '^(%S+) (%S+)')
+  local expiry = math.max(redis.call('PTTL', queue), TURN)
+  redis.call('SET', turn, whole(math.floor(clock_us() / 1000)) .. ' ' .. place, 'PX', expiry)
+  redis.call('PUBLISH', channel, id)
+  return TURN
 end

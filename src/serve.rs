@@ -98,6 +98,8 @@ impl Replica {
         }
         drop(listener);
         info!("draining: finishing the requests in flight");
+        // By now the load balancer sends what they send again to another replica.
+        store.dismiss_waiters();
         let finish = async {
             connections.finish().await;
             store.cancellations().finished().await;

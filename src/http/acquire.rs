@@ -7,6 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use bytes::Bytes;
+
 use super::{
     App, answer,
     body::{self, Fields},
@@ -14,13 +16,13 @@ use super::{
     extract::{Target, once},
 };
 use crate::{
-    lock::{Acquired, Lease, Metadata, Owner},
+    lock::{Acquired, Lease, Metadata, Owner, ResourceName, wait},
     store::Acquire,
 };
 
-const FIELDS: [&str; 3] = ["owner", "timeout", "metadata"];
+const FIELDS: [&str; 4] = ["owner", "timeout", "metadata", "wait"];
 
-/// Takes a lock.
+/// Takes a lock, or waits for it.
 pub async fn acquire(
     State(app): State<App>,
     Target { resource, .. }: Target,
@@ -28,21 +30,41 @@ pub async fn acquire(
     body: Body,
 ) -> Result<Response, ApiError> {
     let body = body::read(&app, &headers, body).await?;
+    // Whoever waits keeps only what it asks for: the head and the body hold on to a buffer of the connection.
+    let asked = parse(&app, resource, headers, body)?;
+    let (resource, timeout, wait) = (asked.resource.clone(), asked.lease.as_millis(), asked.wait);
+    Ok(match app.store.acquire(asked).await? {
+        Acquired::Granted(lock) => answer::lock(&resource, &lock, timeout, false),
+        Acquired::Replayed(lock) => answer::lock(&resource, &lock, timeout, true),
+        Acquired::Held { holder, waiting, .. } if wait.is_zero() => {
+            ApiError::LockHeld { resource, holder, waiting }.into_response()
+        }
+        Acquired::Reserved { waiting, .. } if wait.is_zero() => {
+            ApiError::LockReserved { resource, waiting }.into_response()
+        }
+        Acquired::Held { holder, waiting, position } => {
+            ApiError::WaitTimeout { resource, wait, holder: Some(holder), waiting, position }.into_response()
+        }
+        Acquired::Reserved { waiting, position } => {
+            ApiError::WaitTimeout { resource, wait, holder: None, waiting, position }.into_response()
+        }
+        Acquired::QueueFull { waiting } => ApiError::QueueFull { resource, waiting }.into_response(),
+        Acquired::Dismissed => ApiError::Draining.into_response(),
+        Acquired::Gone => ApiError::LockGone { resource }.into_response(),
+        Acquired::KeyReused => ApiError::KeyReused.into_response(),
+    })
+}
+
+fn parse(app: &App, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
     let mut fields = Fields::parse(&headers, &body)?;
-    let [owner, timeout, metadata] = FIELDS.map(|name| fields.take(name));
+    let [owner, timeout, metadata, wait] = FIELDS.map(|name| fields.take(name));
     fields.finish(&FIELDS)?;
     let owner = Owner::parse(owner.map(|raw| raw.get()))?;
     let lease = Lease::parse(timeout.map(|raw| raw.get()), app.settings.limits.max_timeout)?;
     let metadata = Metadata::parse(metadata)?;
-
-    let timeout = lease.as_millis();
-    let once = once(&headers, &["acquire", owner.as_str(), &timeout.to_string(), metadata.as_json().get()])?;
-    let asked = Acquire { resource: resource.clone(), owner, lease, metadata, once };
-    Ok(match app.store.acquire(asked).await? {
-        Acquired::Granted(lock) => answer::lock(&resource, &lock, timeout, false),
-        Acquired::Replayed(lock) => answer::lock(&resource, &lock, timeout, true),
-        Acquired::Held { holder, waiting } => ApiError::LockHeld { resource, holder, waiting }.into_response(),
-        Acquired::Gone => ApiError::LockGone { resource }.into_response(),
-        Acquired::KeyReused => ApiError::KeyReused.into_response(),
-    })
+    let wait = wait::parse(wait.map(|raw| raw.get()), app.settings.limits.max_wait)?;
+    // A client may wait in pieces of different lengths, so the wait is no part of what it asks for.
+    let timeout = lease.as_millis().to_string();
+    let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_json().get()])?;
+    Ok(Acquire { resource, owner, lease, metadata, wait, once })
 }

@@ -33,6 +33,12 @@ pub enum ApiError {
     MethodNotAllowed,
     /// An acquire found the lock held.
     LockHeld { resource: ResourceName, holder: Holder, waiting: u64 },
+    /// An acquire found the lock free, and others waiting for it.
+    LockReserved { resource: ResourceName, waiting: u64 },
+    /// An acquire waited in vain.
+    WaitTimeout { resource: ResourceName, wait: Duration, holder: Option<Holder>, waiting: u64, position: u64 },
+    /// As many wait for the lock as may.
+    QueueFull { resource: ResourceName, waiting: u64 },
     /// Nobody holds the lock.
     LockNotFound { resource: ResourceName },
     /// The token is not that of the lock; nothing is told of the lock.
@@ -47,7 +53,7 @@ pub enum ApiError {
     LockGone { resource: ResourceName },
     /// An Idempotency-Key came before with another request.
     KeyReused,
-    /// `/_ready` while the replica ends.
+    /// The replica ends: said by `/_ready`, and to those who wait.
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
     NotReady(String),
@@ -150,6 +156,24 @@ impl ApiError {
             Self::LockHeld { resource, holder, .. } => {
                 (S::CONFLICT, "lock_held", format!("{}; try again later.", held(resource, holder)).into())
             }
+            Self::LockReserved { resource, waiting } => {
+                let resource = resource.as_str();
+                let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
+                (S::CONFLICT, "lock_reserved", message.into())
+            }
+            Self::WaitTimeout { resource, wait, holder, position, .. } => {
+                let held = match holder {
+                    Some(holder) => held(resource, holder),
+                    None => format!("{:?} is about to be taken by the next in the queue", resource.as_str()),
+                };
+                let waited = wait.as_secs_f64();
+                let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");
+                (S::CONFLICT, "wait_timeout", message.into())
+            }
+            Self::QueueFull { resource, waiting } => {
+                let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
+                (S::TOO_MANY_REQUESTS, "queue_full", message.into())
+            }
             Self::LockNotFound { resource } => {
                 (S::NOT_FOUND, "lock_not_found", format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
             }
@@ -189,7 +213,7 @@ impl ApiError {
                 "idempotency_key_reused",
                 "This Idempotency-Key came before with another request on the same resource; use a new key.".into(),
             ),
-            Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "This replica is about to end.".into()),
+            Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
             Self::NotReady(why) => (S::SERVICE_UNAVAILABLE, "not_ready", format!("{why}.").into()),
             Self::Store(Failure::Unreachable(why)) => (
                 S::SERVICE_UNAVAILABLE,
@@ -223,7 +247,7 @@ impl ApiError {
         };
         let retry_after = match self {
             Self::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
-            Self::Draining | Self::NotReady(_) => Some(1),
+            Self::Draining | Self::NotReady(_) | Self::QueueFull { .. } => Some(1),
             _ => None,
         };
         Shape { status, code, message: message.into(), outcome, facts: self.facts(), retry_after }
@@ -242,16 +266,29 @@ impl ApiError {
         let mut facts = match self {
             Self::Invalid(invalid) => json!({ "field": invalid.field }),
             Self::LockHeld { resource, holder: by, .. }
+            | Self::WaitTimeout { resource, holder: Some(by), .. }
             | Self::TokenMismatch { resource, holder: by }
             | Self::FenceChanged { resource, holder: by } => holder(resource, by),
-            Self::LockNotFound { resource } | Self::TokenNotFound { resource, .. } | Self::LockGone { resource } => {
+            Self::WaitTimeout { resource, holder: None, .. }
+            | Self::LockReserved { resource, .. }
+            | Self::QueueFull { resource, .. }
+            | Self::LockNotFound { resource }
+            | Self::TokenNotFound { resource, .. }
+            | Self::LockGone { resource } => {
                 json!({ "resource": resource.as_str() })
             }
             Self::TimeoutShorter { ttl, .. } => json!({ "ttlMs": ttl }),
             _ => json!({}),
         };
-        if let Self::LockHeld { waiting, .. } = self {
+        if let Self::LockHeld { waiting, .. }
+        | Self::LockReserved { waiting, .. }
+        | Self::WaitTimeout { waiting, .. }
+        | Self::QueueFull { waiting, .. } = self
+        {
             facts["waiting"] = (*waiting).into();
+        }
+        if let Self::WaitTimeout { position, .. } = self {
+            facts["position"] = (*position).into();
         }
         match facts {
             Value::Object(facts) => facts,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Invalid, invalid::json_kind};
+use super::{Invalid, seconds};
 
 /// A whole number of milliseconds, from 100 to what the settings allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,17 +21,8 @@ impl Lease {
         );
         let refuse = |problem: String| Invalid::new("timeout", format!("{problem}; it must be {rule}"));
         let raw = raw.ok_or_else(|| refuse("is missing".into()))?;
-        let text = match json_kind(raw) {
-            "a number" => raw,
-            "a string" => raw.trim_matches('"'),
-            kind => return Err(refuse(format!("is {kind}"))),
-        };
-        // The characters of a JSON number: Rust would take "inf" and "NaN" for numbers too.
-        let numeric = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-        let seconds = numeric.then(|| text.parse::<f64>().ok()).flatten();
-        let seconds = seconds.ok_or_else(|| refuse("is a string that is no number".into()))?;
-        let milliseconds = (seconds * 1000.0).round();
-        // Compared as floating point: 1e308 seconds fit no integer.
+        let milliseconds = seconds::milliseconds(raw).map_err(refuse)?;
+        let text = raw.trim_matches('"');
         if milliseconds < Self::SHORTEST.as_millis() as f64 {
             return Err(refuse(format!("is {text}, which is too short")));
         }

@@ -7,7 +7,9 @@ mod metadata;
 mod outcome;
 mod owner;
 mod resource;
+mod seconds;
 mod token;
+pub mod wait;
 
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
 pub use invalid::Invalid;

@@ -59,7 +59,23 @@ pub enum Acquired {
         holder: Holder,
         /// How many wait.
         waiting: u64,
+        /// Which of them the caller was, from 1; 0 if it did not wait.
+        position: u64,
     },
+    /// Nobody does, but others wait for it and come first.
+    Reserved {
+        /// How many wait.
+        waiting: u64,
+        /// Which of them the caller was, from 1; 0 if it did not wait.
+        position: u64,
+    },
+    /// As many wait as may.
+    QueueFull {
+        /// How many.
+        waiting: u64,
+    },
+    /// The replica ends, so the caller waits no longer.
+    Dismissed,
     /// The same Idempotency-Key took the lock before, and that lease has ended.
     Gone,
     /// The Idempotency-Key came before with another request.

@@ -62,6 +62,10 @@ pub struct Redis {
 pub struct Limits {
     /// The longest lease.
     pub max_timeout: Duration,
+    /// The longest time an acquire may wait.
+    pub max_wait: Duration,
+    /// Waiters for one lock.
+    pub max_waiters: usize,
     /// Commands waiting for Redis at once.
     pub max_in_flight: usize,
 }
@@ -109,6 +113,8 @@ impl Settings {
             },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
+                max_wait: reader.take("limits.max_wait"),
+                max_waiters: reader.take("limits.max_waiters"),
                 max_in_flight: reader.take("limits.max_in_flight"),
             },
             idempotency_window: reader.take("idempotency.window"),
@@ -128,6 +134,7 @@ impl Settings {
             "redis.command_timeout",
             "redis.connect_timeout",
             "limits.max_timeout",
+            "limits.max_wait",
             "idempotency.window",
         ] {
             if reader.take::<Duration>(key).is_zero() {

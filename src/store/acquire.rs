@@ -1,7 +1,8 @@
-//! Acquire: `lua/acquire.lua`.
+//! Acquire, and wait for it: `lua/acquire.lua`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -22,60 +23,164 @@ pub struct Acquire {
     pub lease: Lease,
     /// What to keep with the lock.
     pub metadata: Metadata,
+    /// How long to wait for it.
+    pub wait: Duration,
     /// Given where the request may come again.
     pub once: Option<Once>,
 }
 
+/// What Redis said to one call.
+enum Said {
+    /// The acquire has ended.
+    Done(Acquired),
+    /// It waits in the queue.
+    Queued {
+        /// When it arrived there, in microseconds since 1970.
+        arrived: u64,
+        /// Of the holder, 0 if the lock is free.
+        fence: u64,
+        /// When a claim may succeed without a message.
+        look_in: Duration,
+    },
+    /// A copy of the request waits in its place.
+    Superseded,
+}
+
 impl Store {
-    /// Takes a lock if it is free. If nobody learns the outcome (no reply, or the caller is dropped while it waits),
-    /// the lock is given back in the background.
+    /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (no reply, or the caller is dropped
+    /// while it waits), the place in the queue or the lock is given back in the background.
     pub async fn acquire(self: &Arc<Self>, asked: Acquire) -> Result<Acquired, Failure> {
-        let Acquire { resource, owner, lease, metadata, once } = asked;
         let id = Uuid::now_v7().to_string();
-        let token = Token::random();
-        let lock_key = self.keys.lock(&resource);
-        let request_key = self.keys.request(&resource, once.as_ref().map_or(&id, |once| once.key.as_str()));
-        let attempt = Attempt::begin(self, lock_key, request_key, id);
-        let sent = self
-            .link
-            .call(
-                &self.scripts.acquire,
-                &[&attempt.lock_key, &self.keys.fence(&resource), &self.keys.queue(&resource), &attempt.request_key],
-                &[
-                    &attempt.id,
-                    token.expose(),
-                    owner.as_str(),
-                    metadata.as_json().get(),
-                    &lease.as_millis().to_string(),
-                    &self.fence_kept,
-                    Self::fingerprint(once.as_ref()),
-                    &self.window,
-                ],
-            )
-            .await;
-        // A script that broke may have written before, so that too leaves the attempt to cancel itself.
-        let (id, frame) = match sent {
-            Err(failure @ (Failure::Unknown(_) | Failure::Broken(_))) => return Err(failure),
-            certain => (attempt.answered(), certain?),
+        let request_key = self.keys.request(&asked.resource, asked.once.as_ref().map_or(&id, |once| once.key.as_str()));
+        let keys = self.keys.of_queue(&asked.resource);
+        let attempt = Attempt::begin(self, keys, request_key, id, asked.owner.clone());
+        let answer = if asked.wait.is_zero() {
+            self.ask_at_once(&attempt, asked).await
+        } else {
+            self.wait(&attempt, asked).await
         };
-        let (outcome, mut reply) = Reply::open(frame)?;
+        // A script that broke may have written before, so that too leaves the attempt to cancel itself. So does a waiter
+        // that Redis could not be asked for: it may still be in the queue.
+        match &answer {
+            Err(Failure::Unknown(_) | Failure::Broken(_)) => {}
+            Err(_) if attempt.has_waited() => {}
+            _ => attempt.answered(),
+        }
+        answer
+    }
+
+    async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
+        match Box::pin(self.ask(attempt, &asked, &Token::random(), Duration::ZERO, None)).await? {
+            Said::Done(outcome) => Ok(outcome),
+            Said::Queued { .. } | Said::Superseded => Err(unexpected("queued")),
+        }
+    }
+
+    async fn wait(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
+        let deadline = Instant::now() + asked.wait;
+        let token = Token::random();
+        let mut place = self.lines.enter(&attempt.keys.queue, &attempt.id);
+        loop {
+            let left = match self.lines.is_dismissed() {
+                false => deadline.saturating_duration_since(Instant::now()),
+                true => Duration::ZERO,
+            };
+            let last = left.as_millis() == 0;
+            // Boxed, as is the one above: what a call needs is large, and a waiter is not to keep room for it.
+            match Box::pin(self.ask(attempt, &asked, &token, left, place.arrived)).await {
+                Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. })) if self.lines.is_dismissed() => {
+                    return Ok(Acquired::Dismissed);
+                }
+                Ok(Said::Done(outcome)) => {
+                    if let Acquired::Granted(lock) = &outcome {
+                        place.granted(lock.tenure.fence, Duration::from_millis(lock.tenure.ttl));
+                    }
+                    return Ok(outcome);
+                }
+                Ok(Said::Queued { arrived, fence, look_in }) => {
+                    attempt.waits();
+                    place.queued(arrived, fence, look_in);
+                }
+                Ok(Said::Superseded) => place.superseded(),
+                // In the queue already: asking again is safe, and Redis may be back before the time is over.
+                Err(failure) if is_passing(&failure) && place.arrived.is_some() && !last => place.retry_later(),
+                Err(failure) => return Err(failure),
+            }
+            place.called(deadline).await;
+        }
+    }
+
+    async fn ask(
+        &self,
+        attempt: &Attempt,
+        asked: &Acquire,
+        token: &Token,
+        wait: Duration,
+        arrived: Option<u64>,
+    ) -> Result<Said, Failure> {
+        let Acquire { resource, owner, lease, metadata, once, .. } = asked;
+        let keys = &attempt.keys;
+        let fence_key = self.keys.fence(resource);
+        let keys = [keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
+        let arrived = arrived.map(|arrived| arrived.to_string()).unwrap_or_default();
+        let args = [
+            &attempt.id,
+            token.expose(),
+            owner.as_str(),
+            metadata.as_json().get(),
+            &lease.as_millis().to_string(),
+            &self.fence_kept,
+            Self::fingerprint(once.as_ref()),
+            &self.window,
+            &wait.as_millis().to_string(),
+            &self.channel,
+            &arrived,
+            &self.queue_limits.most_waiters,
+            &self.queue_limits.place_kept,
+            &self.queue_limits.longest_attempt,
+        ];
+        // Those who wait were let in before: a bound on commands in flight must not cost them their turn.
+        let sent = match arrived.is_empty() {
+            true => self.link.call(&self.scripts.acquire, &keys, &args).await,
+            false => self.link.call_uncounted(&self.scripts.acquire, &keys, &args).await,
+        };
+        let (outcome, mut reply) = Reply::open(sent?)?;
         let lock = |reply: &mut Reply, replayed: bool| -> Result<Lock, Failure> {
             let (fence, created) = (reply.number()?, reply.number()?);
             let (id, token, ttl) = match replayed {
-                false => (id, token, lease.as_millis()),
+                false => (attempt.id.clone(), token.clone(), lease.as_millis()),
                 true => (reply.text()?, Token::from_stored(reply.text()?), reply.number()?),
             };
-            let (owner, updated, expires) = (owner.into_string(), created, created + lease.as_millis() as i64);
-            Ok(Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token })
+            let (owner, updated, expires) = (owner.as_str().into(), created, created + lease.as_millis() as i64);
+            Ok(Lock {
+                tenure: Tenure { id, owner, metadata: metadata.clone(), fence, created, updated, expires, ttl },
+                token,
+            })
         };
-        match outcome.as_str() {
-            "granted" => Ok(Acquired::Granted(lock(&mut reply, false)?)),
-            "replayed" => Ok(Acquired::Replayed(lock(&mut reply, true)?)),
-            "held" => Ok(Acquired::Held { holder: reply.holder()?, waiting: reply.number()? }),
-            "gone" => Ok(Acquired::Gone),
-            "reused" => Ok(Acquired::KeyReused),
-            "cancelled" => Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into())),
-            other => Err(unexpected(other)),
-        }
+        Ok(Said::Done(match outcome.as_str() {
+            "granted" => Acquired::Granted(lock(&mut reply, false)?),
+            "replayed" => {
+                let lock = lock(&mut reply, true)?;
+                // The reply to this very attempt was lost.
+                if lock.tenure.id == attempt.id { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
+            }
+            "queued" => {
+                let (arrived, fence, look_in) = (reply.number()?, reply.number()?, reply.number::<u64>()?);
+                return Ok(Said::Queued { arrived, fence, look_in: Duration::from_millis(look_in) });
+            }
+            "superseded" => return Ok(Said::Superseded),
+            "held" => Acquired::Held { holder: reply.holder()?, waiting: reply.number()?, position: reply.number()? },
+            "reserved" => Acquired::Reserved { waiting: reply.number()?, position: reply.number()? },
+            "full" => Acquired::QueueFull { waiting: reply.number()? },
+            "gone" => Acquired::Gone,
+            "reused" => Acquired::KeyReused,
+            "cancelled" => return Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into())),
+            other => return Err(unexpected(other)),
+        }))
     }
+}
+
+/// Whether Redis may serve the same call soon.
+fn is_passing(failure: &Failure) -> bool {
+    !matches!(failure, Failure::Broken(_))
 }

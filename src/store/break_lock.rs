@@ -1,5 +1,7 @@
 //! Break: `lua/break.lua`.
 
+use std::sync::Arc;
+
 use super::{
     Store,
     reply::{Reply, unexpected},
@@ -9,13 +11,13 @@ use crate::lock::{Broken, Ended, Failure, Once, ResourceName};
 impl Store {
     /// Frees a lock without its token; if `fence` is given, only while that grant stands.
     pub async fn break_lock(
-        &self,
+        self: &Arc<Self>,
         resource: &ResourceName,
         fence: Option<u64>,
         once: Option<&Once>,
     ) -> Result<Broken, Failure> {
-        let (lock_key, request_key) = self.lock_and_request(resource, once);
-        let mut keys = vec![lock_key.as_str()];
+        let (queue_keys, request_key) = (self.keys.of_queue(resource), self.request_key(resource, once));
+        let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
         keys.extend(request_key.as_deref());
         let fence = fence.map(|fence| fence.to_string()).unwrap_or_default();
         let args = [fence.as_str(), Self::fingerprint(once), &self.window];
@@ -24,7 +26,11 @@ impl Store {
             Ok(Ended { id: reply.text()?, owner: reply.text()?, fence: reply.number()? })
         };
         match outcome.as_str() {
-            "broken" => Ok(Broken::Broken(ended(&mut reply)?)),
+            "broken" => {
+                let (ended, turn) = (ended(&mut reply)?, reply.number()?);
+                self.police(queue_keys, turn);
+                Ok(Broken::Broken(ended))
+            }
             "replayed" => Ok(Broken::Replayed(ended(&mut reply)?)),
             "missing" => Ok(Broken::Missing),
             "changed" => Ok(Broken::Changed(reply.holder()?)),

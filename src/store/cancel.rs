@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -11,8 +11,8 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 use tracing::{info, warn};
 
-use super::{Store, reply::Reply};
-use crate::lock::Failure;
+use super::{Store, keys::QueueKeys, reply::Reply};
+use crate::lock::{Failure, Owner};
 
 /// Between two attempts to reach Redis.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -60,24 +60,36 @@ impl Drop for Cancellation {
 /// An acquire that has been sent or is about to be. Dropped without an answer, it cancels itself.
 pub(super) struct Attempt {
     store: Arc<Store>,
-    /// The key of the lock.
-    pub lock_key: String,
+    /// The keys of the lock and its queue.
+    pub keys: QueueKeys,
     /// The key of the request record that the acquire uses.
     pub request_key: String,
     /// The id of the tenure that it would begin.
     pub id: String,
-    answered: bool,
+    owner: Owner,
+    waits: AtomicBool,
+    answered: AtomicBool,
 }
 
 impl Attempt {
-    pub fn begin(store: &Arc<Store>, lock_key: String, request_key: String, id: String) -> Self {
-        Self { store: Arc::clone(store), lock_key, request_key, id, answered: false }
+    pub fn begin(store: &Arc<Store>, keys: QueueKeys, request_key: String, id: String, owner: Owner) -> Self {
+        let (waits, answered) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { store: Arc::clone(store), keys, request_key, id, owner, waits, answered }
     }
 
-    /// The outcome is known; gives the id back.
-    pub fn answered(mut self) -> String {
-        self.answered = true;
-        std::mem::take(&mut self.id)
+    /// It has joined the queue.
+    pub fn waits(&self) {
+        self.waits.store(true, Relaxed);
+    }
+
+    /// Whether it has joined the queue.
+    pub fn has_waited(&self) -> bool {
+        self.waits.load(Relaxed)
+    }
+
+    /// The outcome is known.
+    pub fn answered(&self) {
+        self.answered.store(true, Relaxed);
     }
 }
 
@@ -85,14 +97,15 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         // Without a runtime the process is ending, and the lease ends the lock.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if self.answered {
+        if *self.answered.get_mut() {
             return;
         }
-        let store = Arc::clone(&self.store);
-        let [lock_key, request_key, id] = [&mut self.lock_key, &mut self.request_key, &mut self.id].map(std::mem::take);
+        let (store, keys) = (Arc::clone(&self.store), self.keys.clone());
+        let place = format!("{} {} {}", self.id, store.channel, self.owner.as_str());
+        let [request_key, id] = [&mut self.request_key, &mut self.id].map(std::mem::take);
         let cancellation = store.cancellations.begin();
         runtime.spawn(async move {
-            store.cancel(&lock_key, &request_key, &id).await;
+            store.cancel(keys, &request_key, &id, &place).await;
             drop(cancellation);
         });
     }
@@ -100,12 +113,19 @@ impl Drop for Attempt {
 
 impl Store {
     /// Repeats until Redis has confirmed it.
-    async fn cancel(&self, lock_key: &str, request_key: &str, id: &str) {
+    async fn cancel(self: &Arc<Self>, keys: QueueKeys, request_key: &str, id: &str, place: &str) {
         let begun = Instant::now();
         loop {
-            let (keys, args) = ([lock_key, request_key], [id, &self.window]);
-            match self.link.call_uncounted(&self.scripts.cancel, &keys, &args).await.and_then(Reply::open) {
-                Ok((outcome, _)) => {
+            let all = [keys.lock.as_str(), &keys.queue, &keys.turn, request_key];
+            let args = [id, place, &self.window, &self.queue_limits.place_kept];
+            let sent = self.link.call_uncounted(&self.scripts.cancel, &all, &args).await;
+            let read = |frame| {
+                let (outcome, mut reply) = Reply::open(frame)?;
+                Ok((outcome, reply.number()?))
+            };
+            match sent.and_then(read) {
+                Ok((outcome, turn)) => {
+                    self.police(keys, turn);
                     info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
                     return;
                 }

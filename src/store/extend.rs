@@ -23,8 +23,8 @@ impl Store {
     /// Renews a lease and replaces its token.
     pub async fn extend(&self, asked: Extend) -> Result<Extended, Failure> {
         let Extend { resource, token, lease, once } = asked;
-        let (lock_key, request_key) = self.lock_and_request(&resource, once.as_ref());
-        let fence_key = self.keys.fence(&resource);
+        let (lock_key, fence_key) = (self.keys.lock(&resource), self.keys.fence(&resource));
+        let request_key = self.request_key(&resource, once.as_ref());
         let new_token = Token::random();
         let mut keys = vec![lock_key.as_str(), &fence_key];
         keys.extend(request_key.as_deref());

@@ -12,6 +12,17 @@ pub struct Keys {
     prefix: String,
 }
 
+/// The keys by which a lock is handed over.
+#[derive(Clone, Debug)]
+pub struct QueueKeys {
+    /// The live grant, a hash.
+    pub lock: String,
+    /// Who waits, a sorted set.
+    pub queue: String,
+    /// Whose turn it is to claim the lock, a string.
+    pub turn: String,
+}
+
 impl Keys {
     /// Keys that begin with `prefix`.
     pub fn new(prefix: &str) -> Self {
@@ -31,6 +42,21 @@ impl Keys {
     /// Who waits, a sorted set.
     pub fn queue(&self, resource: &ResourceName) -> String {
         self.key(resource, "queue")
+    }
+
+    /// Whose turn it is to claim the lock, a string.
+    pub fn turn(&self, resource: &ResourceName) -> String {
+        self.key(resource, "queue:turn")
+    }
+
+    /// All that a handover touches.
+    pub fn of_queue(&self, resource: &ResourceName) -> QueueKeys {
+        QueueKeys { lock: self.lock(resource), queue: self.queue(resource), turn: self.turn(resource) }
+    }
+
+    /// The channel by which the waiters of a replica are woken. No key, so it belongs to no slot.
+    pub fn channel(&self, replica: &str) -> String {
+        format!("{}:wake:{replica}", self.prefix)
     }
 
     /// What became of a request, a string. `name` is an Idempotency-Key or the id of an attempt.
@@ -96,6 +122,8 @@ mod tests {
         assert_eq!(keys.lock(&orders), "gorilla:{orders}:lock");
         assert_eq!(keys.fence(&orders), "gorilla:{orders}:fence");
         assert_eq!(keys.queue(&orders), "gorilla:{orders}:queue");
+        assert_eq!(keys.turn(&orders), "gorilla:{orders}:queue:turn");
+        assert_eq!(keys.channel("4f3a"), "gorilla:wake:4f3a");
         assert_eq!(keys.request(&orders, "k1"), "gorilla:{orders}:request:k1");
         assert_eq!(keys.lock(&name("a{b}c%d e:f🦍")), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
         assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");

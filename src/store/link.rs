@@ -16,16 +16,19 @@ use std::{
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
-    interfaces::{ClientLike, ClusterInterface},
+    interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface},
     types::{
-        Builder, ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, Value,
+        Builder, ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, RespVersion, Value,
         config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
     },
 };
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::{
+    Notify, SetOnce,
+    broadcast::{Receiver, error::RecvError},
+};
 use tracing::{info, warn};
 
-use super::{ready, script::Script};
+use super::{lines::Lines, ready, script::Script};
 use crate::{lock::Failure, settings};
 
 /// From the loss of a connection to the next attempt.
@@ -34,12 +37,18 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before it is tried.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// Messages that may wait to be read. Should there be more, all waiters ask.
+const MOST_MESSAGES: usize = 4096;
+
 /// A connection that is replaced whenever it fails.
 pub struct Link {
     settings: settings::Redis,
     max_in_flight: usize,
     in_flight: AtomicUsize,
     line: RwLock<Line>,
+    /// The channel to listen to, and whom to tell.
+    channel: String,
+    lines: Arc<Lines>,
     /// Set once the first attempt to connect has succeeded or failed.
     tried: SetOnce<()>,
 }
@@ -69,13 +78,15 @@ impl Drop for Slot<'_> {
 
 impl Link {
     /// Starts connecting in the background.
-    pub fn open(settings: settings::Redis, max_in_flight: usize) -> Arc<Self> {
+    pub fn open(settings: settings::Redis, max_in_flight: usize, channel: String, lines: Arc<Lines>) -> Arc<Self> {
         let why = "not connected yet".into();
         let link = Arc::new(Self {
             settings,
             max_in_flight,
             in_flight: AtomicUsize::new(0),
             line: RwLock::new(Line::Down { why }),
+            channel,
+            lines,
             tried: SetOnce::new(),
         });
         tokio::spawn(supervise(Arc::clone(&link)));
@@ -159,6 +170,8 @@ impl Link {
         let mut config = self.settings.url.config();
         // One attempt to connect, whose error is returned: repeating it is the supervisor's.
         config.fail_fast = true;
+        // In RESP3 messages come over the connection that commands go over: what fails for one fails for both.
+        config.version = RespVersion::RESP3;
         let mut builder = Builder::from_config(config);
         builder
             .set_connection_config(ConnectionConfig {
@@ -171,6 +184,7 @@ impl Link {
             })
             .set_performance_config(PerformanceConfig {
                 default_command_timeout: self.settings.command_timeout,
+                broadcast_channel_capacity: MOST_MESSAGES,
                 ..PerformanceConfig::default()
             });
         builder.build()
@@ -185,6 +199,8 @@ async fn supervise(link: Arc<Link>) {
             Ok((connection, mut router)) => {
                 info!(redis = %link.settings.url, "connected to Redis");
                 link.set(Line::Up(Arc::clone(&connection)));
+                // Messages were lost meanwhile, and perhaps the queues.
+                link.lines.call_all();
                 link.down(connection.watch(&mut router).await.into());
                 // What is in flight may still be answered, with the truth instead of an unknown outcome.
                 let in_flight = link.settings.command_timeout;
@@ -216,11 +232,29 @@ async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String
         Ok(info) => ready::judge(&info),
         Err(failure) => ready::unread(&failure),
     };
-    if let Err(why) = fitness {
+    let messages = connection.client.message_rx();
+    let subscribed = connection.client.subscribe(link.channel.as_str()).await.map_err(|error| {
+        let pattern = link.channel.rsplit_once(':').map_or("", |(start, _)| start);
+        format!("Redis refuses SUBSCRIBE {} ({}); the user needs &{pattern}:*", link.channel, explain(&error))
+    });
+    if let Err(why) = fitness.and(subscribed) {
         router.abort();
         return Err(why);
     }
+    // Ends with the client.
+    tokio::spawn(listen(messages, Arc::clone(&link.lines)));
     Ok((connection, router))
+}
+
+/// Passes messages on.
+async fn listen(mut messages: Receiver<Message>, lines: Arc<Lines>) {
+    loop {
+        match messages.recv().await {
+            Ok(message) => lines.message(&message.value.as_str().unwrap_or_default()),
+            Err(RecvError::Lagged(_)) => lines.call_all(),
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// fred's error for a person.

@@ -6,8 +6,10 @@ mod cancel;
 mod extend;
 mod inspect;
 mod keys;
+mod lines;
 mod link;
 mod list;
+mod police;
 mod ready;
 mod release;
 mod reply;
@@ -22,18 +24,32 @@ pub use keys::Keys;
 pub use list::{Cursor, Page};
 pub use script::{Script, Scripts};
 
+use uuid::Uuid;
+
 use crate::{
     lock::{Once, ResourceName},
     settings::Settings,
 };
+use lines::Lines;
 use link::Link;
+use police::Beat;
 
 /// How long the last fence is kept after a grant, for the time in which the clock may have stepped back.
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a place in a queue is kept for a client that went away and may come back with its Idempotency-Key.
+const PLACE_KEPT: Duration = Duration::from_secs(10);
+/// What an attempt may take beyond its wait, clocks that differ included.
+const SLACK: Duration = Duration::from_secs(60);
+
 /// The locks.
 pub struct Store {
     link: Arc<Link>,
+    lines: Arc<Lines>,
+    beat: Beat,
+    /// By which this replica's waiters are woken.
+    channel: String,
+    queue_limits: QueueLimits,
     scripts: Scripts,
     keys: Keys,
     cancellations: Cancellations,
@@ -43,13 +59,37 @@ pub struct Store {
     fence_kept: String,
 }
 
+/// As text for the scripts, times in milliseconds.
+struct QueueLimits {
+    most_waiters: String,
+    place_kept: String,
+    longest_attempt: String,
+}
+
 impl Store {
     /// Begins to connect to Redis; returns at once, also where there is none.
     pub fn open(settings: &Settings) -> Arc<Self> {
+        let keys = Keys::new(&settings.redis.key_prefix.0);
+        let replica = Uuid::new_v4().simple().to_string();
+        let (channel, lines) = (keys.channel(&replica[..12]), Arc::<Lines>::default());
+        let queue_limits = QueueLimits {
+            most_waiters: settings.limits.max_waiters.to_string(),
+            place_kept: PLACE_KEPT.as_millis().to_string(),
+            longest_attempt: (settings.limits.max_wait + SLACK).as_millis().to_string(),
+        };
         Arc::new(Self {
-            link: Link::open(settings.redis.clone(), settings.limits.max_in_flight),
+            link: Link::open(
+                settings.redis.clone(),
+                settings.limits.max_in_flight,
+                channel.clone(),
+                Arc::clone(&lines),
+            ),
+            lines,
+            beat: Beat::default(),
+            channel,
+            queue_limits,
             scripts: Scripts::default(),
-            keys: Keys::new(&settings.redis.key_prefix.0),
+            keys,
             cancellations: Cancellations::default(),
             window: settings.idempotency_window.as_millis().to_string(),
             fence_kept: FENCE_KEPT.as_millis().to_string(),
@@ -66,9 +106,14 @@ impl Store {
         &self.cancellations
     }
 
-    /// The keys of a lock and, where the request may come again, of its record.
-    fn lock_and_request(&self, resource: &ResourceName, once: Option<&Once>) -> (String, Option<String>) {
-        (self.keys.lock(resource), once.map(|once| self.keys.request(resource, once.key.as_str())))
+    /// The replica is about to end: whoever waits is answered.
+    pub fn dismiss_waiters(&self) {
+        self.lines.dismiss();
+    }
+
+    /// The key of a request's record, where the request may come again.
+    fn request_key(&self, resource: &ResourceName, once: Option<&Once>) -> Option<String> {
+        once.map(|once| self.keys.request(resource, once.key.as_str()))
     }
 
     /// The fingerprint that a script is told: none where the request may act twice.

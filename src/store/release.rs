@@ -1,5 +1,7 @@
 //! Release: `lua/release.lua`.
 
+use std::sync::Arc;
+
 use super::{
     Store,
     reply::{Reply, unexpected},
@@ -9,18 +11,22 @@ use crate::lock::{Failure, Once, Released, ResourceName, Token};
 impl Store {
     /// Frees a lock by its token.
     pub async fn release(
-        &self,
+        self: &Arc<Self>,
         resource: &ResourceName,
         token: &Token,
         once: Option<&Once>,
     ) -> Result<Released, Failure> {
-        let (lock_key, request_key) = self.lock_and_request(resource, once);
-        let mut keys = vec![lock_key.as_str()];
+        let (queue_keys, request_key) = (self.keys.of_queue(resource), self.request_key(resource, once));
+        let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
         keys.extend(request_key.as_deref());
         let args = [token.expose(), Self::fingerprint(once), &self.window];
-        let (outcome, _) = Reply::open(self.link.call(&self.scripts.release, &keys, &args).await?)?;
+        let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.release, &keys, &args).await?)?;
         match outcome.as_str() {
-            "released" => Ok(Released::Released),
+            "released" => {
+                let turn = reply.number()?;
+                self.police(queue_keys, turn);
+                Ok(Released::Released)
+            }
             "replayed" => Ok(Released::Replayed),
             "missing" => Ok(Released::Missing),
             "mismatch" => Ok(Released::TokenMismatch),

@@ -24,6 +24,8 @@ pub struct Scripts {
     pub inspect: Script,
     /// `lua/cancel.lua`
     pub cancel: Script,
+    /// `lua/wake.lua`
+    pub wake: Script,
     /// `lua/ready.lua`
     pub ready: Script,
 }
@@ -47,6 +49,7 @@ impl Default for Scripts {
             break_lock: Script::new(include_str!("../../lua/break.lua")),
             inspect: Script::new(include_str!("../../lua/inspect.lua")),
             cancel: Script::new(include_str!("../../lua/cancel.lua")),
+            wake: Script::new(include_str!("../../lua/wake.lua")),
             ready: Script::new(include_str!("../../lua/ready.lua")),
         }
     }

@@ -150,7 +150,7 @@ impl Lock for Served<'_> {
 /// A resource in Redis itself, by scripts that a test may break.
 struct Scripted {
     client: Client,
-    keys: [String; 3],
+    keys: [String; 4],
     acquire: Script,
 }
 
@@ -165,7 +165,7 @@ impl Scripted {
         let client = Builder::from_config(Config::from_url(&redis.url()).expect("a URL")).build().expect("a client");
         client.init().await.expect("Redis answers");
         let (keys, resource) = (Keys::new("gorilla"), ResourceName::parse(&name("scripted")).expect("a name"));
-        let keys = [keys.lock(&resource), keys.fence(&resource), keys.queue(&resource)];
+        let keys = [keys.lock(&resource), keys.fence(&resource), keys.queue(&resource), keys.turn(&resource)];
         Self { client, keys, acquire: Script::new(&acquire) }
     }
 
@@ -179,17 +179,17 @@ impl Scripted {
 
 impl Lock for Scripted {
     async fn acquire(&self, owner: &str, lease: Duration) -> Option<(u64, String)> {
-        let [lock, fence, queue] = self.keys.each_ref().map(String::as_str);
+        let [lock, fence, queue, turn] = self.keys.each_ref().map(String::as_str);
         let (id, token, lease) =
             (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), lease.as_millis().to_string());
         let request = format!("{lock}:{id}");
-        let args = [&id, &token, owner, "[]", &lease, "86400000", "", "60000"];
-        let reply = self.call(&self.acquire, &[lock, fence, queue, &request], &args).await;
+        let args = [&id, &token, owner, "[]", &lease, "86400000", "", "60000", "0", "", "", "0", "0", "0"];
+        let reply = self.call(&self.acquire, &[lock, fence, queue, turn, &request], &args).await;
         (reply[0] == "granted").then(|| (reply[1].parse().expect("a fence"), token))
     }
 
     async fn extend(&self, token: &str, lease: Duration) -> Option<String> {
-        let [lock, fence, _] = self.keys.each_ref().map(String::as_str);
+        let [lock, fence, ..] = self.keys.each_ref().map(String::as_str);
         let (new, lease) = (Uuid::new_v4().to_string(), lease.as_millis().to_string());
         let script = Script::new(include_str!("../../lua/extend.lua"));
         let reply = self.call(&script, &[lock, fence], &[token, &new, &lease, "86400000", "", "60000"]).await;
@@ -198,7 +198,8 @@ impl Lock for Scripted {
 
     async fn release(&self, token: &str) -> bool {
         let script = Script::new(include_str!("../../lua/release.lua"));
-        self.call(&script, &[&self.keys[0]], &[token, "", "60000"]).await[0] == "released"
+        let [lock, _, queue, turn] = self.keys.each_ref().map(String::as_str);
+        self.call(&script, &[lock, queue, turn], &[token, "", "60000"]).await[0] == "released"
     }
 }
 
@@ -233,7 +234,7 @@ async fn the_checker_is_content_with_the_scripts_as_they_are() {
 #[tokio::test]
 async fn the_checker_finds_an_acquire_that_does_not_look_whether_the_lock_is_held() {
     let redis = Redis::start(&["--appendonly", "no"]);
-    let lock = Scripted::with_acquire(&redis, Some(("if held[1] then", "if false then"))).await;
+    let lock = Scripted::with_acquire(&redis, Some(("if not held[1] then", "if true then"))).await;
     let grants = Run::new(Duration::from_secs(5), 500).contend(&lock, 16).await;
     let found = check(&grants);
     assert!(found.iter().any(|violation| matches!(violation, Violation::TwoHolders(..))), "{found:?}");

@@ -9,6 +9,7 @@ mod idempotency;
 mod licences;
 mod model;
 mod outage;
+mod queue;
 mod refusals;
 mod scripts;
 mod settings;

@@ -95,7 +95,8 @@ async fn a_password_set_later_is_noticed_when_connections_are_renewed() {
     let redis = Redis::start(&[]);
     let replica = Replica::on(&redis).await;
     redis.cli(&["CONFIG", "SET", "requirepass", "secret"]);
-    redis.cli(&["--no-auth-warning", "-a", "secret", "CLIENT", "KILL", "TYPE", "NORMAL"]);
+    // A replica listens on the connection that it sends commands over.
+    redis.cli(&["--no-auth-warning", "-a", "secret", "CLIENT", "KILL", "TYPE", "PUBSUB"]);
     eventually("the reason is known", RECOVERED, || async { replica.api.get("/_ready").await.text.contains("NOAUTH") })
         .await;
     assert_eq!(redis.cli(&["--no-auth-warning", "-a", "secret", "CONFIG", "SET", "requirepass", ""]), "OK");

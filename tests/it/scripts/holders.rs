@@ -58,12 +58,16 @@ fn release_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     held(&lab);
     let release = |token: &str, print: &str| {
-        let keys: &[&str] = if print.is_empty() { &["lock"] } else { &["lock", "request:k"] };
+        let keys: &[&str] = if print.is_empty() {
+            &["lock", "queue", "queue:turn"]
+        } else {
+            &["lock", "queue", "queue:turn", "request:k"]
+        };
         lab.run("release", keys, &[token, print, "60000"])
     };
     assert_eq!(release("another", "print"), ["mismatch"]);
     assert_eq!(lab.keys(), ["fence", "lock"]);
-    assert_eq!(release("token-of-id-1", "print"), ["released"]);
+    assert_eq!(release("token-of-id-1", "print"), ["released", "0"]);
     assert_eq!(lab.keys(), ["fence", "request:k"]);
     assert!((1..=60_000).contains(&number(&lab.cli(&["PTTL"], "request:k", &[]))));
     assert_eq!(release("token-of-id-1", "print"), ["replayed"]);
@@ -71,7 +75,7 @@ fn release_gives_every_reply_of_its_header() {
     assert_eq!(release("token-of-id-1", ""), ["missing"]);
     lab.saw_every_reply_of("release");
     held(&lab);
-    assert_eq!(release("token-of-id-1", ""), ["released"]);
+    assert_eq!(release("token-of-id-1", ""), ["released", "0"]);
 }
 
 #[test]
@@ -80,14 +84,18 @@ fn break_gives_every_reply_of_its_header() {
     let (fence, _) = held(&lab);
     let broken = |name: &str| [name.to_string(), "id-1".into(), "owner-of-id-1".into(), fence.clone()];
     let break_lock = |named: &str, print: &str| {
-        let keys: &[&str] = if print.is_empty() { &["lock"] } else { &["lock", "request:k"] };
+        let keys: &[&str] = if print.is_empty() {
+            &["lock", "queue", "queue:turn"]
+        } else {
+            &["lock", "queue", "queue:turn", "request:k"]
+        };
         lab.run("break", keys, &[named, print, "60000"])
     };
     let changed = break_lock("1", "print");
     assert_eq!(changed[..3], ["changed".into(), "owner-of-id-1".into(), fence.clone()]);
     assert!((1..=30_000).contains(&number(&changed[3])));
     assert_eq!(lab.keys(), ["fence", "lock"]);
-    assert_eq!(break_lock(&fence, "print"), broken("broken"));
+    assert_eq!(break_lock(&fence, "print"), [&broken("broken")[..], &["0".into()]].concat());
     assert_eq!(lab.keys(), ["fence", "request:k"]);
     assert_eq!(break_lock(&fence, "print"), broken("replayed"));
     assert_eq!(break_lock("", "other print"), ["reused"]);
@@ -102,9 +110,11 @@ fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
     let lab = Lab::on(Redis::shared());
     let inspect = |token: &str| lab.run("inspect", &["lock", "queue"], &[token]);
     assert_eq!(inspect(""), ["free", "0"]);
-    lab.cli(&["ZADD"], "queue", &["1", "a"]);
+    lab.cli(&["ZADD"], "queue", &["1", "id gorilla:wake:other me"]);
     assert_eq!(inspect("token-of-id-1"), ["free", "1"]);
+    lab.cli(&["DEL"], "queue", &[]);
     let granted = lab.acquire("id-1", "request:id-1", "", "30000");
+    lab.cli(&["ZADD"], "queue", &["1", "id gorilla:wake:other me"]);
     lab.seen.borrow_mut().remove("granted");
     for (token, own) in [("", "0"), ("another", "0"), ("token-of-id-1", "1")] {
         let held = inspect(token);
@@ -128,7 +138,7 @@ fn ready_says_so_and_writes_nothing() {
 fn a_record_without_a_lock_vanishes_with_the_window() {
     let lab = Lab::on(Redis::shared());
     held(&lab);
-    lab.run("release", &["lock", "request:k"], &["token-of-id-1", "print", "50"]);
+    lab.run("release", &["lock", "queue", "queue:turn", "request:k"], &["token-of-id-1", "print", "50"]);
     let begun = std::time::Instant::now();
     while lab.keys() != ["fence"] {
         assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", lab.keys());

@@ -20,8 +20,8 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         reply
     };
     let acquire = || {
-        let args = ["id-2", "token", "me", "[]", "30000", "86400000", "print", "60000"];
-        empty.try_run("acquire", &["lock", "fence", "queue", "request:k"], &args)
+        let args = ["id-2", "token", "me", "[]", "30000", "86400000", "print", "60000", "0", "", "", "3", "0", "0"];
+        empty.try_run("acquire", &["lock", "fence", "queue", "queue:turn", "request:k"], &args)
     };
     for _ in 0..2 {
         assert!(out_of_memory(&acquire).starts_with("OOM "));
@@ -35,10 +35,11 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     assert_eq!(extended.cli(&["HGET"], "lock", &["token"]), "token-2");
     let inspect = || extended.run("inspect", &["lock", "queue"], &["token-2"])[1].clone();
     assert_eq!(out_of_memory(&inspect), "1");
-    let release = || released.run("release", &["lock", "request:k"], &["token-of-id-1", "print", "60000"])[0].clone();
+    let keys = ["lock", "queue", "queue:turn", "request:k"];
+    let release = || released.run("release", &keys, &["token-of-id-1", "print", "60000"])[0].clone();
     assert_eq!(out_of_memory(&release), "released");
     assert_eq!(released.keys(), ["fence", "request:k"]);
-    let break_lock = || broken.run("break", &["lock", "request:k"], &["", "print", "60000"])[0].clone();
+    let break_lock = || broken.run("break", &keys, &["", "print", "60000"])[0].clone();
     assert_eq!(out_of_memory(&break_lock), "broken");
     assert_eq!(broken.keys(), ["fence", "request:k"]);
     assert_eq!(out_of_memory(&|| cancelled.cancel("id-1", "request:id-1")[0].clone()), "released");

@@ -5,6 +5,7 @@ mod cancel;
 mod contracts;
 mod holders;
 mod memory;
+mod queue;
 mod service;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
@@ -12,6 +13,9 @@ use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 use gorilla::store::Script;
 
 use crate::harness::{Redis, name};
+
+/// By which the lab's waiters would be woken.
+const CHANNEL: &str = "gorilla:wake:lab";
 
 /// The text of a script, as its file has it.
 fn text(script: &str) -> String {
@@ -47,7 +51,7 @@ impl<'a> Lab<'a> {
     fn try_run(&self, script: &str, keys: &[&str], args: &[&str]) -> String {
         let keys: Vec<_> = keys.iter().map(|what| self.key(what)).collect();
         let patterns: Vec<_> = keys.iter().map(|key| format!("~{key}")).collect();
-        let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all"];
+        let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(self.redis.cli(&user), "OK");
         let (source, number) = (Script::new(&text(script)).source, keys.len().to_string());
@@ -75,6 +79,12 @@ impl<'a> Lab<'a> {
     /// Acquires as attempt `id`, with the token `token-of-<id>` and under the given request key.
     #[track_caller]
     fn acquire(&self, id: &str, request: &str, fingerprint: &str, lease: &str) -> Vec<String> {
+        self.queue(id, request, fingerprint, lease, "0", "")
+    }
+
+    /// The same with a wait, as a waiter that has arrived at a certain time or not yet.
+    #[track_caller]
+    fn queue(&self, id: &str, request: &str, fingerprint: &str, lease: &str, wait: &str, arrived: &str) -> Vec<String> {
         let args = [
             id,
             &format!("token-of-{id}"),
@@ -84,13 +94,20 @@ impl<'a> Lab<'a> {
             "86400000",
             fingerprint,
             "60000",
+            wait,
+            CHANNEL,
+            arrived,
+            "3",
+            "10000",
+            "120000",
         ];
-        self.run("acquire", &["lock", "fence", "queue", request], &args)
+        self.run("acquire", &["lock", "fence", "queue", "queue:turn", request], &args)
     }
 
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
-        self.run("cancel", &["lock", request], &[id, "60000"])
+        let place = format!("{id} {CHANNEL} owner-of-{id}");
+        self.run("cancel", &["lock", "queue", "queue:turn", request], &[id, &place, "60000", "10000"])
     }
 
     /// All keys of the resource, by what they are.

@@ -1,0 +1,221 @@
+//! Who waits on this replica, for which lock, and in which order. Says when a waiter has reason to ask Redis again: it was
+//! woken by a message, or it is the first of this replica in its line and the lock may be free by now.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+/// After a handover the next one may follow soon, and its message may get lost with a replica that dies. So the lock is
+/// looked at once more this much later.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How long a waiter that Redis could not serve waits until it asks again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Added to a lease's end, so that the key has expired when Redis is asked.
+const MARGIN: Duration = Duration::from_millis(1);
+
+/// All waiters of a replica.
+#[derive(Default)]
+pub struct Lines {
+    state: Mutex<State>,
+    dismissed: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the id of the attempt, as messages name it.
+    waiters: HashMap<String, Arc<Waiter>>,
+    /// By the key of the queue.
+    lines: HashMap<String, Line>,
+}
+
+/// The waiters for one lock that have joined its queue.
+struct Line {
+    /// By when they arrived.
+    order: BTreeMap<(u64, String), Arc<Waiter>>,
+    /// When the first of them should look whether the lock is free.
+    look_at: Instant,
+    /// The fence of the holder when somebody looked last.
+    fence: u64,
+}
+
+impl Line {
+    /// The lock is held under this fence, and for so long unless its lease is extended; 0 for a lock that is free, and
+    /// for so long somebody's turn.
+    fn news(&mut self, fence: u64, look_in: Duration) {
+        // The holder has not changed since somebody looked: the next handover comes with a message, or with its end.
+        let look_in = if fence == self.fence { look_in } else { look_in.min(SECOND_LOOK) };
+        let look_at = Instant::now() + look_in + MARGIN;
+        let earlier = look_at < self.look_at;
+        self.look_at = look_at;
+        self.fence = fence;
+        if earlier && let Some((_, first)) = self.order.first_key_value() {
+            first.notify.notify_one();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Waiter {
+    /// Whether there is reason to ask Redis; else it was only told to read its line's clock anew.
+    called: AtomicBool,
+    notify: Notify,
+}
+
+/// A waiter's own end. Dropping it leaves the line.
+pub struct Place<'a> {
+    lines: &'a Lines,
+    queue: &'a str,
+    id: &'a str,
+    waiter: Arc<Waiter>,
+    /// When it arrived in the queue, in microseconds since 1970, if it has.
+    pub arrived: Option<u64>,
+    /// When it asks again regardless of its line.
+    ask_at: Option<Instant>,
+}
+
+impl Waiter {
+    fn call(&self) {
+        self.called.store(true, Relaxed);
+        self.notify.notify_one();
+    }
+}
+
+impl Lines {
+    /// Prepares to wait. Before anything is sent, so that a message can't come too early.
+    pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str) -> Place<'a> {
+        let waiter = Arc::<Waiter>::default();
+        self.state().waiters.insert(id.into(), Arc::clone(&waiter));
+        Place { lines: self, queue, id, waiter, arrived: None, ask_at: None }
+    }
+
+    /// A message came, as `lua/shared.lua` sends them: the id of an attempt whose turn it is; or the key of a queue from
+    /// which this replica's places were dropped; or a lease in milliseconds, a fence and the key of a queue, when the
+    /// lock has changed hands and this replica has the first place.
+    pub fn message(&self, text: &str) {
+        let mut state = self.state();
+        let mut parts = text.splitn(3, ' ');
+        if let (Some(lease), Some(fence), Some(queue)) = (parts.next(), parts.next(), parts.next())
+            && let (Ok(lease), Ok(fence)) = (lease.parse(), fence.parse())
+        {
+            if let Some(line) = state.lines.get_mut(queue) {
+                line.news(fence, Duration::from_millis(lease));
+            }
+        } else if let Some(waiter) = state.waiters.get(text) {
+            waiter.call();
+        } else if let Some(line) = state.lines.get(text) {
+            line.order.values().for_each(|waiter| waiter.call());
+        }
+    }
+
+    /// Messages may have been lost, or the queues themselves: everybody asks again.
+    pub fn call_all(&self) {
+        let state = self.state();
+        state.lines.values().flat_map(|line| line.order.values()).for_each(|waiter| waiter.call());
+    }
+
+    /// The replica is about to end: everybody asks once more, and nobody waits any longer.
+    pub fn dismiss(&self) {
+        self.dismissed.store(true, Relaxed);
+        self.state().waiters.values().for_each(|waiter| waiter.call());
+    }
+
+    /// Whether nobody waits any longer.
+    pub fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Relaxed)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    /// Redis has queued the attempt. `fence` is the holder's, `look_in` how long it may hold the lock.
+    pub fn queued(&mut self, arrived: u64, fence: u64, look_in: Duration) {
+        if self.arrived != Some(arrived) {
+            self.leave_line();
+        }
+        self.ask_at = None;
+        let mut state = self.lines.state();
+        let line = match state.lines.get_mut(self.queue) {
+            Some(line) => line,
+            None => {
+                let line = Line { order: BTreeMap::new(), look_at: Instant::now(), fence: 0 };
+                state.lines.entry(self.queue.into()).or_insert(line)
+            }
+        };
+        line.news(fence, look_in);
+        if self.arrived.is_none() {
+            line.order.insert((arrived, self.id.into()), Arc::clone(&self.waiter));
+            self.arrived = Some(arrived);
+        }
+    }
+
+    /// The lock is this waiter's, for so long: those behind it in the line are to know.
+    pub fn granted(&self, fence: u64, lease: Duration) {
+        if let Some(line) = self.lines.state().lines.get_mut(self.queue) {
+            line.news(fence, lease);
+        }
+    }
+
+    /// A copy of the request has the place now. The grant that it gets is this one's answer too.
+    pub fn superseded(&mut self) {
+        let arrived = self.arrived;
+        self.leave_line();
+        self.arrived = arrived;
+        self.ask_at = Some(Instant::now() + RETRY_DELAY);
+    }
+
+    /// Redis could not be asked. It is asked again when there is a new connection, or after a while.
+    pub fn retry_later(&mut self) {
+        self.ask_at = Some(Instant::now() + RETRY_DELAY);
+    }
+
+    /// Waits for a reason to ask Redis again, until `deadline` at most.
+    pub async fn called(&self, deadline: Instant) {
+        while !self.waiter.called.swap(false, Relaxed) {
+            let until = || [self.ask_at, self.look_at()].into_iter().flatten().fold(deadline, Instant::min);
+            // The line may have had news since, and its time have moved.
+            if timeout_at(until(), self.waiter.notify.notified()).await.is_err() && until() <= Instant::now() {
+                return;
+            }
+        }
+    }
+
+    /// When to look whether the lock is free, for the first in the line: one of many is enough.
+    fn look_at(&self) -> Option<Instant> {
+        let state = self.lines.state();
+        let line = state.lines.get(self.queue)?;
+        let (_, first) = line.order.first_key_value()?;
+        Arc::ptr_eq(first, &self.waiter).then_some(line.look_at)
+    }
+
+    fn leave_line(&mut self) {
+        let Some(arrived) = self.arrived.take() else { return };
+        let mut state = self.lines.state();
+        let Some(line) = state.lines.get_mut(self.queue) else { return };
+        line.order.remove(&(arrived, self.id.into()));
+        match line.order.first_key_value() {
+            // Perhaps it is the first now, and keeps the time.
+            Some((_, first)) => first.notify.notify_one(),
+            None => drop(state.lines.remove(self.queue)),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.leave_line();
+        self.lines.state().waiters.remove(self.id);
+    }
+}

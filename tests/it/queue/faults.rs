@@ -1,0 +1,142 @@
+//! Replicas and Redis that fail while somebody waits.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{granted, queue, queued, waiter};
+use crate::harness::{Proxy, Redis, Replica, eventually, name, token};
+
+/// A turn that passes, and a busy machine.
+const A_TURN: Duration = Duration::from_millis(2500);
+
+#[tokio::test]
+async fn a_replica_that_stops_with_the_head_and_many_others_costs_one_turn() {
+    for signal in [Signal::KILL, Signal::STOP] {
+        let redis = Redis::start(&[]);
+        let (bad, good) = (Replica::on(&redis).await, Replica::on(&redis).await);
+        let resource = name("stops");
+        let held = good.api.granted(&resource, "holder", 30).await;
+        let (mut lost, mut live) = (Vec::new(), Vec::new());
+        for index in 0..5 {
+            for _ in 0..4 {
+                lost.push(queued(&redis, &bad.api, &resource, "lost", 25.0, None).await);
+            }
+            live.push(queued(&redis, &good.api, &resource, &format!("live-{index}"), 25.0, None).await);
+        }
+        bad.process.signal(signal);
+        let begun = Instant::now();
+        good.api.release(&resource, token(&held)).await;
+        for (index, waiter) in live.into_iter().enumerate() {
+            let lock = granted(waiter).await;
+            assert_eq!(lock["owner"], format!("live-{index}"));
+            good.api.release(&resource, token(&lock)).await;
+        }
+        assert!(begun.elapsed() < A_TURN, "{signal:?}: {:?}", begun.elapsed());
+        if signal == Signal::STOP {
+            bad.process.signal(Signal::CONT);
+            for waiter in lost {
+                let lock = granted(waiter).await;
+                good.api.release(&resource, token(&lock)).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_when_a_lease_runs_out_costs_one_turn() {
+    let redis = Redis::start(&[]);
+    let (bad, good) = (Replica::on(&redis).await, Replica::on(&redis).await);
+    let resource = name("dies");
+    bad.api.granted(&resource, "holder", 2).await;
+    let _lost = queued(&redis, &bad.api, &resource, "lost", 25.0, None).await;
+    let next = queued(&redis, &good.api, &resource, "next", 25.0, None).await;
+    bad.process.signal(Signal::KILL);
+    let begun = Instant::now();
+    granted(next).await;
+    assert!(begun.elapsed() < Duration::from_secs(2) + A_TURN, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn after_a_cut_connection_no_wake_is_lost_for_long() {
+    let redis = Redis::start(&[]);
+    let proxy = Proxy::to(&redis).await;
+    let (far, near) = (Replica::with(&proxy.url(), &[]).await, Replica::on(&redis).await);
+    let resource = name("cut");
+    let held = near.api.granted(&resource, "holder", 30).await;
+    let first = queued(&redis, &far.api, &resource, "first", 20.0, None).await;
+    let second = queued(&redis, &far.api, &resource, "second", 20.0, None).await;
+    proxy.cut();
+    let begun = Instant::now();
+    near.api.release(&resource, token(&held)).await;
+    let lock = granted(first).await;
+    assert!(begun.elapsed() < A_TURN, "{:?}", begun.elapsed());
+    near.api.release(&resource, token(&lock)).await;
+    granted(second).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_finds_the_waiters_in_their_order() {
+    let mut redis = Redis::start(&["--appendonly", "no"]);
+    let replicas = [Replica::on(&redis).await, Replica::on(&redis).await];
+    let resource = name("empty");
+    replicas[0].api.granted(&resource, "holder", 30).await;
+    let mut waiters = Vec::new();
+    for index in 0..6 {
+        let owner = format!("waiter-{index}");
+        waiters.push(queued(&redis, &replicas[index % 2].api, &resource, &owner, 25.0, None).await);
+    }
+    redis.stop();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    redis.run();
+    // The lock was lost too, so whoever reconnects first takes it; the others wait behind in their order.
+    eventually("all are back", Duration::from_secs(5), || async { queue(&redis, &resource).len() == 5 }).await;
+    let order = queue(&redis, &resource);
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    assert_eq!(order, sorted);
+    let mut served = 0;
+    for _ in 0..6 {
+        replicas[0].api.break_lock(&resource, &serde_json::json!({}), &[]).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for waiter in waiters {
+        granted(waiter).await;
+        served += 1;
+    }
+    assert_eq!(served, 6);
+}
+
+#[tokio::test]
+async fn a_redis_that_stays_away_is_said_at_the_end_of_the_wait() {
+    let mut redis = Redis::start(&[]);
+    let replica = Replica::on(&redis).await;
+    let resource = name("away");
+    replica.api.granted(&resource, "holder", 30).await;
+    let waiter = queued(&redis, &replica.api, &resource, "me", 2.0, None).await;
+    redis.stop();
+    let answer = waiter.await.expect("an answer");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "redis_unavailable"), "{answer:?}");
+    assert_eq!(answer.json()["outcome"], "not_executed");
+}
+
+#[tokio::test]
+async fn a_replica_that_drains_sends_its_waiters_elsewhere_and_their_places_are_kept() {
+    let redis = Redis::start(&[]);
+    let (old, new) =
+        (Replica::with(&redis.url(), &[("GORILLA__SERVER__DRAIN_DELAY", "100ms")]).await, Replica::on(&redis).await);
+    let resource = name("drain");
+    let held = new.api.granted(&resource, "holder", 30).await;
+    let first = queued(&redis, &old.api, &resource, "first", 20.0, Some("k1")).await;
+    let second = queued(&redis, &new.api, &resource, "second", 20.0, None).await;
+    old.process.signal(Signal::TERM);
+    let answer = first.await.expect("an answer");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "draining"), "{answer:?}");
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    let first = waiter(&new.api, &resource, "first", 20.0, Some("k1"));
+    eventually("it is back in its place", A_TURN, || async { queue(&redis, &resource) == ["first", "second"] }).await;
+    new.api.release(&resource, token(&held)).await;
+    let lock = granted(first).await;
+    new.api.release(&resource, token(&lock)).await;
+    granted(second).await;
+}

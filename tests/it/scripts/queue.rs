@@ -1,0 +1,168 @@
+//! Waiting and waking, script by script: what `lua/acquire.lua`, `lua/release.lua`, `lua/cancel.lua` and `lua/wake.lua`
+//! do to a queue.
+
+use super::{CHANNEL, Lab, number};
+use crate::harness::Redis;
+
+/// A lab in which `holder` holds the lock.
+fn held(redis: &Redis) -> Lab<'_> {
+    let lab = Lab::on(redis);
+    lab.acquire("holder", "request:holder", "", "30000");
+    lab
+}
+
+/// Queues without an Idempotency-Key; when it arrived.
+#[track_caller]
+fn joined(lab: &Lab, id: &str) -> String {
+    let queued = lab.queue(id, &format!("request:{id}"), "", "30000", "20000", "");
+    assert_eq!(queued[0], "queued", "{queued:?}");
+    queued[1].clone()
+}
+
+/// Asks again as a waiter that has arrived.
+#[track_caller]
+fn again(lab: &Lab, id: &str, wait: &str, arrived: &str) -> Vec<String> {
+    lab.queue(id, &format!("request:{id}"), "", "30000", wait, arrived)
+}
+
+fn release(lab: &Lab, id: &str) -> Vec<String> {
+    lab.run("release", &["lock", "queue", "queue:turn"], &[&format!("token-of-{id}"), "", "60000"])
+}
+
+fn queue(lab: &Lab) -> String {
+    lab.cli(&["ZRANGE"], "queue", &["0", "-1"]).replace('\n', ", ")
+}
+
+#[test]
+fn places_can_be_read_with_redis_cli_in_order_of_arrival() {
+    let lab = held(Redis::shared());
+    let (first, second) = (joined(&lab, "id-1"), joined(&lab, "id-2"));
+    assert!(number(&first) < number(&second));
+    assert_eq!(queue(&lab), format!("id-1 {CHANNEL} owner-of-id-1, id-2 {CHANNEL} owner-of-id-2"));
+    assert!((1..=120_000).contains(&number(&lab.cli(&["PTTL"], "queue", &[]))));
+    assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
+}
+
+#[test]
+fn a_release_gives_the_turn_to_the_first_and_nobody_else_gets_the_lock() {
+    let lab = held(Redis::shared());
+    let (first, second) = (joined(&lab, "id-1"), joined(&lab, "id-2"));
+    assert_eq!(release(&lab, "holder"), ["released", "1000"]);
+    assert!(lab.cli(&["GET"], "queue:turn", &[]).ends_with(&format!("id-1 {CHANNEL} owner-of-id-1")));
+    assert_eq!(lab.acquire("id-3", "request:id-3", "", "30000"), ["reserved", "2", "0"]);
+    let queued = again(&lab, "id-2", "20000", &second);
+    assert_eq!((queued[0].as_str(), queued[2].as_str()), ("queued", "0"));
+    assert!((1..=1000).contains(&number(&queued[3])), "{queued:?}");
+    assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
+    assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
+    assert_eq!(release(&lab, "id-1"), ["released", "1000"]);
+    assert_eq!(again(&lab, "id-2", "20000", &second)[0], "granted");
+    assert_eq!(lab.keys(), ["fence", "lock"]);
+}
+
+#[test]
+fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it_lives() {
+    let lab = held(Redis::shared());
+    let first = joined(&lab, "id-1");
+    lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);
+    joined(&lab, "id-3");
+    release(&lab, "holder");
+    std::thread::sleep(std::time::Duration::from_millis(1010));
+    let woken = lab.run("wake", &["lock", "queue", "queue:turn"], &[]);
+    assert_eq!(woken, ["woken", "1000"]);
+    assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
+    // The other replica has the turn; this one is before it, as it came first.
+    assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
+    assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
+}
+
+#[test]
+fn a_waiter_whose_time_is_over_learns_its_position_and_leaves_nothing() {
+    let lab = held(Redis::shared());
+    joined(&lab, "id-1");
+    let second = joined(&lab, "id-2");
+    let held = again(&lab, "id-2", "0", &second);
+    assert_eq!((held[0].as_str(), &held[4..]), ("held", &["2".to_string(), "2".into()][..]));
+    assert_eq!(queue(&lab), format!("id-1 {CHANNEL} owner-of-id-1"));
+    assert_eq!(lab.cancel("id-1", "request:id-1"), ["marked", "0"]);
+    assert_eq!(lab.keys(), ["fence", "lock", "request:id-1"]);
+}
+
+#[test]
+fn with_a_key_the_place_is_kept_and_passed_over() {
+    let lab = held(Redis::shared());
+    let arrived = lab.queue("id-1", "request:k", "print", "30000", "20000", "")[1].clone();
+    joined(&lab, "id-2");
+    lab.queue("id-1", "request:k", "print", "30000", "0", &arrived);
+    assert!((1..=10_000).contains(&number(&lab.cli(&["PTTL"], "request:k", &[]))));
+    assert_eq!(release(&lab, "holder"), ["released", "1000"]);
+    assert_eq!(lab.queue("id-3", "request:k", "other", "30000", "20000", ""), ["reused"]);
+    // Back before the one that has the turn, it is first again.
+    assert_eq!(lab.queue("id-3", "request:k", "print", "30000", "20000", "")[0], "granted");
+    assert_eq!(queue(&lab), format!("id-2 {CHANNEL} owner-of-id-2"));
+}
+
+#[test]
+fn a_copy_takes_the_place_over_and_the_first_learns_of_the_grant() {
+    let lab = held(Redis::shared());
+    let arrived = lab.queue("id-1", "request:k", "print", "30000", "20000", "")[1].clone();
+    assert_eq!(lab.queue("id-2", "request:k", "print", "30000", "20000", "")[1], arrived);
+    assert_eq!(queue(&lab), format!("id-2 {CHANNEL} owner-of-id-2"));
+    assert_eq!(lab.queue("id-1", "request:k", "print", "30000", "20000", &arrived), ["superseded"]);
+    release(&lab, "holder");
+    assert_eq!(lab.queue("id-2", "request:k", "print", "30000", "20000", &arrived)[0], "granted");
+    assert_eq!(lab.queue("id-1", "request:k", "print", "30000", "20000", &arrived)[3], "id-2");
+}
+
+#[test]
+fn a_waiter_that_leaves_while_it_has_the_turn_passes_it_on() {
+    let lab = held(Redis::shared());
+    let (first, second) = (joined(&lab, "id-1"), joined(&lab, "id-2"));
+    release(&lab, "holder");
+    assert_eq!(lab.cancel("id-1", "request:id-1"), ["marked", "1000"]);
+    assert!(lab.cli(&["GET"], "queue:turn", &[]).ends_with("owner-of-id-2"));
+    // Its last call was on the way.
+    assert_eq!(again(&lab, "id-1", "20000", &first), ["cancelled"]);
+    again(&lab, "id-2", "20000", &second);
+    // The same when it had been granted already, and without anybody after it.
+    assert_eq!(lab.cancel("id-2", "request:id-2"), ["released", "0"]);
+    assert_eq!(lab.keys(), ["fence", "request:id-1", "request:id-2"]);
+}
+
+#[test]
+fn a_waiter_whose_reply_was_lost_is_told_of_its_grant_again() {
+    let lab = held(Redis::shared());
+    let arrived = joined(&lab, "id-1");
+    release(&lab, "holder");
+    let granted = again(&lab, "id-1", "20000", &arrived);
+    let replayed = again(&lab, "id-1", "20000", &arrived);
+    assert_eq!((replayed[0].as_str(), &replayed[1], &replayed[3]), ("replayed", &granted[1], &"id-1".to_string()));
+}
+
+#[test]
+fn the_queue_has_room_for_so_many() {
+    let lab = held(Redis::shared());
+    for id in ["id-1", "id-2", "id-3"] {
+        joined(&lab, id);
+    }
+    assert_eq!(lab.queue("id-4", "request:id-4", "", "30000", "20000", ""), ["full", "3"]);
+    assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
+}
+
+#[test]
+fn attempts_of_replicas_that_died_long_ago_make_room() {
+    let lab = held(Redis::shared());
+    for old in ["0188a000-0000-7000-8000-000000000001", "0188a000-0000-7000-8000-000000000002"] {
+        lab.cli(&["ZADD"], "queue", &["1", &format!("{old} gorilla:wake:dead me")]);
+    }
+    joined(&lab, "id-1");
+    assert_eq!(queue(&lab), format!("id-1 {CHANNEL} owner-of-id-1"));
+}
+
+#[test]
+fn wake_gives_every_reply_of_its_header() {
+    let lab = held(Redis::shared());
+    lab.seen.borrow_mut().clear();
+    assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "0"]);
+    lab.saw_every_reply_of("wake");
+}
