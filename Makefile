@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help deps run test check ci compose-test
+.PHONY: help deps run test soak bench check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,12 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 
 test: deps ## Run all tests, against real Redis servers of their own
 	cargo test --locked
+
+soak: deps ## Five minutes of random waiting, releasing, hanging up and killing; SOAK=… for another number of seconds
+	GORILLA_SOAK_SECONDS=$(or $(SOAK),300) cargo test --locked --test it queue::soak -- --nocapture
+
+bench: deps ## Measure handovers of a lock, and what a waiter costs
+	cargo bench --locked --bench handover
 
 check: ## Check the format, lints, documentation and licences
 	cargo fmt --check
