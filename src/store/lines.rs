@@ -46,9 +46,17 @@ struct Line {
     look_at: Instant,
     /// The fence of the holder when somebody looked last.
     fence: u64,
+    /// Whether the lock was released through this replica, and nothing has been heard of it since.
+    released_here: bool,
+    /// Whether the last release through this replica handed the lock to a waiter of this replica.
+    next_is_here: bool,
 }
 
 impl Line {
+    fn new() -> Self {
+        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: 0, released_here: false, next_is_here: false }
+    }
+
     /// The lock is held under this fence, and for so long unless its lease is extended; 0 for a lock that is free, and
     /// for so long somebody's turn.
     fn news(&mut self, fence: u64, look_in: Duration) {
@@ -108,12 +116,27 @@ impl Lines {
             && let (Ok(lease), Ok(fence)) = (lease.parse(), fence.parse())
         {
             if let Some(line) = state.lines.get_mut(queue) {
+                line.released_here = false;
                 line.news(fence, Duration::from_millis(lease));
             }
         } else if let Some(waiter) = state.waiters.get(text) {
             waiter.call();
         } else if let Some(line) = state.lines.get(text) {
             line.order.values().for_each(|waiter| waiter.call());
+        }
+    }
+
+    /// A release has just been sent. If the one before handed the lock to a waiter of this replica, the next may do so too:
+    /// its claim follows the release on the same connection, and does not wait for the message. Where that is wrong the
+    /// claim finds it has to wait, and the next release is not followed by one.
+    pub fn released(&self, queue: &str) {
+        if let Some(line) = self.state().lines.get_mut(queue) {
+            line.released_here = true;
+            if line.next_is_here
+                && let Some((_, first)) = line.order.first_key_value()
+            {
+                first.call();
+            }
         }
     }
 
@@ -149,11 +172,11 @@ impl Place<'_> {
         let mut state = self.lines.state();
         let line = match state.lines.get_mut(self.queue) {
             Some(line) => line,
-            None => {
-                let line = Line { order: BTreeMap::new(), look_at: Instant::now(), fence: 0 };
-                state.lines.entry(self.queue.into()).or_insert(line)
-            }
+            None => state.lines.entry(self.queue.into()).or_insert(Line::new()),
         };
+        if fence != line.fence {
+            line.next_is_here = false;
+        }
         line.news(fence, look_in);
         if self.arrived.is_none() {
             line.order.insert((arrived, self.id.into()), Arc::clone(&self.waiter));
@@ -164,6 +187,7 @@ impl Place<'_> {
     /// The lock is this waiter's, for so long: those behind it in the line are to know.
     pub fn granted(&self, fence: u64, lease: Duration) {
         if let Some(line) = self.lines.state().lines.get_mut(self.queue) {
+            line.next_is_here = std::mem::take(&mut line.released_here);
             line.news(fence, lease);
         }
     }

@@ -20,7 +20,10 @@ impl Store {
         let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
         keys.extend(request_key.as_deref());
         let args = [token.expose(), Self::fingerprint(once), &self.window];
-        let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.release, &keys, &args).await?)?;
+        let release = self.link.call(&self.scripts.release, &keys, &args);
+        // Polled in this order, so the release is on its way first.
+        let (sent, ()) = tokio::join!(release, async { self.lines.released(&queue_keys.queue) });
+        let (outcome, mut reply) = Reply::open(sent?)?;
         match outcome.as_str() {
             "released" => {
                 let turn = reply.number()?;
