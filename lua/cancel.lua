@@ -14,7 +14,8 @@
 
 if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end
 local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, place, window, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local id, place, window, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local MOST_MARKS = 64
 
 local text = redis.call('GET', request)
 local record = text and cjson.decode(text) or {'cancelled'}
@@ -46,9 +47,15 @@ if record[1] == 'acquired' and not relied then
   end
   record = cancelled
 end
--- Whoever waited keeps the place for a while. A request that is done is kept for as long as it was.
-if record[1] == 'waiting' and record[4] == place then window = math.max(kept, 0) end
-remember(request, record, window)
+-- So many attempts of one request are not on their way at once, and a record is not to grow for ever.
+if record[1] == 'cancelled' and #record > MOST_MARKS then table.remove(record, 2) end
+if record[1] == 'waiting' and #record > MOST_MARKS then table.remove(record, 5) end
+if record[1] == 'waiting' and record[4] ~= place then
+  redis.call('SET', request, cjson.encode(record), 'KEEPTTL')
+else
+  -- Whoever waited keeps the place for a while.
+  remember(request, record, record[1] == 'waiting' and kept or window)
+end
 local left = 0
 if redis.call('EXISTS', lock) == 0 then left = wake(queue, turn) end
 if released then return {'released', left} end

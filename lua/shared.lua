@@ -61,6 +61,7 @@ local function first(queue, turn)
   if left > 0 then return place, tonumber(arrived), math.min(left, TURN) end
   local channel = string.match(place, '^%S+ (%S+)')
   drop(queue, redis.call('ZRANGE', queue, 0, -1), function(_, other) return other == channel end)
+  redis.call('DEL', turn)
   place, arrived = unpack(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES'))
   return place, tonumber(arrived)
 end

@@ -96,6 +96,19 @@ fn cancelling_an_attempt_leaves_the_record_of_another_under_the_same_key() {
 }
 
 #[test]
+fn the_record_of_a_client_that_hangs_up_again_and_again_does_not_grow_for_ever() {
+    let lab = Lab::on(Redis::shared());
+    for round in 0..80 {
+        assert_eq!(lab.cancel(&format!("id-{round}"), "request:k"), ["marked", "0"]);
+    }
+    let record = lab.cli(&["GET"], "request:k", &[]);
+    assert!(
+        record.contains("\"-id-79\"") && record.contains("\"-id-40\"") && !record.contains("\"-id-1\""),
+        "{record}"
+    );
+}
+
+#[test]
 fn a_lock_is_free_when_all_who_were_answered_were_cancelled() {
     for order in [["id-1", "id-2"], ["id-2", "id-1"]] {
         let lab = Lab::on(Redis::shared());

@@ -71,6 +71,11 @@ fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it
     let woken = lab.run("wake", &["lock", "queue", "queue:turn"], &[]);
     assert_eq!(woken, ["woken", "1000"]);
     assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
+    // Nobody is left to claim after the second turn either.
+    std::thread::sleep(std::time::Duration::from_millis(1010));
+    assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "0"]);
+    assert_eq!(lab.keys(), ["fence"]);
+    lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);
     // The other replica has the turn; this one is before it, as it came first.
     assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
     assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
