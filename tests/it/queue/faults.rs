@@ -8,7 +8,7 @@ use super::{granted, queue, queued, waiter};
 use crate::harness::{Proxy, Redis, Replica, eventually, name, token};
 
 /// A turn that passes, and a busy machine.
-const A_TURN: Duration = Duration::from_millis(2500);
+const A_TURN: Duration = Duration::from_millis(3500);
 
 #[tokio::test]
 async fn a_replica_that_stops_with_the_head_and_many_others_costs_one_turn() {
