@@ -6,6 +6,7 @@ mod contracts;
 mod holders;
 mod memory;
 mod queue;
+mod queue_model;
 mod service;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
