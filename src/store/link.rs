@@ -21,6 +21,7 @@ use fred::{
         Builder, ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, RespVersion, Value,
         config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
     },
+    util::redis_keyslot,
 };
 use tokio::sync::{
     Notify, SetOnce,
@@ -287,8 +288,11 @@ impl Connection {
     }
 
     async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {
-        // The first key decides the slot; a script's keys follow its name and their number.
-        let command = CustomCommand::new_static(name, ClusterHash::Offset(2), false);
+        // The first key decides the slot; a script's keys follow its name and their number. fred takes no other hash of a
+        // custom command than a slot that was computed before.
+        let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
+        let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
+        let command = CustomCommand::new_static(name, hash, false);
         let sent = self.now();
         let reply = match node {
             None => self.client.custom_raw(command, args).await,

@@ -1,6 +1,7 @@
 //! What tests stand on: a Redis server, replicas, a client, and patience.
 
 mod api;
+mod cluster;
 mod process;
 mod proxy;
 mod redis;
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use api::{Answer, Api, lock_path, token};
+pub use cluster::Cluster;
 pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
