@@ -7,7 +7,8 @@
 -- ARGV  1 id of the tenure   2 token   3 owner   4 metadata (a JSON list)   5 lease (ms)
 --       6 how long the last fence is kept (ms)   7 fingerprint ('' without an Idempotency-Key)   8 retry window (ms)
 --       9 how long to wait from now (ms), 0 for not, or not any longer
---       10 channel that wakes this replica   11 when this attempt arrived in the queue ('' if it has not)
+--       10 channel that wakes this replica
+--       11 when this attempt arrived in the queue ('' if it has not, '?' if the reply that would tell was lost)
 --       12 most places in the queue   13 how long a place is kept for a client that is away (ms)
 --       14 longest life of an attempt (ms)
 -- For example: EVALSHA <sha> 5 gorilla:{a}:lock gorilla:{a}:fence gorilla:{a}:queue gorilla:{a}:queue:turn
@@ -34,7 +35,8 @@ local kept, longest = tonumber(ARGV[13]), tonumber(ARGV[14])
 -- The place that this attempt has or would have, and the one under its Idempotency-Key, which may be that of a copy.
 local own = id .. ' ' .. channel .. ' ' .. owner
 local named = own
-local joined = arrived ~= nil
+local joined = ARGV[11] ~= ''
+if ARGV[11] == '?' then arrived = tonumber(redis.call('ZSCORE', queue, own) or nil) end
 local marks = {}
 
 local text = redis.call('GET', request)
@@ -101,7 +103,7 @@ if wait == 0 then
   local waiting = redis.call('ZCARD', queue)
   if joined then
     redis.call('ZREM', queue, own)
-    if fingerprint ~= '' and named == own then note({'waiting', fingerprint, whole(arrived), own}, kept) end
+    if arrived and fingerprint ~= '' and named == own then note({'waiting', fingerprint, whole(arrived), own}, kept) end
   end
   local position = rank and rank + 1 or 0
   if left then return {'reserved', waiting, position} end

@@ -233,7 +233,7 @@ impl ApiError {
             Self::Store(Failure::Unknown(_)) => (
                 S::GATEWAY_TIMEOUT,
                 "outcome_unknown",
-                "The request was sent to Redis and no reply came, so it may have been done or not. An acquire is being undone; to learn the outcome send the request again with the same Idempotency-Key, or ask for the state of the lock.".into(),
+                "The request was sent to Redis and no reply came, so it may have been done or not. Send it again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is undone.".into(),
             ),
             Self::Store(Failure::Broken(_)) | Self::Panic => (
                 S::INTERNAL_SERVER_ERROR,

@@ -70,7 +70,7 @@ impl Store {
     }
 
     async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
-        match Box::pin(self.ask(attempt, &asked, &Token::random(), Duration::ZERO, None)).await? {
+        match Box::pin(self.ask(attempt, &asked, &Token::random(), Duration::ZERO, "")).await? {
             Said::Done(outcome) => Ok(outcome),
             Said::Queued { .. } | Said::Superseded => Err(unexpected("queued")),
         }
@@ -80,6 +80,8 @@ impl Store {
         let deadline = Instant::now() + asked.wait;
         let token = Token::random();
         let mut place = self.lines.enter(&attempt.keys.queue, &attempt.id);
+        // Of a call that may have queued the attempt or taken the lock, until a later one tells.
+        let mut in_doubt = None;
         loop {
             let left = match self.lines.is_dismissed() {
                 false => deadline.saturating_duration_since(Instant::now()),
@@ -87,7 +89,11 @@ impl Store {
             };
             let last = left.as_millis() == 0;
             // Boxed, as is the one above: what a call needs is large, and a waiter is not to keep room for it.
-            match Box::pin(self.ask(attempt, &asked, &token, left, place.arrived)).await {
+            let arrived = match place.arrived {
+                Some(arrived) => arrived.to_string(),
+                None => in_doubt.as_ref().map_or("", |_| "?").into(),
+            };
+            match Box::pin(self.ask(attempt, &asked, &token, left, &arrived)).await {
                 Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. })) if self.lines.is_dismissed() => {
                     return Ok(Acquired::Dismissed);
                 }
@@ -99,12 +105,26 @@ impl Store {
                 }
                 Ok(Said::Queued { arrived, fence, look_in }) => {
                     attempt.waits();
+                    in_doubt = None;
                     place.queued(arrived, fence, look_in);
                 }
-                Ok(Said::Superseded) => place.superseded(),
-                // In the queue already: asking again is safe, and Redis may be back before the time is over.
-                Err(failure) if is_passing(&failure) && place.arrived.is_some() && !last => place.retry_later(),
-                Err(failure) => return Err(failure),
+                Ok(Said::Superseded) => {
+                    in_doubt = None;
+                    place.superseded();
+                }
+                Err(failure @ Failure::Broken(_)) => return Err(failure),
+                Err(failure) => {
+                    let unknown = |failure: &Failure| matches!(failure, Failure::Unknown(_));
+                    // What came of an earlier call stays unknown when this one was not executed.
+                    let failure = in_doubt.take().unwrap_or(failure);
+                    // Redis may know the attempt: asking again is safe, and it may be back before the time is over. Who has
+                    // not come so far is told at once, and may ask another replica.
+                    if last || place.arrived.is_none() && !unknown(&failure) {
+                        return Err(failure);
+                    }
+                    in_doubt = Some(failure).filter(unknown);
+                    place.retry_later();
+                }
             }
             place.called(deadline).await;
         }
@@ -116,13 +136,12 @@ impl Store {
         asked: &Acquire,
         token: &Token,
         wait: Duration,
-        arrived: Option<u64>,
+        arrived: &str,
     ) -> Result<Said, Failure> {
         let Acquire { resource, owner, lease, metadata, once, .. } = asked;
         let keys = &attempt.keys;
         let fence_key = self.keys.fence(resource);
         let keys = [keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
-        let arrived = arrived.map(|arrived| arrived.to_string()).unwrap_or_default();
         let args = [
             &attempt.id,
             token.expose(),
@@ -134,7 +153,7 @@ impl Store {
             &self.window,
             &wait.as_millis().to_string(),
             &self.channel,
-            &arrived,
+            arrived,
             &self.queue_limits.most_waiters,
             &self.queue_limits.place_kept,
             &self.queue_limits.longest_attempt,
@@ -178,9 +197,4 @@ impl Store {
             other => return Err(unexpected(other)),
         }))
     }
-}
-
-/// Whether Redis may serve the same call soon.
-fn is_passing(failure: &Failure) -> bool {
-    !matches!(failure, Failure::Broken(_))
 }

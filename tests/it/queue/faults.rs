@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{granted, queue, queued, waiter};
-use crate::harness::{Proxy, Redis, Replica, eventually, name, token};
+use super::{granted, lock_key, queue, queue_keys, queued, waiter};
+use crate::harness::{Mode, Proxy, Redis, Replica, eventually, name, token};
 
 /// A turn that passes, and a busy machine.
 const A_TURN: Duration = Duration::from_millis(3500);
@@ -105,6 +105,47 @@ async fn a_redis_that_comes_back_empty_finds_the_waiters_in_their_order() {
         served += 1;
     }
     assert_eq!(served, 6);
+}
+
+#[tokio::test]
+async fn a_waiter_whose_reply_was_lost_asks_again_while_it_has_time() {
+    let redis = Redis::start(&[]);
+    let proxy = Proxy::to(&redis).await;
+    let (far, near) = (Replica::with(&proxy.url(), &[]).await, Replica::on(&redis).await);
+    let (free, taken) = (name("free"), name("taken"));
+    let held = near.api.granted(&taken, "holder", 30).await;
+    proxy.set(Mode::SwallowReplies);
+    let of_free = waiter(&far.api, &free, "me", 20.0, None);
+    let of_taken = queued(&redis, &far.api, &taken, "me", 20.0, None).await;
+    eventually("Redis has granted it", A_TURN, || async { redis.cli(&["EXISTS", &lock_key(&free)]) == "1" }).await;
+    let fence = redis.cli(&["HGET", &lock_key(&free), "fence"]);
+    proxy.set(Mode::Pass);
+    proxy.cut();
+    assert_eq!(granted(of_free).await["fence"].to_string(), fence);
+    eventually("it has one place", A_TURN, || async { queue(&redis, &taken) == ["me"] }).await;
+    near.api.release(&taken, token(&held)).await;
+    granted(of_taken).await;
+    assert_eq!(queue_keys(&redis, &taken), "");
+}
+
+#[tokio::test]
+async fn a_grant_whose_reply_never_comes_is_unknown_at_the_end_of_the_wait_and_undone() {
+    let redis = Redis::start(&[]);
+    let proxy = Proxy::to(&redis).await;
+    let far = Replica::with(&proxy.url(), &[]).await;
+    let resource = name("doubt");
+    // Redis learns the script, so that the one call that arrives is enough.
+    far.api.granted(&name("other"), "me", 30).await;
+    let is_held = || async { redis.cli(&["EXISTS", &lock_key(&resource)]) == "1" };
+    proxy.set(Mode::SwallowReplies);
+    let waiter = waiter(&far.api, &resource, "me", 4.0, None);
+    eventually("Redis has granted it", A_TURN, is_held).await;
+    // The last call meets no connection and is not executed; that does not tell what became of the first.
+    proxy.sever();
+    let answer = waiter.await.expect("an answer");
+    assert_eq!((answer.status, answer.code().as_str()), (504, "outcome_unknown"), "{answer:?}");
+    proxy.set(Mode::Pass);
+    eventually("it is undone", A_TURN, || async { !is_held().await }).await;
 }
 
 #[tokio::test]

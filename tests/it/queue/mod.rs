@@ -51,6 +51,10 @@ fn queue(redis: &Redis, resource: &str) -> Vec<String> {
     places.lines().filter_map(|place| place.splitn(3, ' ').nth(2).map(String::from)).collect()
 }
 
+fn lock_key(resource: &str) -> String {
+    format!("gorilla:{{{resource}}}:lock")
+}
+
 /// The keys of a queue, which exist only while somebody waits.
 fn queue_keys(redis: &Redis, resource: &str) -> String {
     redis.cli(&["KEYS", &format!("gorilla:{{{resource}}}:queue*")])

@@ -145,6 +145,23 @@ fn a_waiter_whose_reply_was_lost_is_told_of_its_grant_again() {
 }
 
 #[test]
+fn a_waiter_whose_first_reply_was_lost_has_one_place_and_can_leave_it() {
+    let lab = held(Redis::shared());
+    let arrived = joined(&lab, "id-1");
+    assert_eq!(again(&lab, "id-1", "20000", "?")[..2], ["queued", &arrived]);
+    assert_eq!(queue(&lab), format!("id-1 {CHANNEL} owner-of-id-1"));
+    assert_eq!(again(&lab, "id-1", "0", "?")[0], "held");
+    assert_eq!(lab.keys(), ["fence", "lock"]);
+    // Its first call never arrived.
+    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "queued");
+    assert_eq!(again(&lab, "id-3", "0", "?")[0], "held");
+    assert_eq!(queue(&lab), format!("id-2 {CHANNEL} owner-of-id-2"));
+    release(&lab, "holder");
+    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "granted");
+    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "replayed");
+}
+
+#[test]
 fn the_queue_has_room_for_so_many() {
     let lab = held(Redis::shared());
     for id in ["id-1", "id-2", "id-3"] {
