@@ -3,17 +3,20 @@
 FROM rust:1-trixie AS build
 WORKDIR /build
 
-# The dependencies are compiled against an empty crate, in a layer that only Cargo.toml and Cargo.lock invalidate:
-# an edit of a source file does not compile them again. The empty crate itself is removed, or Cargo might take it,
-# by its newer date, for the real one. (The benchmark, which Cargo.toml names, may stay empty.) The cache mount spares the downloads when the layer does have to be rebuilt.
+# The dependencies are compiled against empty crates, in a layer that only Cargo.toml and Cargo.lock invalidate: an edit
+# of a source file does not compile them again. The empty crates themselves are removed, or Cargo might take them, by
+# their newer dates, for the real ones. (The benchmark, which Cargo.toml names, may stay empty.) The cache mount spares
+# the downloads when the layer does have to be rebuilt.
 COPY Cargo.toml Cargo.lock ./
+COPY client/Cargo.toml client/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src benches/handover && touch src/lib.rs \
+    mkdir -p src client/src benches/handover && touch src/lib.rs client/src/lib.rs \
     && echo 'fn main() {}' | tee benches/handover/main.rs >src/main.rs \
     && cargo build --release --locked \
-    && cargo clean --release --package gorilla && rm -r src
+    && cargo clean --release --package gorilla --package gorilla-client && rm -r src client/src
 
 COPY lua lua
+COPY client client
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked

@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help deps run test soak bench check ci compose-test
+.PHONY: help deps run install test soak bench check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,11 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 	@exec target/release/gorilla dev $(ARGS)
 
 test: deps ## Run all tests, against real Redis servers of their own
-	cargo test --locked
+	tests/with-server cargo test --locked --workspace
+
+install: ## Install the program, its man pages and completions under PREFIX, /usr/local by default
+	cargo build --release --locked
+	deploy/install-program target/release/gorilla $(or $(PREFIX),/usr/local)
 
 soak: deps ## Five minutes of random waiting, releasing, hanging up and killing; SOAK=… for another number of seconds
 	GORILLA_SOAK_SECONDS=$(or $(SOAK),300) cargo test --locked --test it queue::soak -- --nocapture
@@ -22,9 +26,9 @@ bench: deps ## Measure handovers of a lock, and what a waiter costs
 	cargo bench --locked --bench handover
 
 check: ## Check the format, lints, documentation and licences
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --quiet --test it licences
 
 ci: check test ## Everything but the containers

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{EXIT_CONFIG, Sources};
+use super::{Sources, exit};
 use crate::settings::Settings;
 
 /// Look at the settings.
@@ -27,7 +27,7 @@ impl Config {
                 Ok(text) => print!("{text}"),
                 Err(problems) => {
                     eprint!("gorilla: the settings are wrong:\n{problems}");
-                    return Err(ExitCode::from(EXIT_CONFIG));
+                    return Err(ExitCode::from(exit::CONFIG));
                 }
             },
         }

@@ -1,25 +1,26 @@
 //! The command line: one file a command.
 
+mod client;
 mod config;
 mod dev;
+mod exit;
 mod healthcheck;
+mod lock;
+mod manual;
 mod serve;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::settings::{Flag, Settings};
 
-/// `EX_CONFIG` of sysexits.h: something in the settings is wrong.
-const EXIT_CONFIG: u8 = 78;
-
-/// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries.
+/// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries, and the commands to use it.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Try it:  gorilla dev\nThen:    curl -X POST http://127.0.0.1:4000/api/v1/locks/orders -H 'Content-Type: application/json' -d '{\"owner\":\"me\",\"timeout\":30}'"
+    after_help = "Try it:  gorilla dev\nThen:    curl -X POST http://127.0.0.1:4000/api/v1/locks/orders -H 'Content-Type: application/json' -d '{\"owner\":\"me\",\"timeout\":30}'\nOr:      gorilla lock orders -- sleep 10 & gorilla ls\n\nExit codes: 0 done, 64 wrong usage, 69 server unreachable or outcome unknown, 75 lock not acquired, 76 lock lost, 78 wrong settings, 1 anything else"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -32,11 +33,40 @@ enum Command {
     Serve(Sources),
     /// Serve locks kept in a private Redis, to try Gorilla or to develop against it
     Dev(dev::Dev),
-    /// Look at the settings
+    /// Run a command while holding a lock
+    Lock(Box<lock::Lock>),
+    /// Take a lock that outlives this command
+    Acquire(client::Acquire),
+    /// Make the lease of a lock last longer
+    Extend(client::Extend),
+    /// Give a lock back
+    Release(client::Release),
+    /// Show who holds a lock, since when, and who waits
+    Status(client::Status),
+    /// List the locks that are held
+    Ls(client::Ls),
+    /// End a lock whose holder is gone
+    Break(client::Break),
+    /// Look at the settings of a server
     #[command(subcommand)]
     Config(config::Config),
     /// Ask the Gorilla on this machine whether it is alive; for container health checks
     Healthcheck(Sources),
+    /// Print what completes the commands in a shell
+    Completions(manual::Completions),
+    /// Write man pages into a folder
+    Man(manual::Man),
+    /// Kills the command of `gorilla lock` when that can't
+    #[command(hide = true)]
+    Minder,
+    /// Becomes the command of `gorilla lock`
+    #[command(hide = true)]
+    Launch {
+        parent: i32,
+        token_file: i32,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
 }
 
 /// Where settings come from. Every setting can also be given as an environment variable `GORILLA__SECTION__KEY`.
@@ -65,18 +95,38 @@ impl Sources {
     fn load(&self) -> Result<Settings, ExitCode> {
         Settings::load(self.config.as_deref(), &self.flags()).map_err(|problems| {
             eprint!("gorilla: the settings are wrong:\n{problems}");
-            ExitCode::from(EXIT_CONFIG)
+            ExitCode::from(exit::CONFIG)
         })
     }
 }
 
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            let wrong = help_or_error.use_stderr();
+            // Where nobody reads it there is nothing else to do.
+            let _ = help_or_error.print();
+            return if wrong { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match cli.command {
         Command::Serve(sources) => serve::run(&sources),
         Command::Dev(dev) => dev.run(),
         Command::Config(config) => config.run(),
         Command::Healthcheck(sources) => healthcheck::run(&sources),
+        Command::Lock(lock) => lock.run(),
+        Command::Acquire(acquire) => acquire.run(),
+        Command::Extend(extend) => extend.run(),
+        Command::Release(release) => release.run(),
+        Command::Status(status) => status.run(),
+        Command::Ls(ls) => ls.run(),
+        Command::Break(command) => command.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+        Command::Minder => lock::mind(),
+        Command::Launch { parent, token_file, command } => Err(lock::launch(parent, token_file, &command)),
     };
     done.map_or_else(|code| code, |()| ExitCode::SUCCESS)
 }

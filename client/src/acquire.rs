@@ -1,0 +1,212 @@
+//! Asking for a lock, and waiting for it in the server's queue.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, extend, lost_or_refused, new_key, path},
+    clock::Moment,
+    error::{Busy, Error},
+    guard::{Guard, Lease},
+    lock::Lock,
+    wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, read},
+};
+
+const TTL: Duration = Duration::from_secs(30);
+const LONGEST_GRACE: Duration = Duration::from_secs(5);
+/// How long one request waits: at first a moment, to learn who is in the way, and then long. The server keeps the place
+/// from one to the next.
+const FIRST_PIECE: Duration = Duration::from_secs(1);
+const PIECE: Duration = Duration::from_secs(10);
+const SHORTEST_PIECE: Duration = Duration::from_millis(100);
+/// How long somebody who has waited in the queue goes on while the server is away.
+const OUTAGE: Duration = Duration::from_secs(60);
+
+/// What the waiting has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// Somebody is in the way.
+    Waiting(Busy),
+    /// The server can't be reached or can't serve, and is asked again.
+    Trouble(String),
+}
+
+/// What to ask for.
+#[must_use = "nothing is asked for until `acquire` is awaited"]
+pub struct LockRequest {
+    client: Client,
+    resource: String,
+    owner: Option<String>,
+    ttl: Duration,
+    grace: Option<Duration>,
+    wait: Duration,
+    metadata: Value,
+    report: Box<dyn FnMut(Progress) + Send>,
+}
+
+impl LockRequest {
+    pub(crate) fn new(client: Client, resource: String) -> Self {
+        Self {
+            client,
+            resource,
+            owner: None,
+            ttl: TTL,
+            grace: None,
+            wait: Duration::ZERO,
+            metadata: json!([]),
+            report: Box::new(|_| {}),
+        }
+    }
+
+    /// The lease: how long the lock lasts after the last renewal; 30 s unless it is set.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// How long before the lease may have run out the lock counts as lost, so that there is time to stop; a sixth of the
+    /// lease, and at most 5 s, unless it is set. At most half of the lease.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// How long to wait for the lock, first come, first served; not at all unless it is set. [`Duration::MAX`] is for ever.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Who asks, for people to read; the name of the machine and the id of the process unless it is set.
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// What the server is to keep with the lock: any JSON.
+    pub fn metadata(mut self, metadata: Value) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Is told how the waiting goes.
+    pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.report = Box::new(report);
+        self
+    }
+
+    /// Takes the lock, and renews it until the guard is released or dropped.
+    ///
+    /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted.
+    ///
+    /// # Errors
+    /// [`Error::NotAcquired`] if somebody else has it at the end of the wait; any kind but [`Error::Lost`].
+    pub async fn acquire(mut self) -> Result<Guard, Error> {
+        let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
+        if grace > self.ttl / 2 {
+            let message = format!("the grace ({grace:?}) must be at most half of the lease ({:?})", self.ttl);
+            return Err(Error::Refused { code: "invalid_request".into(), message });
+        }
+        loop {
+            let (sent, lock) = self.ask().await?;
+            // The grant may be younger than the request that it answers, which waited; or older, if an answer was lost. A
+            // renewal tells exactly, and makes it last.
+            let lease = Lease::new(sent, lock.ttl, &lock);
+            let (lock, lease) = match lease.ends.left() < self.ttl.mul_f64(0.9) {
+                false => (lock, lease),
+                true => match self.renew(&lock, lease.ends).await {
+                    Ok(renewed) => renewed,
+                    Err(Error::Lost(_)) => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            return Ok(Guard::new(self.client, lock, lease, self.ttl, grace));
+        }
+    }
+
+    /// Takes the lock and leaves the rest to the caller: it ends with its lease unless it is extended. For locks that
+    /// outlive the process.
+    ///
+    /// # Errors
+    /// As [`LockRequest::acquire`].
+    pub async fn acquire_unguarded(mut self) -> Result<Lock, Error> {
+        self.ask().await.map(|(_, lock)| lock)
+    }
+
+    async fn renew(&self, lock: &Lock, ends: Moment) -> Result<(Lock, Lease), Error> {
+        let key = new_key();
+        // It may be that the lease is just over; the answer tells.
+        let give_up = ends.max(Moment::now() + self.client.patience);
+        match self.client.send(&extend(&self.resource, &lock.token, self.ttl, &key), give_up).await? {
+            Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+            Answer::Done(sent, body) => {
+                let lock: Lock = read(body)?;
+                let lease = Lease::new(sent, lock.ttl, &lock);
+                Ok((lock, lease))
+            }
+        }
+    }
+
+    /// The lock, and when the request was sent that was answered with it.
+    async fn ask(&mut self) -> Result<(Moment, Lock), Error> {
+        let begun = Moment::now();
+        let deadline = begun + self.wait;
+        let (mut key, mut retry) = (new_key(), Retry::new());
+        let (mut piece, mut longest) = (FIRST_PIECE, PIECE);
+        let mut heard = None;
+        let owner = self.owner.clone().unwrap_or_else(default_owner);
+        loop {
+            let wait = deadline.left().min(piece);
+            let mut body = json!({ "owner": owner, "timeout": self.ttl.as_secs_f64(), "metadata": self.metadata });
+            if !wait.is_zero() {
+                body["wait"] = wait.as_secs_f64().into();
+            }
+            let request = Request {
+                method: Method::POST,
+                path: path(&self.resource),
+                token: None,
+                key: Some(&key),
+                body: Some(body),
+                timeout: wait + ANSWER_TIMEOUT,
+            };
+            let refusal = match self.client.exchange(&request).await {
+                Ok(Answer::Done(sent, body)) => return Ok((sent, read(body)?)),
+                Ok(Answer::Refused(refusal)) => refusal,
+                Err(trouble) => {
+                    let patient = begun + self.client.patience;
+                    let give_up = heard.map_or(patient, |heard: Moment| deadline.min(heard + OUTAGE).max(patient));
+                    let Trouble { why, .. } = &trouble;
+                    (self.report)(Progress::Trouble(why.clone()));
+                    retry.pause(trouble, give_up).await?;
+                    continue;
+                }
+            };
+            (heard, retry) = (Some(Moment::now()), Retry::new());
+            match refusal.code.as_str() {
+                "wait_timeout" | "lock_held" | "lock_reserved" => {
+                    let busy = refusal.busy();
+                    if deadline.left().is_zero() {
+                        return Err(Error::NotAcquired(busy));
+                    }
+                    (self.report)(Progress::Waiting(busy));
+                    piece = longest.min(piece * 4);
+                }
+                // It was granted, the answer got lost, and the lease has ended since.
+                "lock_gone" => key = new_key(),
+                // The server allows less.
+                "invalid_request" if refusal.field() == Some("wait") && wait > SHORTEST_PIECE => {
+                    longest = wait / 2;
+                    piece = longest;
+                }
+                _ => return Err(refusal.into()),
+            }
+        }
+    }
+}
+
+fn default_owner() -> String {
+    format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
+}

@@ -1,0 +1,200 @@
+//! A lock that is held, and renewed in the background.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{
+        oneshot,
+        watch::{self, Receiver, Sender},
+    },
+    task::JoinHandle,
+};
+
+use crate::{
+    client::{Client, extend, lost_or_refused, new_key},
+    clock::{Moment, sleep_until},
+    error::{Error, Lost},
+    lock::{Lock, Token},
+    wire::{ANSWER_TIMEOUT, Answer, read},
+};
+
+/// A part of the lease that is not counted on: this machine's clock and the server's need not run at the same rate.
+const DRIFT: f64 = 0.01;
+
+/// The lease as the last confirmed renewal left it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Lease {
+    /// The right to the lock until the next renewal.
+    pub token: Token,
+    /// Until then nobody else is granted the lock, by this machine's clock: the lease counts from when the renewal was
+    /// sent, less one percent for clocks that run at different rates.
+    pub ends: Moment,
+    /// When the lease ends, RFC 3339, by the server's clock.
+    pub expire_at: String,
+}
+
+impl Lease {
+    pub(crate) fn new(sent: Moment, ttl: Duration, lock: &Lock) -> Self {
+        Self { token: lock.token.clone(), ends: sent + ttl.mul_f64(1.0 - DRIFT), expire_at: lock.expire_at.clone() }
+    }
+}
+
+/// A lock that is held. It is renewed after each third of its lease until it is released, dropped or lost.
+///
+/// Dropping it releases the lock in the background, if the runtime goes on: then nothing tells whether that worked.
+#[derive(Debug)]
+#[must_use = "a guard that is dropped releases the lock"]
+pub struct Guard {
+    lock: Lock,
+    lease: Receiver<Lease>,
+    lost: Receiver<Option<Lost>>,
+    /// Closing it ends the keeper, which then releases the lock.
+    end: oneshot::Sender<()>,
+    keeper: JoinHandle<Result<(), Error>>,
+}
+
+impl Guard {
+    pub(crate) fn new(client: Client, lock: Lock, lease: Lease, ttl: Duration, grace: Duration) -> Self {
+        let (lease, leases) = watch::channel(lease);
+        let (lost, losses) = watch::channel(None);
+        let (end, ended) = oneshot::channel();
+        let keeper = Keeper { client, resource: lock.resource.clone(), ttl, grace, lease, lost };
+        let keeper = tokio::spawn(keeper.keep(ended));
+        Self { lock, lease: leases, lost: losses, end, keeper }
+    }
+
+    /// What is locked.
+    pub fn resource(&self) -> &str {
+        &self.lock.resource
+    }
+
+    /// As whom.
+    pub fn owner(&self) -> &str {
+        &self.lock.owner
+    }
+
+    /// The id of this tenure.
+    pub fn id(&self) -> &str {
+        &self.lock.id
+    }
+
+    /// The fencing token: larger than that of every holder before. Send it along with what you write, and have the
+    /// receiver refuse a smaller one than it has seen.
+    pub fn fence(&self) -> u64 {
+        self.lock.fence
+    }
+
+    /// The lease, which changes with every renewal.
+    pub fn lease(&self) -> Receiver<Lease> {
+        self.lease.clone()
+    }
+
+    /// Ends when the lock counts as lost, with the reason: at once when the server says that it has ended, and otherwise
+    /// the grace before the lease may have run out. Never ends after a release.
+    pub fn lost(&self) -> impl Future<Output = Lost> + Send + 'static {
+        let mut lost = self.lost.clone();
+        async move {
+            let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+            match reason {
+                Some(reason) => reason,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Whether the lock counts as lost.
+    pub fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
+    }
+
+    /// Gives the lock back, and waits until the server has confirmed it.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if it was lost before. [`Error::Unknown`] or [`Error::Unavailable`] if the server did not confirm
+    /// it in time; then the lease ends the lock.
+    pub async fn release(self) -> Result<(), Error> {
+        drop(self.end);
+        self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
+    }
+}
+
+struct Keeper {
+    client: Client,
+    resource: String,
+    ttl: Duration,
+    grace: Duration,
+    lease: Sender<Lease>,
+    lost: Sender<Option<Lost>>,
+}
+
+impl Keeper {
+    /// Renews until the guard ends, then releases.
+    async fn keep(self, mut end: oneshot::Receiver<()>) -> Result<(), Error> {
+        let Err(lost) = self.renew_until(&mut end).await else { return self.release().await };
+        self.lost.send_replace(Some(lost.clone()));
+        let _ = end.await;
+        if matches!(lost, Lost::Unconfirmed(_)) {
+            // It may still stand, and others need not wait for its end.
+            let _ = self.release().await;
+        }
+        Err(Error::Lost(lost))
+    }
+
+    async fn renew_until(&self, end: &mut oneshot::Receiver<()>) -> Result<(), Lost> {
+        loop {
+            let ends = self.lease.borrow().ends;
+            let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
+            tokio::select! {
+                _ = &mut *end => return Ok(()),
+                () = sleep_until(renew_at) => {}
+            }
+            // After a suspension of the machine it may be late for that.
+            if deadline.left().is_zero() {
+                return Err(Lost::Unconfirmed(None));
+            }
+            let renewal = self.renew(deadline);
+            tokio::pin!(renewal);
+            tokio::select! {
+                renewed = &mut renewal => renewed?,
+                // It holds on to the token until it knows which one is right.
+                _ = &mut *end => {
+                    let _ = tokio::time::timeout(self.client.patience, renewal).await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Renews before the deadline.
+    async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
+        let (token, key) = (self.lease.borrow().token.clone(), new_key());
+        let mut request = extend(&self.resource, &token, self.ttl, &key);
+        // So that there is time for a second attempt.
+        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let answer = tokio::select! {
+            answer = self.client.send(&request, deadline) => answer,
+            () = sleep_until(deadline) => return Err(Lost::Unconfirmed(Some(format!("{} does not answer", self.client.url())))),
+        };
+        let refused = match answer {
+            Ok(Answer::Done(sent, body)) => {
+                let lock: Lock = read(body).map_err(|error| Lost::Unconfirmed(Some(error.to_string())))?;
+                self.lease.send_replace(Lease::new(sent, lock.ttl, &lock));
+                return Ok(());
+            }
+            Ok(Answer::Refused(refusal)) => lost_or_refused(refusal),
+            Err(error) => error,
+        };
+        if let Error::Lost(lost) = refused {
+            return Err(lost);
+        }
+        // Until then the lock is held, and perhaps released in time.
+        sleep_until(deadline).await;
+        Err(Lost::Unconfirmed(Some(refused.to_string())))
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        let token = self.lease.borrow().token.clone();
+        self.client.release(&self.resource, &token).await
+    }
+}

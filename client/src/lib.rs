@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Locks that outlive a process
+//!
+//! A lock that is taken by one process and given back by another has no guard. Whoever has the token extends it.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), gorilla_client::Error> {
+//! # let url = std::env::var("GORILLA_URL").expect("GORILLA_URL is the address of a server: run make test");
+//! # use std::time::Duration;
+//! # let client = gorilla_client::Client::new(url)?;
+//! let lock = client.lock("deploy-doc").ttl(Duration::from_secs(60)).acquire_unguarded().await?;
+//! let lock = client.extend("deploy-doc", &lock.token, Duration::from_secs(600)).await?;
+//! assert_eq!(client.state("deploy-doc").await?.tenure.unwrap().fence, lock.fence);
+//! client.release("deploy-doc", &lock.token).await?;
+//! assert!(!client.state("deploy-doc").await?.held);
+//! # Ok(()) }
+//! ```
+//!
+//! # Errors
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), gorilla_client::Error> {
+//! # let url = std::env::var("GORILLA_URL").expect("GORILLA_URL is the address of a server: run make test");
+//! use gorilla_client::{Client, Error};
+//!
+//! let client = Client::new(url)?;
+//! let guard = client.lock("errors-doc").owner("first").acquire().await?;
+//! match client.lock("errors-doc").acquire().await {
+//!     Err(Error::NotAcquired(busy)) => assert_eq!(busy.holder.unwrap().owner, "first"),
+//!     other => panic!("{other:?}"),
+//! }
+//! guard.release().await
+//! # }
+//! ```
+
+mod acquire;
+mod client;
+mod clock;
+mod error;
+mod guard;
+mod lock;
+mod wire;
+
+pub use acquire::{LockRequest, Progress};
+pub use client::{Builder, Client};
+pub use clock::{Moment, sleep_until};
+pub use error::{Busy, Error, Holder, Lost};
+pub use guard::{Guard, Lease};
+pub use lock::{Broken, Lock, Page, State, Tenure, Token};

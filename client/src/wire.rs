@@ -1,0 +1,193 @@
+//! One request and its answer, sent again while that makes sense.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    Token,
+    client::Client,
+    clock::{Moment, sleep_until},
+    error::{Busy, Error, Holder},
+};
+
+/// For a connection to come up.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For an answer to come, beside what the request itself waits. The server gives Redis a second.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between the first attempts and between the later ones: about so long, at random, so that clients that failed
+/// together don't come back together.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// What to send. The same key each time makes it safe to send it again.
+pub struct Request<'a> {
+    pub method: Method,
+    /// Behind the address of the server.
+    pub path: String,
+    pub token: Option<&'a Token>,
+    pub key: Option<&'a str>,
+    pub body: Option<Value>,
+    /// For the whole answer to come.
+    pub timeout: Duration,
+}
+
+/// What the server has said.
+pub enum Answer {
+    /// It was done. When the request was sent, and the body.
+    Done(Moment, Value),
+    /// It was not done, and will not be if it is sent again.
+    Refused(Refusal),
+}
+
+/// A refusal as the server words it.
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
+    body: Value,
+}
+
+/// No answer, or one that asks to come again.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Whether the request may have been executed.
+    pub in_doubt: bool,
+    pub why: String,
+    /// How long the server asks to be left alone.
+    after: Option<Duration>,
+}
+
+/// Counts attempts and spaces them.
+pub struct Retry {
+    attempt: u32,
+    /// A trouble that an attempt left in doubt outlives those that are known not to have been executed.
+    doubt: Option<Trouble>,
+}
+
+impl Retry {
+    pub fn new() -> Self {
+        Self { attempt: 0, doubt: None }
+    }
+
+    /// Sleeps before the next attempt, or says why there is none.
+    pub async fn pause(&mut self, trouble: Trouble, give_up: Moment) -> Result<(), Error> {
+        let (first, longest) = BACKOFF;
+        let exponential =
+            first.saturating_mul(1 << self.attempt.min(10)).min(longest).mul_f64(0.5 + fastrand::f64() / 2.0);
+        let pause = trouble.after.unwrap_or_default().min(longest).max(exponential);
+        let next = Moment::now() + pause;
+        self.attempt += 1;
+        if trouble.in_doubt {
+            self.doubt = Some(trouble.clone());
+        }
+        if next >= give_up {
+            return Err(self.doubt.take().unwrap_or(trouble).into());
+        }
+        sleep_until(next).await;
+        Ok(())
+    }
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        if trouble.in_doubt { Self::Unknown(trouble.why) } else { Self::Unavailable(trouble.why) }
+    }
+}
+
+impl Refusal {
+    /// Who is in the way.
+    pub fn busy(&self) -> Busy {
+        let number = |name: &str| self.body[name].as_u64();
+        let holder = || {
+            let owner = self.body["owner"].as_str()?.into();
+            Some(Holder { owner, fence: number("fence")?, ttl: Duration::from_millis(number("ttlMs")?) })
+        };
+        Busy { holder: holder(), waiting: number("waiting").unwrap_or_default(), position: number("position") }
+    }
+
+    /// The field that breaks a rule.
+    pub fn field(&self) -> Option<&str> {
+        self.body["field"].as_str()
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code, message: refusal.message }
+    }
+}
+
+impl Client {
+    /// Sends it until there is an answer, or until `give_up`.
+    pub(crate) async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
+        let mut retry = Retry::new();
+        loop {
+            match self.exchange(request).await {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) => retry.pause(trouble, give_up).await?,
+            }
+        }
+    }
+
+    /// Sends it once.
+    pub(crate) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Trouble> {
+        let mut builder = self.http.request(request.method.clone(), format!("{}{}", self.url, request.path));
+        builder = builder.timeout(request.timeout);
+        if let Some(token) = request.token {
+            builder = builder.header("Lock-Token", token.expose());
+        }
+        if let Some(key) = request.key {
+            builder = builder.header("Idempotency-Key", key);
+        }
+        if let Some(api_key) = &self.api_key {
+            builder = builder.header(header::AUTHORIZATION, api_key.clone());
+        }
+        if let Some(body) = &request.body {
+            builder = builder.json(body);
+        }
+        let sent = Moment::now();
+        let response = builder.send().await.map_err(|error| self.trouble(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.bytes().await.map_err(|error| self.trouble(&error))?;
+        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(Answer::Done(sent, body));
+        }
+        let field = |name: &str| body[name].as_str().unwrap_or_default().to_string();
+        let (code, message) = (field("code"), field("errorMessage"));
+        let passing = status.is_server_error()
+            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
+        if !passing && !code.is_empty() {
+            return Ok(Answer::Refused(Refusal { code, message, body }));
+        }
+        let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let why = match message.trim_end_matches('.') {
+            "" => format!("{} answers {status}, which is no answer of Gorilla's", self.url),
+            message => message.to_string(),
+        };
+        // What is between here and Gorilla may answer for it, and does not know whether a request was executed.
+        let in_doubt = status.is_server_error() && field("outcome") != "not_executed";
+        let trouble = Trouble { in_doubt, why, after: after.map(Duration::from_secs) };
+        if passing { Err(trouble) } else { Ok(Answer::Refused(Refusal { code, message: trouble.why, body })) }
+    }
+
+    /// Without an answer.
+    fn trouble(&self, error: &reqwest::Error) -> Trouble {
+        // The innermost cause says what is wrong; reqwest's own words repeat the address.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let why = match error.is_timeout() && !error.is_connect() {
+            true => format!("{} did not answer in time", self.url),
+            false => format!("{} can't be reached ({cause})", self.url),
+        };
+        Trouble { in_doubt: !error.is_connect() && !error.is_builder(), why, after: None }
+    }
+}
+
+/// Reads the body of a success.
+pub fn read<T: DeserializeOwned>(body: Value) -> Result<T, Error> {
+    serde_json::from_value(body).map_err(|error| Error::Unknown(format!("an answer that makes no sense: {error}")))
+}

@@ -1,0 +1,33 @@
+//! `gorilla acquire`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Asking, Remote, remote::block_on, show::Form};
+use crate::commands::lock::Voice;
+
+/// Take a lock that outlives this command.
+#[derive(Args)]
+#[command(after_help = concat!(
+    "The lock ends with its lease unless it is extended. `gorilla lock` renews it by itself and is right for most.\n\n",
+    "Examples:\n  token=$(gorilla acquire deploy --ttl 10m -q)\n  gorilla acquire report -n --json | jq .fence"
+))]
+pub struct Acquire {
+    #[command(flatten)]
+    asking: Asking,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Acquire {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let client = self.remote.client()?;
+        let voice = Voice::new(&client, &self.asking.name, self.form.json, self.form.quiet);
+        let lock = block_on(async { voice.narrates(self.asking.request(&client)).acquire_unguarded().await })?;
+        self.form.lock(&lock);
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! What to ask for when a lock is wanted.
+
+use std::time::Duration;
+
+use clap::Args;
+use gorilla_client::{Client, LockRequest};
+use serde_json::{Map, Value};
+
+/// The lock that a command takes.
+#[derive(Args)]
+pub struct Asking {
+    /// What to lock: any name without `/` and control characters, up to 256 bytes
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The lease: how long the lock lasts after the last renewal
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub ttl: Duration,
+    /// Wait at most so long for the lock, first come, first served [default: for ever]
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "no_wait")]
+    pub wait: Option<Duration>,
+    /// Don't wait: fail at once if somebody has the lock
+    #[arg(short, long)]
+    pub no_wait: bool,
+    /// Who holds the lock, for people to read [default: user@host:pid]
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
+    /// Keep this with the lock, for people to read; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub meta: Vec<(String, String)>,
+}
+
+impl Asking {
+    /// The request.
+    pub fn request(&self, client: &Client) -> LockRequest {
+        let wait = if self.no_wait { Duration::ZERO } else { self.wait.unwrap_or(Duration::MAX) };
+        let owner = self.owner.clone().unwrap_or_else(default_owner);
+        let request = client.lock(&self.name).ttl(self.ttl).wait(wait).owner(owner);
+        match self.meta.is_empty() {
+            true => request,
+            false => {
+                let meta = self.meta.iter().cloned().map(|(key, value)| (key, Value::String(value)));
+                request.metadata(Value::Object(meta.collect::<Map<_, _>>()))
+            }
+        }
+    }
+}
+
+fn default_owner() -> String {
+    let user =
+        ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}:{}", std::process::id())
+}
+
+/// Such as `30s`, `5m`, `1h 30m`; a number alone is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds
+        .map_or_else(|| humantime::parse_duration(text), Ok)
+        .map_err(|_| "a duration looks like 30s, 5m or 1h30m".into())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    pair.map(|(key, value)| (key.into(), value.into())).ok_or_else(|| "it must look like KEY=VALUE".into())
+}

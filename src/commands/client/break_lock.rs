@@ -1,0 +1,72 @@
+//! `gorilla break`
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::Args;
+
+use super::{Remote, remote::block_on, show};
+use crate::commands::exit;
+
+/// End a lock whose holder is gone.
+#[derive(Args)]
+#[command(
+    after_help = "A holder that is still there goes on until it notices: look first who it is. Unless --fence says otherwise, \
+    the lock is broken only if the holder is still the one that was shown.\n\nExample:\n  gorilla break deploy --reason 'ci-7 was switched off'"
+)]
+pub struct Break {
+    /// What is locked
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Why, for the server's audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// End only the grant with this fencing token
+    #[arg(long, value_name = "FENCE")]
+    fence: Option<u64>,
+    /// Don't ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Print JSON with the names of the HTTP API
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Break {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let client = self.remote.client()?;
+        let state = block_on(client.state(&self.name))?;
+        let Some(tenure) = &state.tenure else {
+            eprintln!("gorilla: nobody holds {:?}.", self.name);
+            return Err(ExitCode::FAILURE);
+        };
+        if !self.yes {
+            if !io::stdin().is_terminal() {
+                eprintln!("gorilla: there is no terminal to ask on; say --yes to break the lock without.");
+                return Err(ExitCode::from(exit::USAGE));
+            }
+            let age = show::age(tenure);
+            eprint!(
+                "{:?} is held by {:?} for {age} (fence {}). Break it? [y/N] ",
+                self.name, tenure.owner, tenure.fence
+            );
+            let mut answer = String::new();
+            let read = io::stderr().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+            if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+                eprintln!("gorilla: not broken.");
+                return Err(ExitCode::FAILURE);
+            }
+        }
+        let fence = self.fence.unwrap_or(tenure.fence);
+        let broken = block_on(client.break_lock(&self.name, Some(fence), &self.reason))?;
+        match self.json {
+            true => show::json(&broken),
+            false => println!("Broke {:?}, held by {:?} (fence {}).", broken.resource, broken.owner, broken.fence),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! `gorilla ls`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Remote, remote::block_on, show};
+
+/// List the locks that are held.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  gorilla ls\n  gorilla ls deploy- --json | jq -r .owner")]
+pub struct Ls {
+    /// Only those whose names begin so
+    #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// Print JSON, one lock a line, with the names of the HTTP API
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Ls {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let client = self.remote.client()?;
+        let mut all = Vec::new();
+        block_on(async {
+            let mut cursor = None;
+            loop {
+                let page = client.page(&self.prefix, cursor.as_deref()).await?;
+                match self.json {
+                    true => page.locks.iter().for_each(show::json),
+                    false => all.extend(page.locks),
+                }
+                cursor = page.cursor;
+                if cursor.is_none() {
+                    return Ok(());
+                }
+            }
+        })?;
+        if !self.json {
+            all.sort_by(|a, b| a.resource.cmp(&b.resource));
+            all.dedup_by(|a, b| a.resource == b.resource);
+            match all.is_empty() {
+                true => eprintln!("No lock is held{}.", if self.prefix.is_empty() { "" } else { " under such a name" }),
+                false => show::list(&all),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! `gorilla release`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Remote, remote::block_on, token::TokenSource};
+
+/// Give a lock back.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  gorilla release deploy \"$token\"\n  gorilla release deploy - < token-file")]
+pub struct Release {
+    /// What is locked
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    token: TokenSource,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Release {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let (client, token) = (self.remote.client()?, self.token.require()?);
+        block_on(client.release(&self.name, &token))
+    }
+}

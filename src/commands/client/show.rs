@@ -1,0 +1,159 @@
+//! What the commands print.
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use gorilla_client::{Lock, State, Tenure};
+use serde::Serialize;
+
+/// Cells of the bar that shows how much of a lease is left.
+const BAR: usize = 10;
+/// Below this part of the lease it is marked.
+const LOW: f64 = 0.2;
+
+/// How to print.
+#[derive(Args)]
+pub struct Form {
+    /// Print JSON with the names of the HTTP API
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+    /// Print nothing but what a script needs: the token of a lock that was taken or extended
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// One value as a line of JSON.
+pub fn json(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(line) => println!("{line}"),
+        Err(error) => eprintln!("gorilla: the answer can't be printed: {error}."),
+    }
+}
+
+impl Form {
+    /// A lock, for its holder.
+    pub fn lock(&self, lock: &Lock) {
+        if self.json {
+            return json(lock);
+        }
+        if self.quiet {
+            return println!("{}", lock.token.expose());
+        }
+        let mut rows = vec![
+            ("resource", printable(&lock.resource)),
+            ("owner", printable(&lock.owner)),
+            ("fence", lock.fence.to_string()),
+            ("token", lock.token.expose().into()),
+            ("since", lock.created_at.clone()),
+            ("expires", format!("{}, in {:.1} s", lock.expire_at, lock.ttl.as_secs_f64())),
+        ];
+        rows.extend(meta(&lock.metadata));
+        facts(rows);
+    }
+
+    /// What everybody may know of a resource.
+    pub fn state(&self, state: &State) {
+        if self.json {
+            return json(state);
+        }
+        if self.quiet {
+            return;
+        }
+        let mut rows = vec![("resource", printable(&state.resource))];
+        match &state.tenure {
+            Some(tenure) => {
+                rows.push(("owner", printable(&tenure.owner)));
+                rows.push(("fence", tenure.fence.to_string()));
+                rows.push(("since", format!("{}, {} ago", tenure.created_at, age(tenure))));
+                rows.push(("left", left(tenure)));
+                rows.extend(meta(&tenure.metadata));
+            }
+            None => rows.push(("owner", "nobody".into())),
+        }
+        rows.push(("waiting", state.waiting.to_string()));
+        facts(rows);
+    }
+}
+
+/// Many resources.
+pub fn list(states: &[State]) {
+    let mut table = plain();
+    table.set_header(["NAME", "OWNER", "FENCE", "AGE", "WAITING", "LEFT"]);
+    for state in states {
+        let Some(tenure) = &state.tenure else { continue };
+        table.add_row([
+            printable(&state.resource),
+            printable(&tenure.owner),
+            tenure.fence.to_string(),
+            age(tenure),
+            state.waiting.to_string(),
+            left(tenure),
+        ]);
+    }
+    print(&table);
+}
+
+fn facts(rows: Vec<(&str, String)>) {
+    let mut table = plain();
+    for (name, value) in rows {
+        table.add_row([name.to_string(), value]);
+    }
+    print(&table);
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    // The columns are as wide as what is in them: whoever copies a token wants it in one piece.
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    for index in 0..6 {
+        if let Some(column) = table.column_mut(index) {
+            column.set_padding((0, 2));
+        }
+    }
+    table
+}
+
+fn print(table: &Table) {
+    for line in table.to_string().lines() {
+        println!("{}", line.trim());
+    }
+}
+
+/// Names and owners come from anybody: what would move the cursor is shown as it is written in a string.
+fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+fn meta(metadata: &serde_json::Value) -> Option<(&'static str, String)> {
+    let empty = metadata.as_array().is_some_and(Vec::is_empty);
+    (!empty).then(|| ("metadata", metadata.to_string()))
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+}
+
+/// By the server's clock, which is what the end of the lease less the time that is left tells.
+pub fn age(tenure: &Tenure) -> String {
+    let age = || {
+        let now = time(&tenure.expire_at)? - chrono::Duration::milliseconds(tenure.ttl_ms as i64);
+        (now - time(&tenure.created_at)?).to_std().ok()
+    };
+    let whole = std::time::Duration::from_secs(age().unwrap_or_default().as_secs());
+    humantime::format_duration(whole).to_string()
+}
+
+/// A bar and the seconds.
+fn left(tenure: &Tenure) -> String {
+    let lease = || (time(&tenure.expire_at)? - time(&tenure.updated_at)?).to_std().ok();
+    let lease = lease().unwrap_or_default().as_secs_f64();
+    let seconds = tenure.ttl_ms as f64 / 1000.0;
+    let part = if lease > 0.0 { (seconds / lease).clamp(0.0, 1.0) } else { 0.0 };
+    let full = (part * BAR as f64).round() as usize;
+    let color = if part < LOW { AnsiColor::Red } else { AnsiColor::Green };
+    let style = Style::new().fg_color(Some(color.into()));
+    format!("{style}{}{}{style:#} {seconds:.1} s", "█".repeat(full), "░".repeat(BAR - full))
+}

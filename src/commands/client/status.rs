@@ -1,0 +1,39 @@
+//! `gorilla status`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Remote, remote::block_on, show::Form, token::TokenSource};
+
+/// Show who holds a lock, since when, and who waits.
+#[derive(Args)]
+#[command(
+    after_help = "Exits with 0 if somebody holds the lock, and with 1 if nobody does. With a token: with 0 if it is that of the \
+    lock, and with 76 if not.\n\nExamples:\n  gorilla status deploy\n  until ! gorilla status deploy -q; do sleep 1; done"
+)]
+pub struct Status {
+    /// What is locked
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    token: TokenSource,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Status {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let (client, token) = (self.remote.client()?, self.token.read()?);
+        if let Some(token) = token {
+            let lock = block_on(client.status(&self.name, &token))?;
+            self.form.lock(&lock);
+            return Ok(());
+        }
+        let state = block_on(client.state(&self.name))?;
+        self.form.state(&state);
+        if state.held { Ok(()) } else { Err(ExitCode::FAILURE) }
+    }
+}

@@ -1,0 +1,64 @@
+//! The token that a command acts with.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use gorilla_client::Token;
+
+use crate::commands::exit;
+
+/// Where the token is.
+#[derive(Args)]
+pub struct TokenSource {
+    /// The token of the lock; `-` reads it from standard input, which keeps it out of lists of processes
+    #[arg(value_name = "TOKEN")]
+    token: Option<String>,
+    /// Read the token from this file, such as /dev/fd/$GORILLA_LOCK_TOKEN_FD
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
+}
+
+impl TokenSource {
+    /// The token, if one is given.
+    pub fn read(&self) -> Result<Option<Token>, ExitCode> {
+        let stdin = || from("standard input", |text| io::stdin().read_to_string(text).map(drop));
+        let text = match (&self.token, &self.token_file) {
+            (Some(dash), _) if dash == "-" => stdin(),
+            (_, Some(dash)) if dash == Path::new("-") => stdin(),
+            (Some(token), _) => Ok(token.clone()),
+            (None, Some(path)) => from(&path.display().to_string(), |text| read(path, text)),
+            (None, None) => return Ok(None),
+        };
+        text.map(|text| Some(Token::new(text.trim()))).map_err(|problem| {
+            eprintln!("gorilla: {problem}");
+            ExitCode::from(exit::USAGE)
+        })
+    }
+
+    /// The token, which must be given.
+    pub fn require(&self) -> Result<Token, ExitCode> {
+        self.read()?.ok_or_else(|| {
+            eprintln!("gorilla: the token is missing: give it behind the name, as `-` from standard input, or with --token-file.");
+            ExitCode::from(exit::USAGE)
+        })
+    }
+}
+
+fn read(path: &Path, text: &mut String) -> io::Result<()> {
+    *text = fs::read_to_string(path)?;
+    Ok(())
+}
+
+fn from(source: &str, read: impl FnOnce(&mut String) -> io::Result<()>) -> Result<String, String> {
+    let mut text = String::new();
+    match read(&mut text) {
+        Err(error) => Err(format!("no token can be read from {source}: {error}.")),
+        Ok(()) if text.trim().is_empty() => Err(format!("no token is in {source}.")),
+        Ok(()) => Ok(text),
+    }
+}

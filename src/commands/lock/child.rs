@@ -1,0 +1,165 @@
+//! The command that runs under the lock, and all processes that come from it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    process::{self, Command, ExitCode},
+};
+
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, Signal, WaitOptions, getppid, kill_process, kill_process_group, set_child_subreaper,
+        set_parent_process_death_signal, wait,
+    },
+};
+
+use super::{
+    minder::SELF,
+    token_file::{self, TokenFile},
+};
+
+/// As shells have it.
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// What became of the command.
+pub enum Change {
+    /// It ended with this code, as shells count.
+    Ended(u8),
+    /// It was stopped by a signal.
+    Stopped,
+}
+
+/// The command and its process group.
+pub struct Child {
+    pid: Pid,
+    group: Pid,
+    /// A process of the group that is not the command's.
+    minder: Pid,
+}
+
+impl Child {
+    /// Starts the command in a process group that exists.
+    pub fn start(
+        command: &[OsString],
+        group: Pid,
+        environment: &[(&str, String)],
+        token_file: &TokenFile,
+    ) -> io::Result<Self> {
+        // Processes that lose their parents become this one's children, so that they can be found.
+        set_child_subreaper(Some(rustix::process::getpid()))?;
+        let mut launch = Command::new(SELF);
+        launch.arg0("gorilla").arg("launch").arg(process::id().to_string()).arg(token_file.number().to_string());
+        launch.args(command);
+        launch.process_group(group.as_raw_pid()).envs(environment.iter().map(|(name, value)| (name, value)));
+        // It is waited for with all others.
+        let child = launch.spawn()?;
+        Ok(Self { pid: Pid::from_child(&child), group, minder: group })
+    }
+
+    /// What has happened to the command since the last time. Buries whoever else has died.
+    pub fn change(&self) -> Option<Change> {
+        loop {
+            let (pid, status) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED).ok().flatten()?;
+            if pid != self.pid {
+                continue;
+            }
+            if status.stopped() {
+                return Some(Change::Stopped);
+            }
+            if let Some(code) = status.exit_status().or_else(|| Some(128 + status.terminating_signal()?)) {
+                return Some(Change::Ended(code as u8));
+            }
+        }
+    }
+
+    /// Sends a signal to the command, as `kill` does.
+    pub fn signal(&self, signal: Signal) {
+        // It may just have ended.
+        let _ = kill_process(self.pid, signal);
+    }
+
+    /// Sends a signal to the whole group, as a terminal does.
+    pub fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(self.group, signal);
+    }
+
+    /// Asks all that come from the command to end.
+    pub fn terminate(&self) {
+        self.signal_group(Signal::TERM);
+        for pid in self.orphans() {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        // Who is stopped would not notice.
+        self.signal_group(Signal::CONT);
+    }
+
+    /// Kills all that come from the command, but not the minder.
+    pub fn kill(&self) {
+        let _ = kill_process(self.pid, Signal::KILL);
+        for pid in self.orphans().into_iter().chain(self.members()) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// Whether anything that came from the command is still there.
+    pub fn has_left_something(&self) -> bool {
+        while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+        !self.orphans().is_empty() || !self.members().is_empty()
+    }
+
+    /// Children of this process: the command, and whoever lost its parent.
+    fn orphans(&self) -> Vec<Pid> {
+        let own = process::id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let pids = children.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+        pids.filter(|&pid| pid != self.minder).collect()
+    }
+
+    /// Processes of the group whose parents live.
+    fn members(&self) -> Vec<Pid> {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = processes.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+        pids.filter(|&pid| pid != self.minder && is_alive_in(pid, self.group)).collect()
+    }
+}
+
+/// Whether a process is a member of the group and not dead, which it may be without being buried yet.
+fn is_alive_in(pid: Pid, group: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap_or_default();
+    // The name of the program comes before and may have anything in it; then come state, parent, group.
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    !matches!(fields.next(), None | Some("" | "Z" | "X")) && fields.nth(1) == Some(&group.to_string())
+}
+
+/// Becomes the command: sees to it that it dies with `gorilla lock`, whose process id and token file come first.
+pub fn launch(parent: i32, token_file: i32, command: &[OsString]) -> ExitCode {
+    let name = command.first().map_or(OsStr::new(""), |name| name);
+    let error = become_command(parent, token_file, name, command.get(1..).unwrap_or_default());
+    let missing = error.raw_os_error() == Some(Errno::NOENT.raw_os_error());
+    eprintln!(
+        "gorilla: {} can't be run: {}.",
+        name.display(),
+        if missing { "there is no such command".into() } else { error.to_string() }
+    );
+    ExitCode::from(if missing { NOT_FOUND } else { NOT_EXECUTABLE })
+}
+
+/// Returns only if that fails.
+fn become_command(parent: i32, token_file: i32, name: &OsStr, arguments: &[OsString]) -> io::Error {
+    if let Err(errno) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        return errno.into();
+    }
+    // It may have died before that.
+    if getppid().map(Pid::as_raw_pid) != Some(parent) {
+        return io::Error::other("gorilla lock has ended");
+    }
+    match token_file::open_in_command(parent, token_file) {
+        Ok(token_file) => {
+            Command::new(name).args(arguments).env(token_file::VARIABLE, token_file.as_raw_fd().to_string()).exec()
+        }
+        Err(error) => error,
+    }
+}

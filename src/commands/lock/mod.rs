@@ -1,0 +1,296 @@
+//! `gorilla lock NAME -- command`: runs a command while it holds a lock.
+//!
+//! Three processes: this one takes the lock, renews it and passes signals on; the command; and a minder (`minder.rs`) that
+//! kills the command when this one can't.
+
+mod child;
+mod minder;
+mod signals;
+mod terminal;
+mod token_file;
+mod voice;
+
+use std::{ffi::OsString, process::ExitCode, time::Duration};
+
+use clap::{Args, ValueEnum};
+use gorilla_client::{Error, Guard, Lost, Moment, sleep_until};
+use rustix::process::{Signal, getpgrp, getpid, kill_process};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    client::{Asking, Remote, duration},
+    exit, fail, runtime,
+};
+use child::{Change, Child};
+use minder::Minder;
+use signals::Signals;
+use terminal::Terminal;
+use token_file::TokenFile;
+
+pub use child::launch;
+pub use minder::run as mind;
+pub use voice::Voice;
+
+/// Between two looks at whether the processes that the command left have ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Run a command while holding a lock.
+#[derive(Args)]
+#[command(
+    after_help = "The command gets GORILLA_LOCK_NAME, GORILLA_LOCK_FENCE, GORILLA_LOCK_OWNER, GORILLA_LOCK_EXPIRES_AT (the end of \
+    the first lease) and GORILLA_LOCK_TOKEN_FD, a file descriptor to read the present token from.\n\n\
+    Exit codes: that of the command; 128 + the signal that ended it; 75 not acquired (-E changes it), 76 lost, 69 server \
+    unreachable, 64 wrong usage, 78 wrong configuration, 126 and 127 as in shells.\n\n\
+    Examples:\n  gorilla lock report -n -- ./nightly-report\n  gorilla lock deploy-web --wait 10m -- ./deploy.sh v42\n  \
+    gorilla lock migrations --ttl 1m --meta release=v42 -- sh -c './migrate up'"
+)]
+pub struct Lock {
+    #[command(flatten)]
+    asking: Asking,
+    /// What to do when the lock is lost while the command runs: kill it, warn and let it go on, or let it go on
+    #[arg(long, value_name = "WHAT", default_value = "kill")]
+    on_lost: OnLost,
+    /// From TERM to KILL. So long before the lease may have run out the command is told to end [default: a sixth of
+    /// the lease, at most 5s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    grace: Option<Duration>,
+    /// The exit code if the lock is not acquired
+    #[arg(short = 'E', long, value_name = "CODE", default_value_t = exit::NOT_ACQUIRED)]
+    conflict_exit_code: u8,
+    /// Say what happens as JSON on standard error, one event a line
+    #[arg(long)]
+    json: bool,
+    /// Say on standard error only what went wrong
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    remote: Remote,
+    /// The command and its arguments, run without a shell
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnLost {
+    Kill,
+    Warn,
+    Ignore,
+}
+
+impl Lock {
+    pub fn run(self) -> Result<(), ExitCode> {
+        let client = self.remote.client()?;
+        let voice = Voice::new(&client, &self.asking.name, self.json, self.quiet);
+        let mut request = self.asking.request(&client);
+        if let Some(grace) = self.grace {
+            request = request.grace(grace);
+        }
+        let grace = self.grace.unwrap_or((self.asking.ttl / 6).min(Duration::from_secs(5)));
+        let code = runtime(1)?.block_on(async {
+            let mut signals = Signals::catch().map_err(|error| fail(format!("signals can't be caught: {error}.")))?;
+            let begun = Moment::now();
+            // Giving up closes the connection, which takes the request out of the queue.
+            let acquired = tokio::select! {
+                acquired = voice.narrates(request).acquire() => acquired,
+                signal = signals.next_end() => return Err(ExitCode::from(128 + signal.as_raw() as u8)),
+            };
+            let guard = match acquired {
+                Ok(guard) => guard,
+                Err(error) => return Err(self.not_acquired(&voice, &error).await),
+            };
+            let waited = begun.elapsed();
+            let facts = json!({ "fence": guard.fence(), "owner": guard.owner(), "expireAt": guard.lease().borrow().expire_at, "waitedMs": waited.as_millis() as u64 });
+            match waited > Duration::from_secs(1) {
+                true => voice.say("acquired", facts, &format!("acquired {:?} after {:.1} s.", self.asking.name, waited.as_secs_f64())),
+                false => voice.mention("acquired", facts),
+            }
+            let ended = Session::start(&self, grace, &guard, &voice, signals);
+            let ended = match ended {
+                Ok(session) => session.run(&guard).await,
+                Err(error) => Err(fail(format!("the command can't be started: {error}."))),
+            };
+            match guard.release().await {
+                Ok(()) => voice.mention("released", json!({})),
+                Err(Error::Lost(_)) => {}
+                Err(error) => voice.warn(
+                    "not_released",
+                    json!({ "reason": error.to_string() }),
+                    &format!("the lock could not be released, and ends with its lease: {error}."),
+                ),
+            }
+            ended
+        })?;
+        if code == 0 { Ok(()) } else { Err(ExitCode::from(code)) }
+    }
+
+    async fn not_acquired(&self, voice: &Voice, error: &Error) -> ExitCode {
+        match error {
+            Error::NotAcquired(busy) => {
+                let (facts, sentence) = voice.describe(busy).await;
+                voice.warn("not_acquired", facts, &format!("not acquired: {sentence}."));
+                ExitCode::from(self.conflict_exit_code)
+            }
+            _ => {
+                voice.warn("failed", json!({ "reason": error.to_string() }), &format!("{error}."));
+                ExitCode::from(exit::code(error))
+            }
+        }
+    }
+}
+
+/// The command under the lock.
+struct Session<'a> {
+    lock: &'a Lock,
+    grace: Duration,
+    voice: &'a Voice,
+    signals: Signals,
+    deaths: tokio::signal::unix::Signal,
+    minder: Minder,
+    child: Child,
+    terminal: Option<Terminal>,
+    token_file: TokenFile,
+}
+
+impl<'a> Session<'a> {
+    fn start(
+        lock: &'a Lock,
+        grace: Duration,
+        guard: &Guard,
+        voice: &'a Voice,
+        signals: Signals,
+    ) -> std::io::Result<Self> {
+        let deaths = signal(SignalKind::child())?;
+        let lease = guard.lease().borrow().clone();
+        let token_file = TokenFile::new(&lease.token)?;
+        let mut minder = Minder::start()?;
+        minder.kill_at(lock.dies_with_the_lease().then_some(lease.ends));
+        let group = minder.group();
+        let terminal = Terminal::to_share();
+        if let Some(terminal) = &terminal {
+            terminal.give_to(group);
+        }
+        let environment = [
+            ("GORILLA_LOCK_NAME", guard.resource().to_string()),
+            ("GORILLA_LOCK_FENCE", guard.fence().to_string()),
+            ("GORILLA_LOCK_OWNER", guard.owner().to_string()),
+            ("GORILLA_LOCK_EXPIRES_AT", lease.expire_at),
+        ];
+        let child = Child::start(&lock.command, group, &environment, &token_file);
+        match child {
+            Ok(child) => Ok(Self { lock, grace, voice, signals, deaths, minder, child, terminal, token_file }),
+            Err(error) => {
+                if terminal.is_some() {
+                    minder.give_terminal_to(getpgrp());
+                }
+                minder.dismiss();
+                Err(error)
+            }
+        }
+    }
+
+    /// To the end of the command and of all that comes from it; the exit code.
+    async fn run(mut self, guard: &Guard) -> Result<u8, ExitCode> {
+        let mut lease = guard.lease();
+        let (mut lost, mut code, mut terminated) = (None, None, false);
+        let mut kill_at = Moment::from_start(Duration::MAX);
+        let losing = guard.lost();
+        tokio::pin!(losing);
+        loop {
+            if code.is_some() && !self.child.has_left_something() {
+                break;
+            }
+            tokio::select! {
+                _ = self.deaths.recv() => match self.child.change() {
+                    Some(Change::Ended(ended)) => {
+                        code = Some(ended);
+                        // What it left behind has no lock to run under.
+                        if !terminated && self.child.has_left_something() {
+                            self.child.terminate();
+                            terminated = true;
+                            kill_at = kill_at.min(Moment::now() + self.grace);
+                        }
+                    }
+                    Some(Change::Stopped) if self.terminal.is_some() => self.suspend(),
+                    Some(Change::Stopped) | None => {}
+                },
+                signal = self.signals.next() => match signal {
+                    Signal::TSTP => {
+                        self.child.signal_group(Signal::TSTP);
+                        self.suspend();
+                    }
+                    // Whoever has no handler dies of these, and a terminal never sends them.
+                    Signal::USR1 | Signal::USR2 => self.child.signal(signal),
+                    _ => self.child.signal_group(signal),
+                },
+                changed = lease.changed(), if lost.is_none() => if changed.is_ok() {
+                    let lease = lease.borrow_and_update().clone();
+                    self.token_file.write(&lease.token);
+                    self.voice.mention("renewed", json!({ "expireAt": lease.expire_at }));
+                    if self.lock.dies_with_the_lease() {
+                        self.minder.kill_at(Some(lease.ends));
+                    }
+                },
+                reason = &mut losing, if lost.is_none() => {
+                    let ends = lease.borrow().ends;
+                    if self.lose(&reason) {
+                        kill_at = if matches!(reason, Lost::Ended(_)) { Moment::now() + self.grace } else { ends };
+                        self.minder.kill_at(Some(kill_at));
+                        self.child.terminate();
+                        terminated = true;
+                    }
+                    lost = Some(reason);
+                },
+                () = sleep_until(kill_at) => {
+                    self.child.kill();
+                    // Until the last one is buried.
+                    kill_at = Moment::now() + LOOK;
+                },
+                () = tokio::time::sleep(LOOK), if code.is_some() => {}
+            }
+        }
+        if self.terminal.is_some() {
+            self.minder.give_terminal_to(getpgrp());
+        }
+        self.minder.dismiss();
+        // A minder that killed the command was faster to know.
+        let over = lost.is_some() || lease.borrow().ends.left().is_zero();
+        let code = code.unwrap_or_default();
+        if over && self.lock.dies_with_the_lease() && terminated | (code == 128 + 9) {
+            return Ok(exit::LOST);
+        }
+        Ok(code)
+    }
+
+    /// Says that the lock is lost; whether the command has to end for it.
+    fn lose(&self, reason: &Lost) -> bool {
+        let name = &self.lock.asking.name;
+        let facts = json!({ "reason": reason.to_string() });
+        match self.lock.on_lost {
+            OnLost::Kill => self.voice.warn("lost", facts, &format!("lost {name:?}, ending the command: {reason}.")),
+            OnLost::Warn => {
+                self.voice.warn("lost", facts, &format!("lost {name:?}, the command goes on without: {reason}."))
+            }
+            OnLost::Ignore => self.voice.mention("lost", facts),
+        }
+        self.lock.dies_with_the_lease()
+    }
+
+    /// Stops with the command, as the shell expects of a job, until the shell has both continue.
+    fn suspend(&mut self) {
+        if self.terminal.is_some() {
+            self.minder.give_terminal_to(getpgrp());
+        }
+        let _ = kill_process(getpid(), Signal::STOP);
+        if let Some(terminal) = &self.terminal {
+            terminal.give_to(self.minder.group());
+        }
+        self.child.signal_group(Signal::CONT);
+    }
+}
+
+impl Lock {
+    fn dies_with_the_lease(&self) -> bool {
+        self.on_lost == OnLost::Kill
+    }
+}

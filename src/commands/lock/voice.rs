@@ -1,0 +1,113 @@
+//! What is said on standard error while a lock is waited for and held: to people, or as JSON to programs.
+
+use gorilla_client::{Busy, Client, LockRequest, Progress};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::commands::client::age;
+
+/// Speaks about one lock.
+#[derive(Clone)]
+pub struct Voice {
+    client: Client,
+    name: String,
+    json: bool,
+    quiet: bool,
+}
+
+impl Voice {
+    pub fn new(client: &Client, name: &str, json: bool, quiet: bool) -> Self {
+        Self { client: client.clone(), name: name.into(), json, quiet }
+    }
+
+    /// Has the request tell how the waiting goes.
+    pub fn narrates(&self, request: LockRequest) -> LockRequest {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(self.clone().narrate(receiver));
+        request.on_progress(move |progress| {
+            // The narrator goes on as long as there is a sender.
+            let _ = sender.send(progress);
+        })
+    }
+
+    /// What is worth a line only to who asked for everything: nobody wants a mail of cron for each run.
+    pub fn mention(&self, event: &str, facts: Value) {
+        if self.json {
+            self.line(event, facts);
+        }
+    }
+
+    /// What a person should know.
+    pub fn say(&self, event: &str, facts: Value, sentence: &str) {
+        match self.json {
+            true => self.line(event, facts),
+            false if self.quiet => {}
+            false => eprintln!("gorilla: {sentence}"),
+        }
+    }
+
+    /// What a person must know.
+    pub fn warn(&self, event: &str, facts: Value, sentence: &str) {
+        match self.json {
+            true => self.line(event, facts),
+            false => eprintln!("gorilla: {sentence}"),
+        }
+    }
+
+    /// Who is in the way, since when.
+    pub async fn describe(&self, busy: &Busy) -> (Value, String) {
+        let waiting = || json!({ "waiting": busy.waiting, "position": busy.position });
+        let Some(holder) = &busy.holder else { return (waiting(), format!("{:?}: {busy}", self.name)) };
+        let state = self.client.state(&self.name).await.ok().and_then(|state| state.tenure);
+        let mut facts = waiting();
+        facts["owner"] = holder.owner.as_str().into();
+        facts["fence"] = holder.fence.into();
+        facts["ttlMs"] = (holder.ttl.as_millis() as u64).into();
+        let tenure = state.filter(|tenure| tenure.fence == holder.fence);
+        let since = tenure.map_or_else(String::new, |tenure| {
+            facts["createdAt"] = tenure.created_at.as_str().into();
+            format!(" since {}, for {}", tenure.created_at, age(&tenure))
+        });
+        let queue = match busy.position {
+            Some(position) => format!("; position {position} of {} in the queue", busy.waiting.max(position)),
+            None if busy.waiting > 0 => format!("; {} waiting", busy.waiting),
+            None => String::new(),
+        };
+        (facts, format!("{:?} is held by {:?}{since}{queue}", self.name, holder.owner))
+    }
+
+    async fn narrate(self, mut progress: UnboundedReceiver<Progress>) {
+        let mut last = None;
+        while let Some(news) = progress.recv().await {
+            let what = match &news {
+                Progress::Waiting(busy) => {
+                    format!("{:?} {:?}", busy.holder.as_ref().map(|holder| holder.fence), busy.position)
+                }
+                Progress::Trouble(why) => why.clone(),
+                _ => continue,
+            };
+            if last.as_ref() == Some(&what) {
+                continue;
+            }
+            last = Some(what);
+            match news {
+                Progress::Waiting(busy) => {
+                    let (facts, sentence) = self.describe(&busy).await;
+                    self.say("waiting", facts, &format!("waiting: {sentence}."));
+                }
+                Progress::Trouble(why) => {
+                    self.say("trouble", json!({ "reason": why }), &format!("{why}; trying again."))
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn line(&self, event: &str, facts: Value) {
+        let mut line = json!({ "event": event, "resource": self.name });
+        if let (Some(line), Value::Object(facts)) = (line.as_object_mut(), facts) {
+            line.extend(facts.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        eprintln!("{line}");
+    }
+}

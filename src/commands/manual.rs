@@ -1,0 +1,40 @@
+//! `gorilla completions` and `gorilla man`: made from the definitions of the commands themselves.
+
+use std::{fs, io, path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, fail};
+
+/// Print what completes the commands in a shell.
+#[derive(Args)]
+#[command(after_help = "Example:\n  gorilla completions bash > ~/.local/share/bash-completion/completions/gorilla")]
+pub struct Completions {
+    /// Which shell
+    shell: Shell,
+}
+
+/// Write man pages into a folder.
+#[derive(Args)]
+#[command(after_help = "Example:\n  gorilla man ~/.local/share/man/man1 && man gorilla-lock")]
+pub struct Man {
+    /// Where to
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+impl Completions {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        clap_complete::generate(self.shell, &mut Cli::command(), "gorilla", &mut io::stdout());
+        Ok(())
+    }
+}
+
+impl Man {
+    pub fn run(&self) -> Result<(), ExitCode> {
+        let written =
+            fs::create_dir_all(&self.folder).and_then(|()| clap_mangen::generate_to(Cli::command(), &self.folder));
+        written.map_err(|error| fail(format!("the pages can't be written to {}: {error}.", self.folder.display())))
+    }
+}
