@@ -117,7 +117,7 @@ impl LockRequest {
             let lease = Lease::new(sent, lock.ttl, &lock);
             let (lock, lease) = match lease.ends.left() < self.ttl.mul_f64(0.9) {
                 false => (lock, lease),
-                true => match self.renew(&lock, lease.ends).await {
+                true => match renew(&self.client, &lock, self.ttl, lease.ends).await {
                     Ok(renewed) => renewed,
                     Err(Error::Lost(_)) => continue,
                     Err(error) => return Err(error),
@@ -134,20 +134,6 @@ impl LockRequest {
     /// As [`LockRequest::acquire`].
     pub async fn acquire_unguarded(mut self) -> Result<Lock, Error> {
         self.ask().await.map(|(_, lock)| lock)
-    }
-
-    async fn renew(&self, lock: &Lock, ends: Moment) -> Result<(Lock, Lease), Error> {
-        let key = new_key();
-        // It may be that the lease is just over; the answer tells.
-        let give_up = ends.max(Moment::now() + self.client.patience);
-        match self.client.send(&extend(&self.resource, &lock.token, self.ttl, &key), give_up).await? {
-            Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
-            Answer::Done(sent, body) => {
-                let lock: Lock = read(body)?;
-                let lease = Lease::new(sent, lock.ttl, &lock);
-                Ok((lock, lease))
-            }
-        }
     }
 
     /// The lock, and when the request was sent that was answered with it.
@@ -203,6 +189,20 @@ impl LockRequest {
                 }
                 _ => return Err(refusal.into()),
             }
+        }
+    }
+}
+
+async fn renew(client: &Client, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
+    let key = new_key();
+    // It may be that the lease is just over; the answer tells.
+    let give_up = ends.max(Moment::now() + client.patience);
+    match client.send(&extend(&lock.resource, &lock.token, ttl, &key), give_up).await? {
+        Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+        Answer::Done(sent, body) => {
+            let lock: Lock = read(body)?;
+            let lease = Lease::new(sent, lock.ttl, &lock);
+            Ok((lock, lease))
         }
     }
 }

@@ -121,9 +121,10 @@ fn print(table: &Table) {
     }
 }
 
-/// Names and owners come from anybody: what would move the cursor is shown as it is written in a string.
+/// Names and owners come from anybody: what would move the cursor or turn the direction of text is shown as it is written
+/// in a string.
 fn printable(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let escape = |c: char| if matches!(c, '"' | '\'' | '\\') { c.to_string() } else { c.escape_debug().to_string() };
     text.chars().map(escape).collect()
 }
 

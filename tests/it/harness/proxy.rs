@@ -1,6 +1,13 @@
-//! A TCP link between a replica and Redis that a test can break.
+//! A TCP link that a test can break: between a replica and Redis, or between a client and a replica.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +20,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::Redis;
+use super::{Api, Redis};
 
 /// How the link treats what passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +29,9 @@ pub enum Mode {
     Pass,
     /// A new connection is closed at once; those that stand go on.
     Refuse,
-    /// Redis gets and executes everything, and nothing of what it says comes back.
+    /// The server gets and executes everything, and nothing of what it says comes back.
     SwallowReplies,
-    /// Redis gets nothing.
+    /// The server gets nothing.
     SwallowRequests,
     /// Each reply comes this much later.
     DelayReplies(Duration),
@@ -33,31 +40,52 @@ pub enum Mode {
 /// The link. It lives as long as this value and the runtime of the test.
 pub struct Proxy {
     port: u16,
+    server: Arc<AtomicU16>,
     mode: watch::Sender<Mode>,
     cuts: watch::Sender<u32>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// A link that lets everything pass.
+    /// A link to Redis that lets everything pass.
     pub async fn to(redis: &Redis) -> Self {
+        Self::to_port(redis.port).await
+    }
+
+    /// The same to a replica.
+    pub async fn to_replica(api: &Api) -> Self {
+        Self::to_port(port_of(api)).await
+    }
+
+    async fn to_port(server: u16) -> Self {
+        let server = Arc::new(AtomicU16::new(server));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let (mode, cuts) = (watch::Sender::new(Mode::Pass), watch::Sender::new(0));
-        let (modes, cut, redis) = (mode.subscribe(), cuts.subscribe(), redis.port);
+        let servers = Arc::clone(&server);
+        let (modes, cut) = (mode.subscribe(), cuts.subscribe());
         let accepting = tokio::spawn(async move {
-            while let Ok((replica, _)) = listener.accept().await {
+            while let Ok((client, _)) = listener.accept().await {
                 if *modes.borrow() == Mode::Refuse {
                     continue;
                 }
-                tokio::spawn(connect(replica, redis, modes.clone(), cut.clone()));
+                tokio::spawn(connect(client, servers.load(Relaxed), modes.clone(), cut.clone()));
             }
         });
-        Self { port, mode, cuts, accepting }
+        Self { port, server, mode, cuts, accepting }
     }
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// New connections lead to this replica.
+    pub fn lead_to(&self, api: &Api) {
+        self.server.store(port_of(api), Relaxed);
     }
 
     pub fn set(&self, mode: Mode) {
@@ -82,18 +110,23 @@ impl Drop for Proxy {
     }
 }
 
-async fn connect(replica: TcpStream, redis: u16, modes: watch::Receiver<Mode>, mut cut: watch::Receiver<u32>) {
+fn port_of(api: &Api) -> u16 {
+    let port = api.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.expect("an address has a port")
+}
+
+async fn connect(client: TcpStream, server: u16, modes: watch::Receiver<Mode>, mut cut: watch::Receiver<u32>) {
     cut.mark_unchanged();
-    // Where Redis is down the replica sees its connection close.
-    let Ok(redis) = TcpStream::connect(("127.0.0.1", redis)).await else { return };
-    if replica.set_nodelay(true).and(redis.set_nodelay(true)).is_err() {
+    // Where the server is down the client sees its connection close.
+    let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
+    if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
     }
-    let ((from_replica, to_replica), (from_redis, to_redis)) = (replica.into_split(), redis.into_split());
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
-        // A replica that closes still has what it sent before delivered, as TCP does.
-        _ = carry(from_replica, to_redis, modes.clone(), Mode::SwallowRequests) => {}
-        _ = carry(from_redis, to_replica, modes, Mode::SwallowReplies) => {}
+        // A client that closes still has what it sent before delivered, as TCP does.
+        _ = carry(from_client, to_server, modes.clone(), Mode::SwallowRequests) => {}
+        _ = carry(from_server, to_client, modes, Mode::SwallowReplies) => {}
         _ = cut.changed() => {}
     }
 }

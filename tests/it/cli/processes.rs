@@ -1,0 +1,124 @@
+//! Signals to `gorilla lock`, and the processes that come from its command.
+
+use std::{fs, time::Duration};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{Said, finish, gorilla, run, runs, written};
+use crate::harness::{Process, Replica, eventually, name};
+
+/// A `gorilla lock` whose script has a file to write to.
+struct Running {
+    process: Process,
+    folder: TempDir,
+    mark: String,
+}
+
+impl Running {
+    async fn start(options: &[&str], script: &str) -> Self {
+        let (url, mark) = (format!("http://{}", Replica::shared().await.address), name("processes"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = [&["lock", &mark], options, &["--", "sh", "-c", script]].concat();
+        let mut command = gorilla(&url, &args);
+        let process = Process::spawn(command.current_dir(folder.path()).env("MARK", &mark)).expect("gorilla starts");
+        Self { process, folder, mark }
+    }
+
+    async fn written(&self) -> String {
+        written(&self.folder.path().join("file")).await
+    }
+
+    /// Waits for its end; nothing may be left then, nor the lock held.
+    async fn finish(self) -> Said {
+        let said = finish(self.process).await;
+        assert_eq!(left(&self.mark), [""; 0], "{said:?}");
+        assert_eq!(Replica::shared().await.state(&self.mark).await["held"], false, "{said:?}");
+        said
+    }
+}
+
+/// The command lines of all processes that have the mark in their environment.
+fn left(mark: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten().map(|entry| entry.path());
+    let marked = processes.filter(|path| {
+        let environment = fs::read(path.join("environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|variable| variable == format!("MARK={mark}").as_bytes())
+    });
+    marked.map(|path| fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " ")).collect()
+}
+
+#[tokio::test]
+async fn signals_reach_the_command() {
+    let script = r#"for name in INT HUP QUIT USR1 USR2 WINCH; do trap "echo $name >> signals" $name; done
+        trap 'exit 9' TERM; echo ready > file; while :; do sleep 0.02; done"#;
+    let running = Running::start(&[], script).await;
+    running.written().await;
+    let signals = [
+        (Signal::INT, "INT"),
+        (Signal::HUP, "HUP"),
+        (Signal::QUIT, "QUIT"),
+        (Signal::USR1, "USR1"),
+        (Signal::USR2, "USR2"),
+        (Signal::WINCH, "WINCH"),
+    ];
+    for (signal, caught) in signals {
+        running.process.signal(signal);
+        eventually(caught, Duration::from_secs(10), || async {
+            let text = fs::read_to_string(running.folder.path().join("signals")).unwrap_or_default();
+            text.lines().any(|line| line == caught)
+        })
+        .await;
+    }
+    running.process.signal(Signal::TERM);
+    assert_eq!(running.finish().await.code, 9);
+}
+
+#[tokio::test]
+async fn a_command_that_a_signal_ends_ends_gorilla_with_its_code() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let running = Running::start(&[], "echo ready > file; exec sleep 1000").await;
+        running.written().await;
+        running.process.signal(signal);
+        assert_eq!(running.finish().await.code, code);
+    }
+}
+
+#[tokio::test]
+async fn when_gorilla_is_killed_its_command_and_what_comes_from_it_end_too() {
+    let running =
+        Running::start(&["--ttl", "3s"], "sleep 1000 & echo $$ $! > file; trap '' TERM HUP; wait; sleep 1000").await;
+    let pids = running.written().await;
+    running.process.signal(Signal::KILL);
+    eventually("the command has ended", Duration::from_secs(2), || async { !pids.split_whitespace().any(runs) }).await;
+    eventually("nothing is left", Duration::from_secs(2), || async { left(&running.mark).len() <= 1 }).await;
+}
+
+#[tokio::test]
+async fn what_the_command_leaves_behind_ends_before_the_lock_is_released() {
+    // In the background, in a session of its own, and deaf to TERM.
+    let scripts = [
+        "sleep 1000 & echo $! > file; exit 4",
+        "setsid sleep 1000 & sleep 0.2; echo $! > file; exit 4",
+        "(setsid sh -c 'sleep 1000 & sleep 1000' &) ; sleep 0.2; echo 1 > file; exit 4",
+        "(trap '' TERM; sleep 1000) & echo $! > file; exit 4",
+    ];
+    for script in scripts {
+        let running = Running::start(&["--grace", "300ms"], script).await;
+        running.written().await;
+        let said = running.finish().await;
+        assert_eq!((said.code, said.err.as_str()), (4, ""), "{script}: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_lock_is_held_until_the_last_of_them_has_ended() {
+    let (api, resource) = (Replica::shared().await, name("last"));
+    let url = format!("http://{}", api.address);
+    let script = "(trap 'sleep 1; exit' TERM; while :; do sleep 0.02; done) & sleep 0.1; exit 0";
+    let process = Process::spawn(&mut gorilla(&url, &["lock", &resource, "--", "sh", "-c", script])).expect("gorilla");
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let said = run(&url, &["lock", &resource, "-n", "--", "true"]).await;
+    assert_eq!(said.code, 75, "{said:?}");
+    assert_eq!(finish(process).await.code, 0);
+}
