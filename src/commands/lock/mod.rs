@@ -61,7 +61,7 @@ pub struct Lock {
     /// Say what happens as JSON on standard error, one event a line
     #[arg(long)]
     json: bool,
-    /// Say on standard error only what went wrong
+    /// Say on standard error only what went wrong; that the lock was not acquired tells the exit code
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -128,7 +128,7 @@ impl Lock {
         match error {
             Error::NotAcquired(busy) => {
                 let (facts, sentence) = voice.describe(busy).await;
-                voice.warn("not_acquired", facts, &format!("not acquired: {sentence}."));
+                voice.say("not_acquired", facts, &format!("not acquired: {sentence}."));
                 ExitCode::from(self.conflict_exit_code)
             }
             _ => {

@@ -32,6 +32,9 @@ async fn not_acquired_is_75_or_what_one_likes_and_says_who_holds_it_since_when()
     let said = run(&url, &["lock", &resource, "-n", "-E", "0", "--", "echo", "ran"]).await;
     assert!(said.code == 0 && told(&said), "{said:?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "-n waits");
+    // For cron, which mails whatever is said.
+    let said = run(&url, &["lock", &resource, "-nq", "-E", "0", "--", "echo", "ran"]).await;
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "", ""));
     let said = run(&url, &["lock", &resource, "--wait", "1500ms", "-E", "9", "--", "echo", "ran"]).await;
     assert!(said.code == 9 && told(&said) && said.err.contains("position 1 of 1"), "{said:?}");
     let said = run(&url, &["lock", &resource, "-n", "--json", "--", "echo", "ran"]).await;
