@@ -7,6 +7,7 @@ mod cluster;
 mod contention;
 mod dev;
 mod drain;
+mod failover;
 mod harness;
 mod idempotency;
 mod licences;

@@ -59,11 +59,7 @@ impl Redis {
     fn try_run(&mut self, args: &[&str]) -> bool {
         // It opens its socket after its port. On the port somebody else might listen, in the folder nobody else does.
         let socket = self.folder.path().join("redis.sock");
-        let program = ["redis-server", "valkey-server"]
-            .into_iter()
-            .find(|program| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok())
-            .expect("redis-server or valkey-server is in PATH: run make deps");
-        let mut command = Command::new(program);
+        let mut command = Command::new(Self::program());
         command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
             .args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"])
@@ -111,11 +107,24 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// The server's program.
+    pub fn program() -> &'static str {
+        ["redis-server", "valkey-server"]
+            .into_iter()
+            .find(|program| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok())
+            .expect("redis-server or valkey-server is in PATH: run make deps")
+    }
+
     /// What redis-cli prints for a command, as a user would look.
     pub fn cli(&self, args: &[&str]) -> String {
+        Self::ask(self.port, args)
+    }
+
+    /// The same of a server or a sentinel at a port.
+    pub fn ask(port: u16, args: &[&str]) -> String {
         let cli = ["redis-cli", "valkey-cli"]
             .into_iter()
-            .find_map(|cli| Command::new(cli).args(["-p", &self.port.to_string()]).args(args).output().ok())
+            .find_map(|cli| Command::new(cli).args(["-p", &port.to_string()]).args(args).output().ok())
             .expect("redis-cli or valkey-cli is in PATH: run make deps");
         String::from_utf8_lossy(&cli.stdout).trim_end().to_string()
     }
