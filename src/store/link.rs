@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -19,10 +19,11 @@ use fred::{
     interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface},
     types::{
         Builder, ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, RespVersion, Value,
-        config::{ConnectionConfig, PerformanceConfig, Server, TcpConfig},
+        config::{ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig},
     },
     util::redis_keyslot,
 };
+use futures_util::future::join_all;
 use tokio::sync::{
     Notify, SetOnce,
     broadcast::{Receiver, error::RecvError},
@@ -38,6 +39,13 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before it is tried.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
+/// Between two attempts to reach a slot of a cluster that is being moved.
+const REDIRECTED_DELAY: Duration = Duration::from_millis(20);
+
+/// What a node of a cluster answers while a slot moves.
+const MOVING: [&str; 2] = [REDIRECTED, "TRYAGAIN"];
+const REDIRECTED: &str = "MOVED or ASK";
+
 /// Messages that may wait to be read. Should there be more, all waiters ask.
 const MOST_MESSAGES: usize = 4096;
 
@@ -47,6 +55,8 @@ pub struct Link {
     max_in_flight: usize,
     in_flight: AtomicUsize,
     line: RwLock<Line>,
+    /// The nodes of a cluster that the last connection knew, because the one that the URL names may be gone.
+    known_nodes: Mutex<Vec<Server>>,
     /// The channel to listen to, and whom to tell.
     channel: String,
     lines: Arc<Lines>,
@@ -86,6 +96,7 @@ impl Link {
             max_in_flight,
             in_flight: AtomicUsize::new(0),
             line: RwLock::new(Line::Down { why }),
+            known_nodes: Mutex::default(),
             channel,
             lines,
             tried: SetOnce::new(),
@@ -117,13 +128,26 @@ impl Link {
 
     /// The same beside the bound on commands in flight, for what must be done under overload too.
     pub async fn call_uncounted(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
-        let connection = self.connection().map_err(Failure::Unreachable)?;
-        match connection.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
-            // Only the node that lacks the script gets it: loading it everywhere would be a stampede.
-            Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                connection.send(None, "EVAL", script_args(&script.source, keys, args)).await
+        let begun = Instant::now();
+        loop {
+            let connection = self.connection().map_err(Failure::Unreachable)?;
+            let reply = match connection.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
+                // Only the node that lacks the script gets it: loading it everywhere would be a stampede.
+                Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
+                    connection.send(None, "EVAL", script_args(&script.source, keys, args)).await
+                }
+                reply => reply,
+            };
+            // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
+            // way, its keys are on either side, and a script finds no node that has them all.
+            match reply {
+                Err(Failure::Refused(prefix))
+                    if MOVING.contains(&prefix.as_ref()) && begun.elapsed() < self.settings.command_timeout =>
+                {
+                    tokio::time::sleep(REDIRECTED_DELAY).await;
+                }
+                reply => return reply,
             }
-            reply => reply,
         }
     }
 
@@ -159,6 +183,12 @@ impl Link {
         let _ = self.tried.set(());
     }
 
+    fn remember_nodes(&self, connection: &Connection) {
+        if let Some(slots) = connection.client.cached_cluster_state() {
+            *self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner) = slots.unique_primary_nodes();
+        }
+    }
+
     /// Notes why there is no connection, and logs it when it is news.
     fn down(&self, why: String) {
         if self.trouble().as_ref() != Some(&why) {
@@ -169,6 +199,9 @@ impl Link {
 
     fn client(&self) -> Result<Client, Error> {
         let mut config = self.settings.url.config();
+        if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
+            hosts.extend(self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
         // One attempt to connect, whose error is returned: repeating it is the supervisor's.
         config.fail_fast = true;
         // In RESP3 messages come over the connection that commands go over: what fails for one fails for both.
@@ -178,8 +211,10 @@ impl Link {
             .set_connection_config(ConnectionConfig {
                 connection_timeout: self.settings.connect_timeout,
                 internal_command_timeout: self.settings.connect_timeout,
-                // A script that was sent is never sent again by itself.
+                // A script that was sent is never sent again by itself. fred would count a redirection among the attempts,
+                // and follows ASK to the node that it came from; `send` asks again instead.
                 max_command_attempts: 1,
+                max_redirections: 0,
                 tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
                 ..ConnectionConfig::default()
             })
@@ -199,10 +234,13 @@ async fn supervise(link: Arc<Link>) {
         match connect(&link).await {
             Ok((connection, mut router)) => {
                 info!(redis = %link.settings.url, "connected to Redis");
+                link.remember_nodes(&connection);
                 link.set(Line::Up(Arc::clone(&connection)));
                 // Messages were lost meanwhile, and perhaps the queues.
                 link.lines.call_all();
-                link.down(connection.watch(&mut router).await.into());
+                let why = connection.watch(&mut router).await;
+                link.remember_nodes(&connection);
+                link.down(why.into());
                 // What is in flight may still be answered, with the truth instead of an unknown outcome.
                 let in_flight = link.settings.command_timeout;
                 tokio::spawn(async move {
@@ -270,11 +308,15 @@ fn explain(error: &Error) -> String {
 impl Connection {
     /// Waits until the connection is of no more use. Says why.
     async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
-        // While nobody asks for anything, a dead connection would go unnoticed until somebody does.
+        // While nobody asks for anything, a dead connection would go unnoticed until somebody does. In a cluster one node
+        // may hang while the others answer.
         let heartbeat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
-                if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
+                let nodes = self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes());
+                if let Some(nodes) = nodes {
+                    join_all(nodes.into_iter().map(|node| self.send(Some(node), "PING", vec![]))).await;
+                } else if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
                     // Where no reply comes, the connection is marked useless.
                     let _ = self.send(None, "PING", vec![]).await;
                 }
@@ -293,7 +335,7 @@ impl Connection {
         let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
         let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
         let command = CustomCommand::new_static(name, hash, false);
-        let sent = self.now();
+        let (sent, one_node) = (self.now(), node.is_some());
         let reply = match node {
             None => self.client.custom_raw(command, args).await,
             Some(node) => self.client.with_cluster_node(node).custom_raw(command, args).await,
@@ -309,10 +351,15 @@ impl Connection {
             }
             Err(error) if *error.kind() == ErrorKind::Timeout => {
                 // Nothing at all came back since this was sent, so the server hangs or the network is gone.
-                if self.last_reply.load(Relaxed) <= sent {
+                if one_node || self.last_reply.load(Relaxed) <= sent {
                     self.useless.notify_one();
                 }
                 Err(Failure::Unknown("Redis did not reply in time".into()))
+            }
+            // fred has learnt of the new node, if it is one for good.
+            Err(error) if *error.kind() == ErrorKind::Routing => {
+                self.last_reply.store(self.now(), Relaxed);
+                Err(Failure::Refused(REDIRECTED.into()))
             }
             Err(error) => Err(Failure::Unknown(format!("the connection failed: {}", explain(&error)))),
         }

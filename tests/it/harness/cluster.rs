@@ -1,27 +1,65 @@
-//! Redis Cluster: three masters on this machine.
+//! Redis Cluster: three masters on this machine, and a replica of each where one is wanted.
 
 use std::{net::TcpListener, time::Duration};
 
 use super::{Redis, eventually};
 
-/// Three servers that share the hash slots among them.
+/// Servers that share the hash slots among them.
 pub struct Cluster {
     pub nodes: Vec<Redis>,
 }
 
 impl Cluster {
+    /// Three masters.
     pub async fn start() -> Self {
+        Self::with(3, 0).await
+    }
+
+    /// Three masters and three replicas.
+    pub async fn with_replicas() -> Self {
+        Self::with(6, 1).await
+    }
+
+    async fn with(count: usize, replicas: u32) -> Self {
         let bus_port =
             || TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
-        let node = || Redis::start(&["--cluster-enabled", "yes", "--cluster-port", &bus_port().to_string()]);
-        let nodes = [node(), node(), node()];
+        let node = |_| {
+            let timeout = ["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"];
+            Redis::start(
+                &[&["--cluster-enabled", "yes", "--cluster-port", &bus_port().to_string()], &timeout[..]].concat(),
+            )
+        };
+        let nodes: Vec<_> = (0..count).map(node).collect();
         let addresses: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-        let create = ["--cluster", "create", &addresses[0], &addresses[1], &addresses[2], "--cluster-yes"];
+        let replicas = replicas.to_string();
+        let mut create = vec!["--cluster", "create"];
+        create.extend(addresses.iter().map(String::as_str));
+        create.extend(["--cluster-replicas", &replicas, "--cluster-yes"]);
         let said = nodes[0].cli(&create);
-        let cluster = Self { nodes: nodes.into() };
-        let agrees = |node: &Redis| node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+        let cluster = Self { nodes };
+        let agrees = |node: &Redis| {
+            node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+                && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count - 3
+                && (node.is_master() || node.cli(&["INFO", "replication"]).contains("master_link_status:up"))
+        };
         eventually(&said, Duration::from_secs(20), || async { cluster.nodes.iter().all(agrees) }).await;
         cluster
+    }
+
+    /// The master that has the slot of a key.
+    pub fn master_of(&self, key: &str) -> &Redis {
+        let slot: u32 = self.nodes[1].cli(&["CLUSTER", "KEYSLOT", key]).parse().expect("a slot");
+        // Lines of CLUSTER SLOTS: first slot, last slot, then the master's address, port and id.
+        let owns = |node: &&Redis| {
+            let myself = node.cli(&["CLUSTER", "NODES"]);
+            let line = myself.lines().find(|line| line.contains("myself")).unwrap_or_default().to_string();
+            line.contains("master")
+                && line.split(' ').skip(8).any(|range| {
+                    let (first, last) = range.split_once('-').unwrap_or((range, range));
+                    matches!((first.parse::<u32>(), last.parse::<u32>()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+                })
+        };
+        self.nodes.iter().find(owns).expect("a master has the slot")
     }
 
     /// The URL that names one node, of which the others are learnt.

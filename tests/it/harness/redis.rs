@@ -98,6 +98,11 @@ impl Redis {
         self.process.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
+    /// Whether it says that it is a master.
+    pub fn is_master(&self) -> bool {
+        self.cli(&["ROLE"]).starts_with("master")
+    }
+
     /// Where it keeps its files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
