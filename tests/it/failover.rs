@@ -124,7 +124,6 @@ async fn a_cluster_replaces_a_master_that_hangs_while_the_others_have_traffic() 
         others().any(|node| node.is_master() && node.cli(&["EXISTS", &lost]) == "1")
     })
     .await;
-    let promoted = Instant::now();
     eventually("what the one that hangs had is served", HEALED, || async {
         replica.api.get(&crate::harness::lock_path(&resources[0])).await.status == 200
     })
