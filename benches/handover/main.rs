@@ -3,15 +3,12 @@
 //! Client and servers share the machine, and the clients share one thread, so the figures are those of a whole small
 //! machine, and lower bounds for the servers.
 
-#[path = "../../tests/it/harness/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the tests use the rest of it")]
-mod harness;
 mod hot;
 mod http;
 mod idle;
 mod stats;
 
-use harness::{Redis, Replica};
+use gorilla_harness::{self as harness, Redis, Replica};
 
 /// Replicas log as they do by default, one line a request.
 async fn replicas(redis: &Redis, count: usize) -> Vec<Replica> {

@@ -33,8 +33,8 @@ fn packages() -> Vec<Value> {
     let used = metadata["resolve"]["nodes"].as_array().expect("nodes");
     let used: Vec<_> = used.iter().map(|node| &node["id"]).collect();
     let packages = metadata["packages"].as_array().expect("packages");
-    let own = ["gorilla", "gorilla-client"];
-    let theirs = |package: &&Value| !own.iter().any(|own| package["name"] == *own);
+    let own = metadata["workspace_members"].as_array().expect("members");
+    let theirs = |package: &&Value| !own.contains(&package["id"]);
     packages.iter().filter(|package| used.contains(&&package["id"])).filter(theirs).cloned().collect()
 }
 

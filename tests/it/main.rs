@@ -8,7 +8,6 @@ mod contention;
 mod dev;
 mod drain;
 mod failover;
-mod harness;
 mod idempotency;
 mod licences;
 mod model;
@@ -18,3 +17,5 @@ mod refusals;
 mod scripts;
 mod settings;
 mod wire;
+
+use gorilla_harness as harness;

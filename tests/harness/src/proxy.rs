@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Api, Redis};
+use crate::{Api, Redis};
 
 /// How the link treats what passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,12 @@ impl Proxy {
         Self { port, server, mode, cuts, accepting }
     }
 
+    /// The address of the link, for a replica.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// The address of the link, for a client.
     pub fn http_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -88,6 +90,7 @@ impl Proxy {
         self.server.store(port_of(api), Relaxed);
     }
 
+    /// How what passes from now on is treated.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }

@@ -9,12 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// A child that is killed when this is dropped, and also when the test binary ends without dropping it.
 pub struct Process {
+    /// The child itself.
     pub child: Child,
     /// A shell reads from it, and kills the child when it closes.
     _leash: ChildStdin,
 }
 
 impl Process {
+    /// Starts it.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.spawn()?;
         let mut shell = Command::new("sh")
@@ -27,6 +29,7 @@ impl Process {
         Ok(Self { child, _leash: leash })
     }
 
+    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a child has a pid");
         kill_process(pid, signal).expect("a child can be signalled until it is waited for");

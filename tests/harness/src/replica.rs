@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -9,11 +10,13 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::{Api, Redis, process::Process};
+use crate::{Api, Redis, process::Process};
 
 /// A replica on a port of its own, ready to serve unless it was started without Redis.
 pub struct Replica {
+    /// The process.
     pub process: Process,
+    /// A client of it.
     pub api: Api,
     log: Arc<Mutex<String>>,
 }
@@ -40,7 +43,7 @@ impl Replica {
     pub async fn with(redis_url: &str, settings: &[(&str, &str)]) -> Self {
         let replica = Self::unready(redis_url, settings);
         let api = replica.api.clone();
-        super::eventually("the replica is ready", Duration::from_secs(10), || async {
+        crate::eventually("the replica is ready", Duration::from_secs(10), || async {
             api.get("/_ready").await.status == 200
         })
         .await;
@@ -49,7 +52,7 @@ impl Replica {
 
     /// A replica that listens, whether it reaches Redis or not.
     pub fn unready(redis_url: &str, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gorilla"));
+        let mut command = Command::new(Self::program());
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--redis-url", redis_url])
             .env("GORILLA__LOG__FORMAT", "json")
@@ -76,6 +79,19 @@ impl Replica {
             std::thread::sleep(Duration::from_millis(2));
         };
         Self { process, api: Api::at(&address), log }
+    }
+
+    /// The program that was built beside the one that runs now.
+    pub fn program() -> PathBuf {
+        let mut folder = std::env::current_exe().expect("a running program has a path");
+        folder.pop();
+        // Tests are one folder further down.
+        if folder.ends_with("deps") {
+            folder.pop();
+        }
+        let program = folder.join("gorilla");
+        assert!(program.is_file(), "{} is there: run cargo build", program.display());
+        program
     }
 
     /// All it has logged.

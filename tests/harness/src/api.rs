@@ -12,6 +12,7 @@ use tokio::{
 /// One replica, seen by a client with connections of its own. Clones share them.
 #[derive(Clone)]
 pub struct Api {
+    /// `host:port`.
     pub address: String,
     client: Client,
 }
@@ -19,12 +20,16 @@ pub struct Api {
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// The status code.
     pub status: u16,
+    /// All headers.
     pub headers: HeaderMap,
+    /// The body.
     pub text: String,
 }
 
 impl Api {
+    /// A client of the replica at `host:port`.
     pub fn at(address: &str) -> Self {
         // gorilla-client has reqwest compiled with TLS, which then wants to know whose. Another test may have said so.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -37,6 +42,7 @@ impl Api {
         self.acquire_with(resource, &json!({ "owner": owner, "timeout": timeout.into() }), &[]).await
     }
 
+    /// The same with any body and headers.
     pub async fn acquire_with(&self, resource: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::POST, &lock_path(resource), headers, Some(body.to_string())).await
     }
@@ -48,10 +54,12 @@ impl Api {
         answer.json()
     }
 
+    /// `PUT` with the token in the path.
     pub async fn extend(&self, resource: &str, token: &str, timeout: impl Into<Value>) -> Answer {
         self.extend_with(resource, token, timeout, &[]).await
     }
 
+    /// The same with headers.
     pub async fn extend_with(
         &self,
         resource: &str,
@@ -63,14 +71,17 @@ impl Api {
         self.send(Method::PUT, &path, headers, Some(json!({ "timeout": timeout.into() }).to_string())).await
     }
 
+    /// `DELETE` with the token in the path.
     pub async fn release(&self, resource: &str, token: &str) -> Answer {
         self.release_with(resource, token, &[]).await
     }
 
+    /// The same with headers.
     pub async fn release_with(&self, resource: &str, token: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::DELETE, &format!("{}/{token}", lock_path(resource)), headers, None).await
     }
 
+    /// `GET` with the token in the path.
     pub async fn status(&self, resource: &str, token: &str) -> Answer {
         self.get(&format!("{}/{token}", lock_path(resource))).await
     }
@@ -82,10 +93,12 @@ impl Api {
         answer.json()
     }
 
+    /// `POST` to break.
     pub async fn break_lock(&self, resource: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::POST, &format!("{}/break", lock_path(resource)), headers, Some(body.to_string())).await
     }
 
+    /// `GET` of any path.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
     }
@@ -132,6 +145,7 @@ impl Api {
 }
 
 impl Answer {
+    /// The body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -141,6 +155,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_string()
     }
 
+    /// A header, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

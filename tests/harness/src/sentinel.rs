@@ -9,13 +9,14 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{Process, Redis, eventually};
+use crate::{Process, Redis, eventually};
 
 /// What the sentinels call the master.
 const SERVICE: &str = "gorilla";
 
 /// The servers, of which the first was the master at the start.
 pub struct Sentinel {
+    /// The servers, of which the first was the master at the start.
     pub nodes: Vec<Redis>,
     ports: Vec<u16>,
     _sentinels: Vec<Process>,
@@ -23,6 +24,7 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
+    /// Starts all six and waits until they agree.
     pub async fn start() -> Self {
         let quick = ["--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1"];
         let master = Redis::start(&quick);

@@ -12,10 +12,11 @@ use std::{
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::process::Process;
+use crate::process::Process;
 
 /// A server with a folder of its own. Settings beside the defaults are given as arguments of redis-server.
 pub struct Redis {
+    /// Where it listens on 127.0.0.1.
     pub port: u16,
     folder: TempDir,
     args: Vec<String>,
@@ -108,6 +109,7 @@ impl Redis {
         self.folder.path()
     }
 
+    /// Its address.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

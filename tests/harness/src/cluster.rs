@@ -2,10 +2,11 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use super::{Redis, eventually};
+use crate::{Redis, eventually};
 
 /// Servers that share the hash slots among them.
 pub struct Cluster {
+    /// All servers; in the order of their start.
     pub nodes: Vec<Redis>,
 }
 

@@ -1,0 +1,1 @@
+//! Runs Gorilla under faults, and decides from what its clients saw whether it kept its promises.

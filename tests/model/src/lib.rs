@@ -1,0 +1,1 @@
+//! The protocol of Gorilla as a state machine, and a search through all its states.
