@@ -1,1 +1,13 @@
 //! Runs Gorilla under faults, and decides from what its clients saw whether it kept its promises.
+
+pub mod cell;
+pub mod check;
+pub mod client;
+pub mod deployment;
+pub mod history;
+pub mod nemesis;
+pub mod observer;
+pub mod register;
+pub mod report;
+pub mod run;
+pub mod world;

@@ -131,6 +131,28 @@ impl Api {
         Ok(Answer { status, headers, text: response.text().await? })
     }
 
+    /// `POST` of a client that hangs up after a while: it says that it will send no more, as a client that ends does, and
+    /// still takes what is on its way to it. None where it was not answered.
+    pub async fn abandoned(&self, path: &str, headers: &[(&str, &str)], body: &str, after: Duration) -> Option<Answer> {
+        let mut request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
+        request += &format!("\r\n{body}");
+        let mut stream = TcpStream::connect(&self.address).await.ok()?;
+        stream.write_all(request.as_bytes()).await.ok()?;
+        tokio::time::sleep(after).await;
+        let mut read = Vec::new();
+        let _ = stream.shutdown().await;
+        let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await;
+        let text = String::from_utf8_lossy(&read);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Answer { status, headers: HeaderMap::new(), text: body.into() })
+    }
+
     /// Sends bytes as they are and reads until the server closes the connection. For what a real client never sends.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).await.expect("a connection");

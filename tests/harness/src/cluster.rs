@@ -49,18 +49,47 @@ impl Cluster {
 
     /// The master that has the slot of a key.
     pub fn master_of(&self, key: &str) -> &Redis {
-        let slot: u32 = self.nodes[1].cli(&["CLUSTER", "KEYSLOT", key]).parse().expect("a slot");
-        // Lines of CLUSTER SLOTS: first slot, last slot, then the master's address, port and id.
-        let owns = |node: &&Redis| {
-            let myself = node.cli(&["CLUSTER", "NODES"]);
-            let line = myself.lines().find(|line| line.contains("myself")).unwrap_or_default().to_string();
+        &self.nodes[self.index_of_master(key, None).expect("a master has the slot")]
+    }
+
+    /// Which node says that it is the master of the slot of a key; the one that is left out is not asked.
+    pub fn index_of_master(&self, key: &str, left_out: Option<usize>) -> Option<usize> {
+        let asked: Vec<_> = (0..self.nodes.len()).filter(|index| Some(*index) != left_out).collect();
+        let slot: u32 = self.nodes[asked[0]].cli(&["CLUSTER", "KEYSLOT", key]).parse().ok()?;
+        // A line of CLUSTER NODES: id, address, flags, master, ping, pong, epoch, link, then the ranges of slots.
+        let owns = |index: &usize| {
+            let nodes = self.nodes[*index].cli(&["CLUSTER", "NODES"]);
+            let line = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
             line.contains("master")
                 && line.split(' ').skip(8).any(|range| {
                     let (first, last) = range.split_once('-').unwrap_or((range, range));
                     matches!((first.parse::<u32>(), last.parse::<u32>()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
                 })
         };
-        self.nodes.iter().find(owns).expect("a master has the slot")
+        asked.into_iter().find(owns)
+    }
+
+    /// Gives the slot of a key to another master, as `redis-cli --cluster reshard` does.
+    pub fn move_slot(&self, key: &str) {
+        let from = self.master_of(key);
+        let to = self.nodes.iter().find(|node| node.port != from.port && node.is_master()).expect("another master");
+        let id = |node: &Redis| node.cli(&["CLUSTER", "MYID"]);
+        let slot = from.cli(&["CLUSTER", "KEYSLOT", key]);
+        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
+        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+        loop {
+            let keys = from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "100"]);
+            let keys: Vec<_> = keys.lines().filter(|key| !key.is_empty()).collect();
+            if keys.is_empty() {
+                break;
+            }
+            let port = to.port.to_string();
+            let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "KEYS"];
+            from.cli(&[&migrate[..], &keys].concat());
+        }
+        for node in [to, from] {
+            node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
+        }
     }
 
     /// The URL that names one node, of which the others are learnt.

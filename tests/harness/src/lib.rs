@@ -7,6 +7,7 @@ mod proxy;
 mod redis;
 mod replica;
 mod sentinel;
+mod wall_clock;
 
 use std::{
     future::Future,
@@ -20,7 +21,9 @@ pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
+pub use rustix::process::Signal;
 pub use sentinel::Sentinel;
+pub use wall_clock::WallClock;
 
 /// A resource of the test's own, so that tests share servers and never meet.
 pub fn name(test: &str) -> String {

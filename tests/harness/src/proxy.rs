@@ -33,13 +33,16 @@ pub enum Mode {
     SwallowReplies,
     /// The server gets nothing.
     SwallowRequests,
+    /// Nothing passes either way: the network is gone.
+    Swallow,
     /// Each reply comes this much later.
     DelayReplies(Duration),
 }
 
 /// The link. It lives as long as this value and the runtime of the test.
 pub struct Proxy {
-    port: u16,
+    /// Where it listens on 127.0.0.1.
+    pub port: u16,
     server: Arc<AtomicU16>,
     mode: watch::Sender<Mode>,
     cuts: watch::Sender<u32>,
@@ -57,7 +60,8 @@ impl Proxy {
         Self::to_port(port_of(api)).await
     }
 
-    async fn to_port(server: u16) -> Self {
+    /// The same to whatever listens on a port of this machine.
+    pub async fn to_port(server: u16) -> Self {
         let server = Arc::new(AtomicU16::new(server));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -153,7 +157,7 @@ async fn carry(
             bytes.truncate(length);
             let mode = *modes.borrow();
             // A stream with a hole in it would not be TCP: once something is lost, so is all that follows.
-            swallowed |= mode == swallow;
+            swallowed |= mode == swallow || mode == Mode::Swallow;
             if swallowed {
                 continue;
             }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -20,6 +20,7 @@ pub struct Redis {
     pub port: u16,
     folder: TempDir,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     process: Option<Process>,
 }
 
@@ -32,8 +33,14 @@ impl Redis {
 
     /// A server of the test's own, which it may stop, pause and fill.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_in(args, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn start_in(args: &[&str], env: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for Redis");
-        let mut redis = Self { port: 0, folder, args: args.iter().map(ToString::to_string).collect(), process: None };
+        let args = args.iter().map(ToString::to_string).collect();
+        let mut redis = Self { port: 0, folder, args, env: env.to_vec(), process: None };
         // The port is free when it is chosen. Rarely another process has taken it before Redis does.
         for _ in 0..3 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -60,8 +67,11 @@ impl Redis {
     fn try_run(&mut self, args: &[&str]) -> bool {
         // It opens its socket after its port. On the port somebody else might listen, in the folder nobody else does.
         let socket = self.folder.path().join("redis.sock");
-        let mut command = Command::new(Self::program());
+        // A write beyond a limit on the size of files, which `limit_files` sets, is then an error and not a signal.
+        let mut command = Command::new("sh");
         command
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", Self::program()])
+            .envs(self.env.iter().cloned())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
             .args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"])
             .args(&self.args)
@@ -97,6 +107,13 @@ impl Redis {
     /// Ends a pause.
     pub fn resume(&self) {
         self.process.as_ref().expect("it runs").signal(Signal::CONT);
+    }
+
+    /// Lets no file of it grow beyond so many bytes, as a disk that is full does; or as it likes again.
+    pub fn limit_files(&self, most: Option<u64>) {
+        let pid = Pid::from_raw(self.process.as_ref().expect("it runs").child.id() as i32);
+        let limit = Rlimit { current: most, maximum: None };
+        prlimit(pid, Resource::Fsize, limit).expect("the limits of a child can be set");
     }
 
     /// Whether it says that it is a master.

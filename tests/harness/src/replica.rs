@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -52,7 +52,12 @@ impl Replica {
 
     /// A replica that listens, whether it reaches Redis or not.
     pub fn unready(redis_url: &str, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(Self::program());
+        Self::of(&Self::program(), redis_url, settings)
+    }
+
+    /// The same of another program than the one that was built.
+    pub fn of(program: &Path, redis_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(program);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--redis-url", redis_url])
             .env("GORILLA__LOG__FORMAT", "json")

@@ -9,15 +9,17 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Process, Redis, eventually};
+use crate::{Process, Proxy, Redis, eventually};
 
 /// What the sentinels call the master.
 const SERVICE: &str = "gorilla";
 
-/// The servers, of which the first was the master at the start.
+/// The servers, and who watches over them.
 pub struct Sentinel {
     /// The servers, of which the first was the master at the start.
     pub nodes: Vec<Redis>,
+    /// By which all but who knows its own port reach the first one, if they do.
+    pub link: Option<Proxy>,
     ports: Vec<u16>,
     _sentinels: Vec<Process>,
     _folder: TempDir,
@@ -26,9 +28,23 @@ pub struct Sentinel {
 impl Sentinel {
     /// Starts all six and waits until they agree.
     pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// The same, where all but who knows its own port reach the first master by `link`: so it can be cut off, and still
+    /// have clients.
+    pub async fn start_behind_link() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(behind_link: bool) -> Self {
         let quick = ["--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1"];
         let master = Redis::start(&quick);
-        let port = master.port.to_string();
+        let link = if behind_link { Some(Proxy::to(&master).await) } else { None };
+        let port = link.as_ref().map_or(master.port, |link| link.port).to_string();
+        if behind_link {
+            master.cli(&["CONFIG", "SET", "replica-announce-port", &port]);
+        }
         let replica = || Redis::start(&[&quick[..], &["--replicaof", "127.0.0.1", &port]].concat());
         let nodes = vec![replica(), replica()];
         let folder = tempfile::tempdir().expect("a folder for the sentinels");
@@ -50,7 +66,7 @@ impl Sentinel {
         }
         let mut all = vec![master];
         all.extend(nodes);
-        let sentinel = Self { nodes: all, ports, _sentinels: sentinels, _folder: folder };
+        let sentinel = Self { nodes: all, link, ports, _sentinels: sentinels, _folder: folder };
         eventually("the replicas follow and the sentinels agree", Duration::from_secs(20), || async {
             let info = sentinel.ask(&["SENTINEL", "MASTER", SERVICE]);
             let facts: Vec<_> = info.lines().collect();

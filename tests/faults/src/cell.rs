@@ -1,0 +1,165 @@
+//! The cells of the table: which fault, on which servers, with which options of Gorilla, and what may break there.
+
+use std::fmt;
+
+use crate::check::Property;
+
+/// What is done to a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    Nothing,
+    /// A replica of Gorilla is killed, and started anew.
+    ReplicaKilled,
+    /// A replica of Gorilla is stopped for longer than the leases, and goes on.
+    ReplicaPaused,
+    /// Replicas of Gorilla are replaced one after the other, each told to end.
+    RollingRestart,
+    /// Every third client hangs up in the middle of an acquire or a wait.
+    ClientsGone,
+    /// Redis is stopped for a while, and goes on.
+    RedisPaused,
+    /// Redis is killed, and started with its append-only file, which it writes before it answers.
+    RedisKilled,
+    /// What Redis replies is lost after it was executed.
+    RepliesDropped,
+    /// What Redis is sent is lost.
+    RequestsDropped,
+    /// Connections to Redis are reset, again and again.
+    ConnectionsReset,
+    /// Each reply of Redis comes 200 ms later.
+    Latency,
+    /// The append-only file can't grow.
+    DiskFull,
+    /// Redis forgets the scripts and ends all connections.
+    ScriptsFlushed,
+    /// Redis is killed, and started without its data.
+    RedisEmptied,
+    /// `FLUSHALL`.
+    Flushed,
+    /// Redis's wall clock steps 120 s forward.
+    ClockForward,
+    /// Redis's wall clock steps 120 s back.
+    ClockBack,
+    /// Redis is told to evict keys, and has to.
+    Evicted,
+    /// The master is killed, half of the time with replicas that lag behind.
+    MasterKilled,
+    /// The master is stopped until another is promoted, and goes on.
+    MasterHung,
+    /// The master is cut off from all but one replica of Gorilla until another is promoted.
+    MasterCutOff,
+    /// The slots of all resources are moved to other masters.
+    Resharded,
+}
+
+/// On which servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topology {
+    /// One Redis.
+    Standalone,
+    /// A master, two replicas, three sentinels.
+    Sentinel,
+    /// Three masters, and a replica of each.
+    Cluster,
+}
+
+/// A fault, where, and with what against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// What is done.
+    pub fault: Fault,
+    /// On which servers.
+    pub topology: Topology,
+    /// Whether new grants wait after data may have been lost: `redis.failover_grace`.
+    pub grace: bool,
+    /// Whether a replica has to have what is answered: `redis.min_replicas_ack`.
+    pub acked: bool,
+}
+
+impl Cell {
+    /// All of them, in the order of the table.
+    pub fn all() -> Vec<Self> {
+        use Fault::*;
+        let cell = |fault, topology| Self { fault, topology, grace: false, acked: false };
+        let standalone = [
+            Nothing,
+            ReplicaKilled,
+            ReplicaPaused,
+            RollingRestart,
+            ClientsGone,
+            RedisPaused,
+            RedisKilled,
+            RepliesDropped,
+            RequestsDropped,
+            ConnectionsReset,
+            Latency,
+            DiskFull,
+            ScriptsFlushed,
+            RedisEmptied,
+            Flushed,
+            ClockForward,
+            ClockBack,
+            Evicted,
+        ];
+        let mut cells: Vec<_> = standalone.map(|fault| cell(fault, Topology::Standalone)).into();
+        cells.extend([MasterKilled, MasterHung, MasterCutOff].map(|fault| cell(fault, Topology::Sentinel)));
+        cells.extend([MasterKilled, MasterHung, Resharded].map(|fault| cell(fault, Topology::Cluster)));
+        let graced = [
+            (RedisEmptied, Topology::Standalone),
+            (Flushed, Topology::Standalone),
+            (MasterKilled, Topology::Sentinel),
+            (MasterKilled, Topology::Cluster),
+        ];
+        cells.extend(graced.map(|(fault, topology)| Self { grace: true, ..cell(fault, topology) }));
+        let both = [(MasterKilled, Topology::Sentinel), (MasterCutOff, Topology::Sentinel)];
+        cells.extend(both.map(|(fault, topology)| Self { grace: true, acked: true, ..cell(fault, topology) }));
+        cells
+    }
+
+    /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or late.
+    pub fn may_break(self) -> &'static [Property] {
+        use Fault::*;
+        match (self.fault, self.grace, self.acked) {
+            // What nobody lost, nobody can bring back.
+            (RedisEmptied | Flushed, false, _) => &[Property::Exclusion],
+            // A lock that was evicted is free, and there is no new incarnation of the data to be seen.
+            (Evicted | ClockForward, ..) => &[Property::Exclusion],
+            // A release or an extend that was lost leaves the token valid that it had ended.
+            (MasterKilled | MasterHung | MasterCutOff, false, false) => &[Property::Exclusion, Property::StaleTokens],
+            (MasterKilled | MasterHung, true, false) => &[Property::StaleTokens],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // ReplicaKilled becomes replica-killed.
+        for (index, letter) in format!("{self:?}").char_indices() {
+            if letter.is_uppercase() && index > 0 {
+                f.write_str("-")?;
+            }
+            write!(f, "{}", letter.to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Standalone => "standalone",
+            Self::Sentinel => "sentinel",
+            Self::Cluster => "cluster",
+        })
+    }
+}
+
+/// By what it is chosen: `sentinel/master-killed+grace`.
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (grace, acked) = (if self.grace { "+grace" } else { "" }, if self.acked { "+ack" } else { "" });
+        write!(f, "{}/{}{grace}{acked}", self.topology, self.fault)
+    }
+}

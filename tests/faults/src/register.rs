@@ -1,0 +1,52 @@
+//! What a lock protects in a run: one register that compares fences, and one beside it that takes everything.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+#[derive(Default)]
+struct Register {
+    value: u64,
+    fence: u64,
+}
+
+/// The registers of all resources, of one kind.
+#[derive(Default)]
+pub struct Registers {
+    registers: Mutex<HashMap<String, Register>>,
+    fenced: bool,
+}
+
+impl Registers {
+    /// Registers that refuse a fence smaller than one they have seen, or that take everything.
+    pub fn new(fenced: bool) -> Self {
+        Self { registers: Mutex::default(), fenced }
+    }
+
+    /// Whether they compare fences.
+    pub fn fenced(&self) -> bool {
+        self.fenced
+    }
+
+    /// Reads under a fence; none where it is refused. A read counts as having been seen: else the update of who read before
+    /// and writes after would be lost.
+    pub fn read(&self, resource: &str, fence: u64) -> Option<u64> {
+        self.with(resource, fence, |register| register.value)
+    }
+
+    /// Writes under a fence; whether it was accepted.
+    pub fn write(&self, resource: &str, fence: u64, value: u64) -> bool {
+        self.with(resource, fence, |register| register.value = value).is_some()
+    }
+
+    fn with<R>(&self, resource: &str, fence: u64, act: impl FnOnce(&mut Register) -> R) -> Option<R> {
+        let mut registers = self.registers.lock().unwrap_or_else(PoisonError::into_inner);
+        let register = registers.entry(resource.into()).or_default();
+        if self.fenced && fence < register.fence {
+            return None;
+        }
+        register.fence = register.fence.max(fence);
+        Some(act(register))
+    }
+}

@@ -1,0 +1,113 @@
+//! One run: a deployment, clients, a nemesis, and then the check of what they saw.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use gorilla_harness::token;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    cell::{Cell, Fault},
+    check::{self, Violation},
+    client::{Client, LONGEST_LEASE},
+    deployment::{Deployment, world},
+    history::{Event, History},
+    nemesis, observer,
+    world::{Sum, World},
+};
+
+const CLIENTS: u64 = 12;
+const RESOURCES: u64 = 6;
+
+/// What came of a run.
+pub struct Outcome {
+    /// Where.
+    pub cell: Cell,
+    /// By which all was chosen that could be.
+    pub seed: u64,
+    /// Figures.
+    pub sum: Sum,
+    /// How often the nemesis struck, or clients vanished where they are the fault.
+    pub injections: u64,
+    /// All broken promises.
+    pub violations: Vec<Violation>,
+    /// Updates that registers lost which don't compare fences.
+    pub lost_unfenced: u64,
+    /// Everything that was seen.
+    pub history: History,
+}
+
+impl Outcome {
+    /// The broken promises that may not break here.
+    pub fn unexpected(&self) -> Vec<&Violation> {
+        self.violations.iter().filter(|violation| !self.cell.may_break().contains(&violation.property())).collect()
+    }
+
+    /// Answers that say that Gorilla itself is at a loss.
+    pub fn internal_errors(&self) -> u64 {
+        self.sum.answers.iter().filter(|((_, answer), _)| answer.starts_with("500")).map(|(_, count)| count).sum()
+    }
+}
+
+/// Runs a cell for so long, with this program as Gorilla. Blocks.
+pub fn run(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build();
+    runtime.expect("a runtime").block_on(play(cell, seed, time, program))
+}
+
+async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcome {
+    let mut deployment = Deployment::start(cell, program).await;
+    let world = world(&deployment, (0..RESOURCES).map(|index| format!("r{index}")).collect());
+    let mut tasks = JoinSet::new();
+    for port in deployment.ports() {
+        tasks.spawn(observer::observe(Arc::clone(&world), port));
+    }
+    let hangs_up = if cell.fault == Fault::ClientsGone { 3 } else { 25 };
+    for index in 0..CLIENTS {
+        tasks.spawn(Client::new(&world, format!("c{index}"), seed * 1000 + index, hangs_up).run());
+    }
+    nemesis::strike_for(time, cell, &mut deployment, &world, seed).await;
+    world.end();
+    timeout(Duration::from_secs(30), tasks.join_all()).await.expect("all clients come to an end");
+    leave(cell, &deployment, &world).await;
+
+    let (history, sum) = world.finish();
+    let violations = check::check(&history);
+    let struck = history.faults().count() as u64;
+    let gone = history.acquires().filter(|acquire| acquire.answered.is_none()).count() as u64;
+    Outcome {
+        cell,
+        seed,
+        sum,
+        injections: if cell.fault == Fault::ClientsGone { gone } else { struck },
+        violations,
+        lost_unfenced: check::lost(&history, false).count() as u64,
+        history,
+    }
+}
+
+/// Lets a last visitor take each lock when all leases must have ended, and notes what is there even so.
+async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
+    // Where the clock was set back, leases last as much longer.
+    if cell.fault == Fault::ClockBack {
+        return;
+    }
+    let deadline = Instant::now() + Duration::from_millis(LONGEST_LEASE) + Duration::from_secs(3);
+    let api = &deployment.replicas.iter().flatten().next().expect("a replica").api;
+    for resource in &world.resources {
+        while let answer = api.acquire(resource, "visitor", 5).await
+            && Instant::now() < deadline
+        {
+            if answer.status == 200 {
+                api.release(resource, token(&answer.json())).await;
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let state = api.state(resource).await;
+        let (fence, waiting) = (state["fence"].as_u64(), state["waiting"].as_u64().unwrap_or_default());
+        world.note(Event::Left { resource: resource.clone(), fence, waiting });
+    }
+}
