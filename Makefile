@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help deps run install test soak bench check ci compose-test
+.PHONY: help deps run install test soak faults bench check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ install: ## Install the program, its man pages and completions under PREFIX, /us
 
 soak: deps ## Five minutes of random waiting, releasing, hanging up and killing; SOAK=… for another number of seconds
 	GORILLA_SOAK_SECONDS=$(or $(SOAK),300) cargo test --locked --test it queue::soak -- --nocapture
+
+faults: deps ## All faults on all servers, ARGS='--seeds 20 --seconds 30 --jobs 2' or parts of names; writes target/faults/table.md
+	cargo build --locked --workspace
+	target/debug/faults run --table target/faults/table.md $(ARGS)
 
 bench: deps ## Measure handovers of a lock, and what a waiter costs
 	cargo bench --locked --bench handover

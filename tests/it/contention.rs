@@ -18,10 +18,12 @@ use gorilla::{
 };
 use uuid::Uuid;
 
-use crate::{
-    checker::{Grant, Moment, Violation, check},
-    harness::{Api, Redis, Replica, name},
+use gorilla_faults::{
+    check::{Property, Violation, check},
+    history::{Acquire, End, Event, Grant, History, Kind, Moment, Use},
 };
+
+use crate::harness::{Api, Redis, Replica, name};
 
 /// Ends long after a client is done with the lock.
 const LONG: Duration = Duration::from_secs(30);
@@ -58,15 +60,15 @@ impl Run {
     }
 
     /// Lets so many clients contend until the time or the number of grants is reached.
-    async fn contend(&self, lock: &impl Lock, clients: usize) -> Vec<Grant> {
+    async fn contend(&self, lock: &impl Lock, clients: usize) -> Vec<Event> {
         let (granted, begun) = (self.granted.get(), Instant::now());
         let goes_on = || self.granted.get() - granted < self.most && begun.elapsed() < self.limit;
         let clients = join_all((0..clients).map(|client| self.client(lock, format!("client-{client}"), &goes_on)));
         clients.await.into_iter().flatten().collect()
     }
 
-    async fn client(&self, lock: &impl Lock, owner: String, goes_on: &impl Fn() -> bool) -> Vec<Grant> {
-        let mut grants = Vec::new();
+    async fn client(&self, lock: &impl Lock, owner: String, goes_on: &impl Fn() -> bool) -> Vec<Event> {
+        let mut events = Vec::new();
         while goes_on() {
             // One in a hundred leaves without a release, so that leases end by themselves too.
             let stays = fastrand::u32(0..100) > 0;
@@ -77,39 +79,54 @@ impl Run {
                 tokio::time::sleep(Duration::from_micros(fastrand::u64(0..200_000))).await;
                 continue;
             };
-            let answered = self.now();
-            let valid_until = asked + lease.as_nanos() as Moment;
-            let mut grant = Grant { asked, answered, fence, tokens: vec![token], valid_until, release_asked: None };
+            let grant = Some(Grant { fence, token: number(&token), ttl: nanoseconds(lease) });
+            let answered = Some(self.now());
+            events.push(Event::Acquire(Acquire { owner: owner.clone(), asked, answered, grant, ..Acquire::default() }));
             self.granted.set(self.granted.get() + 1);
             if stays {
-                self.hold_and_release(lock, &mut grant).await;
+                self.hold_and_release(lock, fence, token, &mut events).await;
             }
-            grants.push(grant);
         }
-        grants
+        events
     }
 
-    async fn hold_and_release(&self, lock: &impl Lock, grant: &mut Grant) {
-        let mut token = grant.tokens[0].clone();
+    async fn hold_and_release(&self, lock: &impl Lock, fence: u64, mut token: String, events: &mut Vec<Event>) {
         if fastrand::bool() {
             tokio::task::yield_now().await;
         }
         if fastrand::u32(0..4) == 0 {
             let asked = self.now();
-            match lock.extend(&token, LONG).await {
-                Some(new) => {
-                    token = new;
-                    grant.tokens.push(token.clone());
-                    grant.valid_until = asked + LONG.as_nanos() as Moment;
-                }
-                None => self.lost.set(self.lost.get() + 1),
-            }
+            let new = lock.extend(&token, LONG).await;
+            let done = |new: &String| End::Done { token: number(new), ttl: nanoseconds(LONG) };
+            events.push(self.used(Kind::Extend, fence, &token, asked, new.as_ref().map_or(End::Refused, done)));
+            token = new.unwrap_or(token);
         }
-        grant.release_asked = Some(self.now());
-        if !lock.release(&token).await {
+        let asked = self.now();
+        let end = if lock.release(&token).await { End::Done { token: 0, ttl: 0 } } else { End::Refused };
+        events.push(self.used(Kind::Release, fence, &token, asked, end));
+    }
+
+    fn used(&self, kind: Kind, fence: u64, token: &str, asked: Moment, end: End) -> Event {
+        if end == End::Refused {
             self.lost.set(self.lost.get() + 1);
         }
+        let (resource, token, answered) = (String::new(), number(token), Some(self.now()));
+        Event::Use(Use { resource, fence, token, key: None, asked, answered, kind, end })
     }
+}
+
+/// Stands for a token in a history.
+fn number(token: &str) -> u64 {
+    Uuid::parse_str(token).expect("a token is a UUID").as_u64_pair().0
+}
+
+fn nanoseconds(lease: Duration) -> Moment {
+    lease.as_nanos() as Moment
+}
+
+/// What the checker says of the events of one resource.
+fn judge(events: Vec<Event>) -> Vec<Violation> {
+    check(&History { events })
 }
 
 /// A resource over HTTP; each request goes to any of the replicas.
@@ -211,14 +228,14 @@ async fn sixty_four_clients_of_four_replicas_never_hold_one_lock_together() {
     let lock = Served { replicas: &replicas, resource: name("contended") };
 
     let run = Run::new(Duration::from_secs(20), 20_000);
-    let grants = run.contend(&lock, 64).await;
-    println!("{} grants in {:?}", grants.len(), run.begun.elapsed());
-    assert_eq!(check(&grants), []);
+    let events = run.contend(&lock, 64).await;
+    println!("{} grants in {:?}", run.granted.get(), run.begun.elapsed());
+    let used = |kind| events.iter().filter(|event| matches!(event, Event::Use(used) if used.kind == kind)).count();
+    let (extended, released) = (used(Kind::Extend), used(Kind::Release));
+    assert_eq!(judge(events), []);
     assert_eq!(run.lost.get(), 0, "extends and releases by the holder succeed");
-    assert!(grants.len() > 500, "only {} grants", grants.len());
-    assert!(
-        grants.iter().any(|grant| grant.release_asked.is_none()) && grants.iter().any(|grant| grant.tokens.len() > 1)
-    );
+    assert!(run.granted.get() > 500, "only {} grants", run.granted.get());
+    assert!(extended > 0 && released < run.granted.get(), "some extend, and some leave without a release");
 }
 
 #[tokio::test]
@@ -226,48 +243,54 @@ async fn the_checker_is_content_with_the_scripts_as_they_are() {
     let redis = Redis::start(&["--appendonly", "no"]);
     let lock = Scripted::with_acquire(&redis, None).await;
     let run = Run::new(Duration::from_secs(5), 500);
-    let grants = run.contend(&lock, 16).await;
-    assert_eq!((check(&grants), run.lost.get()), (vec![], 0));
-    assert!(grants.len() >= 100, "only {} grants", grants.len());
+    let events = run.contend(&lock, 16).await;
+    assert_eq!((judge(events), run.lost.get()), (vec![], 0));
+    assert!(run.granted.get() >= 100, "only {} grants", run.granted.get());
+}
+
+/// Which promises a broken `lua/acquire.lua` breaks.
+async fn broken(sound: &str, broken: &str, most: usize) -> Vec<Violation> {
+    let redis = Redis::start(&["--appendonly", "no"]);
+    let lock = Scripted::with_acquire(&redis, Some((sound, broken))).await;
+    judge(Run::new(Duration::from_secs(5), most).contend(&lock, 16).await)
+}
+
+fn breaks(found: &[Violation], property: Property) -> bool {
+    found.iter().any(|violation| violation.property() == property)
 }
 
 #[tokio::test]
 async fn the_checker_finds_an_acquire_that_does_not_look_whether_the_lock_is_held() {
-    let redis = Redis::start(&["--appendonly", "no"]);
-    let lock = Scripted::with_acquire(&redis, Some(("if not held[1] then", "if true then"))).await;
-    let grants = Run::new(Duration::from_secs(5), 500).contend(&lock, 16).await;
-    let found = check(&grants);
-    assert!(found.iter().any(|violation| matches!(violation, Violation::TwoHolders(..))), "{found:?}");
+    let found = broken("if not held[1] then", "if true then", 500).await;
+    assert!(breaks(&found, Property::Exclusion), "{found:?}");
 }
 
 const FENCE: &str = "whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))";
 
 #[tokio::test]
 async fn the_checker_finds_a_fence_that_never_changes() {
-    let redis = Redis::start(&["--appendonly", "no"]);
-    let lock = Scripted::with_acquire(&redis, Some((FENCE, "'7'"))).await;
-    let grants = Run::new(Duration::from_secs(5), 100).contend(&lock, 16).await;
-    let found = check(&grants);
-    assert!(found.contains(&Violation::FenceTwice(7)) && found.contains(&Violation::FenceNotRising(7, 7)), "{found:?}");
-    assert!(!found.iter().any(|violation| matches!(violation, Violation::TwoHolders(..))), "{found:?}");
+    let found = broken(FENCE, "'7'", 100).await;
+    assert!(found.contains(&Violation::FenceTwice { resource: String::new(), fence: 7 }), "{found:?}");
+    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceNotRising { .. })), "{found:?}");
+    assert!(!breaks(&found, Property::Exclusion), "{found:?}");
 }
 
-/// The grants before and after Redis lost everything while nobody held the lock.
+/// What breaks beside exclusion where Redis loses everything while nobody holds the lock.
 async fn across_a_loss(fence: Option<&str>) -> Vec<Violation> {
     let redis = Redis::start(&["--appendonly", "no"]);
     let lock = Scripted::with_acquire(&redis, fence.map(|broken| (FENCE, broken))).await;
     let run = Run::new(Duration::from_secs(5), 100);
-    let mut grants = run.contend(&lock, 16).await;
+    let mut events = run.contend(&lock, 16).await;
     assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
-    grants.extend(run.contend(&lock, 16).await);
-    check(&grants).into_iter().filter(|violation| !matches!(violation, Violation::TwoHolders(..))).collect()
+    events.extend(run.contend(&lock, 16).await);
+    judge(events).into_iter().filter(|violation| violation.property() != Property::Exclusion).collect()
 }
 
 #[tokio::test]
 async fn the_checker_finds_a_fence_that_only_counts_once_redis_has_lost_its_data() {
     let found = across_a_loss(Some("redis.call('INCR', fence_key)")).await;
-    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceTwice(_))), "{found:?}");
-    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceNotRising(..))), "{found:?}");
+    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceTwice { .. })), "{found:?}");
+    assert!(found.iter().any(|violation| matches!(violation, Violation::FenceNotRising { .. })), "{found:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
-mod checker;
 mod cli;
 mod client;
 mod cluster;

@@ -121,13 +121,16 @@ impl Cell {
     pub fn may_break(self) -> &'static [Property] {
         use Fault::*;
         match (self.fault, self.grace, self.acked) {
-            // What nobody lost, nobody can bring back.
-            (RedisEmptied | Flushed, false, _) => &[Property::Exclusion],
+            // A request record that was lost can't be answered again; not even where new grants wait.
+            (RedisEmptied | Flushed, false, _) => &[Property::Exclusion, Property::SafeRetry],
+            (RedisEmptied | Flushed, true, _) => &[Property::SafeRetry],
             // A lock that was evicted is free, and there is no new incarnation of the data to be seen.
-            (Evicted | ClockForward, ..) => &[Property::Exclusion],
+            (Evicted | ClockForward, ..) => &[Property::Exclusion, Property::SafeRetry],
             // A release or an extend that was lost leaves the token valid that it had ended.
-            (MasterKilled | MasterHung | MasterCutOff, false, false) => &[Property::Exclusion, Property::StaleTokens],
-            (MasterKilled | MasterHung, true, false) => &[Property::StaleTokens],
+            (MasterKilled | MasterHung | MasterCutOff, false, false) => {
+                &[Property::Exclusion, Property::StaleTokens, Property::SafeRetry]
+            }
+            (MasterKilled | MasterHung, true, false) => &[Property::StaleTokens, Property::SafeRetry],
             _ => &[],
         }
     }

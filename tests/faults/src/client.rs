@@ -33,12 +33,22 @@ pub struct Client {
 
 /// What it holds.
 struct Held {
-    resource: String,
+    asked: Asked,
     fence: u64,
     token: String,
+    valid_until: Moment,
+}
+
+/// What it asked for.
+#[derive(Clone)]
+struct Asked {
+    resource: String,
+    owner: String,
+    key: Option<String>,
     /// In milliseconds.
     lease: u64,
-    valid_until: Moment,
+    /// In milliseconds.
+    wait: u64,
 }
 
 impl Client {
@@ -69,72 +79,68 @@ impl Client {
         let key = self.random.bool().then(|| format!("k{}", self.world.number()));
         let hang_up = self.random.u32(..self.hangs_up) == 0;
         let lease = if hang_up { LONGEST_LEASE } else { self.random.u64(600..3000) };
+        let request = Asked { resource, owner, key, lease, wait };
         // Anywhere from before Redis has it to after it was answered.
         let hangs_up =
             hang_up.then(|| Duration::from_micros(self.random.u64(..if wait == 0 { 6_000 } else { 400_000 })));
         let mut attempt = 0;
         loop {
-            let (acquire, token) = self.ask(&resource, &owner, lease, wait, key.as_deref(), hangs_up).await;
-            let (known, asked, grant) = (acquire.known, acquire.asked, acquire.grant.clone());
-            self.world.note(Event::Acquire(acquire));
+            let (known, held) = self.ask(&request, hangs_up).await;
             if hang_up {
                 return None;
             }
-            if let (Some(grant), Some(token)) = (grant, token) {
-                let (fence, valid_until) = (grant.fence, asked + grant.ttl);
-                let mut held = Held { resource, fence, token, lease, valid_until };
+            if let Some(mut held) = held {
                 // A lease counts from when it was asked for. After a wait there may be nothing left of it to count on.
                 return (wait == 0 || self.extend(&mut held).await).then_some(held);
             }
             attempt += 1;
             // Without a key, asking again would be another request.
-            if known || key.is_none() || attempt > RETRIES || self.world.is_over() {
+            if known || request.key.is_none() || attempt > RETRIES || self.world.is_over() {
                 return None;
             }
             sleep(Duration::from_millis(self.random.u64(20..200))).await;
         }
     }
 
-    async fn ask(
-        &mut self,
-        resource: &str,
-        owner: &str,
-        lease: u64,
-        wait: u64,
-        key: Option<&str>,
-        hangs_up: Option<Duration>,
-    ) -> (Acquire, Option<String>) {
+    /// Sends an acquire; whether the outcome is known, and what is held if it was granted.
+    async fn ask(&mut self, request: &Asked, hangs_up: Option<Duration>) -> (bool, Option<Held>) {
+        let Asked { resource, owner, key, lease, wait } = request.clone();
         let mut body = json!({ "owner": owner, "timeout": lease as f64 / 1000.0 });
         if wait > 0 {
             body["wait"] = (wait as f64 / 1000.0).into();
         }
-        let asked = self.world.now();
-        let path = lock_path(resource);
+        let (asked, path) = (self.world.now(), lock_path(&resource));
         let answer = match hangs_up {
             Some(after) => {
-                let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", *key)).collect();
+                let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", key.as_str())).collect();
                 self.world.any(&mut self.random).abandoned(&path, &headers, &body.to_string(), after).await
             }
             None => {
                 let patience = PATIENCE + Duration::from_millis(wait);
-                self.send("acquire", Method::POST, &path, key, Some(body), patience).await
+                self.send("acquire", Method::POST, &path, key.as_deref(), Some(body), patience).await
             }
         };
-        let (resource, owner, key) = (resource.into(), owner.into(), key.map(String::from));
         let mut acquire = Acquire { resource, owner, waits: wait > 0, key, asked, ..Acquire::default() };
-        let Some(answer) = answer else { return (acquire, None) };
-        acquire.answered = Some(self.world.now());
-        acquire.known = is_known(&answer);
-        if answer.status != 200 {
-            // Who does not hold the lock knows by which grant it is held.
-            acquire.held_by = answer.json()["fence"].as_u64();
-            return (acquire, None);
+        let mut held = None;
+        if let Some(answer) = answer {
+            acquire.answered = Some(self.world.now());
+            acquire.known = is_known(&answer);
+            let facts = answer.json();
+            let fence = facts["fence"].as_u64();
+            if answer.status == 200 {
+                let (token, ttl) = (facts["token"].as_str(), facts["ttlMs"].as_u64());
+                let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else { panic!("{facts} is no lock") };
+                let ttl = ttl * 1_000_000;
+                acquire.grant = Some(Grant { fence, token: self.world.token(token), ttl });
+                held = Some(Held { asked: request.clone(), fence, token: token.into(), valid_until: asked + ttl });
+            } else {
+                // Who does not hold the lock is told by which grant it is held.
+                acquire.held_by = fence;
+            }
         }
-        let lock = answer.json();
-        let (fence, token, ttl) = (lock["fence"].as_u64(), lock["token"].as_str(), lock["ttlMs"].as_u64());
-        let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else { panic!("{lock} is no lock") };
-        acquire.grant = Some(Grant { fence, token: self.world.token(token), ttl: ttl * 1_000_000 });
-        (acquire, Some(token.into()))
+        let known = acquire.known;
+        self.world.note(Event::Acquire(acquire));
+        (known, held)
     }
 
     /// Does what the lock was taken for, and gives it back.
@@ -149,8 +155,17 @@ impl Client {
             }
         }
         // Some forget to give it back.
-        if self.random.u32(..40) > 0 {
-            self.release(held).await;
+        if self.random.u32(..40) == 0 {
+            return;
+        }
+        let asked = held.asked.clone();
+        self.release(held).await;
+        // A copy of the request was on its way all the time.
+        if asked.key.is_some()
+            && self.random.u32(..8) == 0
+            && let (_, Some(again)) = self.ask(&asked, None).await
+        {
+            self.release(again).await;
         }
     }
 
@@ -159,16 +174,16 @@ impl Client {
         if self.world.now() >= held.valid_until {
             return;
         }
-        let read = [0, 1].map(|which| self.world.registers[which].read(&held.resource, held.fence));
+        let read = [0, 1].map(|which| self.world.registers[which].read(&held.asked.resource, held.fence));
         let mut pause = Duration::from_micros(self.random.u64(..8_000));
         // Paused longer than the lease, and it doesn't notice.
         if self.random.u32(..50) == 0 {
-            pause = Duration::from_millis(held.lease + self.random.u64(50..400));
+            pause = Duration::from_millis(held.asked.lease + self.random.u64(50..400));
         }
         sleep(pause).await;
         for (registers, value) in self.world.registers.iter().zip(read) {
             let Some(value) = value.map(|value| value + 1) else { continue };
-            let (resource, fence, fenced) = (held.resource.clone(), held.fence, registers.fenced());
+            let (resource, fence, fenced) = (held.asked.resource.clone(), held.fence, registers.fenced());
             let accepted = registers.write(&resource, fence, value);
             self.world.note(Event::Update(Update { resource, fence, value, accepted, fenced }));
         }
@@ -177,8 +192,8 @@ impl Client {
     /// Renews the lease; whether it is renewed.
     async fn extend(&mut self, held: &mut Held) -> bool {
         let asked = self.world.now();
-        let body = json!({ "timeout": held.lease as f64 / 1000.0 });
-        let (resource, token) = (held.resource.clone(), held.token.clone());
+        let body = json!({ "timeout": held.asked.lease as f64 / 1000.0 });
+        let (resource, token) = (held.asked.resource.clone(), held.token.clone());
         match self.use_token(Kind::Extend, &resource, held.fence, &token, Some(body)).await {
             (End::Done { ttl, .. }, Some(new)) => {
                 self.stale.push((resource, held.fence, std::mem::replace(&mut held.token, new)));
@@ -190,9 +205,9 @@ impl Client {
     }
 
     async fn release(&mut self, held: Held) {
-        let end = self.use_token(Kind::Release, &held.resource, held.fence, &held.token, None).await.0;
+        let end = self.use_token(Kind::Release, &held.asked.resource, held.fence, &held.token, None).await.0;
         if !matches!(end, End::NotExecuted) {
-            self.stale.push((held.resource, held.fence, held.token));
+            self.stale.push((held.asked.resource, held.fence, held.token));
         }
     }
 

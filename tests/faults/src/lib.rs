@@ -5,6 +5,7 @@ pub mod check;
 pub mod client;
 pub mod deployment;
 pub mod history;
+pub mod mistake;
 pub mod nemesis;
 pub mod observer;
 pub mod register;

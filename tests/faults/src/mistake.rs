@@ -1,0 +1,54 @@
+//! Gorillas with a mistake, to see whether it is found: the built program, with a piece of a script replaced where it lies
+//! in the file. The program computes a script's SHA-1 from its text, so nothing else has to change.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+
+/// A piece of a script as it is, which occurs once in the program, and what takes its place. That may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub struct Mistake {
+    /// The piece.
+    pub sound: &'static str,
+    /// What is there instead.
+    pub broken: &'static str,
+}
+
+/// A release doesn't compare the token.
+pub const RELEASE_BY_ANYBODY: Mistake =
+    Mistake { sound: "if current ~= token then return {'mismatch'} end", broken: "" };
+/// An acquire doesn't look whether the lock is held.
+pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "if not held[1] then", broken: "if true then" };
+/// A fence only counts.
+pub const FENCE_COUNTS: Mistake = Mistake {
+    sound: "whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))",
+    broken: "redis.call('INCR', fence_key)",
+};
+/// An acquire of unknown outcome isn't cancelled.
+pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
+    sound: "if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end",
+    broken: "if true then return {'marked', 0} end",
+};
+/// Whoever finds a lock free takes it, whoever waits.
+pub const QUEUE_LETS_IN: Mistake =
+    Mistake { sound: "if not head or arrived and arrived <= since then", broken: "if true then" };
+/// An acquire doesn't look whether its key was answered before.
+pub const GRANTED_AGAIN: Mistake =
+    Mistake { sound: "elseif record[1] ~= 'cancelled' then", broken: "elseif false then" };
+
+impl Mistake {
+    /// Writes a copy of the program that has the mistake.
+    ///
+    /// # Errors
+    /// If a file can't be read or written, or the piece isn't in the program exactly once.
+    pub fn make(self, program: &Path, copy: &Path) -> io::Result<()> {
+        let mut bytes = fs::read(program)?;
+        let piece = self.sound.as_bytes();
+        let found: Vec<_> = bytes.windows(piece.len()).enumerate().filter(|(_, bytes)| *bytes == piece).collect();
+        let [(at, _)] = found[..] else {
+            return Err(io::Error::other(format!("{:?} is {} times in the program", self.sound, found.len())));
+        };
+        let padded = format!("{:width$}", self.broken, width = piece.len());
+        bytes[at..at + piece.len()].copy_from_slice(padded.as_bytes());
+        fs::write(copy, bytes)?;
+        fs::set_permissions(copy, fs::Permissions::from_mode(0o755))
+    }
+}
