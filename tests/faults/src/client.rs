@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The longest lease that clients ask for, in milliseconds.
-pub const LONGEST_LEASE: u64 = 5000;
+pub const LONGEST_LEASE: u64 = 3000;
 /// How long a client waits for an answer beyond the time that it lets the lock service wait.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How often a request of unknown outcome is sent again.
@@ -78,7 +78,7 @@ impl Client {
         let wait = if self.random.u32(..5) < 2 { self.random.u64(200..2500) } else { 0 };
         let key = self.random.bool().then(|| format!("k{}", self.world.number()));
         let hang_up = self.random.u32(..self.hangs_up) == 0;
-        let lease = if hang_up { LONGEST_LEASE } else { self.random.u64(600..3000) };
+        let lease = if hang_up { LONGEST_LEASE } else { self.random.u64(500..2500) };
         let request = Asked { resource, owner, key, lease, wait };
         // Anywhere from before Redis has it to after it was answered.
         let hangs_up =

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     cell::{Cell, Fault},
+    client::LONGEST_LEASE,
     deployment::{Deployment, Servers},
     history::{Event, Moment},
     world::World,
@@ -25,9 +26,11 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
         sleep(time).await;
         return;
     }
+    let graced = Duration::from_millis(if cell.grace { LONGEST_LEASE } else { 0 });
     let mut strikes = 0;
     while strikes == 0 || begun.elapsed() < time {
-        sleep(milliseconds(&mut random, 600..2000)).await;
+        // Where new grants wait after a fault, and after the very first start, there have to be some before the next.
+        sleep(graced + milliseconds(&mut random, 600..2000)).await;
         let from = world.now();
         strike(cell.fault, deployment, world, &mut random).await;
         eventually(&format!("{cell}: all replicas are ready again"), HEALED, || deployment.ready()).await;
@@ -41,8 +44,7 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
             break;
         }
     }
-    let left = time.saturating_sub(begun.elapsed());
-    sleep(left).await;
+    sleep(graced + time.saturating_sub(begun.elapsed())).await;
 }
 
 fn milliseconds(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {

@@ -97,7 +97,7 @@ async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
     let deadline = Instant::now() + Duration::from_millis(LONGEST_LEASE) + Duration::from_secs(3);
     let api = &deployment.replicas.iter().flatten().next().expect("a replica").api;
     for resource in &world.resources {
-        while let answer = api.acquire(resource, "visitor", 5).await
+        while let answer = api.acquire(resource, "visitor", 1).await
             && Instant::now() < deadline
         {
             if answer.status == 200 {
