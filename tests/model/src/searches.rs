@@ -39,6 +39,7 @@ const SPLIT_COPIES: Bounds = Bounds {
     extends: 0,
     lease: 1,
     horizon: 2,
+    releases: false,
     retries_refusals: false,
     ..SPLIT
 };
@@ -74,7 +75,6 @@ pub const ALL: &[Search] = &[
     holds("split brain, ack", Bounds { ack: Ack::All, ..SPLIT }),
     holds("split brain, grace, ack", Bounds { grace: GRACE, ack: Ack::All, ..SPLIT }),
     holds("split brain, grace, ack, copies", Bounds { grace: SHORT_GRACE, ack: Ack::All, ..SPLIT_COPIES }),
-    holds("split brain, ack, copies", Bounds { ack: Ack::All, ..SPLIT_COPIES }),
     shares("restart without data, all but promise 1", EMPTY),
     breaks("restart without data", EXCLUSION, EMPTY),
     breaks("restart without data, ack", EXCLUSION, Bounds { ack: Ack::All, ..EMPTY }),

@@ -51,6 +51,8 @@ fn words(bounds: &Bounds) -> String {
     let said = [
         (bounds.keyed, "keys"),
         (bounds.waits, "waits"),
+        (!bounds.releases, "no releases"),
+        (!bounds.retries_refusals, "refusals are final"),
         (bounds.slow_answers, "slow answers"),
         (bounds.loss == Loss::OldMasterDies, "failover"),
         (bounds.loss == Loss::SplitBrain, "split brain"),
