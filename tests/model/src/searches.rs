@@ -21,7 +21,7 @@ const WAITERS: Bounds = Bounds { clients: 3, waits: true, give_ups: 1, unknowns:
 const WAITERS_KILLED: Bounds =
     Bounds { waits: true, replicas: 2, crashes: 1, cuts: 1, keyed: true, attempts: 2, ..CALM };
 /// Waiters whose connection breaks.
-const WAITERS_CUT: Bounds = Bounds { waits: true, cuts: 1, give_ups: 1, ..CALM };
+const WAITERS_CUT: Bounds = Bounds { waits: true, cuts: 2, give_ups: 1, ..CALM };
 /// A failover after which the old master is dead.
 const FAILOVER: Bounds =
     Bounds { loss: Loss::OldMasterDies, keyed: true, unknowns: 1, attempts: 2, horizon: 4, ..CALM };

@@ -101,7 +101,11 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
 
     if let Some(lock) = redis.lock.as_ref().filter(|lock| lock.id == id) {
         let Lock { fence, created, .. } = *lock;
-        return Reply::Replayed { fence, created, id, token: call.token, ttl: lock.expires - now };
+        let ttl = lock.expires - now;
+        if let Some(fingerprint) = call.fingerprint {
+            note(redis, Outcome::Acquired { fingerprint, id, token: call.token, fence, created });
+        }
+        return Reply::Replayed { fence, created, id, token: call.token, ttl };
     }
     let mut left = None;
     let recovering = if redis.lock.is_none() { recovery } else { 0 };
