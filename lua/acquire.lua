@@ -5,7 +5,8 @@
 -- KEYS  1 lock   2 fence   3 queue   4 turn
 --       5 request: the record under the Idempotency-Key, or, without one, under the id of this attempt
 -- ARGV  1 id of the tenure   2 token   3 owner   4 metadata (a JSON list)   5 lease (ms)
---       6 how long the last fence is kept (ms)   7 fingerprint ('' without an Idempotency-Key)   8 retry window (ms)
+--       6 how long the last fence is kept (ms)   8 retry window (ms)
+--       7 fingerprint ('' without an Idempotency-Key, unless an earlier call of this attempt may still arrive: then its id)
 --       9 how long to wait from now (ms), 0 for not, or not any longer
 --       10 channel that wakes this replica
 --       11 when this attempt arrived in the queue ('' if it has not, '?' if the reply that would tell was lost)
@@ -73,7 +74,11 @@ end
 
 local held = redis.call('HMGET', lock, 'owner', 'fence', 'id', 'created')
 -- A waiter whose reply was lost asks again. Without an Idempotency-Key only the lock itself tells.
-if held[3] == id then return {'replayed', held[2], held[4], id, token, redis.call('PTTL', lock)} end
+if held[3] == id then
+  -- Yet another call of it may be under way, and must not take the lock once more when it has been released.
+  if fingerprint ~= '' then note({'acquired', fingerprint, id, token, held[2], held[4]}, window) end
+  return {'replayed', held[2], held[4], id, token, redis.call('PTTL', lock)}
+end
 local left
 if not held[1] then
   local head, since

@@ -64,6 +64,9 @@ impl Store {
         match &answer {
             Err(Failure::Unknown(_) | Failure::Broken(_)) => {}
             Err(_) if attempt.has_waited() => {}
+            // An earlier call of it may still arrive, and would queue or lock for nobody.
+            Ok(acquired)
+                if attempt.is_in_doubt() && !matches!(acquired, Acquired::Granted(_) | Acquired::Replayed(_)) => {}
             _ => attempt.answered(),
         }
         answer
@@ -123,6 +126,9 @@ impl Store {
                         return Err(failure);
                     }
                     in_doubt = Some(failure).filter(unknown);
+                    if in_doubt.is_some() {
+                        attempt.doubts();
+                    }
                     place.retry_later();
                 }
             }
@@ -142,6 +148,11 @@ impl Store {
         let keys = &attempt.keys;
         let fence_key = self.keys.fence(resource);
         let keys = [keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
+        // An earlier call that may still arrive must find that the attempt was granted, also after the release.
+        let fingerprint = match once {
+            None if attempt.is_in_doubt() => &attempt.id,
+            once => Self::fingerprint(once.as_ref()),
+        };
         let args = [
             &attempt.id,
             token.expose(),
@@ -149,7 +160,7 @@ impl Store {
             metadata.as_json().get(),
             &lease.as_millis().to_string(),
             &self.fence_kept,
-            Self::fingerprint(once.as_ref()),
+            fingerprint,
             &self.window,
             &wait.as_millis().to_string(),
             &self.channel,

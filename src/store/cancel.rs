@@ -68,13 +68,14 @@ pub(super) struct Attempt {
     pub id: String,
     owner: Owner,
     waits: AtomicBool,
+    in_doubt: AtomicBool,
     answered: AtomicBool,
 }
 
 impl Attempt {
     pub fn begin(store: &Arc<Store>, keys: QueueKeys, request_key: String, id: String, owner: Owner) -> Self {
-        let (waits, answered) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { store: Arc::clone(store), keys, request_key, id, owner, waits, answered }
+        let [waits, in_doubt, answered] = [const { AtomicBool::new(false) }; 3];
+        Self { store: Arc::clone(store), keys, request_key, id, owner, waits, in_doubt, answered }
     }
 
     /// It has joined the queue.
@@ -85,6 +86,16 @@ impl Attempt {
     /// Whether it has joined the queue.
     pub fn has_waited(&self) -> bool {
         self.waits.load(Relaxed)
+    }
+
+    /// One of its calls was not answered: it may still arrive, also after a later one was answered.
+    pub fn doubts(&self) {
+        self.in_doubt.store(true, Relaxed);
+    }
+
+    /// Whether one of its calls may still arrive.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Relaxed)
     }
 
     /// The outcome is known.

@@ -148,6 +148,35 @@ async fn a_grant_whose_reply_never_comes_is_unknown_at_the_end_of_the_wait_and_u
     eventually("it is undone", A_TURN, || async { !is_held().await }).await;
 }
 
+/// The call that was lost here could also have been late. What the replica leaves behind makes it harmless then, see
+/// `scripts::acquire`.
+#[tokio::test]
+async fn a_waiter_that_is_answered_while_an_earlier_call_of_it_may_still_arrive_leaves_word_for_that_call() {
+    let redis = Redis::start(&[]);
+    let proxy = Proxy::to(&redis).await;
+    let (far, near) = (Replica::with(&proxy.url(), &[]).await, Replica::on(&redis).await);
+    let (free, taken) = (name("free"), name("taken"));
+    near.api.granted(&taken, "holder", 60).await;
+    let request = |resource: &str, id: &str| redis.cli(&["GET", &format!("gorilla:{{{resource}}}:request:{id}")]);
+    proxy.set(Mode::SwallowRequests);
+    let of_free = waiter(&far.api, &free, "me", 20.0, None);
+    let of_taken = waiter(&far.api, &taken, "me", 6.0, None);
+    eventually("the replica has noticed", A_TURN, || async { far.api.get("/_ready").await.status == 503 }).await;
+    proxy.set(Mode::Pass);
+    proxy.cut();
+
+    let lock = granted(of_free).await;
+    assert_eq!(near.api.release(&free, token(&lock)).await.status, 204);
+    let id = lock["id"].as_str().expect("an id");
+    assert!(request(&free, id).starts_with(&format!("[\"acquired\",\"{id}\"")), "{}", request(&free, id));
+
+    let refused = of_taken.await.expect("an answer");
+    assert_eq!((refused.status, refused.code().as_str()), (409, "wait_timeout"), "{refused:?}");
+    let marked = || async { far.log().contains("\"outcome\":\"marked\"") };
+    eventually("its attempt is cancelled", A_TURN, marked).await;
+    assert_eq!(queue_keys(&redis, &taken), "");
+}
+
 #[tokio::test]
 async fn a_redis_that_stays_away_is_said_at_the_end_of_the_wait() {
     let mut redis = Redis::start(&[]);

@@ -87,3 +87,23 @@ fn a_refused_acquire_changes_nothing() {
     assert_eq!(lab.acquire("id-2", "request:k", "print", "90000")[0], "held");
     assert_eq!(state(), before);
 }
+
+#[test]
+fn a_call_that_arrives_after_a_later_one_of_its_attempt_was_granted_and_released_locks_for_nobody() {
+    let lab = Lab::on(Redis::shared());
+    let release =
+        |id: &str| lab.run("release", &["lock", "queue", "queue:turn"], &[&format!("token-of-{id}"), "", "60000"]);
+    let late = |id: &str, print: &str| lab.queue(id, &format!("request:{id}"), print, "60000", "20000", "");
+
+    // The first call is on its way over a connection that was given up; the next one says so by its fingerprint.
+    assert_eq!(lab.queue("7", "request:7", "7", "60000", "20000", "?")[0], "granted");
+    release("7");
+    assert_eq!(late("7", "")[0], "reused");
+
+    // The first was executed, the second is on its way, the third is told of the grant.
+    assert_eq!(late("8", "")[0], "granted");
+    assert_eq!(lab.queue("8", "request:8", "8", "60000", "20000", "?")[0], "replayed");
+    release("8");
+    assert_eq!(late("8", "8")[0], "gone");
+    assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
+}

@@ -2,6 +2,7 @@
 
 mod acquire;
 mod cancel;
+mod conformance;
 mod contracts;
 mod holders;
 mod memory;

@@ -1,0 +1,457 @@
+//! The scripts do what the model of the protocol does that `tests/model` searches: random steps run through both, and for
+//! each there is an instant, while Redis was busy with it, at which the model replies the same and leaves the same keys.
+//!
+//! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats its choices.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use gorilla_model::{
+    redis::{Id, Name, Outcome, Place, Record, Redis as Model, Token, Turn, Us},
+    scripts::{self, Acquire, Arrived, Cancel, Env, Extend, Release, Reply},
+};
+use serde_json::json;
+
+use super::{Lab, replies_in_header, text};
+use crate::harness::Redis;
+
+const SCRIPTS: [&str; 5] = ["acquire", "cancel", "extend", "release", "wake"];
+const FEWEST_STEPS: u32 = 300;
+const LIMIT: Duration = Duration::from_secs(120);
+/// Nothing ends by itself during a run: these are as long as no run is.
+const LEASE: u64 = 3_600_000;
+const WINDOW: &str = "7200000";
+/// As in `lua/shared.lua`.
+const TURN: u64 = 1000;
+const ROOM: usize = 3;
+/// Attempts on one resource: keys that are used up make a long run dull.
+const ATTEMPTS: Id = 12;
+/// The keys of a resource as lines, and before them the time.
+const KEYS: &str = "
+    local time, lines = redis.call('TIME'), {}
+    local function put(...) lines[#lines + 1] = table.concat({...}, ' ') end
+    put(string.format('%.0f', time[1] * 1000000 + time[2]))
+    for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
+        local what = string.sub(key, #ARGV[1] + 1)
+        if what == 'lock' then
+            local fields = redis.call('HMGET', key, 'id', 'token', 'fence', 'created')
+            put('lock', fields[1], fields[2], fields[3], fields[4], redis.call('PEXPIRETIME', key))
+        elseif what == 'queue' then
+            local places = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+            for index = 1, #places, 2 do put('place', places[index + 1], places[index]) end
+        else
+            put(what, redis.call('GET', key))
+        end
+    end
+    return lines";
+
+/// A call of a script.
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire(Acquire),
+    Cancel(Cancel, u8),
+    Extend(Extend),
+    Release(Release),
+    Wake,
+}
+
+fn attempt(id: Id) -> String {
+    format!("attempt-{id:02}")
+}
+
+fn token(token: Token) -> String {
+    format!("token-{:02}-{}", token.tenure, token.number)
+}
+
+fn member(id: Id, channel: u8) -> String {
+    format!("{} gorilla:wake:{channel} owner-of-{}", attempt(id), attempt(id))
+}
+
+fn request(name: Name) -> String {
+    match name {
+        Name::Key(key) => format!("request:key-{key}"),
+        Name::Attempt(id) => format!("request:{}", attempt(id)),
+    }
+}
+
+fn print(fingerprint: Option<u8>) -> String {
+    fingerprint.map(|fingerprint| format!("print-{fingerprint}")).unwrap_or_default()
+}
+
+impl Step {
+    fn script(&self) -> &'static str {
+        match self {
+            Step::Acquire(_) => "acquire",
+            Step::Cancel(..) => "cancel",
+            Step::Extend(_) => "extend",
+            Step::Release(_) => "release",
+            Step::Wake => "wake",
+        }
+    }
+
+    /// What Redis replies.
+    fn run(&self, lab: &Lab) -> Vec<String> {
+        let run = |keys: &[&str], once: Option<(Name, u8)>, args: &[String]| {
+            let request = once.map(|(name, _)| request(name));
+            let keys: Vec<_> = keys.iter().copied().chain(request.as_deref()).collect();
+            lab.run(self.script(), &keys, &args.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        match self {
+            Step::Acquire(call) => {
+                let arrived = match call.arrived {
+                    Arrived::Not => String::new(),
+                    Arrived::Unknown => "?".into(),
+                    Arrived::At(when) => when.to_string(),
+                };
+                let args = [
+                    attempt(call.id),
+                    token(call.token),
+                    format!("owner-of-{}", attempt(call.id)),
+                    "[]".into(),
+                    call.lease.to_string(),
+                    WINDOW.into(),
+                    print(call.fingerprint),
+                    WINDOW.into(),
+                    if call.wait { WINDOW } else { "0" }.into(),
+                    format!("gorilla:wake:{}", call.channel),
+                    arrived,
+                    ROOM.to_string(),
+                    WINDOW.into(),
+                    WINDOW.into(),
+                ];
+                run(&["lock", "fence", "queue", "queue:turn"], Some((call.request, 0)), &args)
+            }
+            Step::Cancel(call, channel) => {
+                let args = [attempt(call.id), member(call.id, *channel), WINDOW.into(), WINDOW.into()];
+                run(&["lock", "queue", "queue:turn"], Some((call.request, 0)), &args)
+            }
+            Step::Extend(call) => {
+                let (lease, print) = (call.lease.to_string(), print(call.once.map(|(_, print)| print)));
+                let args = [token(call.token), token(call.new_token), lease, WINDOW.into(), print, WINDOW.into()];
+                run(&["lock", "fence"], call.once, &args)
+            }
+            Step::Release(call) => {
+                let args = [token(call.token), print(call.once.map(|(_, print)| print)), WINDOW.into()];
+                run(&["lock", "queue", "queue:turn"], call.once, &args)
+            }
+            Step::Wake => run(&["lock", "queue", "queue:turn"], None, &[]),
+        }
+    }
+
+    /// What the model replies, at that time.
+    fn expect(&self, model: &mut Model, now: Us) -> Vec<String> {
+        let env = Env { now, turn: TURN, room: ROOM, incarnation: 0, grace: None, mistake: None };
+        words(&match self {
+            Step::Acquire(call) => scripts::acquire(model, &env, call),
+            Step::Cancel(call, _) => scripts::cancel(model, &env, call),
+            Step::Extend(call) => scripts::extend(model, &env, call),
+            Step::Release(call) => scripts::release(model, &env, call),
+            Step::Wake => scripts::wake(model, &env),
+        })
+    }
+}
+
+/// A reply as redis-cli prints it, an item a line.
+fn words(reply: &Reply) -> Vec<String> {
+    let owner = |id: &Id| json!(format!("owner-of-{}", attempt(*id)));
+    let items = match reply {
+        Reply::Granted { fence, created } => json!(["granted", fence, created]),
+        Reply::Replayed { fence, created, id, token: its, ttl } => {
+            json!(["replayed", fence, created, attempt(*id), token(*its), ttl])
+        }
+        Reply::Queued { arrived, fence, look_in } => json!(["queued", arrived, fence, look_in]),
+        Reply::Superseded => json!(["superseded"]),
+        Reply::Held { id, fence, ttl, waiting, position } => {
+            json!(["held", owner(id), fence, ttl, waiting, position])
+        }
+        Reply::Reserved { waiting, position } => json!(["reserved", waiting, position]),
+        Reply::Recovering { left, waiting, position } => json!(["recovering", left, waiting, position]),
+        Reply::Full { waiting } => json!(["full", waiting]),
+        Reply::Gone => json!(["gone"]),
+        Reply::Reused => json!(["reused"]),
+        Reply::Cancelled => json!(["cancelled"]),
+        Reply::Extended { token: its, id, fence, created, updated, expires, ttl } => {
+            json!(["extended", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
+        }
+        Reply::ExtendReplayed { token: its, id, fence, created, updated, expires, ttl } => {
+            json!(["replayed", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
+        }
+        Reply::Missing => json!(["missing"]),
+        Reply::Mismatch => json!(["mismatch"]),
+        Reply::MismatchHeld { id, fence, ttl } => json!(["mismatch", owner(id), fence, ttl]),
+        Reply::Shorter { ttl } => json!(["shorter", ttl]),
+        Reply::Released { turn } | Reply::CancelReleased { turn } => json!(["released", turn]),
+        Reply::ReleaseReplayed => json!(["replayed"]),
+        Reply::Marked { turn } => json!(["marked", turn]),
+        Reply::Kept { turn } => json!(["kept", turn]),
+        Reply::Woken { turn } => json!(["woken", turn]),
+    };
+    let items = items.as_array().expect("a list").iter();
+    items.map(|item| item.as_str().map_or_else(|| item.to_string(), String::from)).collect()
+}
+
+/// The model's keys, in the form of [`KEYS`].
+fn lines(model: &Model) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    if let Some(lock) = &model.lock {
+        let (id, token) = (attempt(lock.id), token(lock.token));
+        lines.insert(format!("lock {id} {token} {} {} {}", lock.fence, lock.created, lock.expires));
+    }
+    if model.fence > 0 {
+        lines.insert(format!("fence {}", model.fence));
+    }
+    let places = model.queue.iter().map(|place| format!("place {} {}", place.arrived, member(place.id, place.channel)));
+    lines.extend(places);
+    if let Some(turn) = &model.turn {
+        lines.insert(format!("queue:turn {} {}", turn.since, attempt(turn.id)));
+    }
+    lines.extend(model.requests.iter().map(|(name, record)| format!("{} {}", request(*name), fields(record))));
+    lines
+}
+
+/// A record as its script writes it, and then the marks, sorted.
+fn fields(record: &Record) -> String {
+    let print = |fingerprint: &u8| print(Some(*fingerprint));
+    let mut fields = match &record.outcome {
+        Outcome::Cancelled => vec!["cancelled".into()],
+        Outcome::Waiting { fingerprint, place: Place { arrived, id, channel } } => {
+            vec!["waiting".into(), print(fingerprint), arrived.to_string(), member(*id, *channel)]
+        }
+        Outcome::Acquired { fingerprint, id, token: its, fence, created } => {
+            let (id, its) = (attempt(*id), token(*its));
+            vec!["acquired".into(), print(fingerprint), id, its, fence.to_string(), created.to_string()]
+        }
+        Outcome::Extended { fingerprint, id, token: its, updated } => {
+            vec!["extended".into(), print(fingerprint), attempt(*id), token(*its), updated.to_string()]
+        }
+        Outcome::Released { fingerprint } => vec!["released".into(), print(fingerprint)],
+    };
+    fields.extend(record.told.iter().map(|id| format!("+{}", attempt(*id))));
+    fields.extend(record.cancelled.iter().map(|id| format!("-{}", attempt(*id))));
+    json!(fields).to_string()
+}
+
+/// Sorts the marks of a record, and leaves of a turn since when and whose it is.
+fn in_order(line: &str) -> String {
+    if let Some((key, record)) = line.split_once(' ').filter(|(key, _)| key.starts_with("request:")) {
+        let mut fields: Vec<String> = serde_json::from_str(record).expect("a record is a JSON list of strings");
+        fields.sort_by_key(|field| match field.chars().next() {
+            sign @ Some('+' | '-') => (sign, field.clone()),
+            _ => (None, String::new()),
+        });
+        // An attempt that asks twice may be noted twice.
+        let (head, marks) = fields.split_at(fields.iter().take_while(|field| !field.starts_with(['+', '-'])).count());
+        let mut marks = marks.to_vec();
+        marks.dedup();
+        return format!("{key} {}", json!([head, &marks].concat()));
+    }
+    match line.starts_with("queue:turn ") {
+        true => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        false => line.into(),
+    }
+}
+
+/// A resource in Redis and in the model.
+struct Both<'a> {
+    redis: &'a Redis,
+    lab: Lab<'a>,
+    model: Model,
+    /// When the keys were looked at last.
+    looked: Us,
+    made: Vec<Acquire>,
+    tokens: Vec<Token>,
+}
+
+impl<'a> Both<'a> {
+    fn new(redis: &'a Redis) -> Self {
+        let lab = Lab::on(redis);
+        let mut both = Self { redis, lab, model: Model::default(), looked: 0, made: Vec::new(), tokens: Vec::new() };
+        both.look();
+        both
+    }
+
+    fn look(&mut self) -> BTreeSet<String> {
+        let printed = self.redis.cli(&["EVAL", KEYS, "0", &self.lab.key("")]);
+        let mut lines = printed.lines();
+        self.looked = lines.next().and_then(|time| time.parse().ok()).expect("the time");
+        lines.map(in_order).collect()
+    }
+
+    /// Takes a step on both sides.
+    fn take(&mut self, step: &Step) -> String {
+        let before = self.looked;
+        let reply = step.run(&self.lab);
+        let keys = self.look();
+        let after = self.looked;
+        // Redis read its clock between the two looks: to the millisecond, or as what it said or wrote tells.
+        let all = reply.iter().chain(&keys).flat_map(|line| line.split(|char: char| !char.is_ascii_digit()));
+        let told = all.filter_map(|number| number.parse::<Us>().ok()).filter(|time| (before..=after).contains(time));
+        let meanwhile = before / 1000..=after / 1000;
+        let milliseconds = meanwhile.clone().map(|ms| (ms * 1000).max(before));
+        // Within a script TIME and PTTL may read the clock one after the other. So the turn has its own time, and each item
+        // of the reply, too.
+        let woken = keys.iter().find_map(|line| line.strip_prefix("queue:turn ")?.split(' ').next()?.parse().ok());
+        let woken: Option<u64> = woken.filter(|since| meanwhile.contains(since));
+        let at = |now| {
+            let mut model = self.model.clone();
+            let reply = step.expect(&mut model, now);
+            if let (Some(turn), Some(since)) = (&mut model.turn, woken)
+                && meanwhile.contains(&turn.since)
+            {
+                turn.since = since;
+            }
+            (model, reply)
+        };
+        let expected: Vec<_> = told.chain(milliseconds).map(at).collect();
+        let alike = |other: &[String]| other.len() == reply.len() && other[0] == reply[0];
+        let said = |index: usize| expected.iter().any(|(_, other)| alike(other) && other[index] == reply[index]);
+        if (0..reply.len()).all(said)
+            && let Some((model, _)) = expected.into_iter().find(|(model, other)| alike(other) && lines(model) == keys)
+        {
+            self.model = model;
+            return reply.into_iter().next().expect("a reply has a name");
+        }
+        let expected = step.expect(&mut self.model, before);
+        panic!(
+            "{step:?}\nRedis says {reply:?} and has {keys:#?}\nthe model says {expected:?} and has {:#?}",
+            lines(&self.model)
+        );
+    }
+
+    /// A lease ends.
+    fn expire(&mut self) {
+        self.lab.cli(&["DEL"], "lock", &[]);
+        self.model.lock = None;
+    }
+
+    /// A turn passes.
+    fn miss(&mut self) {
+        let Some(Turn { since, id }) = self.model.turn else { return };
+        let Some(place) = self.model.queue.iter().find(|place| place.id == id) else { return };
+        let since = since - TURN;
+        self.lab.cli(&["SET"], "queue:turn", &[&format!("{since} {}", member(id, place.channel)), "KEEPTTL"]);
+        self.model.turn = Some(Turn { since, id });
+    }
+
+    fn acquires(&mut self, rng: &mut Rng) -> Acquire {
+        let id = self.made.len() as Id + 1;
+        let key = rng.bool().then(|| rng.u8(..3));
+        let request = key.map_or(Name::Attempt(id), Name::Key);
+        let fingerprint = key.map(|key| if rng.u8(..12) == 0 { 9 } else { key });
+        let token = Token { tenure: id, number: 0 };
+        let (wait, channel, arrived) = (rng.bool(), rng.u8(..2), Arrived::Not);
+        self.tokens.push(token);
+        Acquire { id, token, lease: LEASE, request, fingerprint, wait, channel, arrived }
+    }
+
+    /// The next call of an attempt that was made before.
+    fn again(&self, rng: &mut Rng) -> Option<Acquire> {
+        // One whose place a copy has taken over, if there is one, every third time: chance alone seldom finds it.
+        let superseded = |call: &&Acquire| {
+            let record = self.model.requests.get(&call.request).map(|record| &record.outcome);
+            let another = matches!(record, Some(Outcome::Waiting { place, .. }) if place.id != call.id);
+            another && call.arrived != Arrived::Not
+        };
+        let call = match self.made.iter().find(superseded).filter(|_| rng.u8(..3) == 0) {
+            Some(call) => call,
+            None => rng.choice(&self.made)?,
+        };
+        let place = self.model.queue.iter().find(|place| place.id == call.id);
+        let arrived = match (place, rng.u8(..4)) {
+            (Some(_), 0) => Arrived::Unknown,
+            (Some(place), _) => Arrived::At(place.arrived),
+            // Of a call whose connection was given up, or of a place that was dropped.
+            (None, 0) => Arrived::Not,
+            (None, 1) => Arrived::Unknown,
+            (None, _) => call.arrived,
+        };
+        // A waiter in doubt gives its grant a name.
+        let named = call.fingerprint.is_none() && rng.u8(..4) == 0;
+        let fingerprint = if named { Some(100 + call.id) } else { call.fingerprint };
+        Some(Acquire { wait: rng.bool(), arrived, fingerprint, ..call.clone() })
+    }
+
+    fn some_token(&self, rng: &mut Rng) -> Option<Token> {
+        let current = self.model.lock.as_ref().map(|lock| lock.token).filter(|_| rng.u8(..3) > 0);
+        current.or_else(|| rng.choice(self.tokens.iter().copied()))
+    }
+
+    fn step(&mut self, rng: &mut Rng) -> Option<Step> {
+        // Under the keys of acquires now and then.
+        let once = |rng: &mut Rng, own: u8| {
+            let key = if rng.u8(..4) == 0 { rng.u8(..3) } else { own + rng.u8(..2) };
+            rng.bool().then_some((Name::Key(key), own))
+        };
+        Some(match rng.u8(..16) {
+            0..5 => Step::Acquire(self.acquires(rng)),
+            5..9 => Step::Acquire(self.again(rng)?),
+            9..11 => {
+                // Likewise that of the holder.
+                let holds = |call: &&Acquire| self.model.lock.as_ref().is_some_and(|lock| lock.id == call.id);
+                let call = match self.made.iter().find(holds).filter(|_| rng.u8(..3) == 0) {
+                    Some(call) => call,
+                    None => rng.choice(&self.made)?,
+                };
+                Step::Cancel(Cancel { id: call.id, request: call.request }, call.channel)
+            }
+            11..13 => Step::Release(Release { token: self.some_token(rng)?, once: once(rng, 20) }),
+            13..15 => {
+                let token = self.some_token(rng)?;
+                let new_token = Token { tenure: token.tenure, number: self.tokens.len() as u8 };
+                self.tokens.push(new_token);
+                let once = once(rng, 30);
+                // One request asks for one lease.
+                let lease = match once {
+                    Some((Name::Key(key), _)) if key % 2 == 1 => LEASE / 2,
+                    _ => 2 * LEASE,
+                };
+                Step::Extend(Extend { token, new_token, lease, once })
+            }
+            _ => Step::Wake,
+        })
+    }
+}
+
+#[test]
+fn the_scripts_do_what_the_model_of_the_protocol_does_until_every_reply_has_been_seen() {
+    let seed = env::var("GORILLA_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
+    println!("GORILLA_TEST_SEED={seed}");
+    let replies = |script| replies_in_header(&text(script)).into_iter().map(move |reply| (script, reply));
+    let all: BTreeSet<(&str, String)> = SCRIPTS.into_iter().flat_map(replies).collect();
+    let (begun, mut steps, mut seen) = (Instant::now(), 0, BTreeMap::new());
+    let mut rng = Rng::with_seed(seed);
+    let missing = |seen: &BTreeMap<_, u32>| all.iter().filter(|reply| !seen.contains_key(*reply)).count();
+    while steps < FEWEST_STEPS || missing(&seen) > 0 {
+        assert!(begun.elapsed() < LIMIT, "in {steps} steps only {seen:?} were seen of {all:?}");
+        let mut both = Both::new(Redis::shared());
+        let mut last = None;
+        while both.made.len() < ATTEMPTS.into() {
+            match rng.u8(..20) {
+                0 => both.expire(),
+                1 | 2 => both.miss(),
+                choice => {
+                    // A request comes again.
+                    let again = last.take().filter(|_| choice < 8);
+                    let Some(step) = again.or_else(|| both.step(&mut rng)) else { continue };
+                    let reply = both.take(&step);
+                    last = matches!(reply.as_str(), "extended" | "released").then(|| step.clone());
+                    *seen.entry((step.script(), reply)).or_insert(0) += 1;
+                    steps += 1;
+                    if let Step::Acquire(mut call) = step {
+                        let place = both.model.queue.iter().find(|place| place.id == call.id);
+                        call.arrived = place.map_or(call.arrived, |place| Arrived::At(place.arrived));
+                        match both.made.iter_mut().find(|made| made.id == call.id) {
+                            Some(made) => made.arrived = call.arrived,
+                            None => both.made.push(call),
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{steps} steps in {:?}: {seen:?}", begun.elapsed());
+}

@@ -1,0 +1,106 @@
+//! What a search covers: how many take part, how often each thing may happen, and which options are on.
+
+use crate::{Mistake, redis::Ms, scripts::Grace};
+
+/// How data gets lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It does not.
+    Never,
+    /// The node of Redis that replicates falls behind at some moment and becomes the master later. The old one is dead.
+    OldMasterDies,
+    /// The same, and the old master goes on serving those who are connected to it.
+    SplitBrain,
+    /// The master comes back without its data.
+    RestartsEmpty,
+}
+
+/// Which successes `min_replicas_ack` holds back until the second node has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// None.
+    Off,
+    /// Those of acquires.
+    Acquires,
+    /// Those of acquires and extends.
+    All,
+}
+
+/// The bounds of one search.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Clients. Each makes its requests one after another.
+    pub clients: u8,
+    /// Replicas of Gorilla.
+    pub replicas: u8,
+    /// Locks that a client asks for.
+    pub requests: u8,
+    /// Attempts of a client over all its requests: more than requests are retries.
+    pub attempts: u8,
+    /// Extends of a client.
+    pub extends: u8,
+    /// Whether requests carry an Idempotency-Key.
+    pub keyed: bool,
+    /// Whether holders release; else they let their leases end.
+    pub releases: bool,
+    /// Whether a client that was refused asks again.
+    pub retries_refusals: bool,
+    /// Whether acquires wait.
+    pub waits: bool,
+    /// Most places in the queue.
+    pub room: usize,
+    /// The last tick of the clock.
+    pub horizon: Ms,
+    /// Of every grant and extend, in ticks.
+    pub lease: Ms,
+    /// Whether an answer may take its time. Elsewhere the client has it at once, which leaves it the most time to believe
+    /// in; an answer that comes too late for anybody is one that nobody learns.
+    pub slow_answers: bool,
+    /// Acquires whose outcome nobody learns: the client hangs up, the reply is lost or late.
+    pub unknowns: u8,
+    /// Calls of waiters whose connection breaks, after which the replica asks again.
+    pub cuts: u8,
+    /// Waits that end before their time.
+    pub give_ups: u8,
+    /// Cancellations, extends and releases that are executed once more.
+    pub repeats: u8,
+    /// Replicas of Gorilla that are killed.
+    pub crashes: u8,
+    /// How data gets lost, once.
+    pub loss: Loss,
+    /// By how many ticks the clock of the second node is behind.
+    pub clock_behind: Ms,
+    /// The option `failover_grace`.
+    pub grace: Option<Grace>,
+    /// The option `min_replicas_ack`.
+    pub ack: Ack,
+    /// One line that is wrong.
+    pub mistake: Option<Mistake>,
+}
+
+/// Two clients, one replica of Gorilla, and nothing goes wrong.
+pub const CALM: Bounds = Bounds {
+    clients: 2,
+    replicas: 1,
+    requests: 1,
+    attempts: 1,
+    extends: 0,
+    keyed: false,
+    releases: true,
+    retries_refusals: true,
+    waits: false,
+    room: 2,
+    horizon: 3,
+    lease: 2,
+    slow_answers: false,
+    unknowns: 0,
+    cuts: 0,
+    give_ups: 0,
+    repeats: 0,
+    crashes: 0,
+    loss: Loss::Never,
+    clock_behind: 0,
+    grace: None,
+    ack: Ack::Off,
+    mistake: None,
+};

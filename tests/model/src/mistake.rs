@@ -1,0 +1,47 @@
+//! What could be wrong, so that the search can be seen to find it.
+
+/// One line of the protocol, replaced by a wrong one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// A release frees the lock by whatever token.
+    ReleaseComparesNoToken,
+    /// An extend takes every token that the tenure ever had.
+    ExtendComparesTenureOnly,
+    /// An acquire doesn't look whether the lock is held.
+    AcquireIgnoresHolder,
+    /// A fence is the last one plus one, without the clock.
+    FenceCounts,
+    /// An acquire whose outcome is unknown is left alone.
+    NothingIsCancelled,
+    /// A cancellation frees the lock and leaves no mark.
+    CancelLeavesNoMark,
+    /// A cancellation frees the lock though a copy of the request was answered with it.
+    CancelIgnoresCopies,
+    /// A free lock is for whoever comes, though others wait.
+    QueueLetsIn,
+    /// An acquire doesn't look whether its request was granted before.
+    ReplayGrantsAgain,
+    /// A waiter that is refused in the end is not cancelled, though one of its calls may still be under way.
+    WaiterForgetsDoubt,
+    /// A client counts its lease from when the answer came.
+    ClientCountsFromAnswer,
+}
+
+impl Mistake {
+    /// What is wrong.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ReleaseComparesNoToken => "release compares no token",
+            Self::ExtendComparesTenureOnly => "extend takes superseded tokens",
+            Self::AcquireIgnoresHolder => "acquire ignores the holder",
+            Self::FenceCounts => "fences only count",
+            Self::NothingIsCancelled => "nothing is cancelled",
+            Self::CancelLeavesNoMark => "cancel leaves no mark",
+            Self::CancelIgnoresCopies => "cancel ignores copies",
+            Self::QueueLetsIn => "the queue lets others in",
+            Self::ReplayGrantsAgain => "a replay grants again",
+            Self::WaiterForgetsDoubt => "a waiter forgets its doubt",
+            Self::ClientCountsFromAnswer => "a client counts from the answer",
+        }
+    }
+}

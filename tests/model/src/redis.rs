@@ -1,0 +1,166 @@
+//! What one resource has in Redis: the keys that the scripts read and write, as `docs/ARCHITECTURE.md` lists them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names an attempt to acquire, and the tenure that it begins.
+pub type Id = u8;
+/// Milliseconds, since the beginning where it is a time. One tick of the search's clock is one of them.
+pub type Ms = u64;
+/// Microseconds since the beginning.
+pub type Us = u64;
+
+/// The right to a lock. Every call that makes one makes one of its own, so it is named by the tenure and a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token {
+    /// Whose right it is.
+    pub tenure: Id,
+    /// 0 from the acquire; those of extends count on.
+    pub number: u8,
+}
+
+/// The live grant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lock {
+    /// Of the tenure.
+    pub id: Id,
+    /// The current one.
+    pub token: Token,
+    /// The number that orders grants.
+    pub fence: u64,
+    /// When it was granted.
+    pub created: Ms,
+    /// When the key expires.
+    pub expires: Ms,
+}
+
+/// Where an attempt stands in the queue. The order of the fields is that of the sorted set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// When it came: the score.
+    pub arrived: Us,
+    /// Of the attempt.
+    pub id: Id,
+    /// Of the replica of Gorilla.
+    pub channel: u8,
+}
+
+/// Who was woken and has not claimed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Turn {
+    /// When it was woken.
+    pub since: Ms,
+    /// Which attempt.
+    pub id: Id,
+}
+
+/// Under which a request is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Name {
+    /// An Idempotency-Key.
+    Key(u8),
+    /// Without one, the id of the attempt.
+    Attempt(Id),
+}
+
+/// What a request asked for, in so far as two requests differ.
+pub type Fingerprint = u8;
+
+/// How a request ended, as its record says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Nothing but marks.
+    Cancelled,
+    /// The attempt `id` waits, or did until lately.
+    Waiting {
+        /// Of the request.
+        fingerprint: Fingerprint,
+        /// The place that it has or comes back to.
+        place: Place,
+    },
+    /// The grant as it was answered.
+    Acquired {
+        /// Of the request.
+        fingerprint: Fingerprint,
+        /// Of the tenure.
+        id: Id,
+        /// Its first one.
+        token: Token,
+        /// Its number.
+        fence: u64,
+        /// When.
+        created: Ms,
+    },
+    /// The extension as it was answered.
+    Extended {
+        /// Of the request.
+        fingerprint: Fingerprint,
+        /// Of the tenure.
+        id: Id,
+        /// The new one.
+        token: Token,
+        /// When.
+        updated: Ms,
+    },
+    /// The lock was released.
+    Released {
+        /// Of the request.
+        fingerprint: Fingerprint,
+    },
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The attempts that are to be refused: `-id`.
+    pub cancelled: BTreeSet<Id>,
+    /// The attempts that were answered from the record: `+id`.
+    pub told: BTreeSet<Id>,
+}
+
+impl Record {
+    /// One without marks.
+    pub fn new(outcome: Outcome) -> Self {
+        Self { outcome, cancelled: BTreeSet::new(), told: BTreeSet::new() }
+    }
+
+    /// The request that left it. `None` for a mere mark of cancelled attempts.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        match self.outcome {
+            Outcome::Cancelled => None,
+            Outcome::Waiting { fingerprint, .. }
+            | Outcome::Acquired { fingerprint, .. }
+            | Outcome::Extended { fingerprint, .. }
+            | Outcome::Released { fingerprint } => Some(fingerprint),
+        }
+    }
+}
+
+/// All keys of the resource on one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Redis {
+    /// Absent if free. Whoever reads it has called [`Redis::expire`] before.
+    pub lock: Option<Lock>,
+    /// The last one given, 0 for none.
+    pub fence: u64,
+    /// First come, first.
+    pub queue: BTreeSet<Place>,
+    /// Who was woken.
+    pub turn: Option<Turn>,
+    /// Of all requests. None lapses: the window is longer than a run.
+    pub requests: BTreeMap<Name, Record>,
+    /// With `failover_grace`: which incarnation of the data was seen here last.
+    pub seen: Option<u8>,
+    /// With `failover_grace`: when grants begin.
+    pub grants_from: Ms,
+}
+
+impl Redis {
+    /// Removes what has expired.
+    pub fn expire(&mut self, now: Ms) {
+        if self.lock.as_ref().is_some_and(|lock| lock.expires <= now) {
+            self.lock = None;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `lua/cancel.lua`.
+
+use super::{Env, Reply, shared};
+use crate::{
+    Mistake,
+    redis::{Id, Name, Outcome, Record, Redis},
+};
+
+/// The arguments. The place in the queue is named by the attempt.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// Of the attempt.
+    pub id: Id,
+    /// The key that the acquire used.
+    pub request: Name,
+}
+
+/// Undoes an acquire whose reply nobody gets, also where the acquire itself arrives later than this.
+pub fn cancel(redis: &mut Redis, env: &Env, call: &Cancel) -> Reply {
+    redis.expire(env.now_ms());
+    let id = call.id;
+    let mut record = redis.requests.get(&call.request).cloned().unwrap_or(Record::new(Outcome::Cancelled));
+
+    // The attempts that were told of the grant and not cancelled.
+    let mut relying = record.told.clone();
+    let granted = match record.outcome {
+        Outcome::Acquired { id, .. } => {
+            relying.insert(id);
+            id
+        }
+        _ => id,
+    };
+    relying.retain(|other| !record.cancelled.contains(other) && *other != id);
+    record.cancelled.insert(id);
+
+    redis.queue.retain(|place| place.id != id);
+    let relied = !relying.is_empty() && !env.makes(Mistake::CancelIgnoresCopies);
+    let released = !relied && redis.lock.as_ref().is_some_and(|lock| lock.id == granted);
+    if released {
+        redis.lock = None;
+    }
+    let was_acquired = matches!(record.outcome, Outcome::Acquired { .. });
+    if was_acquired && !relied {
+        record.outcome = Outcome::Cancelled;
+        record.told.clear();
+    }
+    if !env.makes(Mistake::CancelLeavesNoMark) {
+        redis.requests.insert(call.request, record);
+    }
+    let turn = if redis.lock.is_none() { shared::wake(redis, env) } else { 0 };
+    if released {
+        Reply::CancelReleased { turn }
+    } else if relied && was_acquired && granted == id {
+        Reply::Kept { turn }
+    } else {
+        Reply::Marked { turn }
+    }
+}

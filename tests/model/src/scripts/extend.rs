@@ -1,0 +1,59 @@
+//! `lua/extend.lua`.
+
+use super::{Env, Reply, shared};
+use crate::{
+    Mistake,
+    redis::{Fingerprint, Ms, Name, Outcome, Record, Redis, Token},
+};
+
+/// The arguments.
+#[derive(Clone, Debug)]
+pub struct Extend {
+    /// By which it is extended.
+    pub token: Token,
+    /// That replaces it.
+    pub new_token: Token,
+    /// From now.
+    pub lease: Ms,
+    /// With an Idempotency-Key: that, and the fingerprint.
+    pub once: Option<(Name, Fingerprint)>,
+}
+
+/// Renews a lease and replaces its token, if the caller has the current one.
+pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
+    let now = env.now_ms();
+    redis.expire(now);
+    let (request, fingerprint) = call.once.unzip();
+    match shared::recall(redis, request, fingerprint) {
+        Some((_, true)) => return Reply::Reused,
+        Some((record, false)) => {
+            let Outcome::Extended { id, token, updated, .. } = record.outcome else {
+                unreachable!("a fingerprint belongs to one operation");
+            };
+            let ttl = (updated + call.lease).saturating_sub(now);
+            let Some(lock) = redis.lock.as_ref().filter(|lock| lock.id == id && ttl > 0) else { return Reply::Gone };
+            let (fence, created, expires) = (lock.fence, lock.created, updated + call.lease);
+            return Reply::ExtendReplayed { token, id, fence, created, updated, expires, ttl };
+        }
+        None => {}
+    }
+
+    let Some(lock) = &mut redis.lock else { return Reply::Missing };
+    let (id, fence, created, ttl) = (lock.id, lock.fence, lock.created, lock.expires - now);
+    if lock.token != call.token && !(env.makes(Mistake::ExtendComparesTenureOnly) && id == call.token.tenure) {
+        return Reply::MismatchHeld { id, fence, ttl };
+    }
+    if call.lease < ttl {
+        return Reply::Shorter { ttl };
+    }
+
+    let (token, expires) = (call.new_token, now + call.lease);
+    lock.token = token;
+    lock.expires = expires;
+    redis.fence = fence;
+    if let Some((request, fingerprint)) = call.once {
+        let outcome = Outcome::Extended { fingerprint, id, token, updated: now };
+        redis.requests.insert(request, Record::new(outcome));
+    }
+    Reply::Extended { token, id, fence, created, updated: now, expires, ttl: call.lease }
+}

@@ -1,0 +1,60 @@
+//! How a search is run, and what comes of it.
+
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, HasDiscoveries, Model, Path};
+
+use crate::{Action, Protocol, state::State};
+
+/// One search.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// As the README's table has it.
+    pub name: &'static str,
+    /// What is searched.
+    pub protocol: Protocol,
+    /// The property that is expected to break. Then the search ends with the shortest way there.
+    pub breaks: Option<&'static str>,
+}
+
+/// What a search found.
+pub struct Found {
+    /// Different states.
+    pub states: usize,
+    /// Steps of the longest way that was followed.
+    pub depth: usize,
+    /// How long it took.
+    pub took: Duration,
+    /// The properties that must hold, and don't, each with the shortest way there.
+    pub broken: Vec<(&'static str, Path<State, Action>)>,
+    /// What must be possible, and isn't.
+    pub impossible: Vec<&'static str>,
+    /// Properties looked at.
+    pub properties: usize,
+}
+
+impl Search {
+    /// Searches, on one thread, so that the figures are the same each time.
+    pub fn run(&self) -> Found {
+        let begun = Instant::now();
+        let finish = match self.breaks {
+            Some(property) => HasDiscoveries::AnyOf([property].into()),
+            None => HasDiscoveries::AnyFailures,
+        };
+        let checker = self.protocol.checker().finish_when(finish).spawn_bfs().join();
+        let took = begun.elapsed();
+        let (mut broken, mut impossible) = (Vec::new(), Vec::new());
+        let mut discoveries = checker.discoveries();
+        let properties = self.protocol.properties();
+        for property in &properties {
+            let discovery = discoveries.remove(property.name);
+            match (property.expectation.discovery_is_failure(), discovery) {
+                (true, Some(path)) => broken.push((property.name, path)),
+                (false, None) => impossible.push(property.name),
+                _ => {}
+            }
+        }
+        let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+        Found { states, depth, took, broken, impossible, properties: properties.len() }
+    }
+}

@@ -1,0 +1,211 @@
+//! What Redis executes, and what becomes of the replies.
+
+use crate::{
+    Bounds, Mistake,
+    bounds::Ack,
+    redis::{Id, Redis, Token},
+    scripts::{self, Acquire, Arrived, Cancel, Extend, Release, Reply},
+    state::{Call, Kind, Link, Operation, Sent, State, Told, Wrong},
+};
+
+impl Bounds {
+    pub(super) fn execute(&self, state: &mut State, id: Id) {
+        let Call::Sent(sent) = state.attempt(id).call else { return };
+        let told = self.acquire(state, id, sent);
+        let unconfirmed = self.ack != Ack::Off && matches!(told, Told::Grant { .. }) && !has_second(state, sent.node);
+        state.attempt(id).call = if unconfirmed { Call::Lost } else { Call::Replied { at: sent.at, told } };
+        if !self.slow_answers {
+            self.answer(state, id);
+        }
+    }
+
+    pub(super) fn execute_stray(&self, state: &mut State, id: Id) {
+        let sent = state.attempt(id).strays.remove(0);
+        self.acquire(state, id, sent);
+    }
+
+    /// A waiter's replica opens a new connection, and what was sent over the old one may still arrive.
+    pub(super) fn cut(&self, state: &mut State, id: Id) {
+        let attempt = state.attempt(id);
+        if let Call::Sent(sent) = std::mem::replace(&mut attempt.call, Call::None) {
+            attempt.strays.push(sent);
+        }
+        attempt.doubted = true;
+        if attempt.arrived == Arrived::Not {
+            attempt.arrived = Arrived::Unknown;
+        }
+        let number = attempt.client;
+        state.left.cuts -= 1;
+        if let Some((_, faulted)) = &mut state.clients[usize::from(number)].waits {
+            *faulted = true;
+        }
+    }
+
+    pub(super) fn claim(&self, state: &mut State, id: Id, last: bool) {
+        let at = state.tick;
+        let replica = state.attempt(id).replica;
+        let node = state.replicas[usize::from(replica)].unwrap_or(0);
+        let attempt = state.attempt(id);
+        let named = attempt.doubted && self.mistake != Some(Mistake::WaiterForgetsDoubt);
+        attempt.call = Call::Sent(Sent { at, node, wait: !last, arrived: attempt.arrived, named });
+        if last {
+            state.left.give_ups -= 1;
+        }
+    }
+
+    /// Runs `lua/acquire.lua`, and notes what must not happen.
+    fn acquire(&self, state: &mut State, id: Id, sent: Sent) -> Told {
+        let attempt = state.attempt(id).clone();
+        let call = Acquire {
+            id,
+            token: Token { tenure: id, number: 0 },
+            lease: self.lease,
+            request: attempt.name,
+            fingerprint: (self.keyed || sent.named).then_some(attempt.client),
+            wait: sent.wait,
+            channel: attempt.replica,
+            arrived: sent.arrived,
+        };
+        let reply = self.run(state, sent.node, |redis, env| scripts::acquire(redis, env, &call));
+        match reply {
+            Reply::Granted { fence, .. } => {
+                self.note_grant(state, id);
+                Told::Grant { id, token: call.token, fence, ttl: self.lease, replayed: false }
+            }
+            Reply::Replayed { fence, id: holder, token, ttl, .. } => {
+                Told::Grant { id: holder, token, fence, ttl, replayed: true }
+            }
+            Reply::Queued { arrived, .. } => {
+                let came = state.notes.came;
+                let client = &mut state.clients[usize::from(attempt.client)];
+                if attempt.live && client.waits.is_none() {
+                    client.waits = Some((came, false));
+                    state.notes.came += 1;
+                }
+                Told::Queued(arrived)
+            }
+            Reply::Superseded => Told::Superseded,
+            Reply::Gone => Told::Gone,
+            // The last is said to strays only, of an attempt that got a name meanwhile.
+            Reply::Held { .. }
+            | Reply::Reserved { .. }
+            | Reply::Full { .. }
+            | Reply::Cancelled
+            | Reply::Recovering { .. }
+            | Reply::Reused => Told::Refused,
+            other => unreachable!("an acquire replied {other:?}"),
+        }
+    }
+
+    fn note_grant(&self, state: &mut State, id: Id) {
+        let attempt = state.attempt(id).clone();
+        let client = &state.clients[usize::from(attempt.client)];
+        let came = client.waits.map(|(came, _)| came);
+        let overtaken = (0..).zip(&state.clients).any(|(other, client)| {
+            let waits =
+                client.waits.is_some_and(|(earlier, faulted)| !faulted && came.is_none_or(|came| earlier < came));
+            other != attempt.client && waits
+        });
+        let same = if self.keyed { client.requests == attempt.request } else { false };
+        let twice = client.grant.as_ref().is_some_and(|grant| same || grant.id == id);
+        let wrongs = [
+            (overtaken && attempt.live, Wrong::Overtook),
+            (twice, Wrong::GrantedTwice),
+            (attempt.cancelled, Wrong::GrantedAfterCancel),
+        ];
+        state.notes.wrongs.extend(wrongs.into_iter().filter_map(|(is, wrong)| is.then_some(wrong)));
+        state.notes.current = Some(Token { tenure: id, number: 0 });
+    }
+
+    pub(super) fn cancel(&self, state: &mut State, id: Id, confirmed: bool) {
+        let attempt = state.attempt(id).clone();
+        let node = state.replicas[usize::from(attempt.replica)].unwrap_or(0);
+        let call = Cancel { id, request: attempt.name };
+        let reply = self.run(state, node, |redis, env| scripts::cancel(redis, env, &call));
+        if matches!(reply, Reply::CancelReleased { .. }) {
+            state.notes.current = None;
+        }
+        if confirmed {
+            let attempt = state.attempt(id);
+            attempt.owed = false;
+            attempt.cancelled = true;
+        } else {
+            state.left.repeats -= 1;
+        }
+    }
+
+    pub(super) fn wake(&self, state: &mut State) {
+        self.run(state, 0, scripts::wake);
+    }
+
+    pub(super) fn operate(&self, state: &mut State, index: usize, again: bool) {
+        let operation = state.operations[index].clone();
+        let (token, node) = (operation.token, operation.node);
+        if again {
+            state.left.repeats -= 1;
+        } else {
+            state.operations.remove(index);
+        }
+        let holder = state.nodes[usize::from(node)].lock.as_ref().map(|lock| lock.id);
+        match operation.kind {
+            Kind::Release => {
+                let call = Release { token, once: None };
+                let reply = self.run(state, node, |redis, env| scripts::release(redis, env, &call));
+                if matches!(reply, Reply::Released { .. }) {
+                    self.note_act(state, holder, token, None);
+                }
+            }
+            Kind::Extend { at, new_token } => {
+                let call = Extend { token, new_token, lease: self.lease, once: None };
+                let reply = self.run(state, node, |redis, env| scripts::extend(redis, env, &call));
+                if matches!(reply, Reply::Extended { .. }) {
+                    self.note_act(state, holder, token, Some(new_token));
+                    if self.ack != Ack::All || has_second(state, node) {
+                        let kind = Kind::Extended { at, token: new_token };
+                        state.operations.push(Operation { kind, ..operation });
+                        if !self.slow_answers {
+                            self.confirm(state, state.operations.len() - 1);
+                        }
+                    }
+                }
+            }
+            Kind::Extended { .. } => {}
+        }
+    }
+
+    /// A token had an effect.
+    fn note_act(&self, state: &mut State, holder: Option<Id>, token: Token, next: Option<Token>) {
+        if holder != Some(token.tenure) {
+            state.notes.wrongs.insert(Wrong::ForeignTokenActed);
+        }
+        if state.notes.current != Some(token) {
+            state.notes.wrongs.insert(Wrong::StaleTokenActed);
+        }
+        state.notes.current = next;
+    }
+
+    /// Runs a script on a node. The clock is read once more whenever its reading was kept.
+    fn run(&self, state: &mut State, node: u8, script: impl FnOnce(&mut Redis, &scripts::Env) -> Reply) -> Reply {
+        let env = self.env(state, node);
+        let redis = &mut state.nodes[usize::from(node)];
+        let (fence, queue) = (redis.fence, redis.queue.clone());
+        let reply = script(redis, &env);
+        let kept = redis.fence != fence || redis.queue.difference(&queue).next().is_some();
+        let gone: Vec<_> = queue.difference(&redis.queue).map(|place| self.client_of(place.id)).collect();
+        if kept {
+            state.micro += 1;
+        }
+        // Whoever was dropped from the queue had missed its turn.
+        for number in gone {
+            if let Some((_, faulted)) = &mut state.clients[usize::from(number)].waits {
+                *faulted = true;
+            }
+        }
+        reply
+    }
+}
+
+/// Whether a write to that node is, once made, on the other one too; for a new master, on one that isn't modelled.
+fn has_second(state: &State, node: u8) -> bool {
+    node == 1 || state.link == Link::Follows
+}

@@ -1,0 +1,68 @@
+//! The table of the README.
+
+use crate::{
+    Bounds, Found, Search,
+    bounds::{Ack, Loss},
+};
+
+/// The first lines.
+pub const HEAD: &str = "\
+| search | bounds | states | depth | found | seconds |
+|---|---|---:|---:|---|---:|
+";
+
+/// The line of a search. The seconds are last, because they alone differ from run to run.
+pub fn line(search: &Search, found: &Found) -> String {
+    let result = match found.broken.iter().find(|(name, _)| search.breaks == Some(*name)) {
+        Some((name, path)) => format!("breaks {} in {} steps", promise(name), path.clone().into_actions().len()),
+        None => format!("{} properties hold", found.properties),
+    };
+    let (name, bounds) = (search.name, words(&search.protocol.bounds));
+    let (states, depth, seconds) = (found.states, found.depth, found.took.as_secs_f64());
+    format!("| {name} | {bounds} | {states} | {depth} | {result} | {seconds:.1} |")
+}
+
+/// The number that a property begins with is that of the promise.
+fn promise(property: &str) -> String {
+    match property.split_once(' ') {
+        Some(("6", _)) => "the order".into(),
+        Some((number, _)) => format!("promise {number}"),
+        None => property.into(),
+    }
+}
+
+/// What is said of every search, and then what it has of its own.
+fn words(bounds: &Bounds) -> String {
+    let counted = [
+        (bounds.clients, "client"),
+        (bounds.replicas, "replica"),
+        (bounds.attempts, "attempt"),
+        (bounds.extends, "extend"),
+        (bounds.unknowns, "unknown"),
+        (bounds.cuts, "cut"),
+        (bounds.give_ups, "give-up"),
+        (bounds.repeats, "repeat"),
+        (bounds.crashes, "crash"),
+    ];
+    let plural = |count| if count == 1 { "" } else { "s" };
+    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+    let mut words: Vec<_> = counted.map(|(count, what)| format!("{count} {what}{}", plural(count))).collect();
+    words.push(format!("leases of {} in {} ticks", bounds.lease, bounds.horizon));
+    let said = [
+        (bounds.keyed, "keys"),
+        (bounds.waits, "waits"),
+        (!bounds.releases, "no releases"),
+        (!bounds.retries_refusals, "refusals are final"),
+        (bounds.slow_answers, "slow answers"),
+        (bounds.loss == Loss::OldMasterDies, "failover"),
+        (bounds.loss == Loss::SplitBrain, "split brain"),
+        (bounds.loss == Loss::RestartsEmpty, "data lost"),
+        (bounds.clock_behind > 0, "clock behind"),
+        (bounds.grace.is_some_and(|grace| grace.for_replays), "grace"),
+        (bounds.grace.is_some_and(|grace| !grace.for_replays), "grace but not for replays"),
+        (bounds.ack == Ack::Acquires, "ack of acquires"),
+        (bounds.ack == Ack::All, "ack"),
+    ];
+    words.extend(said.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.into()));
+    words.join(", ")
+}
