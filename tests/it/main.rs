@@ -8,6 +8,7 @@ mod contention;
 mod dev;
 mod drain;
 mod failover;
+mod fuzz;
 mod idempotency;
 mod licences;
 mod model;
