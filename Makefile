@@ -25,6 +25,12 @@ soak: deps ## Five minutes of random waiting, releasing, hanging up and killing;
 bench: deps ## Measure handovers of a lock, and what a waiter costs
 	cargo bench --locked --bench handover
 
+fuzz: ## Look for bytes that break a path, a body or a reply; needs nightly Rust and cargo-fuzz; FUZZ=… seconds a target
+	tests/fuzz/run $(or $(FUZZ),60)
+
+schemathesis: deps ## Try /openapi.json on a running server for 60 s, with Schemathesis from PyPI; TRY=… for another number of seconds
+	tests/schemathesis/run $(or $(TRY),60)
+
 check: ## Check the format, lints, documentation and licences
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
