@@ -4,6 +4,9 @@ use fred::types::Resp3Frame;
 
 use crate::lock::{Failure, Holder, Metadata, Tenure};
 
+/// How a failure ends that comes from what stands in a key.
+const BY_HAND: &str = "was its key changed by hand?";
+
 /// The rest of a reply, read from front to back.
 pub struct Reply {
     items: std::vec::IntoIter<Resp3Frame>,
@@ -71,8 +74,13 @@ pub fn unexpected(outcome: &str) -> Failure {
     malformed(&format!("the outcome {outcome:?}"))
 }
 
+/// Whether a failure comes from what stands in the keys of one resource, and so tells nothing of the others.
+pub fn is_of_its_keys(failure: &Failure) -> bool {
+    matches!(failure, Failure::Broken(cause) if cause.ends_with(BY_HAND) || cause.contains("WRONGTYPE"))
+}
+
 fn malformed(what: &str) -> Failure {
-    Failure::Broken(format!("a script replied with {what}; was its key changed by hand?"))
+    Failure::Broken(format!("a script replied with {what}; {BY_HAND}"))
 }
 
 #[cfg(test)]

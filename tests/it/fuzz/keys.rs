@@ -217,10 +217,16 @@ fn whatever_stands_in_its_keys_an_operation_ends_honestly_and_others_are_served(
         ("POST", "/break", "", true),
     ];
     let cases = (all(), any::<[bool; 5]>(), select(operations.to_vec()));
+    service.for_one(service.still_serves());
     service.for_all(600, cases, async |(all, expire, (method, end, body, once))| {
         for ((stored, what), expires) in all.iter().zip(KEYS).zip(expire) {
             stored.put(&service, what, expires).await;
         }
+        // A list has what can be read.
+        let page = service.ask("GET", b"/api/v1/locks?limit=1000", &[], b"").await;
+        let listed = page.json()["locks"].as_array().cloned().unwrap_or_default();
+        let others = listed.iter().filter(|lock| lock["resource"] == "still-serves").count();
+        assert_eq!((page.status, others), (200, 1), "{page:?}");
         let id = uuid::Uuid::new_v4().to_string();
         let headers: [(&str, &[u8]); 2] = [("X-Request-Id", id.as_bytes()), ("Idempotency-Key", b"k")];
         let path = format!("/api/v1/locks/by-hand{end}");
@@ -261,6 +267,9 @@ fn whatever_stands_in_its_keys_an_operation_ends_honestly_and_others_are_served(
     for status in [200, 204, 404, 409, 422, 500] {
         assert!(seen.contains(&status), "no case of {status}: too few cases, or too much alike; seen: {seen:?}");
     }
+    let left_out = "a lock that can't be read is left out of a list";
+    let named = |line: &str| line.contains(left_out) && line.contains("\"resource\":\"by-hand\"");
+    assert!(service.replica.log().lines().any(named), "no lock was left out");
     // What is wrong with a key is logged, and not what stands in it.
     assert!(!service.replica.log().contains(TOKEN), "{}", service.replica.log());
 }
