@@ -26,17 +26,22 @@ impl FromRequestParts<App> for Target {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        // Not by axum's extractor: it refuses the whole path where only the token is no UTF-8, and that is nobody's token.
-        let mut segments = parts.uri.path().split('/').skip(SEGMENTS_BEFORE).map(percent_decode_str);
-        let resource = segments.next().unwrap_or(percent_decode_str("")).decode_utf8();
-        let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
-        let resource = ResourceName::parse(&resource)?;
-        // `break` is no token, and its handler asks for none.
-        let in_path = segments.next().map(|token| token.decode_utf8_lossy());
+        let (resource, in_path) = in_path(parts.uri.path())?;
         let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
-        let token = in_path.as_deref().or(header).map(Token::from_client);
+        let token = in_path.or_else(|| header.map(Token::from_client));
         Ok(Self { resource, token })
     }
+}
+
+/// The resource and the token of a path that begins with `/api/v1/locks/`. Not by axum's extractor: it refuses the whole
+/// path where only the token is no UTF-8, and that is nobody's token.
+pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
+    let mut segments = path.split('/').skip(SEGMENTS_BEFORE).map(percent_decode_str);
+    let resource = segments.next().unwrap_or(percent_decode_str("")).decode_utf8();
+    let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
+    // `break` is no token, and its handler asks for none.
+    let token = segments.next().map(|token| Token::from_client(&token.decode_utf8_lossy()));
+    Ok((ResourceName::parse(&resource)?, token))
 }
 
 /// The request's Idempotency-Key, with the digest of `parts`: all that the request asks for.

@@ -30,6 +30,8 @@ use axum::{
 use crate::{settings::Settings, store::Store};
 use error::ApiError;
 pub use observe::Peer;
+#[cfg(any(fuzzing, test))]
+pub(crate) use {acquire::parse as parse_acquire, extract::in_path};
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
