@@ -20,6 +20,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cargo clean --release --package gorilla --package gorilla-client && rm -r src client/src
 
 COPY lua lua
+COPY docs/openapi.json docs/
 COPY client client
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help deps run install test soak faults bench check ci compose-test
+.PHONY: help deps run install test soak faults bench fuzz schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ faults: deps ## All faults on all servers, ARGS='--seeds 20 --seconds 30 --jobs 
 
 bench: deps ## Measure handovers of a lock, and what a waiter costs
 	cargo bench --locked --bench handover
+
+fuzz: ## Look for bytes that break a path, a body or a reply; needs nightly Rust and cargo-fuzz; FUZZ=… seconds a target
+	tests/fuzz/run $(or $(FUZZ),60)
+
+schemathesis: deps ## Try /openapi.json on a running server for 60 s, with Schemathesis from PyPI; TRY=… for another number of seconds
+	tests/schemathesis/run $(or $(TRY),60)
 
 check: ## Check the format, lints, documentation and licences
 	cargo fmt --all --check

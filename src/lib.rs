@@ -14,3 +14,6 @@ pub mod logging;
 pub mod serve;
 
 pub mod commands;
+
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     lock::{Acquired, Lease, Metadata, Owner, ResourceName, wait},
+    settings::Limits,
     store::Acquire,
 };
 
@@ -31,7 +32,7 @@ pub async fn acquire(
 ) -> Result<Response, ApiError> {
     let body = body::read(&app, &headers, body).await?;
     // Whoever waits keeps only what it asks for: the head and the body hold on to a buffer of the connection.
-    let asked = parse(&app, resource, headers, body)?;
+    let asked = parse(&app.settings.limits, resource, headers, body)?;
     let (resource, timeout, wait) = (asked.resource.clone(), asked.lease.as_millis(), asked.wait);
     Ok(match app.store.acquire(asked).await? {
         Acquired::Granted(lock) => answer::lock(&resource, &lock, timeout, false),
@@ -55,14 +56,15 @@ pub async fn acquire(
     })
 }
 
-fn parse(app: &App, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
+/// What a request asks for.
+pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
     let mut fields = Fields::parse(&headers, &body)?;
     let [owner, timeout, metadata, wait] = FIELDS.map(|name| fields.take(name));
     fields.finish(&FIELDS)?;
     let owner = Owner::parse(owner.map(|raw| raw.get()))?;
-    let lease = Lease::parse(timeout.map(|raw| raw.get()), app.settings.limits.max_timeout)?;
+    let lease = Lease::parse(timeout.map(|raw| raw.get()), limits.max_timeout)?;
     let metadata = Metadata::parse(metadata)?;
-    let wait = wait::parse(wait.map(|raw| raw.get()), app.settings.limits.max_wait)?;
+    let wait = wait::parse(wait.map(|raw| raw.get()), limits.max_wait)?;
     // A client may wait in pieces of different lengths, so the wait is no part of what it asks for.
     let timeout = lease.as_millis().to_string();
     let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_json().get()])?;

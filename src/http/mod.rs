@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod list;
 mod observe;
+mod openapi;
 mod release;
 mod status;
 
@@ -23,12 +24,14 @@ use axum::{
     http::{Method, StatusCode},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 
 use crate::{settings::Settings, store::Store};
 use error::ApiError;
 pub use observe::Peer;
+#[cfg(any(fuzzing, test))]
+pub(crate) use {acquire::parse as parse_acquire, extract::in_path};
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
@@ -55,21 +58,34 @@ impl App {
 
     /// All routes.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route("/api/v1/locks", get(list::list))
-            .route(
-                "/api/v1/locks/{resource}",
-                get(status::state_or_status).post(acquire::acquire).put(extend::extend).delete(release::release),
-            )
-            .route("/api/v1/locks/{resource}/{token}", get(status::status).put(extend::extend).delete(release::release))
-            .route("/api/v1/locks/{resource}/break", post(break_lock::break_lock))
-            .route("/_health", get(health::health))
-            .route("/_ready", get(health::ready))
+        let router = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+        router
             .fallback(async || ApiError::UnknownPath)
             .method_not_allowed_fallback(other_method)
             .layer(middleware::from_fn_with_state(self.clone(), observe::observe))
             .with_state(self.clone())
     }
+}
+
+/// Each path with its methods. A list, because a router does not tell its paths, and a test holds the document against them.
+fn routes() -> [(&'static str, MethodRouter<App>); 7] {
+    [
+        ("/api/v1/locks", get(list::list)),
+        (
+            "/api/v1/locks/{resource}",
+            get(status::state_or_status).post(acquire::acquire).put(extend::extend).delete(release::release),
+        ),
+        ("/api/v1/locks/{resource}/{token}", get(status::status).put(extend::extend).delete(release::release)),
+        ("/api/v1/locks/{resource}/break", post(break_lock::break_lock)),
+        ("/_health", get(health::health)),
+        ("/_ready", get(health::ready)),
+        ("/openapi.json", get(openapi::openapi)),
+    ]
+}
+
+/// The paths of all routes, with names in braces where they have parameters.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    routes().into_iter().map(|(path, _)| path)
 }
 
 /// A known path with a method that it doesn't have. axum adds `Allow`.

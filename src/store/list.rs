@@ -3,9 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use fred::types::Resp3Frame;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
+use tracing::warn;
 
-use super::{Store, reply::unexpected};
+use super::{
+    Store,
+    reply::{is_of_its_keys, unexpected},
+};
 use crate::lock::{Failure, ResourceName, State};
 
 /// SCAN steps a page may take; each looks at about as many keys as the page still has room for. Bounds the work of a
@@ -23,7 +27,7 @@ pub struct Cursor {
 
 /// Some held locks.
 pub struct Page {
-    /// Each with its name; one that ended meanwhile is left out.
+    /// Each with its name; one that ended meanwhile or can't be read is left out.
     pub locks: Vec<(ResourceName, State)>,
     /// Where the next page begins, if there is more to look at.
     pub next: Option<Cursor>,
@@ -79,8 +83,19 @@ impl Store {
         }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
-        let states = try_join_all(names.iter().map(|name| self.inspect(name, None))).await?;
-        let locks = names.into_iter().zip(states).filter(|(_, state)| matches!(state, State::Held { .. })).collect();
+        let states = join_all(names.iter().map(|name| self.inspect(name, None))).await;
+        let mut locks = Vec::with_capacity(names.len());
+        for (name, state) in names.into_iter().zip(states) {
+            match state {
+                Ok(state @ State::Held { .. }) => locks.push((name, state)),
+                Ok(State::Free { .. }) => {}
+                // One key that was changed by hand must not hide all other locks.
+                Err(failure) if is_of_its_keys(&failure) => {
+                    warn!(resource = name.as_str(), ?failure, "a lock that can't be read is left out of a list");
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
         Ok(Page { locks, next })
     }
 }

@@ -22,6 +22,8 @@ pub use cancel::Cancellations;
 pub use extend::Extend;
 pub use keys::Keys;
 pub use list::{Cursor, Page};
+#[cfg(any(fuzzing, test))]
+pub(crate) use reply::Reply;
 pub use script::{Script, Scripts};
 
 use uuid::Uuid;

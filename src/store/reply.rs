@@ -4,6 +4,9 @@ use fred::types::Resp3Frame;
 
 use crate::lock::{Failure, Holder, Metadata, Tenure};
 
+/// How a failure ends that comes from what stands in a key.
+const BY_HAND: &str = "was its key changed by hand?";
+
 /// The rest of a reply, read from front to back.
 pub struct Reply {
     items: std::vec::IntoIter<Resp3Frame>,
@@ -71,6 +74,116 @@ pub fn unexpected(outcome: &str) -> Failure {
     malformed(&format!("the outcome {outcome:?}"))
 }
 
+/// Whether a failure comes from what stands in the keys of one resource, and so tells nothing of the others.
+pub fn is_of_its_keys(failure: &Failure) -> bool {
+    matches!(failure, Failure::Broken(cause) if cause.ends_with(BY_HAND) || cause.contains("WRONGTYPE"))
+}
+
 fn malformed(what: &str) -> Failure {
-    Failure::Broken(format!("a script replied with {what}; was its key changed by hand?"))
+    Failure::Broken(format!("a script replied with {what}; {BY_HAND}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    type Reader = fn(&mut Reply) -> Result<(), Failure>;
+
+    /// All that can be read next.
+    const READERS: [Reader; 6] = [
+        |reply| reply.text().map(drop),
+        |reply| reply.number::<i64>().map(drop),
+        |reply| reply.number::<u64>().map(drop),
+        |reply| reply.metadata().map(drop),
+        |reply| reply.holder().map(drop),
+        |reply| reply.tenure().map(drop),
+    ];
+
+    fn blob(data: impl Into<Vec<u8>>) -> Resp3Frame {
+        Resp3Frame::BlobString { data: data.into().into(), attributes: None }
+    }
+
+    fn number(data: i64) -> Resp3Frame {
+        Resp3Frame::Number { data, attributes: None }
+    }
+
+    fn list(data: Vec<Resp3Frame>) -> Resp3Frame {
+        Resp3Frame::Array { data, attributes: None }
+    }
+
+    /// Any frame, with attributes and frames within frames.
+    fn frame() -> impl Strategy<Value = Resp3Frame> {
+        let bytes = || prop_oneof![vec(any::<u8>(), 0..12), "[0-9+.eE-]{0,22}".prop_map(String::into_bytes)];
+        let leaf = prop_oneof![
+            4 => bytes().prop_map(blob),
+            4 => any::<i64>().prop_map(number),
+            1 => Just(Resp3Frame::Null),
+            1 => any::<bool>().prop_map(|data| Resp3Frame::Boolean { data, attributes: None }),
+            1 => any::<f64>().prop_map(|data| Resp3Frame::Double { data, attributes: None }),
+            1 => bytes().prop_map(|data| Resp3Frame::BigNumber { data: data.into(), attributes: None }),
+            1 => bytes().prop_map(|data| Resp3Frame::SimpleString { data: data.into(), attributes: None }),
+            1 => bytes().prop_map(|data| Resp3Frame::BlobError { data: data.into(), attributes: None }),
+            1 => ".{0,9}".prop_map(|data| Resp3Frame::SimpleError { data: data.into(), attributes: None }),
+            1 => bytes().prop_map(|data| Resp3Frame::ChunkedString(data.into())),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            let attributes = HashMap::from([(blob("a"), number(1))]);
+            prop_oneof![
+                4 => vec(inner.clone(), 0..12).prop_map(list),
+                1 => vec(inner.clone(), 0..6).prop_map(|data| Resp3Frame::Push { data, attributes: None }),
+                1 => vec(inner, 0..6).prop_map(move |data| {
+                    Resp3Frame::Array { data, attributes: Some(attributes.clone()) }
+                }),
+            ]
+        })
+    }
+
+    /// PROPTEST_CASES may ask for more. No file of cases that failed: they are in the message.
+    fn config() -> ProptestConfig {
+        let default = ProptestConfig::default();
+        ProptestConfig { cases: default.cases.max(2000), failure_persistence: None, ..default }
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn any_frame_is_values_or_broken_and_never_a_panic(frame in frame(), readers in vec(0..READERS.len(), 0..12)) {
+            match Reply::open(frame.clone()) {
+                Ok((_, mut reply)) => {
+                    let Resp3Frame::Array { data, .. } = &frame else { panic!("{frame:?} is no list") };
+                    let mut count = 1;
+                    for reader in readers {
+                        let read = READERS[reader](&mut reply);
+                        prop_assert!(matches!(read, Ok(()) | Err(Failure::Broken(_))), "{read:?}");
+                        count += 1;
+                        // A value is never made up: what was read is at most what was there.
+                        prop_assert!(read.is_err() || count <= data.len(), "{count} values of {frame:?}");
+                    }
+                }
+                failure => prop_assert!(matches!(failure, Err(Failure::Broken(_)))),
+            }
+        }
+
+        #[test]
+        fn a_tenure_is_read_as_it_was_written(
+            id in ".{0,40}", owner in ".{1,40}", fence in 0..1i64 << 53, times in any::<[i64; 3]>(), ttl in 0..i64::MAX,
+        ) {
+            let [created, updated, expires] = times;
+            // Numbers come as numbers, or as the text of a hash.
+            let values = [blob("held"), blob(id.as_str()), blob(owner.as_str()), blob("[1.0]"), blob(fence.to_string())];
+            let values = values.into_iter().chain([created, updated, expires, ttl].map(number));
+            let Ok((outcome, mut reply)) = Reply::open(list(values.collect())) else { panic!("it is a list") };
+            let Ok(tenure) = reply.tenure() else { panic!("all is there") };
+            prop_assert_eq!(outcome, "held");
+            prop_assert_eq!((tenure.id, tenure.owner, tenure.metadata.as_json().get()), (id, owner, "[1.0]"));
+            prop_assert_eq!((tenure.fence as i64, tenure.ttl as i64), (fence, ttl));
+            prop_assert_eq!([tenure.created, tenure.updated, tenure.expires], times);
+            prop_assert!(reply.text().is_err());
+        }
+    }
 }

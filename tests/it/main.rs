@@ -7,6 +7,7 @@ mod contention;
 mod dev;
 mod drain;
 mod failover;
+mod fuzz;
 mod idempotency;
 mod licences;
 mod model;

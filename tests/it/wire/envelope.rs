@@ -14,8 +14,17 @@ async fn head_answers_like_get_without_a_body() {
     let path = lock_path(&resource);
     let by_token = format!("{path}/{}", token(&lock));
     let wrong = format!("{path}/{}", lock["id"].as_str().unwrap_or_default());
-    for path in [&path, &by_token, &wrong, "/api/v1/locks", "/api/v1/locks?limit=0", "/_health", "/_ready", "/nothing"]
-    {
+    for path in [
+        &path,
+        &by_token,
+        &wrong,
+        "/api/v1/locks",
+        "/api/v1/locks?limit=0",
+        "/_health",
+        "/_ready",
+        "/openapi.json",
+        "/nothing",
+    ] {
         let (head, get) = (api.send(Method::HEAD, path, &[], None).await, api.get(path).await);
         assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{path}");
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
@@ -23,7 +32,7 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 /// Each path with its methods.
-fn routes() -> [(&'static str, &'static [&'static str]); 6] {
+fn routes() -> [(&'static str, &'static [&'static str]); 7] {
     [
         ("/api/v1/locks", &["GET", "HEAD"]),
         ("/api/v1/locks/a", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
@@ -31,6 +40,7 @@ fn routes() -> [(&'static str, &'static [&'static str]); 6] {
         ("/api/v1/locks/a/break", &["POST"]),
         ("/_health", &["GET", "HEAD"]),
         ("/_ready", &["GET", "HEAD"]),
+        ("/openapi.json", &["GET", "HEAD"]),
     ]
 }
 

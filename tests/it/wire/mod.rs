@@ -7,6 +7,7 @@ mod holder;
 mod list;
 mod metadata;
 mod names;
+mod openapi;
 mod privacy;
 mod time;
 

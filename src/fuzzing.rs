@@ -1,0 +1,84 @@
+//! What libFuzzer calls (`make fuzz`): parts of Gorilla that take bytes from outside, and what must hold of them whatever the
+//! bytes. Compiled for the fuzzer and for tests alone, because the parts are not public.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use fred::types::Resp3Frame;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::IgnoredAny;
+
+use crate::{
+    http,
+    lock::{Failure, Metadata, Owner, ResourceName},
+    settings::Limits,
+    store::{Keys, Reply},
+};
+
+/// A path becomes a name that survives being encoded, as a path and as a key; or it is refused.
+pub fn path(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok((name, _)) = http::in_path(&format!("/api/v1/locks/{text}")) else { return };
+    let again = format!("/api/v1/locks/{}", utf8_percent_encode(name.as_str(), NON_ALPHANUMERIC));
+    assert!(http::in_path(&again).is_ok_and(|(other, _)| other == name), "{name:?} is another one once it was encoded");
+    let keys = Keys::new("gorilla");
+    let key = keys.lock(&name);
+    assert_eq!(keys.resource(&key).as_ref(), Some(&name), "{key:?} is another's");
+    assert_eq!(key.matches(['{', '}']).collect::<String>(), "{}", "{key:?} belongs to another slot");
+}
+
+/// A body becomes the fields of an acquire within their limits, or it is refused.
+pub fn body(bytes: &[u8]) {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1 };
+    let Ok(resource) = ResourceName::parse("fuzzed") else { return };
+    let body = Bytes::copy_from_slice(bytes);
+    let Ok(asked) = http::parse_acquire(&limits, resource, HeaderMap::new(), body) else { return };
+    assert!((1..=Owner::LONGEST).contains(&asked.owner.as_str().len()));
+    assert!((100..=86_400_000).contains(&asked.lease.as_millis()) && asked.wait <= day);
+    let list = asked.metadata.as_json().get();
+    assert!(list.len() <= Metadata::LONGEST && list.starts_with('['), "{list}");
+    assert!(serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok(), "{list}");
+    // Kept as it was sent, so what was kept is kept again as it is.
+    let again = Metadata::parse(Some(asked.metadata.as_json())).map(|again| again.as_json().get().to_string());
+    assert_eq!(again.as_deref(), Ok(list));
+}
+
+/// A reply becomes values, or the failure that says so. Each half-byte of `readers` says what is read next.
+pub fn reply(readers: u64, frame: Resp3Frame) {
+    let Ok((_, mut reply)) = Reply::open(frame) else { return };
+    for at in 0..16 {
+        let read = match readers >> (4 * at) & 7 {
+            0 => reply.text().map(drop),
+            1 => reply.number::<i64>().map(drop),
+            2 => reply.number::<u64>().map(drop),
+            3 => reply.metadata().map(drop),
+            4 => reply.holder().map(drop),
+            _ => reply.tenure().map(drop),
+        };
+        assert!(matches!(read, Ok(()) | Err(Failure::Broken(_))), "{read:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// So that what the fuzzer calls can't rot where no fuzzer is.
+        #[test]
+        fn the_targets_hold_for_random_bytes_too(
+            segment in "(%[0-9a-fA-F]{2}|[{}%./:a]|\\PC){0,9}", metadata in "[\\[\\]{}\",:0-9\\\\ud8 ]{0,12}", bytes in vec(any::<u8>(), 0..64),
+        ) {
+            super::path(segment.as_bytes());
+            super::path(&bytes);
+            super::body(format!("{{\"owner\":\"me\",\"timeout\":30,\"metadata\":{metadata}}}").as_bytes());
+            super::body(&bytes);
+            let items = bytes.iter().map(|&byte| super::Resp3Frame::Number { data: byte.into(), attributes: None });
+            super::reply(0x0123_4567_0123_4567, super::Resp3Frame::Array { data: items.collect(), attributes: None });
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The document that machines read, held against the service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::Replica;
+
+/// The document as a replica serves it.
+async fn document() -> Value {
+    Replica::shared().await.get("/openapi.json").await.json()
+}
+
+/// The codes in the table of src/http/error.rs, each with its statuses: `S::CONFLICT, "lock_held"`.
+fn codes_in_source() -> BTreeMap<&'static str, &'static str> {
+    let source = include_str!("../../../src/http/error.rs");
+    let entries = source.split("S::").skip(1).filter_map(|rest| {
+        let (status, rest) = rest.split_once(',')?;
+        let code = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+        status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_').then_some((code, status))
+    });
+    entries.collect()
+}
+
+/// The codes in the table of docs/API.md, each with its status.
+fn codes_in_reference() -> BTreeMap<&'static str, u16> {
+    let reference = include_str!("../../../docs/API.md");
+    let (_, table) = reference.split_once("### All codes").expect("the table");
+    let rows = table.lines().take_while(|line| !line.starts_with("## "));
+    let cells = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
+    cells.filter_map(|(code, rest)| Some((code, rest.get(..3)?.parse().ok()?))).collect()
+}
+
+fn texts(value: &Value) -> BTreeSet<&str> {
+    value.as_array().expect("a list").iter().map(|item| item.as_str().expect("a text")).collect()
+}
+
+/// Every object in a value, itself included.
+fn objects<'a>(value: &'a Value, found: &mut Vec<&'a serde_json::Map<String, Value>>) {
+    match value {
+        Value::Object(object) => {
+            found.push(object);
+            object.values().for_each(|value| objects(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| objects(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_that_of_the_repository_and_of_this_version() {
+    let answer = Replica::shared().await.get("/openapi.json").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!(answer.text, include_str!("../../../docs/openapi.json"));
+    let document = answer.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn who_has_the_document_is_not_sent_it_again() {
+    let api = Replica::shared().await;
+    let first = api.get("/openapi.json").await;
+    let tag = first.header("etag").expect("a tag").to_string();
+    assert_eq!(first.header("cache-control"), Some("no-cache"));
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".into()] {
+        let again = api.send(Method::GET, "/openapi.json", &[("If-None-Match", &known)], None).await;
+        assert_eq!((again.status, again.text.as_str()), (304, ""), "{known}");
+        assert_eq!(again.header("etag"), Some(tag.as_str()));
+    }
+    for other in ["\"other\"", "", tag.trim_matches('"')] {
+        let again = api.send(Method::GET, "/openapi.json", &[("If-None-Match", other)], None).await;
+        assert_eq!((again.status, again.text == first.text), (200, true), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn the_paths_and_methods_are_those_of_the_routes() {
+    let (api, document) = (Replica::shared().await, document().await);
+    let described = document["paths"].as_object().expect("paths");
+    let routes: BTreeSet<_> = gorilla::http::paths().collect();
+    assert_eq!(described.keys().map(String::as_str).collect::<BTreeSet<_>>(), routes);
+    for path in routes {
+        // The service itself says which methods a path has.
+        let concrete = path.replace("{resource}", "a").replace("{token}", "00000000-0000-4000-8000-000000000000");
+        let answer = api.send(Method::OPTIONS, &concrete, &[], None).await;
+        let allowed: BTreeSet<_> =
+            answer.header("allow").unwrap_or_default().split(',').map(str::to_lowercase).collect();
+        let methods = described[path].as_object().expect("methods").keys().filter(|key| *key != "parameters");
+        assert_eq!(methods.cloned().collect::<BTreeSet<_>>(), allowed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_parameters_of_each_path_are_those_in_its_braces() {
+    let document = document().await;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let in_braces: BTreeSet<_> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        let parameters = item["parameters"].as_array().into_iter().flatten();
+        let names = parameters.filter_map(|parameter| parameter["$ref"].as_str()?.rsplit('/').next());
+        assert_eq!(names.collect::<BTreeSet<_>>(), in_braces, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_code_of_an_error_is_in_the_document_and_in_the_reference() {
+    let document = document().await;
+    let (source, reference) = (codes_in_source(), codes_in_reference());
+    let codes: BTreeSet<_> = source.keys().copied().collect();
+    assert_eq!(codes, reference.keys().copied().collect());
+    assert!(codes.len() >= 25, "{codes:?}");
+    for schema in ["Error", "Problem"] {
+        let code = &document["components"]["schemas"][schema]["properties"]["code"];
+        assert_eq!(texts(&code["enum"]), codes, "{schema}");
+        for (code_name, status) in &reference {
+            let line = format!("- `{code_name}` ({status}): ");
+            assert!(code["description"].as_str().is_some_and(|text| text.contains(&line)), "{schema} lacks {line:?}");
+        }
+    }
+    // And each has an example in both forms, with its status.
+    let examples = document["components"]["examples"].as_object().expect("examples");
+    for (code, status) in &reference {
+        assert_eq!(examples[*code]["value"]["code"], *code);
+        let problem = &examples[&format!("{code}_problem")]["value"];
+        assert_eq!((&problem["code"], &problem["status"]), (&(*code).into(), &(*status).into()));
+    }
+    assert_eq!(examples.len(), 2 * codes.len());
+}
+
+#[tokio::test]
+async fn every_reference_within_the_document_leads_somewhere() {
+    let document = document().await;
+    let mut found = Vec::new();
+    objects(&document, &mut found);
+    let references: Vec<_> = found.iter().filter_map(|object| object.get("$ref")?.as_str()).collect();
+    assert!(references.len() > 50, "only {} references were found", references.len());
+    for reference in &references {
+        let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads out of the document"));
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    // What belongs to paths and methods that aren't described, and so to no operation.
+    let of_the_rest = ["not_found", "not_found_problem", "method_not_allowed", "method_not_allowed_problem", "Allow"];
+    for (kind, parts) in document["components"].as_object().expect("components") {
+        for part in parts.as_object().expect("parts").keys().filter(|part| !of_the_rest.contains(&part.as_str())) {
+            let reference = format!("#/components/{kind}/{part}");
+            assert!(references.contains(&reference.as_str()), "nothing refers to {reference}");
+        }
+    }
+}
