@@ -1,6 +1,6 @@
 //! What a holder says about its lock.
 
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::Invalid;
 
@@ -31,6 +31,12 @@ impl Metadata {
         if depth > Self::DEEPEST {
             let deepest = Self::DEEPEST;
             return Err(Invalid::new("metadata", format!("is nested {depth} deep; it must be at most {deepest} deep")));
+        }
+        // It is kept as text and would come back as it is; but who reads a list of locks with a common parser, as the
+        // commands of Gorilla do, could then read none of them.
+        if list != "[]" && serde_json::from_str::<Value>(&list).is_err() {
+            let why = "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
+            return Err(Invalid::new("metadata", why));
         }
         Self::from_stored(list).ok_or_else(|| Invalid::new("metadata", "is no valid JSON"))
     }
@@ -72,6 +78,18 @@ fn compact(json: &str) -> (String, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_common_parsers_refuse_is_refused() {
+        let parse = |json: &str| Metadata::parse(Some(&RawValue::from_string(json.into()).expect("JSON")));
+        for json in ["1e400", r#""\ud800""#, r#"{"a":[-1e999]}"#, r#"["\udc00\ud800"]"#] {
+            assert!(parse(json).is_err(), "{json}");
+        }
+        for json in ["1e308", "12345678901234567890123456789", r#""\ud83e\udd8d""#, "0.1000", r#"{"a":1,"a":2}"#] {
+            let kept = parse(json).expect("it is taken");
+            assert_eq!(kept.as_json().get(), format!("[{json}]"));
+        }
+    }
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
