@@ -75,12 +75,11 @@ impl Recovery {
         }
         let begun = Instant::now();
         let mut replies = stream::iter(slots::all()).map(|slot| self.settle(connection, Some(slot))).buffered(AT_ONCE);
-        let (mut left, mut is_new, mut slots) = (Duration::ZERO, false, 0_u32);
+        let (mut left, mut slots) = (Duration::ZERO, 0_u32);
         while let Some(reply) = replies.next().await {
             match reply {
                 Ok(settled) => {
                     left = left.max(settled.left);
-                    is_new |= settled.is_new;
                     slots += 1;
                 }
                 // Its node has none, or slots are moving. Grants settle it later.
@@ -91,7 +90,7 @@ impl Recovery {
                 }
             }
         }
-        self.note(left, is_new);
+        self.note(left, false);
         info!(slots, duration_ms = begun.elapsed().as_millis() as u64, "looked in each slot whether data were lost");
     }
 
