@@ -248,10 +248,10 @@ impl ApiError {
                 "overloaded",
                 "As many requests wait for Redis as this replica allows; nothing was done.".into(),
             ),
-            Self::Store(Failure::NotReplicated(why)) => (
+            Self::Store(Failure::NotReplicated) => (
                 S::SERVICE_UNAVAILABLE,
                 "not_replicated",
-                format!("The grant could be lost with a failover of Redis ({why}), so it was undone.").into(),
+                "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.".into(),
             ),
             Self::Store(Failure::Unknown(_)) => (
                 S::GATEWAY_TIMEOUT,

@@ -182,8 +182,8 @@ pub enum Failure {
     Refused(String),
     /// As many commands wait for Redis as may.
     Overloaded,
-    /// Executed, not confirmed by as many replicas of Redis as it must be, and undone. Says how many did.
-    NotReplicated(String),
+    /// Executed, not confirmed by as many replicas of Redis as it must be, and undone.
+    NotReplicated,
     /// Sent, and no reply came: it may have been executed, or be still. Says for how long or why.
     Unknown(String),
     /// Redis or the store behaves in a way that needs a person. Says how.
@@ -194,7 +194,7 @@ impl Failure {
     /// How long a client should wait before it asks again, where asking again can help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unreachable(_) | Self::Refused(_) | Self::Overloaded | Self::NotReplicated(_) => {
+            Self::Unreachable(_) | Self::Refused(_) | Self::Overloaded | Self::NotReplicated => {
                 Some(Duration::from_secs(1))
             }
             Self::Unknown(_) | Self::Broken(_) => None,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
@@ -61,14 +62,15 @@ impl Store {
             self.wait(&attempt, asked).await
         };
         let answer = match answer {
-            Ok(acquired) => self.confirmed_or_undone(&attempt, acquired).await,
-            failed => failed,
+            // Boxed, so that nobody who waits keeps room for it.
+            Ok(acquired) if self.replicas_wanted > 0 => Box::pin(self.confirmed_or_undone(&attempt, acquired)).await,
+            answer => answer,
         };
         // A script that broke may have written before, so that too leaves the attempt to cancel itself. So does a waiter
         // that Redis could not be asked for: it may still be in the queue.
         match &answer {
             Err(Failure::Unknown(_) | Failure::Broken(_)) => {}
-            Err(failure) if attempt.has_waited() && !matches!(failure, Failure::NotReplicated(_)) => {}
+            Err(failure) if attempt.has_waited() && *failure != Failure::NotReplicated => {}
             _ => attempt.answered(),
         }
         answer
@@ -81,12 +83,17 @@ impl Store {
             return Ok(acquired);
         };
         let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
-        match attempt.undo().await.as_deref() {
-            Ok("released") => Err(Failure::NotReplicated(why.clone())),
+        let undone = match attempt.undo().await.as_deref() {
+            Ok("released") => true,
             // It had ended by itself. Of a replayed one the same may be said when a copy relies on it.
-            Ok("marked") if lock.tenure.id == attempt.id => Err(Failure::NotReplicated(why.clone())),
-            _ => Err(unconfirmed),
+            Ok("marked") => lock.tenure.id == attempt.id,
+            _ => false,
+        };
+        if !undone {
+            return Err(unconfirmed);
         }
+        warn!(id = lock.tenure.id, why, "replicas of Redis did not confirm a grant, and it was undone");
+        Err(Failure::NotReplicated)
     }
 
     async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {

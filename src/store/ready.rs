@@ -106,6 +106,6 @@ fn reason(failure: Failure) -> String {
         Failure::Unreachable(why) | Failure::Unknown(why) | Failure::Broken(why) => why,
         Failure::Refused(prefix) => format!("Redis refuses writes: {prefix}"),
         Failure::Overloaded => "too many commands wait for Redis".into(),
-        Failure::NotReplicated(why) => why,
+        Failure::NotReplicated => "too few replicas of Redis confirm what is done".into(),
     }
 }

@@ -85,7 +85,7 @@ async fn a_grant_that_the_replica_of_redis_does_not_confirm_is_undone_and_others
     assert_unknown(&api.break_lock(&broken, &json!({}), &key).await);
     // A refusal changes nothing, so there is nothing to confirm.
     assert_eq!(api.acquire(&held, "other", 30).await.code(), "lock_held");
-    assert!(replica.log().contains("0 of 1 replicas confirmed it"), "{}", replica.log());
+    eventually("the cause is logged", SOON, || async { replica.log().contains("0 of 1 replicas confirmed it") }).await;
 
     follower.resume();
     eventually("grants are made", SOON, || async { api.acquire(&name("again"), "me", 30).await.status == 200 }).await;
@@ -179,8 +179,11 @@ async fn a_user_who_may_not_wait_grants_nothing() {
     master.cli(&["ACL", "SETUSER", "gorilla", "on", ">secret", "~gorilla:*", "&gorilla:wake:*", "+@all", "-wait"]);
     let replica = Replica::with(&format!("redis://gorilla:secret@127.0.0.1:{}", master.port), &ONE).await;
     let resource = name("noperm");
-    assert_not_replicated(&replica.api.acquire(&resource, "me", 30).await);
+    let answer = replica.api.acquire(&resource, "me", 30).await;
+    assert_not_replicated(&answer);
     assert_eq!(master.cli(&["EXISTS", &lock_key(&resource)]), "0");
+    assert!(!answer.text.contains("NOPERM"), "the cause is not the client's: {answer:?}");
+    eventually("the cause is logged", SOON, || async { replica.log().contains("NOPERM") }).await;
 }
 
 #[tokio::test]
