@@ -4,6 +4,7 @@
 --
 -- KEYS  1 lock   2 fence   3 queue   4 turn
 --       5 request: the record under the Idempotency-Key, or, without one, under the id of this attempt
+--       6 incarnation, only with a grace
 -- ARGV  1 id of the tenure   2 token   3 owner   4 metadata (a JSON list)   5 lease (ms)
 --       6 how long the last fence is kept (ms)   8 retry window (ms)
 --       7 fingerprint ('' without an Idempotency-Key, unless an earlier call of this attempt may still arrive: then its id)
@@ -11,9 +12,9 @@
 --       10 channel that wakes this replica
 --       11 when this attempt arrived in the queue ('' if it has not, '?' if the reply that would tell was lost)
 --       12 most places in the queue   13 how long a place is kept for a client that is away (ms)
---       14 longest life of an attempt (ms)
+--       14 longest life of an attempt (ms)   15 grace: how long grants wait after data may have been lost (ms), 0 for not
 -- For example: EVALSHA <sha> 5 gorilla:{a}:lock gorilla:{a}:fence gorilla:{a}:queue gorilla:{a}:queue:turn
---              gorilla:{a}:request:<id> <id> <token> me [] 30000 86400000 '' 60000 0 '' '' 0 0 0
+--              gorilla:{a}:request:<id> <id> <token> me [] 30000 86400000 '' 60000 0 '' '' 0 0 0 0
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  granted before, to the same Idempotency-Key
@@ -21,17 +22,18 @@
 --   {'superseded'}  a copy with the same Idempotency-Key has taken the place over
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
+--   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless the grant was lost
 --   {'full', waiting}  the queue has no more room
 --   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
 --   {'reused'}     the Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
-if #KEYS ~= 5 or #ARGV ~= 14 then return redis.error_reply('ERR acquire takes 5 KEYS and 14 ARGV') end
-local lock, fence_key, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+if #KEYS < 5 or #KEYS > 6 or #ARGV ~= 15 then return redis.error_reply('ERR acquire takes 5 or 6 KEYS and 15 ARGV') end
+local lock, fence_key, queue, turn, request, incarnation = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, token, owner, metadata, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local fence_kept, fingerprint, window = ARGV[6], ARGV[7], ARGV[8]
 local wait, channel, arrived, room = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
-local kept, longest = tonumber(ARGV[13]), tonumber(ARGV[14])
+local kept, longest, grace = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
 
 -- The place that this attempt has or would have, and the one under its Idempotency-Key, which may be that of a copy.
 local own = id .. ' ' .. channel .. ' ' .. owner
@@ -80,7 +82,13 @@ if held[3] == id then
   return {'replayed', held[2], held[4], id, token, redis.call('PTTL', lock)}
 end
 local left
-if not held[1] then
+local recovering = not held[1] and grace > 0 and recovery(incarnation, grace) or 0
+if recovering > 0 then
+  -- As if the lock were held until then. A turn that was given meanwhile can't be claimed, and must not pass: that would
+  -- cost places.
+  left = recovering
+  redis.call('DEL', turn)
+elseif not held[1] then
   local head, since
   head, since, left = first(queue, turn)
   if not head or arrived and arrived <= since then
@@ -111,6 +119,7 @@ if wait == 0 then
     if arrived and fingerprint ~= '' and named == own then note({'waiting', fingerprint, whole(arrived), own}, kept) end
   end
   local position = rank and rank + 1 or 0
+  if recovering > 0 then return {'recovering', recovering, waiting, position} end
   if left then return {'reserved', waiting, position} end
   return {'held', held[1], held[2], redis.call('PTTL', lock), waiting, position}
 end

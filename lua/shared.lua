@@ -37,6 +37,20 @@ local function remember(key, record, window)
   redis.call('SET', key, cjson.encode(record), 'PX', window)
 end
 
+-- How long grants still wait (ms; 0 if they don't): `grace` from when a new incarnation of the data was first seen, in
+-- which grants may be missing. Redis names an incarnation by its replication id, which changes with every promotion and
+-- every restart; `key` has the last one seen and until when grants wait, and goes with the data when they are flushed.
+-- The second result tells that the incarnation was seen just now.
+local function recovery(key, grace)
+  local replid = assert(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 'no master_replid in INFO')
+  local now = math.floor(clock_us() / 1000)
+  local seen, over = string.match(redis.call('GET', key) or '', '^(%x+) (%d+)$')
+  -- More than the whole grace is left if the clock stepped back.
+  if seen == replid then return math.max(0, math.min(over - now, grace)), false end
+  redis.call('SET', key, replid .. ' ' .. whole(now + grace))
+  return grace, true
+end
+
 -- Takes the places that `lost` picks out of a queue, and tells their replicas, which take them again if they live.
 local function drop(queue, places, lost)
   local told = {}

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{
     App, answer,
     body::{self, Fields},
-    error::ApiError,
+    error::{ApiError, InTheWay},
     extract::{Target, once},
 };
 use crate::{
@@ -44,10 +44,17 @@ pub async fn acquire(
             ApiError::LockReserved { resource, waiting }.into_response()
         }
         Acquired::Held { holder, waiting, position } => {
-            ApiError::WaitTimeout { resource, wait, holder: Some(holder), waiting, position }.into_response()
+            ApiError::WaitTimeout { resource, wait, why: InTheWay::Holder(holder), waiting, position }.into_response()
         }
         Acquired::Reserved { waiting, position } => {
-            ApiError::WaitTimeout { resource, wait, holder: None, waiting, position }.into_response()
+            ApiError::WaitTimeout { resource, wait, why: InTheWay::Queue, waiting, position }.into_response()
+        }
+        Acquired::Recovering { left, waiting, .. } if wait.is_zero() => {
+            ApiError::Recovering { resource, left, waiting }.into_response()
+        }
+        Acquired::Recovering { left, waiting, position } => {
+            let why = InTheWay::Recovery { left };
+            ApiError::WaitTimeout { resource, wait, why, waiting, position }.into_response()
         }
         Acquired::QueueFull { waiting } => ApiError::QueueFull { resource, waiting }.into_response(),
         Acquired::Dismissed => ApiError::Draining.into_response(),

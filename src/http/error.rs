@@ -36,7 +36,9 @@ pub enum ApiError {
     /// An acquire found the lock free, and others waiting for it.
     LockReserved { resource: ResourceName, waiting: u64 },
     /// An acquire waited in vain.
-    WaitTimeout { resource: ResourceName, wait: Duration, holder: Option<Holder>, waiting: u64, position: u64 },
+    WaitTimeout { resource: ResourceName, wait: Duration, why: InTheWay, waiting: u64, position: u64 },
+    /// An acquire found nobody holding the lock, but whoever does may have been lost; for so many milliseconds.
+    Recovering { resource: ResourceName, left: u64, waiting: u64 },
     /// As many wait for the lock as may.
     QueueFull { resource: ResourceName, waiting: u64 },
     /// Nobody holds the lock.
@@ -61,6 +63,17 @@ pub enum ApiError {
     Store(Failure),
     /// A bug in Gorilla.
     Panic,
+}
+
+/// What a waiter waited for in vain.
+#[derive(Clone, Debug)]
+pub enum InTheWay {
+    /// Who holds the lock.
+    Holder(Holder),
+    /// Those who came before.
+    Queue,
+    /// Data of Redis that may have been lost, for so many milliseconds.
+    Recovery { left: u64 },
 }
 
 /// How an [`ApiError`] looks from outside.
@@ -161,14 +174,19 @@ impl ApiError {
                 let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
                 (S::CONFLICT, "lock_reserved", message.into())
             }
-            Self::WaitTimeout { resource, wait, holder, position, .. } => {
-                let held = match holder {
-                    Some(holder) => held(resource, holder),
-                    None => format!("{:?} is about to be taken by the next in the queue", resource.as_str()),
+            Self::WaitTimeout { resource, wait, why, position, .. } => {
+                let held = match why {
+                    InTheWay::Holder(holder) => held(resource, holder),
+                    InTheWay::Recovery { left } => recovering(resource, *left),
+                    InTheWay::Queue => format!("{:?} is about to be taken by the next in the queue", resource.as_str()),
                 };
                 let waited = wait.as_secs_f64();
                 let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");
                 (S::CONFLICT, "wait_timeout", message.into())
+            }
+            Self::Recovering { resource, left, .. } => {
+                let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
+                (S::SERVICE_UNAVAILABLE, "recovering", message.into())
             }
             Self::QueueFull { resource, waiting } => {
                 let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
@@ -230,10 +248,15 @@ impl ApiError {
                 "overloaded",
                 "As many requests wait for Redis as this replica allows; nothing was done.".into(),
             ),
+            Self::Store(Failure::NotReplicated) => (
+                S::SERVICE_UNAVAILABLE,
+                "not_replicated",
+                "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.".into(),
+            ),
             Self::Store(Failure::Unknown(_)) => (
                 S::GATEWAY_TIMEOUT,
                 "outcome_unknown",
-                "The request was sent to Redis and no reply came, so it may have been done or not. Send it again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is undone.".into(),
+                "The request was sent to Redis and was not confirmed, so it may have been done or not. Send it again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is undone.".into(),
             ),
             Self::Store(Failure::Broken(_)) | Self::Panic => (
                 S::INTERNAL_SERVER_ERROR,
@@ -247,6 +270,7 @@ impl ApiError {
         };
         let retry_after = match self {
             Self::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
+            Self::Recovering { left, .. } => Some(left.div_ceil(1000)),
             Self::Draining | Self::NotReady(_) | Self::QueueFull { .. } => Some(1),
             _ => None,
         };
@@ -266,10 +290,12 @@ impl ApiError {
         let mut facts = match self {
             Self::Invalid(invalid) => json!({ "field": invalid.field }),
             Self::LockHeld { resource, holder: by, .. }
-            | Self::WaitTimeout { resource, holder: Some(by), .. }
+            | Self::WaitTimeout { resource, why: InTheWay::Holder(by), .. }
             | Self::TokenMismatch { resource, holder: by }
             | Self::FenceChanged { resource, holder: by } => holder(resource, by),
-            Self::WaitTimeout { resource, holder: None, .. }
+            Self::WaitTimeout { resource, why: InTheWay::Recovery { left }, .. }
+            | Self::Recovering { resource, left, .. } => json!({ "resource": resource.as_str(), "recoveringMs": left }),
+            Self::WaitTimeout { resource, why: InTheWay::Queue, .. }
             | Self::LockReserved { resource, .. }
             | Self::QueueFull { resource, .. }
             | Self::LockNotFound { resource }
@@ -283,6 +309,7 @@ impl ApiError {
         if let Self::LockHeld { waiting, .. }
         | Self::LockReserved { waiting, .. }
         | Self::WaitTimeout { waiting, .. }
+        | Self::Recovering { waiting, .. }
         | Self::QueueFull { waiting, .. } = self
         {
             facts["waiting"] = (*waiting).into();
@@ -334,6 +361,11 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+fn recovering(resource: &ResourceName, left: u64) -> String {
+    let resource = resource.as_str();
+    format!("Redis may have lost who holds {resource:?}, so nobody is granted it for another {} s", seconds(left))
 }
 
 fn held(resource: &ResourceName, holder: &Holder) -> String {

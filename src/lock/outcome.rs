@@ -69,6 +69,15 @@ pub enum Acquired {
         /// Which of them the caller was, from 1; 0 if it did not wait.
         position: u64,
     },
+    /// Whoever holds it may have been lost with the data of Redis, so nobody is granted it yet.
+    Recovering {
+        /// For how long, in milliseconds.
+        left: u64,
+        /// How many wait.
+        waiting: u64,
+        /// Which of them the caller was, from 1; 0 if it did not wait.
+        position: u64,
+    },
     /// As many wait as may.
     QueueFull {
         /// How many.
@@ -173,6 +182,8 @@ pub enum Failure {
     Refused(String),
     /// As many commands wait for Redis as may.
     Overloaded,
+    /// Executed, not confirmed by as many replicas of Redis as it must be, and undone.
+    NotReplicated,
     /// Sent, and no reply came: it may have been executed, or be still. Says for how long or why.
     Unknown(String),
     /// Redis or the store behaves in a way that needs a person. Says how.
@@ -183,7 +194,9 @@ impl Failure {
     /// How long a client should wait before it asks again, where asking again can help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unreachable(_) | Self::Refused(_) | Self::Overloaded => Some(Duration::from_secs(1)),
+            Self::Unreachable(_) | Self::Refused(_) | Self::Overloaded | Self::NotReplicated => {
+                Some(Duration::from_secs(1))
+            }
             Self::Unknown(_) | Self::Broken(_) => None,
         }
     }

@@ -44,6 +44,11 @@ impl RedisUrl {
         Self { text: format!("redis+unix://{}", path.display()), config: Config { server, ..Config::default() } }
     }
 
+    /// Whether it names a Redis Cluster.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.config.server, ServerConfig::Clustered { .. })
+    }
+
     /// What fred needs to know.
     pub fn config(&self) -> Config {
         self.config.clone()
@@ -134,6 +139,12 @@ impl Kind for Duration {
 impl Kind for usize {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().ok().filter(|&number| number > 0).ok_or("must be a whole number from 1".into())
+    }
+}
+
+impl Kind for u32 {
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "must be a whole number from 0".into())
     }
 }
 

@@ -53,6 +53,10 @@ pub struct Redis {
     pub command_timeout: Duration,
     /// Bound on opening a connection.
     pub connect_timeout: Duration,
+    /// How long grants wait after a new incarnation of the data; zero for not at all.
+    pub failover_grace: Duration,
+    /// How many replicas of Redis confirm a success before it is answered.
+    pub min_replicas_ack: u32,
     /// What all keys begin with.
     pub key_prefix: KeyPrefix,
 }
@@ -109,6 +113,8 @@ impl Settings {
                 url: reader.take("redis.url"),
                 command_timeout: reader.take("redis.command_timeout"),
                 connect_timeout: reader.take("redis.connect_timeout"),
+                failover_grace: reader.take("redis.failover_grace"),
+                min_replicas_ack: reader.take("redis.min_replicas_ack"),
                 key_prefix: reader.take("redis.key_prefix"),
             },
             limits: Limits {
@@ -143,6 +149,14 @@ impl Settings {
         }
         if settings.limits.max_timeout < crate::lock::Lease::SHORTEST {
             reader.refuse("limits.max_timeout", "must be at least 100ms, the shortest lease".into());
+        }
+        let (grace, longest) = (settings.redis.failover_grace, settings.limits.max_timeout);
+        if !grace.is_zero() && grace < longest {
+            let longest = humantime::format_duration(longest);
+            let problem = format!(
+                "is shorter than limits.max_timeout, which is {longest}, and leases that long may be lost with a failover; lower limits.max_timeout or raise the grace"
+            );
+            reader.refuse("redis.failover_grace", problem);
         }
         reader.finish()?;
         Ok(settings)

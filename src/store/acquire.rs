@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
     Store,
     cancel::Attempt,
+    confirm::Effect,
     reply::{Reply, unexpected},
 };
 use crate::lock::{Acquired, Failure, Lease, Lock, Metadata, Once, Owner, ResourceName, Tenure, Token};
@@ -59,17 +61,42 @@ impl Store {
         } else {
             self.wait(&attempt, asked).await
         };
+        let answer = match answer {
+            // Boxed, so that nobody who waits keeps room for it.
+            Ok(acquired) if self.replicas_wanted > 0 => Box::pin(self.confirmed_or_undone(&attempt, acquired)).await,
+            answer => answer,
+        };
         // A script that broke may have written before, so that too leaves the attempt to cancel itself. So does a waiter
         // that Redis could not be asked for: it may still be in the queue.
         match &answer {
             Err(Failure::Unknown(_) | Failure::Broken(_)) => {}
-            Err(_) if attempt.has_waited() => {}
+            Err(failure) if attempt.has_waited() && *failure != Failure::NotReplicated => {}
             // An earlier call of it may still arrive, and would queue or lock for nobody.
             Ok(acquired)
                 if attempt.is_in_doubt() && !matches!(acquired, Acquired::Granted(_) | Acquired::Replayed(_)) => {}
             _ => attempt.answered(),
         }
         answer
+    }
+
+    /// A grant that too few replicas of Redis confirm is given back: with the next failover it could be lost.
+    async fn confirmed_or_undone(&self, attempt: &Attempt, acquired: Acquired) -> Result<Acquired, Failure> {
+        let (Acquired::Granted(lock) | Acquired::Replayed(lock)) = &acquired else { return Ok(acquired) };
+        let Err(unconfirmed) = self.confirmed(&attempt.keys.lock, Effect::Granted(&lock.tenure.id)).await else {
+            return Ok(acquired);
+        };
+        let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
+        let undone = match attempt.undo().await.as_deref() {
+            Ok("released") => true,
+            // It had ended by itself. Of a replayed one the same may be said when a copy relies on it.
+            Ok("marked") => lock.tenure.id == attempt.id,
+            _ => false,
+        };
+        if !undone {
+            return Err(unconfirmed);
+        }
+        warn!(id = lock.tenure.id, why, "replicas of Redis did not confirm a grant, and it was undone");
+        Err(Failure::NotReplicated)
     }
 
     async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
@@ -97,7 +124,9 @@ impl Store {
                 None => in_doubt.as_ref().map_or("", |_| "?").into(),
             };
             match Box::pin(self.ask(attempt, &asked, &token, left, &arrived)).await {
-                Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. })) if self.lines.is_dismissed() => {
+                Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. } | Acquired::Recovering { .. }))
+                    if self.lines.is_dismissed() =>
+                {
                     return Ok(Acquired::Dismissed);
                 }
                 Ok(Said::Done(outcome)) => {
@@ -147,12 +176,15 @@ impl Store {
         let Acquire { resource, owner, lease, metadata, once, .. } = asked;
         let keys = &attempt.keys;
         let fence_key = self.keys.fence(resource);
-        let keys = [keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
         // An earlier call that may still arrive must find that the attempt was granted, also after the release.
         let fingerprint = match once {
             None if attempt.is_in_doubt() => &attempt.id,
             once => Self::fingerprint(once.as_ref()),
         };
+        let incarnation = self.recovery.as_ref().map(|recovery| recovery.key(&keys.lock));
+        let mut keys = vec![keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
+        keys.extend(incarnation.as_deref());
+        let grace = self.recovery.as_ref().map_or("0", |recovery| recovery.grace.as_str());
         let args = [
             &attempt.id,
             token.expose(),
@@ -168,6 +200,7 @@ impl Store {
             &self.queue_limits.most_waiters,
             &self.queue_limits.place_kept,
             &self.queue_limits.longest_attempt,
+            grace,
         ];
         // Those who wait were let in before: a bound on commands in flight must not cost them their turn.
         let sent = match arrived.is_empty() {
@@ -201,6 +234,13 @@ impl Store {
             "superseded" => return Ok(Said::Superseded),
             "held" => Acquired::Held { holder: reply.holder()?, waiting: reply.number()?, position: reply.number()? },
             "reserved" => Acquired::Reserved { waiting: reply.number()?, position: reply.number()? },
+            "recovering" => {
+                let left = reply.number()?;
+                if let Some(recovery) = &self.recovery {
+                    recovery.note(Duration::from_millis(left), false);
+                }
+                Acquired::Recovering { left, waiting: reply.number()?, position: reply.number()? }
+            }
             "full" => Acquired::QueueFull { waiting: reply.number()? },
             "gone" => Acquired::Gone,
             "reused" => Acquired::KeyReused,

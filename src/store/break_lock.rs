@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Store,
+    confirm::Effect,
     reply::{Reply, unexpected},
 };
 use crate::lock::{Broken, Ended, Failure, Once, ResourceName};
@@ -25,17 +26,21 @@ impl Store {
         let ended = |reply: &mut Reply| -> Result<Ended, Failure> {
             Ok(Ended { id: reply.text()?, owner: reply.text()?, fence: reply.number()? })
         };
-        match outcome.as_str() {
+        let broken = match outcome.as_str() {
             "broken" => {
                 let (ended, turn) = (ended(&mut reply)?, reply.number()?);
-                self.police(queue_keys, turn);
-                Ok(Broken::Broken(ended))
+                self.police(queue_keys.clone(), turn);
+                Broken::Broken(ended)
             }
-            "replayed" => Ok(Broken::Replayed(ended(&mut reply)?)),
-            "missing" => Ok(Broken::Missing),
-            "changed" => Ok(Broken::Changed(reply.holder()?)),
-            "reused" => Ok(Broken::KeyReused),
-            other => Err(unexpected(other)),
+            "replayed" => Broken::Replayed(ended(&mut reply)?),
+            "missing" => Broken::Missing,
+            "changed" => Broken::Changed(reply.holder()?),
+            "reused" => Broken::KeyReused,
+            other => return Err(unexpected(other)),
+        };
+        if let Broken::Broken(ended) | Broken::Replayed(ended) = &broken {
+            self.confirmed(&queue_keys.lock, Effect::Broken(&ended.id)).await?;
         }
+        Ok(broken)
     }
 }

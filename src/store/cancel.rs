@@ -98,6 +98,16 @@ impl Attempt {
         self.in_doubt.load(Relaxed)
     }
 
+    /// Its place in the queue.
+    fn place(&self) -> String {
+        format!("{} {} {}", self.id, self.store.channel, self.owner.as_str())
+    }
+
+    /// Undoes it at once, if Redis can be reached. The outcome is that of `lua/cancel.lua`.
+    pub async fn undo(&self) -> Result<String, Failure> {
+        self.store.cancel_once(&self.keys, &self.request_key, &self.id, &self.place()).await
+    }
+
     /// The outcome is known.
     pub fn answered(&self) {
         self.answered.store(true, Relaxed);
@@ -112,7 +122,7 @@ impl Drop for Attempt {
             return;
         }
         let (store, keys) = (Arc::clone(&self.store), self.keys.clone());
-        let place = format!("{} {} {}", self.id, store.channel, self.owner.as_str());
+        let place = self.place();
         let [request_key, id] = [&mut self.request_key, &mut self.id].map(std::mem::take);
         let cancellation = store.cancellations.begin();
         runtime.spawn(async move {
@@ -123,20 +133,27 @@ impl Drop for Attempt {
 }
 
 impl Store {
+    /// The outcome: `released`, `marked` or `kept`.
+    async fn cancel_once(
+        self: &Arc<Self>,
+        keys: &QueueKeys,
+        request_key: &str,
+        id: &str,
+        place: &str,
+    ) -> Result<String, Failure> {
+        let all = [keys.lock.as_str(), &keys.queue, &keys.turn, request_key];
+        let args = [id, place, &self.window, &self.queue_limits.place_kept];
+        let (outcome, mut reply) = Reply::open(self.link.call_uncounted(&self.scripts.cancel, &all, &args).await?)?;
+        self.police(keys.clone(), reply.number()?);
+        Ok(outcome)
+    }
+
     /// Repeats until Redis has confirmed it.
     async fn cancel(self: &Arc<Self>, keys: QueueKeys, request_key: &str, id: &str, place: &str) {
         let begun = Instant::now();
         loop {
-            let all = [keys.lock.as_str(), &keys.queue, &keys.turn, request_key];
-            let args = [id, place, &self.window, &self.queue_limits.place_kept];
-            let sent = self.link.call_uncounted(&self.scripts.cancel, &all, &args).await;
-            let read = |frame| {
-                let (outcome, mut reply) = Reply::open(frame)?;
-                Ok((outcome, reply.number()?))
-            };
-            match sent.and_then(read) {
-                Ok((outcome, turn)) => {
-                    self.police(keys, turn);
+            match self.cancel_once(&keys, request_key, id, place).await {
+                Ok(outcome) => {
                     info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
                     return;
                 }

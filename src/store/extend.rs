@@ -2,6 +2,7 @@
 
 use super::{
     Store,
+    confirm::Effect,
     reply::{Reply, unexpected},
 };
 use crate::lock::{Extended, Failure, Lease, Lock, Once, ResourceName, Token};
@@ -40,15 +41,19 @@ impl Store {
         let lock = |reply: &mut Reply| -> Result<Lock, Failure> {
             Ok(Lock { token: Token::from_stored(reply.text()?), tenure: reply.tenure()? })
         };
-        match outcome.as_str() {
-            "extended" => Ok(Extended::Extended(lock(&mut reply)?)),
-            "replayed" => Ok(Extended::Replayed(lock(&mut reply)?)),
-            "missing" => Ok(Extended::Missing),
-            "mismatch" => Ok(Extended::TokenMismatch(reply.holder()?)),
-            "shorter" => Ok(Extended::Shorter { ttl: reply.number()? }),
-            "gone" => Ok(Extended::Gone),
-            "reused" => Ok(Extended::KeyReused),
-            other => Err(unexpected(other)),
+        let extended = match outcome.as_str() {
+            "extended" => Extended::Extended(lock(&mut reply)?),
+            "replayed" => Extended::Replayed(lock(&mut reply)?),
+            "missing" => Extended::Missing,
+            "mismatch" => Extended::TokenMismatch(reply.holder()?),
+            "shorter" => Extended::Shorter { ttl: reply.number()? },
+            "gone" => Extended::Gone,
+            "reused" => Extended::KeyReused,
+            other => return Err(unexpected(other)),
+        };
+        if let Extended::Extended(lock) | Extended::Replayed(lock) = &extended {
+            self.confirmed(&lock_key, Effect::Extended(lock.token.expose())).await?;
         }
+        Ok(extended)
     }
 }

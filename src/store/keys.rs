@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::slots;
 use crate::lock::ResourceName;
 
 /// Builds keys: `prefix:{resource}:what`. The braces make one resource one cluster slot.
@@ -64,6 +65,17 @@ impl Keys {
         self.key(resource, "request:") + name
     }
 
+    /// Whose data this is, and until when grants wait, a string. One for all; in a cluster one for each slot, because
+    /// the keys of a script have to be in one.
+    pub fn incarnation(&self, slot: Option<u16>) -> String {
+        self.of_slot(slot, "incarnation")
+    }
+
+    /// What is written to be confirmed by replicas, a string. One for all or for each slot, likewise.
+    pub fn confirmation(&self, slot: Option<u16>) -> String {
+        self.of_slot(slot, "confirmation")
+    }
+
     /// A glob that matches the locks of all resources whose names begin with `start`.
     pub fn locks_matching(&self, start: &str) -> String {
         let mut pattern = String::new();
@@ -83,6 +95,13 @@ impl Keys {
         let encoded = lock.strip_prefix(&self.prefix)?.strip_prefix(":{")?.strip_suffix("}:lock")?;
         let name = percent_decode_str(encoded).decode_utf8().ok()?;
         ResourceName::parse(&name).ok()
+    }
+
+    fn of_slot(&self, slot: Option<u16>, what: &str) -> String {
+        match slot {
+            None => format!("{}:{what}", self.prefix),
+            Some(slot) => format!("{}:{{{}}}:{what}", self.prefix, slots::tag(slot)),
+        }
     }
 
     fn key(&self, resource: &ResourceName, what: &str) -> String {
@@ -126,6 +145,10 @@ mod tests {
         assert_eq!(keys.channel("4f3a"), "gorilla:wake:4f3a");
         assert_eq!(keys.request(&orders, "k1"), "gorilla:{orders}:request:k1");
         assert_eq!(keys.lock(&name("a{b}c%d e:f🦍")), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
+        assert_eq!(keys.incarnation(None), "gorilla:incarnation");
+        assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
+        assert_eq!(keys.confirmation(None), "gorilla:confirmation");
+        assert_eq!(keys.confirmation(Some(9842)), "gorilla:{1}:confirmation");
         assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");
     }
 

@@ -6,6 +6,7 @@
 //! what was in flight has an unknown outcome, and a new connection finds the master again.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -30,7 +31,13 @@ use tokio::sync::{
 };
 use tracing::{info, warn};
 
-use super::{lines::Lines, ready, script::Script};
+use super::{
+    confirm::{Confirmer, Terms},
+    lines::Lines,
+    ready,
+    recovery::Recovery,
+    script::Script,
+};
 use crate::{lock::Failure, settings};
 
 /// From the loss of a connection to the next attempt.
@@ -60,6 +67,9 @@ pub struct Link {
     /// The channel to listen to, and whom to tell.
     channel: String,
     lines: Arc<Lines>,
+    recovery: Option<Arc<Recovery>>,
+    /// Where replicas of Redis confirm successes.
+    terms: Option<Terms>,
     /// Set once the first attempt to connect has succeeded or failed.
     tried: SetOnce<()>,
 }
@@ -69,13 +79,16 @@ enum Line {
     Down { why: String },
 }
 
-struct Connection {
+/// A connection to a server, or to all masters of a cluster.
+pub struct Connection {
     client: Client,
     opened: Instant,
     /// Milliseconds from `opened` to the last reply.
     last_reply: AtomicU64,
     /// Tells the supervisor that this connection is of no more use.
-    useless: Notify,
+    useless: Arc<Notify>,
+    /// What is opened and dropped with it, for each node as `nodes` has them, where successes are confirmed.
+    confirmers: HashMap<Option<Server>, Confirmer>,
 }
 
 /// One command among those in flight.
@@ -89,7 +102,14 @@ impl Drop for Slot<'_> {
 
 impl Link {
     /// Starts connecting in the background.
-    pub fn open(settings: settings::Redis, max_in_flight: usize, channel: String, lines: Arc<Lines>) -> Arc<Self> {
+    pub fn open(
+        settings: settings::Redis,
+        max_in_flight: usize,
+        channel: String,
+        lines: Arc<Lines>,
+        recovery: Option<Arc<Recovery>>,
+        terms: Option<Terms>,
+    ) -> Arc<Self> {
         let why = "not connected yet".into();
         let link = Arc::new(Self {
             settings,
@@ -99,6 +119,8 @@ impl Link {
             known_nodes: Mutex::default(),
             channel,
             lines,
+            recovery,
+            terms,
             tried: SetOnce::new(),
         });
         tokio::spawn(supervise(Arc::clone(&link)));
@@ -131,13 +153,7 @@ impl Link {
         let begun = Instant::now();
         loop {
             let connection = self.connection().map_err(Failure::Unreachable)?;
-            let reply = match connection.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
-                // Only the node that lacks the script gets it: loading it everywhere would be a stampede.
-                Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                    connection.send(None, "EVAL", script_args(&script.source, keys, args)).await
-                }
-                reply => reply,
-            };
+            let reply = connection.run(script, keys, args).await;
             // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
             // way, its keys are on either side, and a script finds no node that has them all.
             match reply {
@@ -163,11 +179,21 @@ impl Link {
 
     /// The nodes that share the keys among them, in a steady order: the masters of a cluster, or one that needs no name.
     pub fn nodes(&self) -> Result<Vec<Option<Server>>, Failure> {
-        let connection = self.connection().map_err(Failure::Unreachable)?;
-        let Some(slots) = connection.client.cached_cluster_state() else { return Ok(vec![None]) };
-        let mut nodes = slots.unique_primary_nodes();
-        nodes.sort();
-        Ok(nodes.into_iter().map(Some).collect())
+        Ok(self.connection().map_err(Failure::Unreachable)?.nodes())
+    }
+
+    /// Returns once enough replicas of the node that has a lock have confirmed what was done to it, or why they don't.
+    pub async fn confirm(&self, keys: [String; 2], args: [String; 3]) -> Result<(), String> {
+        let connection = self.connection()?;
+        let slots = connection.client.cached_cluster_state();
+        let node = slots.and_then(|slots| slots.get_server(redis_keyslot(keys[0].as_bytes())).cloned());
+        match connection.confirmers.get(&node) {
+            Some(confirmer) => confirmer.confirm(keys, args).await,
+            None => {
+                connection.useless.notify_one();
+                Err("the cluster has another master than when it was connected to".into())
+            }
+        }
     }
 
     fn connection(&self) -> Result<Arc<Connection>, String> {
@@ -197,8 +223,12 @@ impl Link {
         self.set(Line::Down { why });
     }
 
-    fn client(&self) -> Result<Client, Error> {
+    /// A client of whatever the URL names, or of one node of a cluster.
+    fn client(&self, node: Option<Server>) -> Result<Client, Error> {
         let mut config = self.settings.url.config();
+        if let Some(server) = node {
+            config.server = ServerConfig::Centralized { server };
+        }
         if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
             hosts.extend(self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         }
@@ -238,6 +268,10 @@ async fn supervise(link: Arc<Link>) {
                 link.set(Line::Up(Arc::clone(&connection)));
                 // Messages were lost meanwhile, and perhaps the queues.
                 link.lines.call_all();
+                if let Some(recovery) = link.recovery.clone() {
+                    let connection = Arc::clone(&connection);
+                    tokio::spawn(async move { recovery.settle_slots(&connection).await });
+                }
                 let why = connection.watch(&mut router).await;
                 link.remember_nodes(&connection);
                 link.down(why.into());
@@ -257,15 +291,14 @@ async fn supervise(link: Arc<Link>) {
 
 /// Opens a connection to a server that is fit to keep locks.
 async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
-    let client = link.client().map_err(|error| error.to_string())?;
-    let mut router = client.init().await.map_err(|error| explain(&error))?;
-    let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
-    let connection = Arc::new(Connection { client, opened, last_reply, useless });
-    // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
-    // sent over it is answered.
-    let info = tokio::select! {
-        _ = &mut router => return Err("Redis closed the connection".into()),
-        info = connection.send(None, "INFO", vec![]) => info,
+    let (mut connection, router, info) = reach(link, None).await?;
+    let settled = match &link.recovery {
+        Some(recovery) => recovery.begin(&connection).await,
+        None => Ok(()),
+    };
+    let confirmers = match &link.terms {
+        Some(terms) => confirmers(link, &connection, &info, terms).await,
+        None => Ok(HashMap::new()),
     };
     let fitness = match info {
         Ok(info) => ready::judge(&info),
@@ -276,13 +309,55 @@ async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String
         let pattern = link.channel.rsplit_once(':').map_or("", |(start, _)| start);
         format!("Redis refuses SUBSCRIBE {} ({}); the user needs &{pattern}:*", link.channel, explain(&error))
     });
-    if let Err(why) = fitness.and(subscribed) {
-        router.abort();
-        return Err(why);
+    match fitness.and(subscribed).and(settled).and(confirmers) {
+        Ok(confirmers) => connection.confirmers = confirmers,
+        Err(why) => {
+            router.abort();
+            return Err(why);
+        }
     }
     // Ends with the client.
     tokio::spawn(listen(messages, Arc::clone(&link.lines)));
-    Ok((connection, router))
+    Ok((Arc::new(connection), router))
+}
+
+/// Opens a connection, to one node of a cluster or to whatever the URL names. Tells what `INFO` says.
+async fn reach(
+    link: &Link,
+    node: Option<Server>,
+) -> Result<(Connection, ConnectHandle, Result<Resp3Frame, Failure>), String> {
+    let client = link.client(node).map_err(|error| error.to_string())?;
+    let mut router = client.init().await.map_err(|error| explain(&error))?;
+    let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(Notify::new()));
+    let connection = Connection { client, opened, last_reply, useless, confirmers: HashMap::new() };
+    // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
+    // sent over it is answered.
+    let info = tokio::select! {
+        _ = &mut router => return Err("Redis closed the connection".into()),
+        info = connection.send(None, "INFO", vec![]) => info,
+    };
+    Ok((connection, router, info))
+}
+
+/// A connection beside the given one to each of its nodes.
+async fn confirmers(
+    link: &Link,
+    beside: &Connection,
+    info: &Result<Resp3Frame, Failure>,
+    terms: &Terms,
+) -> Result<HashMap<Option<Server>, Confirmer>, String> {
+    let mut confirmers = HashMap::new();
+    for node in beside.nodes() {
+        let (connection, router, other_info) = reach(link, node.clone()).await?;
+        // During a failover the two may find different masters. Nothing would ever be confirmed.
+        if node.is_none() && ready::process(info)? != ready::process(&other_info)? {
+            router.abort();
+            return Err("two connections to Redis have reached two servers".into());
+        }
+        let useless = Arc::clone(&beside.useless);
+        confirmers.insert(node, Confirmer::start(connection, router, terms.clone(), move || useless.notify_one()));
+    }
+    Ok(confirmers)
 }
 
 /// Passes messages on.
@@ -307,7 +382,7 @@ fn explain(error: &Error) -> String {
 
 impl Connection {
     /// Waits until the connection is of no more use. Says why.
-    async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
+    pub async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
         // While nobody asks for anything, a dead connection would go unnoticed until somebody does. In a cluster one node
         // may hang while the others answer.
         let heartbeat = async {
@@ -329,7 +404,31 @@ impl Connection {
         }
     }
 
-    async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {
+    /// The masters of a cluster, or one that needs no name.
+    fn nodes(&self) -> Vec<Option<Server>> {
+        let Some(slots) = self.client.cached_cluster_state() else { return vec![None] };
+        let mut nodes = slots.unique_primary_nodes();
+        nodes.sort();
+        nodes.into_iter().map(Some).collect()
+    }
+
+    /// Sends a script, and its text once if Redis doesn't know it. Only the node that lacks it gets it: loading it
+    /// everywhere would be a stampede.
+    pub async fn run(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+        match self.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
+            Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
+                self.send(None, "EVAL", script_args(&script.source, keys, args)).await
+            }
+            reply => reply,
+        }
+    }
+
+    pub async fn send(
+        &self,
+        node: Option<Server>,
+        name: &'static str,
+        args: Vec<Value>,
+    ) -> Result<Resp3Frame, Failure> {
         // The first key decides the slot; a script's keys follow its name and their number. fred takes no other hash of a
         // custom command than a slot that was computed before.
         let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);

@@ -3,6 +3,7 @@
 mod acquire;
 mod break_lock;
 mod cancel;
+mod confirm;
 mod extend;
 mod inspect;
 mod keys;
@@ -11,9 +12,11 @@ mod link;
 mod list;
 mod police;
 mod ready;
+mod recovery;
 mod release;
 mod reply;
 mod script;
+mod slots;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,9 +35,11 @@ use crate::{
     lock::{Once, ResourceName},
     settings::Settings,
 };
+use confirm::Terms;
 use lines::Lines;
 use link::Link;
 use police::Beat;
+use recovery::Recovery;
 
 /// How long the last fence is kept after a grant, for the time in which the clock may have stepped back.
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,9 +57,13 @@ pub struct Store {
     /// By which this replica's waiters are woken.
     channel: String,
     queue_limits: QueueLimits,
-    scripts: Scripts,
+    scripts: Arc<Scripts>,
     keys: Keys,
     cancellations: Cancellations,
+    recovery: Option<Arc<Recovery>>,
+    /// How many replicas of Redis confirm a success.
+    replicas_wanted: u32,
+    clustered: bool,
     /// The retry window in milliseconds, as text.
     window: String,
     /// `FENCE_KEPT` in milliseconds, as text.
@@ -79,20 +88,34 @@ impl Store {
             place_kept: PLACE_KEPT.as_millis().to_string(),
             longest_attempt: (settings.limits.max_wait + SLACK).as_millis().to_string(),
         };
+        let scripts = Arc::<Scripts>::default();
+        let recovery = Recovery::new(&settings.redis, &keys, &scripts);
+        let replicas_wanted = settings.redis.min_replicas_ack;
+        let terms = Terms {
+            scripts: Arc::clone(&scripts),
+            replicas: replicas_wanted,
+            // So that there is time to undo what was not confirmed.
+            patience: settings.redis.command_timeout / 2,
+        };
         Arc::new(Self {
             link: Link::open(
                 settings.redis.clone(),
                 settings.limits.max_in_flight,
                 channel.clone(),
                 Arc::clone(&lines),
+                recovery.clone(),
+                (replicas_wanted > 0).then_some(terms),
             ),
             lines,
             beat: Beat::default(),
             channel,
             queue_limits,
-            scripts: Scripts::default(),
+            scripts,
             keys,
             cancellations: Cancellations::default(),
+            recovery,
+            replicas_wanted,
+            clustered: settings.redis.url.is_cluster(),
             window: settings.idempotency_window.as_millis().to_string(),
             fence_kept: FENCE_KEPT.as_millis().to_string(),
         })

@@ -1,5 +1,7 @@
 //! Whether a server is fit to keep locks.
 
+use std::borrow::Cow;
+
 use fred::types::Resp3Frame;
 use tracing::warn;
 
@@ -19,20 +21,56 @@ impl Store {
             Ok(info) => judge(&info)?,
             Err(failure) => unread(&failure)?,
         }
+        if self.replicas_wanted > 0 {
+            self.replicas_online().await?;
+        }
         match self.link.call_uncounted(&self.scripts.ready, &[], &[]).await {
             Ok(_) => Ok(()),
             Err(failure) => Err(reason(failure)),
         }
     }
+
+    /// Whether each master has as many replicas as must confirm what is done.
+    async fn replicas_online(&self) -> Result<(), String> {
+        let wanted = self.replicas_wanted;
+        for node in self.link.nodes().map_err(reason)? {
+            let info = self.link.command(node, "INFO", vec!["replication".into()]).await.map_err(reason)?;
+            let is_online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
+            let online = text(&info).lines().filter(is_online).count();
+            if online < wanted as usize {
+                return Err(format!(
+                    "{online} replicas of Redis are online, and redis.min_replicas_ack wants {wanted} to confirm what is done"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What `INFO` tells of the process that answers, to compare two.
+pub(super) fn process(info: &Result<Resp3Frame, Failure>) -> Result<String, String> {
+    let lacks = |why: String| format!("redis.min_replicas_ack needs a user with the right +info ({why})");
+    let info = info.as_ref().map_err(|failure| lacks(reason(failure.clone())))?;
+    let run_id = field(&text(info), "run_id").map(String::from);
+    run_id.ok_or_else(|| lacks("INFO tells no run_id".into()))
+}
+
+/// What `INFO` tells.
+fn text(info: &Resp3Frame) -> Cow<'_, str> {
+    match info {
+        Resp3Frame::BlobString { data, .. } | Resp3Frame::VerbatimString { data, .. } => String::from_utf8_lossy(data),
+        _ => "".into(),
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// Judges what `INFO` tells: the version, where it is told, and whether Redis may evict locks.
 pub(super) fn judge(info: &Resp3Frame) -> Result<(), String> {
-    let info = match info {
-        Resp3Frame::BlobString { data, .. } | Resp3Frame::VerbatimString { data, .. } => String::from_utf8_lossy(data),
-        _ => "".into(),
-    };
-    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let info = text(info);
+    let field = |name| field(&info, name);
     // Valkey tells 7.2.4 here, whatever its own version is.
     if let Some(version) = field("redis_version") {
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -68,5 +106,6 @@ fn reason(failure: Failure) -> String {
         Failure::Unreachable(why) | Failure::Unknown(why) | Failure::Broken(why) => why,
         Failure::Refused(prefix) => format!("Redis refuses writes: {prefix}"),
         Failure::Overloaded => "too many commands wait for Redis".into(),
+        Failure::NotReplicated => "too few replicas of Redis confirm what is done".into(),
     }
 }

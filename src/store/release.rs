@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Store,
+    confirm::Effect,
     reply::{Reply, unexpected},
 };
 use crate::lock::{Failure, Once, Released, ResourceName, Token};
@@ -24,17 +25,20 @@ impl Store {
         // Polled in this order, so the release is on its way first.
         let (sent, ()) = tokio::join!(release, async { self.lines.released(&queue_keys.queue) });
         let (outcome, mut reply) = Reply::open(sent?)?;
-        match outcome.as_str() {
+        let released = match outcome.as_str() {
             "released" => {
-                let turn = reply.number()?;
-                self.police(queue_keys, turn);
-                Ok(Released::Released)
+                self.police(queue_keys.clone(), reply.number()?);
+                Released::Released
             }
-            "replayed" => Ok(Released::Replayed),
-            "missing" => Ok(Released::Missing),
-            "mismatch" => Ok(Released::TokenMismatch),
-            "reused" => Ok(Released::KeyReused),
-            other => Err(unexpected(other)),
+            "replayed" => Released::Replayed,
+            "missing" => Released::Missing,
+            "mismatch" => Released::TokenMismatch,
+            "reused" => Released::KeyReused,
+            other => return Err(unexpected(other)),
+        };
+        if let Released::Released | Released::Replayed = released {
+            self.confirmed(&queue_keys.lock, Effect::Released(token.expose())).await?;
         }
+        Ok(released)
     }
 }

@@ -28,6 +28,10 @@ pub struct Scripts {
     pub wake: Script,
     /// `lua/ready.lua`
     pub ready: Script,
+    /// `lua/settle.lua`
+    pub settle: Script,
+    /// `lua/confirm.lua`
+    pub confirm: Script,
 }
 
 impl Script {
@@ -51,6 +55,8 @@ impl Default for Scripts {
             cancel: Script::new(include_str!("../../lua/cancel.lua")),
             wake: Script::new(include_str!("../../lua/wake.lua")),
             ready: Script::new(include_str!("../../lua/ready.lua")),
+            settle: Script::new(include_str!("../../lua/settle.lua")),
+            confirm: Script::new(include_str!("../../lua/confirm.lua")),
         }
     }
 }

@@ -155,6 +155,10 @@ fn every_kind_of_value_says_what_would_be_right() {
         ("GORILLA__LIMITS__MAX_TIMEOUT", "99ms", "at least 100ms"),
         ("GORILLA__LIMITS__MAX_IN_FLIGHT", "many", "a whole number from 1"),
         ("GORILLA__IDEMPOTENCY__WINDOW", "0ms", "longer than nothing"),
+        ("GORILLA__REDIS__FAILOVER_GRACE", "60", "10s"),
+        ("GORILLA__REDIS__FAILOVER_GRACE", "23h", "limits.max_timeout, which is 1day"),
+        ("GORILLA__REDIS__MIN_REPLICAS_ACK", "-1", "a whole number from 0"),
+        ("GORILLA__REDIS__MIN_REPLICAS_ACK", "one", "a whole number from 0"),
         ("GORILLA__REDIS__KEY_PREFIX", "a{b", "1 to 64 letters"),
         ("GORILLA__REDIS__KEY_PREFIX", "é", "1 to 64 letters"),
         ("GORILLA__REDIS__URL", "localhost:6379", "redis"),
@@ -199,6 +203,22 @@ fn the_drain_delay_must_be_shorter_than_the_drain_timeout() {
     }
     let environment = [("GORILLA__SERVER__DRAIN_DELAY", "0s"), ("GORILLA__SERVER__DRAIN_TIMEOUT", "1ms")];
     assert_eq!(config(&["check"], &environment).code, Some(0));
+}
+
+#[test]
+fn the_failover_grace_is_off_or_at_least_the_longest_lease() {
+    assert_eq!(shown(&config(&["show"], &[]), "failover_grace"), "failover_grace = \"0s\"  # default");
+    let with = |grace, longest| {
+        config(&["check"], &[("GORILLA__REDIS__FAILOVER_GRACE", grace), ("GORILLA__LIMITS__MAX_TIMEOUT", longest)])
+    };
+    for (grace, longest) in [("1ms", "24h"), ("59999ms", "60s")] {
+        let says =
+            ["redis.failover_grace", "leases that long may be lost", "lower limits.max_timeout or raise the grace"];
+        refused(&with(grace, longest), &says);
+    }
+    for (grace, longest) in [("0s", "24h"), ("60s", "60s"), ("24h", "24h")] {
+        assert_eq!(with(grace, longest).code, Some(0), "{grace} {longest}");
+    }
 }
 
 #[test]

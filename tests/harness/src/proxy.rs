@@ -94,6 +94,16 @@ impl Proxy {
         self.server.store(port_of(api), Relaxed);
     }
 
+    /// New connections lead to this server.
+    pub fn lead_to_redis(&self, redis: &Redis) {
+        self.server.store(redis.port, Relaxed);
+    }
+
+    /// Where the link listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How what passes from now on is treated.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);

@@ -53,6 +53,19 @@ impl Redis {
         panic!("redis-server ends at once, whatever its port");
     }
 
+    /// A server that follows a master, by a link at that port of 127.0.0.1, and has all its data.
+    pub async fn following(master: &Redis, port: u16) -> Self {
+        // Else a synchronisation begins some seconds later, for those who may still come.
+        master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
+        let redis = Self::start(&["--replicaof", "127.0.0.1", &port.to_string(), "--appendonly", "no"]);
+        crate::eventually("it follows", Duration::from_secs(20), || async {
+            redis.cli(&["INFO", "replication"]).contains("master_link_status:up")
+                && master.cli(&["INFO", "replication"]).contains("state=online")
+        })
+        .await;
+        redis
+    }
+
     /// Starts it again after `stop`, with the data that it wrote.
     pub fn run(&mut self) {
         self.run_with(&[]);

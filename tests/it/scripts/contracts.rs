@@ -37,10 +37,14 @@ fn counted(text: &str, what: &str) -> usize {
 
 #[test]
 fn every_script_is_reached_through_a_field_of_its_own() {
-    let Scripts { acquire, extend, release, break_lock, inspect, cancel, wake, ready } = Scripts::default();
-    let fields = [acquire, break_lock, cancel, extend, inspect, ready, release, wake];
+    let Scripts { acquire, extend, release, break_lock, inspect, cancel, wake, ready, settle, confirm } =
+        Scripts::default();
+    let fields = [acquire, break_lock, cancel, confirm, extend, inspect, ready, release, settle, wake];
     let names = scripts();
-    assert_eq!(names, ["acquire", "break", "cancel", "extend", "inspect", "ready", "release", "wake"]);
+    assert_eq!(
+        names,
+        ["acquire", "break", "cancel", "confirm", "extend", "inspect", "ready", "release", "settle", "wake"]
+    );
     for (script, name) in fields.iter().zip(&names) {
         assert_eq!(script.source, Script::new(&text(name)).source, "{name}");
         assert_eq!(Redis::shared().cli(&["SCRIPT", "LOAD", &script.source]), script.sha, "{name}");
@@ -77,8 +81,8 @@ fn a_call_with_too_few_or_too_many_keys_or_arguments_is_an_error_and_changes_not
         let (keys, args) = (counted(&text, "KEYS"), counted(&text, "ARGV"));
         let all_keys = ["lock", "fence", "queue", "queue:turn", "request:a", "request:b", "request:c"];
         let all_args = ["1"; 16];
-        // The last key of some is needed only with an Idempotency-Key.
-        let optional = text.contains("only with an Idempotency-Key") as usize;
+        // The last key of some is needed only with an Idempotency-Key, or with a grace.
+        let optional = text.contains("only with a") as usize;
         let mut wrong = vec![(keys + 1, args), (keys, args + 1)];
         wrong.extend((keys > optional).then(|| (keys - optional - 1, args)));
         wrong.extend((args > 0).then(|| (keys, args - 1)));

@@ -20,7 +20,8 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         reply
     };
     let acquire = || {
-        let args = ["id-2", "token", "me", "[]", "30000", "86400000", "print", "60000", "0", "", "", "3", "0", "0"];
+        let args =
+            ["id-2", "token", "me", "[]", "30000", "86400000", "print", "60000", "0", "", "", "3", "0", "0", "0"];
         empty.try_run("acquire", &["lock", "fence", "queue", "queue:turn", "request:k"], &args)
     };
     for _ in 0..2 {
@@ -36,6 +37,10 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     let inspect = || extended.run("inspect", &["lock", "queue"], &["token-2"])[1].clone();
     assert_eq!(out_of_memory(&inspect), "1");
     let keys = ["lock", "queue", "queue:turn", "request:k"];
+    let confirm = || extended.run("confirm", &["lock", "confirmation"], &["token", "token-2", "1"])[0].clone();
+    assert_eq!(out_of_memory(&confirm), "there");
+    let settle = || extended.run("settle", &["incarnation"], &["60000"])[0].clone();
+    assert_eq!(out_of_memory(&settle), "settled");
     let release = || released.run("release", &keys, &["token-of-id-1", "print", "60000"])[0].clone();
     assert_eq!(out_of_memory(&release), "released");
     assert_eq!(released.keys(), ["fence", "request:k"]);

@@ -8,6 +8,7 @@ mod holders;
 mod memory;
 mod queue;
 mod queue_model;
+mod recovery;
 mod service;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
@@ -87,6 +88,24 @@ impl<'a> Lab<'a> {
     /// The same with a wait, as a waiter that has arrived at a certain time or not yet.
     #[track_caller]
     fn queue(&self, id: &str, request: &str, fingerprint: &str, lease: &str, wait: &str, arrived: &str) -> Vec<String> {
+        self.recover(id, request, fingerprint, lease, wait, arrived, None)
+    }
+
+    /// The same, where grants wait so long after data may have been lost.
+    #[track_caller]
+    #[expect(clippy::too_many_arguments, reason = "as many as the script takes that tests vary")]
+    fn recover(
+        &self,
+        id: &str,
+        request: &str,
+        fingerprint: &str,
+        lease: &str,
+        wait: &str,
+        arrived: &str,
+        grace: Option<&str>,
+    ) -> Vec<String> {
+        let mut keys = vec!["lock", "fence", "queue", "queue:turn", request];
+        keys.extend(grace.map(|_| "incarnation"));
         let args = [
             id,
             &format!("token-of-{id}"),
@@ -102,8 +121,9 @@ impl<'a> Lab<'a> {
             "3",
             "10000",
             "120000",
+            grace.unwrap_or("0"),
         ];
-        self.run("acquire", &["lock", "fence", "queue", "queue:turn", request], &args)
+        self.run("acquire", &keys, &args)
     }
 
     #[track_caller]

@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::harness::{Api, Redis, Replica, lock_path, name, token};
 
 /// Metadata as it is sent, and as it comes back. Compared as text: a parser would take 1.0 and 1 for the same.
-const CASES: [(&str, &str); 17] = [
+const CASES: [(&str, &str); 16] = [
     ("null", "[]"),
     ("[ 1 , {\"a b\" :\t\"c  d\"}\n]", r#"[1,{"a b":"c  d"}]"#),
     ("[]", "[]"),
@@ -16,7 +16,6 @@ const CASES: [(&str, &str); 17] = [
     ("\"\"", "[\"\"]"),
     ("{}", "[{}]"),
     ("[1.0,-0.0,1E5,0.10]", "[1.0,-0.0,1E5,0.10]"),
-    ("1e400", "[1e400]"),
     ("[12345678901234567890,-98765432109876543210]", "[12345678901234567890,-98765432109876543210]"),
     (r#"{"z":1,"a":2,"m":{"y":[],"b":null}}"#, r#"[{"z":1,"a":2,"m":{"y":[],"b":null}}]"#),
     ("[[[[]]],[{}]]", "[[[[]]],[{}]]"),
@@ -45,7 +44,7 @@ async fn every_answer_has_the_metadata_as_it_was_given() {
     for (sent, expected) in CASES {
         let resource = name("metadata");
         let acquired = acquire(&api, &resource, sent).await;
-        let lock = serde_json::from_str::<serde_json::Value>(&acquired.replace("1e400", "1")).expect("JSON");
+        let lock = serde_json::from_str::<serde_json::Value>(&acquired).expect("JSON");
         let status = api.status(&resource, token(&lock)).await.text;
         let state = api.get(&lock_path(&resource)).await.text;
         let listed = api.get(&format!("/api/v1/locks?prefix={resource}&limit=1000")).await.text;

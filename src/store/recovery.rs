@@ -1,0 +1,122 @@
+//! After data of Redis may have been lost, grants wait until whatever was lost has run out: `lua/shared.lua` decides it,
+//! for each grant. Here a new connection has it decided at once, and it is logged.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream};
+use tracing::{debug, info, warn};
+
+use super::{
+    keys::Keys,
+    link::Connection,
+    reply::{Reply, unexpected},
+    script::Scripts,
+    slots,
+};
+use crate::{lock::Failure, settings};
+
+/// Slots of a cluster that are settled at once: few, because requests go over the same connection.
+const AT_ONCE: usize = 32;
+
+/// What `redis.failover_grace` needs, where it is on.
+pub struct Recovery {
+    /// In milliseconds, as text.
+    pub grace: String,
+    clustered: bool,
+    keys: Keys,
+    scripts: Arc<Scripts>,
+    /// Until when it was said that grants wait.
+    said: Mutex<Instant>,
+}
+
+/// What `lua/settle.lua` replies.
+struct Settled {
+    left: Duration,
+    is_new: bool,
+}
+
+impl Recovery {
+    /// Nothing where the option is off.
+    pub fn new(settings: &settings::Redis, keys: &Keys, scripts: &Arc<Scripts>) -> Option<Arc<Self>> {
+        let (grace, clustered) = (settings.failover_grace, settings.url.is_cluster());
+        let (keys, scripts, said) = (keys.clone(), Arc::clone(scripts), Mutex::new(Instant::now()));
+        let recovery = Self { grace: grace.as_millis().to_string(), clustered, keys, scripts, said };
+        (!grace.is_zero()).then(|| Arc::new(recovery))
+    }
+
+    /// The key that tells a script whether the data of a resource are of a new incarnation.
+    pub fn key(&self, lock: &str) -> String {
+        self.keys.incarnation(self.clustered.then(|| slots::of(lock)))
+    }
+
+    /// Has the time begin with a new connection. An error says what the server lacks. One that refuses writes now is no
+    /// worse for that: then it refuses grants as well, and they settle it later.
+    pub async fn begin(&self, connection: &Connection) -> Result<(), String> {
+        match self.settle(connection, self.clustered.then_some(0)).await {
+            Ok(settled) if !self.clustered => self.note(settled.left, settled.is_new),
+            Ok(_) => {}
+            Err(Failure::Broken(cause)) => {
+                return Err(format!(
+                    "redis.failover_grace needs a user with the right +info, also in scripts ({cause})"
+                ));
+            }
+            Err(failure) => debug!(?failure, "could not look whether data were lost"),
+        }
+        Ok(())
+    }
+
+    /// In a cluster each slot has its own time, so that a script finds it beside the lock.
+    pub async fn settle_slots(&self, connection: &Connection) {
+        if !self.clustered {
+            return;
+        }
+        let begun = Instant::now();
+        let mut replies = stream::iter(slots::all()).map(|slot| self.settle(connection, Some(slot))).buffered(AT_ONCE);
+        let (mut left, mut slots) = (Duration::ZERO, 0_u32);
+        while let Some(reply) = replies.next().await {
+            match reply {
+                Ok(settled) => {
+                    left = left.max(settled.left);
+                    slots += 1;
+                }
+                // Its node has none, or slots are moving. Grants settle it later.
+                Err(Failure::Refused(_)) => {}
+                Err(failure) => {
+                    debug!(?failure, "could not look in all slots whether data were lost");
+                    break;
+                }
+            }
+        }
+        self.note(left, false);
+        info!(slots, duration_ms = begun.elapsed().as_millis() as u64, "looked in each slot whether data were lost");
+    }
+
+    /// Grants wait for so long: says so, once for each time that it begins.
+    pub fn note(&self, left: Duration, is_new: bool) {
+        if left.is_zero() {
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if is_new || *said <= now {
+            let wait_ms = left.as_millis() as u64;
+            warn!(wait_ms, "the data of Redis are of a new incarnation, and grants may have been lost: new ones wait");
+        }
+        *said = now + left;
+    }
+
+    async fn settle(&self, connection: &Connection, slot: Option<u16>) -> Result<Settled, Failure> {
+        let key = self.keys.incarnation(slot);
+        let (outcome, mut reply) =
+            Reply::open(connection.run(&self.scripts.settle, &[key.as_str()], &[self.grace.as_str()]).await?)?;
+        match outcome.as_str() {
+            "settled" => {
+                Ok(Settled { left: Duration::from_millis(reply.number()?), is_new: reply.number::<u8>()? == 1 })
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+}
