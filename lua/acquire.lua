@@ -23,6 +23,8 @@
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
 --   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless the grant was lost
+--   {'unsettled', ms until grants are made again}  granted before, to the same Idempotency-Key, unless it was lost how
+--                  that grant ended
 --   {'full', waiting}  the queue has no more room
 --   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
 --   {'reused'}     the Idempotency-Key came before with another request
@@ -61,6 +63,9 @@ if text then
     -- The lease that was answered counts, not what a later extend made of it: its token and its end are what the client has.
     local ttl = tonumber(record[6]) + lease - math.floor(clock_us() / 1000)
     if ttl <= 0 or redis.call('HGET', lock, 'id') ~= record[3] then return {'gone'} end
+    -- Where data were lost, so may be the end of this grant, and another one that was made after it.
+    local unsettled = grace > 0 and recovery(incarnation, grace) or 0
+    if unsettled > 0 then return {'unsettled', unsettled} end
     -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock.
     record[#record + 1] = '+' .. id
     redis.call('SET', request, cjson.encode(record), 'KEEPTTL')

@@ -56,6 +56,7 @@ pub async fn acquire(
             let why = InTheWay::Recovery { left };
             ApiError::WaitTimeout { resource, wait, why, waiting, position }.into_response()
         }
+        Acquired::Unsettled { left } => ApiError::Unsettled { resource, left }.into_response(),
         Acquired::QueueFull { waiting } => ApiError::QueueFull { resource, waiting }.into_response(),
         Acquired::Dismissed => ApiError::Draining.into_response(),
         Acquired::Gone => ApiError::LockGone { resource }.into_response(),

@@ -39,6 +39,9 @@ pub enum ApiError {
     WaitTimeout { resource: ResourceName, wait: Duration, why: InTheWay, waiting: u64, position: u64 },
     /// An acquire found nobody holding the lock, but whoever does may have been lost; for so many milliseconds.
     Recovering { resource: ResourceName, left: u64, waiting: u64 },
+    /// An acquire that was granted before, to the same Idempotency-Key, unless that grant has ended and another was made
+    /// which Redis has lost; for so many milliseconds.
+    Unsettled { resource: ResourceName, left: u64 },
     /// As many wait for the lock as may.
     QueueFull { resource: ResourceName, waiting: u64 },
     /// Nobody holds the lock.
@@ -188,6 +191,10 @@ impl ApiError {
                 let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
                 (S::SERVICE_UNAVAILABLE, "recovering", message.into())
             }
+            Self::Unsettled { resource, left } => {
+                let message = format!("{}; the first request with this Idempotency-Key was granted it, and whether that stands is certain then: send it again.", recovering(resource, *left));
+                (S::SERVICE_UNAVAILABLE, "recovering", message.into())
+            }
             Self::QueueFull { resource, waiting } => {
                 let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
                 (S::TOO_MANY_REQUESTS, "queue_full", message.into())
@@ -265,12 +272,12 @@ impl ApiError {
             ),
         };
         let outcome = match self {
-            Self::Store(Failure::Unknown(_) | Failure::Broken(_)) | Self::Panic => "unknown",
+            Self::Store(Failure::Unknown(_) | Failure::Broken(_)) | Self::Unsettled { .. } | Self::Panic => "unknown",
             _ => "not_executed",
         };
         let retry_after = match self {
             Self::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
-            Self::Recovering { left, .. } => Some(left.div_ceil(1000)),
+            Self::Recovering { left, .. } | Self::Unsettled { left, .. } => Some(left.div_ceil(1000)),
             Self::Draining | Self::NotReady(_) | Self::QueueFull { .. } => Some(1),
             _ => None,
         };
@@ -294,7 +301,8 @@ impl ApiError {
             | Self::TokenMismatch { resource, holder: by }
             | Self::FenceChanged { resource, holder: by } => holder(resource, by),
             Self::WaitTimeout { resource, why: InTheWay::Recovery { left }, .. }
-            | Self::Recovering { resource, left, .. } => json!({ "resource": resource.as_str(), "recoveringMs": left }),
+            | Self::Recovering { resource, left, .. }
+            | Self::Unsettled { resource, left } => json!({ "resource": resource.as_str(), "recoveringMs": left }),
             Self::WaitTimeout { resource, why: InTheWay::Queue, .. }
             | Self::LockReserved { resource, .. }
             | Self::QueueFull { resource, .. }

@@ -35,7 +35,8 @@ impl Metadata {
         // It is kept as text and would come back as it is; but who reads a list of locks with a common parser, as the
         // commands of Gorilla do, could then read none of them.
         if list != "[]" && serde_json::from_str::<Value>(&list).is_err() {
-            let why = "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
+            let why =
+                "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
             return Err(Invalid::new("metadata", why));
         }
         Self::from_stored(list).ok_or_else(|| Invalid::new("metadata", "is no valid JSON"))

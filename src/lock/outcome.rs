@@ -78,6 +78,12 @@ pub enum Acquired {
         /// Which of them the caller was, from 1; 0 if it did not wait.
         position: u64,
     },
+    /// The caller was granted it before, by the same Idempotency-Key; but how that grant ended may have been lost with the
+    /// data of Redis.
+    Unsettled {
+        /// For how long, in milliseconds.
+        left: u64,
+    },
     /// As many wait as may.
     QueueFull {
         /// How many.

@@ -241,6 +241,7 @@ impl Store {
                 }
                 Acquired::Recovering { left, waiting: reply.number()?, position: reply.number()? }
             }
+            "unsettled" => Acquired::Unsettled { left: reply.number()? },
             "full" => Acquired::QueueFull { waiting: reply.number()? },
             "gone" => Acquired::Gone,
             "reused" => Acquired::KeyReused,

@@ -30,7 +30,7 @@ fn acquire_gives_every_reply_of_its_header() {
     lab.seen.borrow_mut().remove("marked");
     assert_eq!(lab.acquire("id-6", "request:id-6", "", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
-    for waiting in ["reserved", "full", "queued", "superseded", "recovering"] {
+    for waiting in ["reserved", "full", "queued", "superseded", "recovering", "unsettled"] {
         lab.seen.borrow_mut().insert(waiting.into());
     }
     lab.saw_every_reply_of("acquire");

@@ -122,6 +122,7 @@ impl Step {
                     ROOM.to_string(),
                     WINDOW.into(),
                     WINDOW.into(),
+                    "0".into(),
                 ];
                 run(&["lock", "fence", "queue", "queue:turn"], Some((call.request, 0)), &args)
             }
@@ -170,6 +171,7 @@ fn words(reply: &Reply) -> Vec<String> {
         }
         Reply::Reserved { waiting, position } => json!(["reserved", waiting, position]),
         Reply::Recovering { left, waiting, position } => json!(["recovering", left, waiting, position]),
+        Reply::Unsettled { left } => json!(["unsettled", left]),
         Reply::Full { waiting } => json!(["full", waiting]),
         Reply::Gone => json!(["gone"]),
         Reply::Reused => json!(["reused"]),
@@ -421,7 +423,9 @@ fn the_scripts_do_what_the_model_of_the_protocol_does_until_every_reply_has_been
     let seed = env::var("GORILLA_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
     println!("GORILLA_TEST_SEED={seed}");
     let replies = |script| replies_in_header(&text(script)).into_iter().map(move |reply| (script, reply));
-    let all: BTreeSet<(&str, String)> = SCRIPTS.into_iter().flat_map(replies).collect();
+    // What only a grace brings about is in the module `recovery`: here no data are lost.
+    let lossless = |(_, reply): &(&str, String)| !["recovering", "unsettled"].contains(&reply.as_str());
+    let all: BTreeSet<(&str, String)> = SCRIPTS.into_iter().flat_map(replies).filter(lossless).collect();
     let (begun, mut steps, mut seen) = (Instant::now(), 0, BTreeMap::new());
     let mut rng = Rng::with_seed(seed);
     let missing = |seen: &BTreeMap<_, u32>| all.iter().filter(|reply| !seen.contains_key(*reply)).count();

@@ -82,8 +82,7 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
                 // Somebody else may have been granted the lock since, on what was lost.
                 let left = if env.grace.is_some_and(|grace| grace.for_replays) { recovery } else { 0 };
                 if left > 0 {
-                    let (waiting, position) = (redis.queue.len(), 0);
-                    return Reply::Recovering { left, waiting, position };
+                    return Reply::Unsettled { left };
                 }
                 record.told.insert(id);
                 return Reply::Replayed { fence, created, id: holder, token, ttl };

@@ -17,6 +17,7 @@ pub enum Reply {
     Reused,
     Cancelled,
     Recovering { left: Ms, waiting: usize, position: usize },
+    Unsettled { left: Ms },
     Extended { token: Token, id: Id, fence: u64, created: Ms, updated: Ms, expires: Ms, ttl: Ms },
     ExtendReplayed { token: Token, id: Id, fence: u64, created: Ms, updated: Ms, expires: Ms, ttl: Ms },
     Missing,

@@ -92,6 +92,7 @@ impl Bounds {
             | Reply::Full { .. }
             | Reply::Cancelled
             | Reply::Recovering { .. }
+            | Reply::Unsettled { .. }
             | Reply::Reused => Told::Refused,
             other => unreachable!("an acquire replied {other:?}"),
         }
