@@ -10,7 +10,8 @@ use crate::lock::Failure;
 const OLDEST: u32 = 7;
 
 impl Store {
-    /// Why Redis can't serve writes now, if it can't. Writes nothing.
+    /// Why Redis can't serve writes now, if it can't. Writes nothing. Being out of memory is no reason: holders still extend
+    /// and release.
     pub async fn ready(&self) -> Result<(), String> {
         if let Some(why) = self.link.trouble() {
             return Err(why);

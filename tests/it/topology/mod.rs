@@ -1,0 +1,3 @@
+//! Standalone, Sentinel and Cluster as an operator sets them up: with a user that has few rights, and over TLS.
+
+mod secured;
