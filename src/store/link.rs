@@ -30,7 +30,7 @@ use tokio::sync::{
 };
 use tracing::{info, warn};
 
-use super::{lines::Lines, ready, script::Script};
+use super::{explain::explain, lines::Lines, ready, script::Script};
 use crate::{lock::Failure, settings};
 
 /// From the loss of a connection to the next attempt.
@@ -257,7 +257,7 @@ async fn supervise(link: Arc<Link>) {
 
 /// Opens a connection to a server that is fit to keep locks.
 async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
-    let client = link.client().map_err(|error| error.to_string())?;
+    let client = link.client().map_err(|error| explain(&error))?;
     let mut router = client.init().await.map_err(|error| explain(&error))?;
     let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Notify::new());
     let connection = Arc::new(Connection { client, opened, last_reply, useless });
@@ -293,15 +293,6 @@ async fn listen(mut messages: Receiver<Message>, lines: Arc<Lines>) {
             Err(RecvError::Lagged(_)) => lines.call_all(),
             Err(RecvError::Closed) => return,
         }
-    }
-}
-
-/// fred's error for a person.
-fn explain(error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::Auth => format!("Redis refused the user name or password: {}", error.details()),
-        ErrorKind::Timeout => "Redis did not answer in time".into(),
-        _ => error.details().into(),
     }
 }
 
@@ -375,7 +366,7 @@ impl Connection {
             }
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"
             | "NOSCRIPT" => Failure::Refused(prefix.into()),
-            _ => Failure::Broken(format!("Redis answered: {message}")),
+            _ => Failure::Broken(format!("Redis answered: {}", message.trim_end_matches('.'))),
         }
     }
 

@@ -3,6 +3,7 @@
 mod acquire;
 mod break_lock;
 mod cancel;
+mod explain;
 mod extend;
 mod inspect;
 mod keys;
