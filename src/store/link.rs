@@ -57,6 +57,8 @@ pub struct Link {
     line: RwLock<Line>,
     /// The nodes of a cluster that the last connection knew, because the one that the URL names may be gone.
     known_nodes: Mutex<Vec<Server>>,
+    /// Attempts to connect so far.
+    attempts: AtomicUsize,
     /// The channel to listen to, and whom to tell.
     channel: String,
     lines: Arc<Lines>,
@@ -97,6 +99,7 @@ impl Link {
             in_flight: AtomicUsize::new(0),
             line: RwLock::new(Line::Down { why }),
             known_nodes: Mutex::default(),
+            attempts: AtomicUsize::new(0),
             channel,
             lines,
             tried: SetOnce::new(),
@@ -201,6 +204,13 @@ impl Link {
         let mut config = self.settings.url.config();
         if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
             hosts.extend(self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
+        // fred asks the first one that it reaches. That one may hang, be cut off from the others or know of no master, so
+        // each attempt begins with another.
+        if let ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } = &mut config.server {
+            let attempt = self.attempts.fetch_add(1, Relaxed);
+            let first = attempt % hosts.len().max(1);
+            hosts.rotate_left(first);
         }
         // One attempt to connect, whose error is returned: repeating it is the supervisor's.
         config.fail_fast = true;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use crate::harness::{Api, Cluster, Replica, Sentinel, eventually, name, token};
 
 /// From the promotion of a new master until Gorilla serves again.
-const HEALED: Duration = Duration::from_secs(3);
+pub const HEALED: Duration = Duration::from_secs(3);
 
 /// Waits until acquires succeed again. Until then each of them says honestly that it can't be told or was not done.
-async fn heals(api: &Api, since: Instant) {
+pub async fn heals(api: &Api, since: Instant) {
     loop {
         let answer = api.acquire(&name("again"), "me", 30).await;
         match answer.status {

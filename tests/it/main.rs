@@ -16,6 +16,7 @@ mod queue;
 mod refusals;
 mod scripts;
 mod settings;
+mod topology;
 mod wire;
 
 use gorilla_harness as harness;

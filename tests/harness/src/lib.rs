@@ -6,6 +6,7 @@ mod process;
 mod proxy;
 mod redis;
 mod replica;
+mod security;
 mod sentinel;
 
 use std::{
@@ -20,6 +21,7 @@ pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
+pub use security::Security;
 pub use sentinel::Sentinel;
 
 /// A resource of the test's own, so that tests share servers and never meet.

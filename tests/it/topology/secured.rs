@@ -1,10 +1,17 @@
 //! Users with exactly the rights that docs/OPERATIONS.md gives them, on servers that speak nothing but TLS.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
-use crate::harness::{Api, Cluster, Redis, Replica, Security, Sentinel, eventually, name, token};
+use crate::{
+    failover::heals,
+    harness::{Api, Cluster, Redis, Replica, Security, Sentinel, eventually, name, token},
+};
 
 /// The rights that the document gives to the user of a topology, by the line of its rule that comments say it is for.
 fn rules(topology: &str) -> String {
@@ -82,13 +89,30 @@ async fn a_server_with_tls_and_a_user_with_few_rights() {
 async fn a_sentinel_with_tls_and_a_user_with_few_rights() {
     let security = Security::acl_and_tls(&rules("behind Sentinel"));
     let security = security.with_sentinel_rules(&rules("at the sentinels themselves"));
-    let sentinel = Sentinel::secured(&security).await;
-    everything_works(&replica(&sentinel.url(), &security).await, &replica(&sentinel.url(), &security).await).await;
+    let mut sentinel = Sentinel::secured(&security).await;
+    let [one, other] = [replica(&sentinel.url(), &security).await, replica(&sentinel.url(), &security).await];
+    everything_works(&one, &other).await;
+
+    let old = sentinel.master();
+    sentinel.nodes[0].stop();
+    let promoted = sentinel.promoted(old).await;
+    for replica in [&one, &other] {
+        heals(&replica.api, promoted).await;
+    }
 }
 
 #[tokio::test]
 async fn a_cluster_with_tls_and_a_user_with_few_rights() {
     let security = Security::acl_and_tls(&rules("in a Cluster"));
-    let cluster = Cluster::secured(&security).await;
-    everything_works(&replica(&cluster.url(), &security).await, &replica(&cluster.url(), &security).await).await;
+    let mut cluster = Cluster::secured(&security).await;
+    let [one, other] = [replica(&cluster.url(), &security).await, replica(&cluster.url(), &security).await];
+    everything_works(&one, &other).await;
+
+    cluster.nodes[0].stop();
+    let masters = || cluster.nodes[1..].iter().filter(|node| node.is_master()).count();
+    eventually("a replica takes over", Duration::from_secs(20), || async { masters() == 3 }).await;
+    let promoted = Instant::now();
+    for replica in [&one, &other] {
+        heals(&replica.api, promoted).await;
+    }
 }
