@@ -1,9 +1,12 @@
-//! The connection to Redis: opens it, watches it, opens it anew, and sends scripts over it.
+//! The connection to Redis: opens it, watches it, opens it anew, and sends scripts over it. What comes without being asked
+//! for is in `listen`.
 //!
 //! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
 //! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
 //! queued commands long after their callers have gone. Here a connection that fails in any way is dropped as a whole,
 //! what was in flight has an unknown outcome, and a new connection finds the master again.
+
+mod listen;
 
 use std::{
     sync::{
@@ -16,18 +19,15 @@ use std::{
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
-    interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface},
+    interfaces::{ClientLike, ClusterInterface, EventInterface},
     types::{
-        Builder, ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, RespVersion, Value,
+        Builder, ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, RespVersion, Value,
         config::{ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig},
     },
     util::redis_keyslot,
 };
 use futures_util::future::join_all;
-use tokio::sync::{
-    Notify, SetOnce,
-    broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::{Notify, SetOnce};
 use tracing::{info, warn};
 
 use super::{explain::explain, lines::Lines, ready, script::Script};
@@ -281,29 +281,21 @@ async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String
         Ok(info) => ready::judge(&info),
         Err(failure) => ready::unread(&failure),
     };
-    let messages = connection.client.message_rx();
-    let subscribed = connection.client.subscribe(link.channel.as_str()).await.map_err(|error| {
-        let pattern = link.channel.rsplit_once(':').map_or("", |(start, _)| start);
-        format!("Redis refuses SUBSCRIBE {} ({}); the user needs &{pattern}:*", link.channel, explain(&error))
-    });
-    if let Err(why) = fitness.and(subscribed) {
+    let mut messages = connection.client.message_rx();
+    let listens = match fitness {
+        Ok(()) => tokio::select! {
+            _ = &mut router => Err("Redis closed the connection".into()),
+            listens = listen::begin(link, &connection, &mut messages) => listens,
+        },
+        Err(why) => Err(why),
+    };
+    if let Err(why) = listens {
         router.abort();
         return Err(why);
     }
     // Ends with the client.
-    tokio::spawn(listen(messages, Arc::clone(&link.lines)));
+    tokio::spawn(listen::pass_on(messages, Arc::clone(&link.lines)));
     Ok((connection, router))
-}
-
-/// Passes messages on.
-async fn listen(mut messages: Receiver<Message>, lines: Arc<Lines>) {
-    loop {
-        match messages.recv().await {
-            Ok(message) => lines.message(&message.value.as_str().unwrap_or_default()),
-            Err(RecvError::Lagged(_)) => lines.call_all(),
-            Err(RecvError::Closed) => return,
-        }
-    }
 }
 
 impl Connection {

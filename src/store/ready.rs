@@ -64,7 +64,8 @@ pub(super) fn unread(failure: &Failure) -> Result<(), String> {
     }
 }
 
-fn reason(failure: Failure) -> String {
+/// Why a command could not be carried out, as a part of a sentence.
+pub(super) fn reason(failure: Failure) -> String {
     match failure {
         Failure::Unreachable(why) | Failure::Unknown(why) | Failure::Broken(why) => why,
         Failure::Refused(prefix) => format!("Redis refuses writes: {prefix}"),
