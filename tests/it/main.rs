@@ -10,6 +10,7 @@ mod drain;
 mod failover;
 mod idempotency;
 mod licences;
+mod load;
 mod model;
 mod outage;
 mod queue;

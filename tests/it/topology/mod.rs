@@ -2,3 +2,5 @@
 
 mod absent;
 mod secured;
+
+pub use secured::rules;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The rights that the document gives to the user of a topology, by the line of its rule that comments say it is for.
-fn rules(topology: &str) -> String {
+pub fn rules(topology: &str) -> String {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
     let document = fs::read_to_string(document).expect("the document");
     let start = "ACL SETUSER gorilla on >PASSWORD ";
