@@ -131,13 +131,24 @@ impl Link {
 
     /// The same beside the bound on commands in flight, for what must be done under overload too.
     pub async fn call_uncounted(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+        self.call_at(None, script, keys, args).await
+    }
+
+    /// The same at the given node, else at that of the first key.
+    pub async fn call_at(
+        &self,
+        node: Option<&Server>,
+        script: &Script,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Result<Resp3Frame, Failure> {
         let begun = Instant::now();
         loop {
             let connection = self.connection().map_err(Failure::Unreachable)?;
-            let reply = match connection.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
+            let reply = match connection.send(node.cloned(), "EVALSHA", script_args(&script.sha, keys, args)).await {
                 // Only the node that lacks the script gets it: loading it everywhere would be a stampede.
                 Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                    connection.send(None, "EVAL", script_args(&script.source, keys, args)).await
+                    connection.send(node.cloned(), "EVAL", script_args(&script.source, keys, args)).await
                 }
                 reply => reply,
             };
@@ -166,11 +177,7 @@ impl Link {
 
     /// The nodes that share the keys among them, in a steady order: the masters of a cluster, or one that needs no name.
     pub fn nodes(&self) -> Result<Vec<Option<Server>>, Failure> {
-        let connection = self.connection().map_err(Failure::Unreachable)?;
-        let Some(slots) = connection.client.cached_cluster_state() else { return Ok(vec![None]) };
-        let mut nodes = slots.unique_primary_nodes();
-        nodes.sort();
-        Ok(nodes.into_iter().map(Some).collect())
+        Ok(self.connection().map_err(Failure::Unreachable)?.nodes())
     }
 
     fn connection(&self) -> Result<Arc<Connection>, String> {
@@ -273,14 +280,15 @@ async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String
     let connection = Arc::new(Connection { client, opened, last_reply, useless });
     // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
     // sent over it is answered.
-    let info = tokio::select! {
+    let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
+    let infos = tokio::select! {
         _ = &mut router => return Err("Redis closed the connection".into()),
-        info = connection.send(None, "INFO", vec![]) => info,
+        infos = infos => infos,
     };
-    let fitness = match info {
-        Ok(info) => ready::judge(&info),
-        Err(failure) => ready::unread(&failure),
-    };
+    let fitness = infos.iter().try_for_each(|info| match info {
+        Ok(info) => ready::judge(info),
+        Err(failure) => ready::unread(failure),
+    });
     let mut messages = connection.client.message_rx();
     let listens = match fitness {
         Ok(()) => tokio::select! {
@@ -320,6 +328,14 @@ impl Connection {
             () = self.useless.notified() => "Redis stopped answering, or is no longer the master",
             never = heartbeat => never,
         }
+    }
+
+    /// The masters of a cluster in a steady order, or one that needs no name.
+    fn nodes(&self) -> Vec<Option<Server>> {
+        let Some(slots) = self.client.cached_cluster_state() else { return vec![None] };
+        let mut nodes = slots.unique_primary_nodes();
+        nodes.sort();
+        nodes.into_iter().map(Some).collect()
     }
 
     async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Failure> {

@@ -1,6 +1,7 @@
 //! Whether a server is fit to keep locks.
 
-use fred::types::Resp3Frame;
+use fred::types::{Resp3Frame, config::Server};
+use futures_util::future::join_all;
 use tracing::warn;
 
 use super::Store;
@@ -9,21 +10,42 @@ use crate::lock::Failure;
 /// Redis before it has no script flags, and none of the guarantees that rest on them.
 const OLDEST: u32 = 7;
 
+/// Why a node does not help.
+enum Unready {
+    /// It endangers the locks that it has.
+    Unfit(String),
+    /// It serves nobody now.
+    Refuses(String),
+}
+
 impl Store {
     /// Why Redis can't serve writes now, if it can't. Writes nothing. Being out of memory is no reason: holders still extend
-    /// and release.
+    /// and release. Nor is it one that some masters of a cluster refuse: without this replica nobody had the others either.
     pub async fn ready(&self) -> Result<(), String> {
         if let Some(why) = self.link.trouble() {
             return Err(why);
         }
-        match self.link.command(None, "INFO", vec!["memory".into()]).await {
-            Ok(info) => judge(&info)?,
-            Err(failure) => unread(&failure)?,
+        let nodes = self.link.nodes().map_err(reason)?;
+        let mut refusals = Vec::new();
+        let all = nodes.len();
+        for asked in join_all(nodes.into_iter().map(|node| self.ready_at(node))).await {
+            match asked {
+                Ok(()) => {}
+                Err(Unready::Unfit(why)) => return Err(why),
+                Err(Unready::Refuses(why)) => refusals.push(why),
+            }
         }
-        match self.link.call_uncounted(&self.scripts.ready, &[], &[]).await {
-            Ok(_) => Ok(()),
-            Err(failure) => Err(reason(failure)),
+        let serves_nobody = refusals.len() == all;
+        refusals.pop().filter(|_| serves_nobody).map_or(Ok(()), Err)
+    }
+
+    async fn ready_at(&self, node: Option<Server>) -> Result<(), Unready> {
+        match self.link.command(node.clone(), "INFO", vec!["memory".into()]).await {
+            Ok(info) => judge(&info).map_err(Unready::Unfit)?,
+            Err(failure) => unread(&failure).map_err(Unready::Refuses)?,
         }
+        let sent = self.link.call_at(node.as_ref(), &self.scripts.ready, &[], &[]).await;
+        sent.map(drop).map_err(|failure| Unready::Refuses(reason(failure)))
     }
 }
 

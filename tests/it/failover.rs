@@ -57,16 +57,6 @@ async fn sentinel_replaces_a_master_that_hangs_and_the_old_one_is_not_used_when_
     }
 }
 
-#[tokio::test]
-async fn a_switch_of_the_master_under_load_is_short() {
-    let sentinel = Sentinel::start().await;
-    let replica = Replica::with(&sentinel.url(), &[]).await;
-    let old = sentinel.master();
-    sentinel.fail_over();
-    let promoted = sentinel.promoted(old).await;
-    heals(&replica.api, promoted).await;
-}
-
 /// The lock key of a resource.
 fn key(resource: &str) -> String {
     format!("gorilla:{{{resource}}}:lock")

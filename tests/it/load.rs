@@ -25,22 +25,34 @@ pub struct Tally {
     pub least_granted: u32,
     /// Requests that Redis could not serve: 503, and not executed.
     pub refused: u32,
+    /// Locks that were gone when their holder extended or freed them. Asserted to be none unless Redis may lose data.
+    pub lost: u32,
     /// Requests of which nobody knows what became of them: 504.
     pub unknown: u32,
     /// The longest time of a client without a success.
     pub longest: Duration,
     /// The longest time that an answer took.
     pub slowest: Duration,
+    may_lose: bool,
     /// Where an acquire had no outcome.
     in_doubt: Vec<String>,
 }
 
 impl Load {
-    /// Starts so many clients, one after the other at each of the replicas.
+    /// Starts so many clients, one after the other at each of the replicas. Redis keeps its data.
     pub fn start(replicas: &[&Api], clients: usize) -> Self {
+        Self::start_with(replicas, clients, false)
+    }
+
+    /// The same, where Redis fails over and so may lose what it just confirmed.
+    pub fn over_a_failover(replicas: &[&Api], clients: usize) -> Self {
+        Self::start_with(replicas, clients, true)
+    }
+
+    fn start_with(replicas: &[&Api], clients: usize, may_lose: bool) -> Self {
         let (running, run) = watch::channel(true);
         let one = |api: Api, run: watch::Receiver<bool>| async move {
-            let (mut tally, mut success) = (Tally::default(), Instant::now());
+            let (mut tally, mut success) = (Tally { may_lose, ..Tally::default() }, Instant::now());
             while *run.borrow() {
                 tally.cycle(&api, &mut success).await;
             }
@@ -66,6 +78,7 @@ impl Load {
         tallies.into_iter().fold(Tally { least_granted: least, ..Tally::default() }, |all, one| Tally {
             refused: all.refused + one.refused,
             unknown: all.unknown + one.unknown,
+            lost: all.lost + one.lost,
             longest: all.longest.max(one.longest),
             slowest: all.slowest.max(one.slowest),
             ..all
@@ -117,6 +130,7 @@ impl Tally {
                 assert_eq!(answer.json()["outcome"], "unknown", "{answer:?}");
                 self.unknown += 1;
             }
+            404 if self.may_lose => self.lost += 1,
             status => {
                 assert_eq!(status, expected, "{answer:?}");
                 self.longest = self.longest.max(success.elapsed());

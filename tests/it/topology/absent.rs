@@ -94,6 +94,18 @@ async fn a_cluster_that_has_lost_the_master_of_some_slots_serves_nobody_until_it
     })
     .await;
 
+    // Also where the Cluster would go on with the slots that it has: a replica connects to all masters or to none.
+    for node in &cluster.nodes[..2] {
+        assert_eq!(node.cli(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]), "OK");
+    }
+    let partial =
+        |cluster: &Cluster| cluster.nodes[..2].iter().all(|node| node.cli(&["CLUSTER", "INFO"]).contains("state:ok"));
+    eventually("the Cluster goes on with a part", Duration::from_secs(10), || async { partial(&cluster) }).await;
+    for resource in &resources {
+        let answer = replica.api.acquire(resource, "other", 30).await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "redis_unavailable"), "{answer:?}");
+    }
+
     cluster.nodes[2].run();
     let state =
         |cluster: &Cluster| cluster.nodes.iter().all(|node| node.cli(&["CLUSTER", "INFO"]).contains("state:ok"));

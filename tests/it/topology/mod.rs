@@ -2,7 +2,9 @@
 
 mod absent;
 mod fred;
+mod parts;
 mod reshard;
 mod secured;
+mod switch;
 
 pub use secured::rules;
