@@ -117,7 +117,7 @@ async fn rounds(connection: &Connection, terms: &Terms, mut claims: mpsc::Unboun
 /// Whether the server has the effect.
 async fn shows(connection: &Connection, scripts: &Scripts, claim: &Claim) -> Result<(), String> {
     let (keys, args) = (claim.keys.each_ref().map(String::as_str), claim.args.each_ref().map(String::as_str));
-    let reply = connection.run(&scripts.confirm, &keys, &args).await.and_then(Reply::open);
+    let reply = connection.run(None, &scripts.confirm, &keys, &args).await.and_then(Reply::open);
     match reply {
         Ok((outcome, _)) if outcome == "there" => Ok(()),
         Ok(_) => Err("it is not there any more".into()),

@@ -1,9 +1,12 @@
-//! The connection to Redis: opens it, watches it, opens it anew, and sends scripts over it.
+//! The connection to Redis: opens it, watches it, opens it anew, and sends scripts over it. What comes without being asked
+//! for is in `listen`.
 //!
 //! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
 //! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
 //! queued commands long after their callers have gone. Here a connection that fails in any way is dropped as a whole,
 //! what was in flight has an unknown outcome, and a new connection finds the master again.
+
+mod listen;
 
 use std::{
     collections::HashMap,
@@ -17,22 +20,20 @@ use std::{
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
-    interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface},
+    interfaces::{ClientLike, ClusterInterface, EventInterface},
     types::{
-        Builder, ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, RespVersion, Value,
+        Builder, ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, RespVersion, Value,
         config::{ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig},
     },
     util::redis_keyslot,
 };
 use futures_util::future::join_all;
-use tokio::sync::{
-    Notify, SetOnce,
-    broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::{Notify, SetOnce};
 use tracing::{info, warn};
 
 use super::{
     confirm::{Confirmer, Terms},
+    explain::explain,
     lines::Lines,
     ready,
     recovery::Recovery,
@@ -64,6 +65,8 @@ pub struct Link {
     line: RwLock<Line>,
     /// The nodes of a cluster that the last connection knew, because the one that the URL names may be gone.
     known_nodes: Mutex<Vec<Server>>,
+    /// Attempts to connect so far.
+    attempts: AtomicUsize,
     /// The channel to listen to, and whom to tell.
     channel: String,
     lines: Arc<Lines>,
@@ -117,6 +120,7 @@ impl Link {
             in_flight: AtomicUsize::new(0),
             line: RwLock::new(Line::Down { why }),
             known_nodes: Mutex::default(),
+            attempts: AtomicUsize::new(0),
             channel,
             lines,
             recovery,
@@ -150,10 +154,21 @@ impl Link {
 
     /// The same beside the bound on commands in flight, for what must be done under overload too.
     pub async fn call_uncounted(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+        self.call_at(None, script, keys, args).await
+    }
+
+    /// The same at the given node, else at that of the first key.
+    pub async fn call_at(
+        &self,
+        node: Option<&Server>,
+        script: &Script,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Result<Resp3Frame, Failure> {
         let begun = Instant::now();
         loop {
             let connection = self.connection().map_err(Failure::Unreachable)?;
-            let reply = connection.run(script, keys, args).await;
+            let reply = connection.run(node, script, keys, args).await;
             // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
             // way, its keys are on either side, and a script finds no node that has them all.
             match reply {
@@ -232,6 +247,13 @@ impl Link {
         if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
             hosts.extend(self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         }
+        // fred asks the first one that it reaches. That one may hang, be cut off from the others or know of no master, so
+        // each attempt begins with another.
+        if let ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } = &mut config.server {
+            let attempt = self.attempts.fetch_add(1, Relaxed);
+            let first = attempt % hosts.len().max(1);
+            hosts.rotate_left(first);
+        }
         // One attempt to connect, whose error is returned: repeating it is the supervisor's.
         config.fail_fast = true;
         // In RESP3 messages come over the connection that commands go over: what fails for one fails for both.
@@ -291,25 +313,29 @@ async fn supervise(link: Arc<Link>) {
 
 /// Opens a connection to a server that is fit to keep locks.
 async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
-    let (mut connection, router, info) = reach(link, None).await?;
-    let settled = match &link.recovery {
-        Some(recovery) => recovery.begin(&connection).await,
-        None => Ok(()),
-    };
-    let confirmers = match &link.terms {
-        Some(terms) => confirmers(link, &connection, &info, terms).await,
-        None => Ok(HashMap::new()),
-    };
-    let fitness = match info {
-        Ok(info) => ready::judge(&info),
-        Err(failure) => ready::unread(&failure),
-    };
-    let messages = connection.client.message_rx();
-    let subscribed = connection.client.subscribe(link.channel.as_str()).await.map_err(|error| {
-        let pattern = link.channel.rsplit_once(':').map_or("", |(start, _)| start);
-        format!("Redis refuses SUBSCRIBE {} ({}); the user needs &{pattern}:*", link.channel, explain(&error))
+    let (mut connection, mut router, infos) = reach(link, None).await?;
+    let fitness = infos.iter().try_for_each(|info| match info {
+        Ok(info) => ready::judge(info),
+        Err(failure) => ready::unread(failure),
     });
-    match fitness.and(subscribed).and(settled).and(confirmers) {
+    let mut messages = connection.client.message_rx();
+    let begun = async {
+        fitness?;
+        if let Some(recovery) = &link.recovery {
+            recovery.begin(&connection).await?;
+        }
+        let confirmers = match &link.terms {
+            Some(terms) => confirmers(link, &connection, &infos, terms).await?,
+            None => HashMap::new(),
+        };
+        listen::begin(link, &connection, &mut messages).await?;
+        Ok(confirmers)
+    };
+    let begun = tokio::select! {
+        _ = &mut router => Err("Redis closed the connection".to_string()),
+        begun = begun => begun,
+    };
+    match begun {
         Ok(confirmers) => connection.confirmers = confirmers,
         Err(why) => {
             router.abort();
@@ -317,40 +343,41 @@ async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String
         }
     }
     // Ends with the client.
-    tokio::spawn(listen(messages, Arc::clone(&link.lines)));
+    tokio::spawn(listen::pass_on(messages, Arc::clone(&link.lines)));
     Ok((Arc::new(connection), router))
 }
 
-/// Opens a connection, to one node of a cluster or to whatever the URL names. Tells what `INFO` says.
-async fn reach(
-    link: &Link,
-    node: Option<Server>,
-) -> Result<(Connection, ConnectHandle, Result<Resp3Frame, Failure>), String> {
-    let client = link.client(node).map_err(|error| error.to_string())?;
+/// What `INFO` says of each node.
+type Infos = Vec<Result<Resp3Frame, Failure>>;
+
+/// Opens a connection, to one node of a cluster or to whatever the URL names.
+async fn reach(link: &Link, node: Option<Server>) -> Result<(Connection, ConnectHandle, Infos), String> {
+    let client = link.client(node).map_err(|error| explain(&error))?;
     let mut router = client.init().await.map_err(|error| explain(&error))?;
     let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(Notify::new()));
     let connection = Connection { client, opened, last_reply, useless, confirmers: HashMap::new() };
     // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
     // sent over it is answered.
-    let info = tokio::select! {
+    let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
+    let infos = tokio::select! {
         _ = &mut router => return Err("Redis closed the connection".into()),
-        info = connection.send(None, "INFO", vec![]) => info,
+        infos = infos => infos,
     };
-    Ok((connection, router, info))
+    Ok((connection, router, infos))
 }
 
 /// A connection beside the given one to each of its nodes.
 async fn confirmers(
     link: &Link,
     beside: &Connection,
-    info: &Result<Resp3Frame, Failure>,
+    infos: &Infos,
     terms: &Terms,
 ) -> Result<HashMap<Option<Server>, Confirmer>, String> {
     let mut confirmers = HashMap::new();
     for node in beside.nodes() {
-        let (connection, router, other_info) = reach(link, node.clone()).await?;
+        let (connection, router, other) = reach(link, node.clone()).await?;
         // During a failover the two may find different masters. Nothing would ever be confirmed.
-        if node.is_none() && ready::process(info)? != ready::process(&other_info)? {
+        if node.is_none() && ready::process(infos)? != ready::process(&other)? {
             router.abort();
             return Err("two connections to Redis have reached two servers".into());
         }
@@ -358,26 +385,6 @@ async fn confirmers(
         confirmers.insert(node, Confirmer::start(connection, router, terms.clone(), move || useless.notify_one()));
     }
     Ok(confirmers)
-}
-
-/// Passes messages on.
-async fn listen(mut messages: Receiver<Message>, lines: Arc<Lines>) {
-    loop {
-        match messages.recv().await {
-            Ok(message) => lines.message(&message.value.as_str().unwrap_or_default()),
-            Err(RecvError::Lagged(_)) => lines.call_all(),
-            Err(RecvError::Closed) => return,
-        }
-    }
-}
-
-/// fred's error for a person.
-fn explain(error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::Auth => format!("Redis refused the user name or password: {}", error.details()),
-        ErrorKind::Timeout => "Redis did not answer in time".into(),
-        _ => error.details().into(),
-    }
 }
 
 impl Connection {
@@ -404,7 +411,7 @@ impl Connection {
         }
     }
 
-    /// The masters of a cluster, or one that needs no name.
+    /// The masters of a cluster in a steady order, or one that needs no name.
     fn nodes(&self) -> Vec<Option<Server>> {
         let Some(slots) = self.client.cached_cluster_state() else { return vec![None] };
         let mut nodes = slots.unique_primary_nodes();
@@ -412,12 +419,18 @@ impl Connection {
         nodes.into_iter().map(Some).collect()
     }
 
-    /// Sends a script, and its text once if Redis doesn't know it. Only the node that lacks it gets it: loading it
-    /// everywhere would be a stampede.
-    pub async fn run(&self, script: &Script, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
-        match self.send(None, "EVALSHA", script_args(&script.sha, keys, args)).await {
+    /// Sends a script, in a cluster to the given node or to that of its first key, and its text once if Redis doesn't know
+    /// it. Only the node that lacks it gets it: loading it everywhere would be a stampede.
+    pub async fn run(
+        &self,
+        node: Option<&Server>,
+        script: &Script,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Result<Resp3Frame, Failure> {
+        match self.send(node.cloned(), "EVALSHA", script_args(&script.sha, keys, args)).await {
             Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                self.send(None, "EVAL", script_args(&script.source, keys, args)).await
+                self.send(node.cloned(), "EVAL", script_args(&script.source, keys, args)).await
             }
             reply => reply,
         }
@@ -474,7 +487,7 @@ impl Connection {
             }
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"
             | "NOSCRIPT" => Failure::Refused(prefix.into()),
-            _ => Failure::Broken(format!("Redis answered: {message}")),
+            _ => Failure::Broken(format!("Redis answered: {}", message.trim_end_matches('.'))),
         }
     }
 

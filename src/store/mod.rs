@@ -4,6 +4,7 @@ mod acquire;
 mod break_lock;
 mod cancel;
 mod confirm;
+mod explain;
 mod extend;
 mod inspect;
 mod keys;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use fred::types::Resp3Frame;
+use fred::types::{Resp3Frame, config::Server};
+use futures_util::future::join_all;
 use tracing::warn;
 
 use super::Store;
@@ -11,46 +12,70 @@ use crate::lock::Failure;
 /// Redis before it has no script flags, and none of the guarantees that rest on them.
 const OLDEST: u32 = 7;
 
+/// Why a node does not help.
+enum Unready {
+    /// It endangers the locks that it has.
+    Unfit(String),
+    /// It serves nobody now.
+    Refuses(String),
+}
+
 impl Store {
-    /// Why Redis can't serve writes now, if it can't. Writes nothing.
+    /// Why Redis can't serve writes now, if it can't. Writes nothing. Being out of memory is no reason: holders still extend
+    /// and release. Nor is it one that some masters of a cluster refuse: without this replica nobody had the others either.
     pub async fn ready(&self) -> Result<(), String> {
         if let Some(why) = self.link.trouble() {
             return Err(why);
         }
-        match self.link.command(None, "INFO", vec!["memory".into()]).await {
-            Ok(info) => judge(&info)?,
-            Err(failure) => unread(&failure)?,
-        }
-        if self.replicas_wanted > 0 {
-            self.replicas_online().await?;
-        }
-        match self.link.call_uncounted(&self.scripts.ready, &[], &[]).await {
-            Ok(_) => Ok(()),
-            Err(failure) => Err(reason(failure)),
-        }
-    }
-
-    /// Whether each master has as many replicas as must confirm what is done.
-    async fn replicas_online(&self) -> Result<(), String> {
-        let wanted = self.replicas_wanted;
-        for node in self.link.nodes().map_err(reason)? {
-            let info = self.link.command(node, "INFO", vec!["replication".into()]).await.map_err(reason)?;
-            let is_online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
-            let online = text(&info).lines().filter(is_online).count();
-            if online < wanted as usize {
-                return Err(format!(
-                    "{online} replicas of Redis are online, and redis.min_replicas_ack wants {wanted} to confirm what is done"
-                ));
+        let nodes = self.link.nodes().map_err(reason)?;
+        let mut refusals = Vec::new();
+        let all = nodes.len();
+        for asked in join_all(nodes.into_iter().map(|node| self.ready_at(node))).await {
+            match asked {
+                Ok(()) => {}
+                Err(Unready::Unfit(why)) => return Err(why),
+                Err(Unready::Refuses(why)) => refusals.push(why),
             }
         }
-        Ok(())
+        let serves_nobody = refusals.len() == all;
+        refusals.pop().filter(|_| serves_nobody).map_or(Ok(()), Err)
+    }
+
+    async fn ready_at(&self, node: Option<Server>) -> Result<(), Unready> {
+        match self.link.command(node.clone(), "INFO", vec!["memory".into()]).await {
+            Ok(info) => judge(&info).map_err(Unready::Unfit)?,
+            Err(failure) => unread(&failure).map_err(Unready::Refuses)?,
+        }
+        if self.replicas_wanted > 0 {
+            self.replicas_online(node.clone()).await.map_err(Unready::Refuses)?;
+        }
+        let sent = self.link.call_at(node.as_ref(), &self.scripts.ready, &[], &[]).await;
+        sent.map(drop).map_err(|failure| Unready::Refuses(reason(failure)))
+    }
+
+    /// Whether a master has as many replicas as must confirm what is done.
+    async fn replicas_online(&self, node: Option<Server>) -> Result<(), String> {
+        let wanted = self.replicas_wanted;
+        let info = self.link.command(node, "INFO", vec!["replication".into()]).await.map_err(reason)?;
+        let is_online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
+        let online = text(&info).lines().filter(is_online).count();
+        if online >= wanted as usize {
+            return Ok(());
+        }
+        Err(format!(
+            "{online} replicas of Redis are online, and redis.min_replicas_ack wants {wanted} to confirm what is done"
+        ))
     }
 }
 
 /// What `INFO` tells of the process that answers, to compare two.
-pub(super) fn process(info: &Result<Resp3Frame, Failure>) -> Result<String, String> {
+pub(super) fn process(infos: &[Result<Resp3Frame, Failure>]) -> Result<String, String> {
     let lacks = |why: String| format!("redis.min_replicas_ack needs a user with the right +info ({why})");
-    let info = info.as_ref().map_err(|failure| lacks(reason(failure.clone())))?;
+    let info = infos
+        .first()
+        .ok_or_else(|| lacks("no node was asked".into()))?
+        .as_ref()
+        .map_err(|failure| lacks(reason(failure.clone())))?;
     let run_id = field(&text(info), "run_id").map(String::from);
     run_id.ok_or_else(|| lacks("INFO tells no run_id".into()))
 }
@@ -101,7 +126,8 @@ pub(super) fn unread(failure: &Failure) -> Result<(), String> {
     }
 }
 
-fn reason(failure: Failure) -> String {
+/// Why a command could not be carried out, as a part of a sentence.
+pub(super) fn reason(failure: Failure) -> String {
     match failure {
         Failure::Unreachable(why) | Failure::Unknown(why) | Failure::Broken(why) => why,
         Failure::Refused(prefix) => format!("Redis refuses writes: {prefix}"),

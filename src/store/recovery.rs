@@ -111,7 +111,7 @@ impl Recovery {
     async fn settle(&self, connection: &Connection, slot: Option<u16>) -> Result<Settled, Failure> {
         let key = self.keys.incarnation(slot);
         let (outcome, mut reply) =
-            Reply::open(connection.run(&self.scripts.settle, &[key.as_str()], &[self.grace.as_str()]).await?)?;
+            Reply::open(connection.run(None, &self.scripts.settle, &[key.as_str()], &[self.grace.as_str()]).await?)?;
         match outcome.as_str() {
             "settled" => {
                 Ok(Settled { left: Duration::from_millis(reply.number()?), is_new: reply.number::<u8>()? == 1 })

@@ -10,6 +10,7 @@ mod failover;
 mod fuzz;
 mod idempotency;
 mod licences;
+mod load;
 mod model;
 mod outage;
 mod queue;
@@ -18,6 +19,7 @@ mod refusals;
 mod replicated;
 mod scripts;
 mod settings;
+mod topology;
 mod wire;
 
 use gorilla_harness as harness;

@@ -2,32 +2,40 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use crate::{Redis, eventually};
+use crate::{Redis, Security, eventually};
 
 /// Servers that share the hash slots among them.
 pub struct Cluster {
     /// All servers; in the order of their start.
     pub nodes: Vec<Redis>,
+    security: Option<Security>,
 }
 
 impl Cluster {
     /// Three masters.
     pub async fn start() -> Self {
-        Self::with(3, 0).await
+        Self::with(3, 0, None).await
     }
 
     /// Three masters and three replicas.
     pub async fn with_replicas() -> Self {
-        Self::with(6, 1).await
+        Self::with(6, 1, None).await
     }
 
-    async fn with(count: usize, replicas: u32) -> Self {
+    /// The same, which may be used only with a password.
+    pub async fn secured(security: &Security) -> Self {
+        Self::with(6, 1, Some(security.clone())).await
+    }
+
+    async fn with(count: usize, replicas: u32, security: Option<Security>) -> Self {
         let bus_port =
             || TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
         let node = |_| {
             let timeout = ["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"];
-            Redis::start(
+            Redis::start_with(
+                security.clone(),
                 &[&["--cluster-enabled", "yes", "--cluster-port", &bus_port().to_string()], &timeout[..]].concat(),
+                &[],
             )
         };
         let nodes: Vec<_> = (0..count).map(node).collect();
@@ -37,7 +45,7 @@ impl Cluster {
         create.extend(addresses.iter().map(String::as_str));
         create.extend(["--cluster-replicas", &replicas, "--cluster-yes"]);
         let said = nodes[0].cli(&create);
-        let cluster = Self { nodes };
+        let cluster = Self { nodes, security };
         let agrees = |node: &Redis| {
             node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
                 && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count - 3
@@ -94,7 +102,19 @@ impl Cluster {
 
     /// The URL that names one node, of which the others are learnt.
     pub fn url(&self) -> String {
-        format!("redis-cluster://127.0.0.1:{}", self.nodes[0].port)
+        self.url_naming(&[self.nodes[0].port])
+    }
+
+    /// The URL that names the nodes at these ports, of which the first is asked first.
+    pub fn url_naming(&self, ports: &[u16]) -> String {
+        let start = self.security.as_ref().map(|security| security.url_start("-cluster"));
+        let nodes: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        // fred asks those among the parameters before the host, so the first is the host only where it is alone.
+        let (last, others) = nodes.split_last().expect("a port");
+        let others: Vec<_> = others.iter().map(|node| format!("node={node}")).collect();
+        format!("{}{last}?{}", start.unwrap_or("redis-cluster://".into()), others.join("&"))
+            .trim_end_matches('?')
+            .to_string()
     }
 
     /// How many keys each node has.

@@ -6,6 +6,7 @@ mod process;
 mod proxy;
 mod redis;
 mod replica;
+mod security;
 mod sentinel;
 mod wall_clock;
 
@@ -22,6 +23,7 @@ pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
 pub use rustix::process::Signal;
+pub use security::Security;
 pub use sentinel::Sentinel;
 pub use wall_clock::WallClock;
 

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::{Security, process::Process};
 
 /// A server with a folder of its own. Settings beside the defaults are given as arguments of redis-server.
 pub struct Redis {
@@ -21,6 +21,7 @@ pub struct Redis {
     folder: TempDir,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    security: Option<Security>,
     process: Option<Process>,
 }
 
@@ -33,14 +34,23 @@ impl Redis {
 
     /// A server of the test's own, which it may stop, pause and fill.
     pub fn start(args: &[&str]) -> Self {
-        Self::start_in(args, &[])
+        Self::start_with(None, args, &[])
     }
 
     /// The same with environment variables.
     pub fn start_in(args: &[&str], env: &[(String, String)]) -> Self {
+        Self::start_with(None, args, env)
+    }
+
+    /// The same, which only users with a password may use.
+    pub fn secured(security: &Security, args: &[&str]) -> Self {
+        Self::start_with(Some(security.clone()), args, &[])
+    }
+
+    pub(crate) fn start_with(security: Option<Security>, args: &[&str], env: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for Redis");
         let args = args.iter().map(ToString::to_string).collect();
-        let mut redis = Self { port: 0, folder, args, env: env.to_vec(), process: None };
+        let mut redis = Self { port: 0, folder, args, env: env.to_vec(), security, process: None };
         // The port is free when it is chosen. Rarely another process has taken it before Redis does.
         for _ in 0..3 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -87,6 +97,7 @@ impl Redis {
             .envs(self.env.iter().cloned())
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
             .args(["--appendfsync", "always", "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes"])
+            .args(self.security_args())
             .args(&self.args)
             .args(args)
             .arg("--dir")
@@ -105,6 +116,13 @@ impl Redis {
         }
         self.process = Some(process);
         true
+    }
+
+    fn security_args(&self) -> Vec<String> {
+        let Some(security) = &self.security else { return vec![] };
+        let clustered = self.args.iter().any(|arg| arg == "--cluster-enabled");
+        let settings = [security.settings("server.acl", self.port), security.server_settings(clustered)].concat();
+        settings.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect()
     }
 
     /// Kills it.
@@ -141,7 +159,8 @@ impl Redis {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let start = self.security.as_ref().map_or("redis://".into(), |security| security.url_start(""));
+        format!("{start}127.0.0.1:{}", self.port)
     }
 
     /// The server's program.
@@ -154,14 +173,19 @@ impl Redis {
 
     /// What redis-cli prints for a command, as a user would look.
     pub fn cli(&self, args: &[&str]) -> String {
-        Self::ask(self.port, args)
+        Self::ask_with(self.security.as_ref(), self.port, args)
     }
 
     /// The same of a server or a sentinel at a port.
     pub fn ask(port: u16, args: &[&str]) -> String {
+        Self::ask_with(None, port, args)
+    }
+
+    pub(crate) fn ask_with(security: Option<&Security>, port: u16, args: &[&str]) -> String {
+        let login = security.map(Security::cli).unwrap_or_default();
         let cli = ["redis-cli", "valkey-cli"]
             .into_iter()
-            .find_map(|cli| Command::new(cli).args(["-p", &port.to_string()]).args(args).output().ok())
+            .find_map(|cli| Command::new(cli).args(["-p", &port.to_string()]).args(&login).args(args).output().ok())
             .expect("redis-cli or valkey-cli is in PATH: run make deps");
         String::from_utf8_lossy(&cli.stdout).trim_end().to_string()
     }

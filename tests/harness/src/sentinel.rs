@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{Process, Proxy, Redis, eventually};
+use crate::{Process, Proxy, Redis, Security, eventually};
 
 /// What the sentinels call the master.
 const SERVICE: &str = "gorilla";
@@ -21,31 +22,39 @@ pub struct Sentinel {
     /// By which all but who knows its own port reach the first one, if they do.
     pub link: Option<Proxy>,
     ports: Vec<u16>,
-    _sentinels: Vec<Process>,
+    /// The sentinels, `None` where one was stopped.
+    sentinels: Vec<Option<Process>>,
+    security: Option<Security>,
     _folder: TempDir,
 }
 
 impl Sentinel {
     /// Starts all six and waits until they agree.
     pub async fn start() -> Self {
-        Self::start_with(false).await
+        Self::start_with(None, false).await
     }
 
     /// The same, where all but who knows its own port reach the first master by `link`: so it can be cut off, and still
     /// have clients.
     pub async fn start_behind_link() -> Self {
-        Self::start_with(true).await
+        Self::start_with(None, true).await
     }
 
-    async fn start_with(behind_link: bool) -> Self {
+    /// The same, where servers and sentinels may be used only with a password.
+    pub async fn secured(security: &Security) -> Self {
+        Self::start_with(Some(security.clone()), false).await
+    }
+
+    async fn start_with(security: Option<Security>, behind_link: bool) -> Self {
         let quick = ["--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1"];
-        let master = Redis::start(&quick);
+        let node = |args: &[&str]| Redis::start_with(security.clone(), &[&quick[..], args].concat(), &[]);
+        let master = node(&[]);
         let link = if behind_link { Some(Proxy::to(&master).await) } else { None };
         let port = link.as_ref().map_or(master.port, |link| link.port).to_string();
         if behind_link {
             master.cli(&["CONFIG", "SET", "replica-announce-port", &port]);
         }
-        let replica = || Redis::start(&[&quick[..], &["--replicaof", "127.0.0.1", &port]].concat());
+        let replica = || node(&["--replicaof", "127.0.0.1", &port]);
         let nodes = vec![replica(), replica()];
         let folder = tempfile::tempdir().expect("a folder for the sentinels");
         let (mut ports, mut sentinels) = (Vec::new(), Vec::new());
@@ -53,20 +62,23 @@ impl Sentinel {
             let listener = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
             let own = listener.expect("a free port").port();
             let file = folder.path().join(format!("sentinel-{index}.conf"));
+            let settings = security.as_ref().map(|security| security.settings("sentinel.acl", own)).unwrap_or_default();
+            let settings = settings.into_iter().map(|(name, value)| format!("{name} {value}\n")).collect::<String>();
+            let login = security.as_ref().map(|security| security.sentinel_settings(SERVICE)).unwrap_or_default();
             let text = format!(
-                "port {own}\nbind 127.0.0.1\ndir {folder}\nsentinel monitor {SERVICE} 127.0.0.1 {port} 2\n\
-                 sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 6000\n",
+                "port {own}\n{settings}bind 127.0.0.1\ndir {folder}\nsentinel monitor {SERVICE} 127.0.0.1 {port} 2\n\
+                 sentinel down-after-milliseconds {SERVICE} 1000\nsentinel failover-timeout {SERVICE} 6000\n{login}",
                 folder = folder.path().display(),
             );
             fs::write(&file, text).expect("the file can be written");
             let mut command = Command::new(Redis::program());
             command.arg(&file).arg("--sentinel").stdout(Stdio::null());
-            sentinels.push(Process::spawn(&mut command).expect("a sentinel starts"));
+            sentinels.push(Some(Process::spawn(&mut command).expect("a sentinel starts")));
             ports.push(own);
         }
         let mut all = vec![master];
         all.extend(nodes);
-        let sentinel = Self { nodes: all, link, ports, _sentinels: sentinels, _folder: folder };
+        let sentinel = Self { nodes: all, link, ports, sentinels, security, _folder: folder };
         eventually("the replicas follow and the sentinels agree", Duration::from_secs(20), || async {
             let info = sentinel.ask(&["SENTINEL", "MASTER", SERVICE]);
             let facts: Vec<_> = info.lines().collect();
@@ -79,12 +91,34 @@ impl Sentinel {
         sentinel
     }
 
-    /// The URL that names all sentinels.
+    /// The URL that names all sentinels. The first one is asked first: fred takes the parameters before the host.
     pub fn url(&self) -> String {
         let [first, second, third] = self.ports[..] else { panic!("three sentinels") };
+        let start = self.security.as_ref().map(|security| security.url_start("-sentinel"));
+        let login = self
+            .security
+            .as_ref()
+            .map(|_| format!("&sentinelUsername={}&sentinelPassword={}", Security::USER, Security::escaped_password()));
         format!(
-            "redis-sentinel://127.0.0.1:{first}?sentinelServiceName={SERVICE}&node=127.0.0.1:{second}&node=127.0.0.1:{third}"
+            "{}127.0.0.1:{third}?sentinelServiceName={SERVICE}&node=127.0.0.1:{first}&node=127.0.0.1:{second}{}",
+            start.unwrap_or("redis-sentinel://".into()),
+            login.unwrap_or_default(),
         )
+    }
+
+    /// Kills one of the sentinels.
+    pub fn stop_sentinel(&mut self, index: usize) {
+        self.sentinels[index] = None;
+    }
+
+    /// Stops one of the sentinels from doing anything, or ends that.
+    pub fn signal_sentinel(&self, index: usize, signal: Signal) {
+        self.sentinels[index].as_ref().expect("it runs").signal(signal);
+    }
+
+    /// Has one of the sentinels forget the master, as one that was just set up knows none.
+    pub fn forget_master(&self, index: usize) {
+        assert_eq!(Redis::ask_with(self.security.as_ref(), self.ports[index], &["SENTINEL", "REMOVE", SERVICE]), "OK");
     }
 
     /// The port of the master as a sentinel knows it.
@@ -110,6 +144,6 @@ impl Sentinel {
     }
 
     fn ask(&self, args: &[&str]) -> String {
-        Redis::ask(self.ports[1], args)
+        Redis::ask_with(self.security.as_ref(), self.ports[1], args)
     }
 }

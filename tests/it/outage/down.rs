@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use super::{
     ANSWERED, FREED, Scene, assert_not_executed, assert_not_ready, assert_unknown, in_time, is_freed, is_held, recovers,
 };
-use crate::harness::{Api, Mode, Redis, Replica, eventually, name, token};
+use crate::{
+    harness::{Mode, Redis, Replica, eventually, name, token},
+    load::Load,
+};
 
 #[tokio::test]
 async fn a_cut_link_is_200_then_503_then_200() {
@@ -95,18 +97,7 @@ async fn redis_may_be_killed_and_restarted_under_load() {
     let kept = name("kept");
     let lock = replica.api.granted(&kept, "me", 60).await;
 
-    let mut clients = JoinSet::new();
-    let (running, run) = tokio::sync::watch::channel(true);
-    for _ in 0..8 {
-        let (api, run) = (replica.api.clone(), run.clone());
-        clients.spawn(async move {
-            let mut tally = Tally::default();
-            while *run.borrow() {
-                tally.cycle(&api).await;
-            }
-            tally
-        });
-    }
+    let load = Load::start(&[&replica.api], 8);
     tokio::time::sleep(Duration::from_millis(300)).await;
     redis.stop();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -114,45 +105,9 @@ async fn redis_may_be_killed_and_restarted_under_load() {
     recovers(&replica.api).await;
     // The clients go on for a moment on the new connection.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    running.send_replace(false);
-
-    let tallies = clients.join_all().await;
-    assert!(tallies.iter().all(|tally| tally.granted > 0), "every client got through");
-    assert!(tallies.iter().any(|tally| tally.refused > 0), "the outage was felt");
-    for resource in tallies.iter().flat_map(|tally| &tally.unknown) {
-        is_freed(&redis, resource).await;
-    }
+    let tally = load.stop(&replica.api).await;
+    assert!(tally.least_granted > 0, "every client got through");
+    assert!(tally.refused > 0, "the outage was felt");
+    assert!(tally.slowest < ANSWERED, "an answer took {:?}", tally.slowest);
     assert_eq!(replica.api.status(&kept, token(&lock)).await.status, 200, "an append-only file keeps locks");
-}
-
-/// What one client met.
-#[derive(Default)]
-struct Tally {
-    granted: u32,
-    refused: u32,
-    unknown: Vec<String>,
-}
-
-impl Tally {
-    /// Takes and frees a lock of its own.
-    async fn cycle(&mut self, api: &Api) {
-        let resource = name("load");
-        let answer = in_time(api.acquire(&resource, "me", 30)).await;
-        match answer.status {
-            200 => {
-                self.granted += 1;
-                let answer = in_time(api.release(&resource, token(&answer.json()))).await;
-                assert!([204, 503, 504].contains(&answer.status), "{answer:?}");
-            }
-            503 => {
-                assert_not_executed(&answer, "redis_unavailable");
-                self.refused += 1;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            _ => {
-                assert_unknown(&answer);
-                self.unknown.push(resource);
-            }
-        }
-    }
 }

@@ -1,12 +1,16 @@
 //! Redis that is away, hangs, refuses or is unfit, and links that lose replies: what clients are told meanwhile, what
 //! is left behind, and how soon everything is well again.
 
+mod clients;
 mod down;
 mod forgot;
 mod hang_up;
 mod hung;
+mod login;
 mod lost_reply;
 mod refused;
+mod scripts;
+mod storm;
 mod unfit;
 
 use std::{

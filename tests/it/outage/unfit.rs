@@ -6,7 +6,7 @@ use super::{RECOVERED, assert_not_executed, assert_not_ready, in_time, recovers}
 use crate::harness::{Answer, Redis, Replica, eventually, name};
 
 /// Asserts that a client learns nothing, and that the log has the cause under the request's id.
-async fn assert_internal(replica: &Replica, answer: &Answer, cause: &str) {
+pub async fn assert_internal(replica: &Replica, answer: &Answer, cause: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (500, "internal_error"), "{answer:?}");
     assert_eq!(answer.json()["outcome"], "unknown", "{answer:?}");
     assert!(!answer.text.contains(cause), "{answer:?}");

@@ -19,7 +19,7 @@ use crate::harness::{Answer, Api, Redis, eventually, lock_path};
 const SOON: Duration = Duration::from_secs(2);
 
 /// An acquire that waits, on a task of its own. Aborting it closes the connection, as a client that hangs up does.
-fn waiter(api: &Api, resource: &str, owner: &str, wait: f64, key: Option<&str>) -> JoinHandle<Answer> {
+pub fn waiter(api: &Api, resource: &str, owner: &str, wait: f64, key: Option<&str>) -> JoinHandle<Answer> {
     // Connections of its own: those of a pool would outlive the request.
     let (api, path) = (Api::at(&api.address), lock_path(resource));
     let body = json!({ "owner": owner, "timeout": 30, "wait": wait }).to_string();
@@ -31,7 +31,7 @@ fn waiter(api: &Api, resource: &str, owner: &str, wait: f64, key: Option<&str>) 
 }
 
 /// A waiter that has joined the queue.
-async fn queued(
+pub async fn queued(
     redis: &Redis,
     api: &Api,
     resource: &str,
@@ -46,7 +46,7 @@ async fn queued(
 }
 
 /// The owners in the queue in their order, as `redis-cli` shows them.
-fn queue(redis: &Redis, resource: &str) -> Vec<String> {
+pub fn queue(redis: &Redis, resource: &str) -> Vec<String> {
     let places = redis.cli(&["ZRANGE", &format!("gorilla:{{{resource}}}:queue"), "0", "-1"]);
     places.lines().filter_map(|place| place.splitn(3, ' ').nth(2).map(String::from)).collect()
 }
@@ -61,7 +61,7 @@ fn queue_keys(redis: &Redis, resource: &str) -> String {
 }
 
 /// The lock that a waiter got.
-async fn granted(waiter: JoinHandle<Answer>) -> Value {
+pub async fn granted(waiter: JoinHandle<Answer>) -> Value {
     let answer = tokio::time::timeout(Duration::from_secs(10), waiter).await.expect("in time").expect("an answer");
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()

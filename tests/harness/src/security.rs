@@ -1,0 +1,138 @@
+//! Servers that want a user's password, and speak TLS where they are told to.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tempfile::TempDir;
+
+/// Which users servers know, and whether they speak TLS. Clones are the same users and the same authority.
+#[derive(Clone)]
+pub struct Security {
+    files: Arc<TempDir>,
+    tls: bool,
+}
+
+impl Security {
+    /// The user of whom the tests are about.
+    pub const USER: &str = "gorilla";
+    /// That user's password, with characters that a URL has to escape.
+    pub const PASSWORD: &str = "s3cret/@word";
+    const ADMIN: [&str; 2] = ["admin", "adm1n"];
+
+    /// The user has the given rights, as `ACL SETUSER` takes them; connections are plain TCP.
+    pub fn acl(rules: &str) -> Self {
+        Self::new(rules, false)
+    }
+
+    /// The same over TLS, and nothing but TLS, with certificates of an authority of the test's own.
+    pub fn acl_and_tls(rules: &str) -> Self {
+        Self::new(rules, true)
+    }
+
+    fn new(rules: &str, tls: bool) -> Self {
+        let files = Arc::new(tempfile::tempdir().expect("a folder for users and certificates"));
+        let security = Self { files, tls };
+        fs::write(security.file("server.acl"), Self::users(rules)).expect("the file can be written");
+        if tls {
+            security.write_certificates();
+        }
+        security
+    }
+
+    fn users(rules: &str) -> String {
+        let ([admin, admins], user, password) = (Self::ADMIN, Self::USER, Self::PASSWORD);
+        format!("user default off\nuser {admin} on >{admins} ~* &* +@all\nuser {user} on >{password} {rules}\n")
+    }
+
+    fn write_certificates(&self) {
+        let key = || KeyPair::generate().expect("a key");
+        let mut authority = CertificateParams::new(vec![]).expect("no names");
+        // Under the same name as the server's, OpenSSL would take that one for signed by itself.
+        authority.distinguished_name.push(DnType::CommonName, "authority of a test");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
+        let (own, server) = (key(), CertificateParams::new(vec!["127.0.0.1".into()]).expect("an address"));
+        let certificate = server.signed_by(&own, &authority).expect("a certificate");
+        for (file, text) in
+            [("ca.pem", authority.pem()), ("server.pem", certificate.pem()), ("server.key", own.serialize_pem())]
+        {
+            fs::write(self.file(file), text).expect("the file can be written");
+        }
+    }
+
+    /// What a replica of Gorilla needs in its environment to trust the servers.
+    pub fn trust(&self) -> Vec<(&'static str, String)> {
+        if self.tls { vec![("SSL_CERT_FILE", self.path("ca.pem"))] } else { vec![] }
+    }
+
+    /// The start of a URL: `redis://user:password@`, or `rediss-cluster://…` and the like, of a `kind` such as `-cluster`.
+    pub(crate) fn url_start(&self, kind: &str) -> String {
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        format!("{scheme}{kind}://{}:{}@", Self::USER, Self::escaped_password())
+    }
+
+    /// The password as a URL has it.
+    pub fn escaped_password() -> String {
+        percent_encoding::utf8_percent_encode(Self::PASSWORD, percent_encoding::NON_ALPHANUMERIC).to_string()
+    }
+
+    /// Settings of a server or a sentinel, each a name and its value.
+    pub(crate) fn settings(&self, users: &str, port: u16) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("aclfile", self.path(users))];
+        if self.tls {
+            settings.extend([
+                ("port", "0".into()),
+                ("tls-port", port.to_string()),
+                ("tls-cert-file", self.path("server.pem")),
+                ("tls-key-file", self.path("server.key")),
+                ("tls-ca-cert-file", self.path("ca.pem")),
+                ("tls-auth-clients", "no".into()),
+                // Servers and sentinels among themselves.
+                ("tls-replication", "yes".into()),
+            ]);
+        }
+        settings
+    }
+
+    /// Settings of a server only.
+    pub(crate) fn server_settings(&self, clustered: bool) -> Vec<(&'static str, String)> {
+        let [user, password] = Self::ADMIN.map(String::from);
+        let mut settings = vec![("masteruser", user), ("masterauth", password)];
+        settings.extend((self.tls && clustered).then(|| ("tls-cluster", "yes".into())));
+        settings
+    }
+
+    /// Settings of a sentinel only: how it logs in to the servers of `service` and to the others.
+    pub(crate) fn sentinel_settings(&self, service: &str) -> String {
+        let [user, password] = Self::ADMIN;
+        format!(
+            "sentinel auth-user {service} {user}\nsentinel auth-pass {service} {password}\n\
+             sentinel sentinel-user {user}\nsentinel sentinel-pass {password}\n"
+        )
+    }
+
+    /// Gives the user these rights at the sentinels, which have users of their own.
+    #[must_use]
+    pub fn with_sentinel_rules(self, rules: &str) -> Self {
+        fs::write(self.file("sentinel.acl"), Self::users(rules)).expect("the file can be written");
+        self
+    }
+
+    /// What redis-cli is told before a command.
+    pub(crate) fn cli(&self) -> Vec<String> {
+        let [user, password] = Self::ADMIN;
+        let mut args: Vec<_> = ["--user", user, "--pass", password, "--no-auth-warning"].map(String::from).into();
+        if self.tls {
+            args.extend(["--tls".into(), "--cacert".into(), self.path("ca.pem")]);
+        }
+        args
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.file(name).display().to_string()
+    }
+}
