@@ -12,6 +12,9 @@ use crate::harness::{Answer, Api, eventually, name, token};
 /// From a request to the next of a client that was refused.
 const PATIENCE: Duration = Duration::from_millis(5);
 
+/// Until clients that were told to end have done so.
+const END: Duration = Duration::from_secs(15);
+
 /// Clients at work.
 pub struct Load {
     running: watch::Sender<bool>,
@@ -21,8 +24,6 @@ pub struct Load {
 /// What clients met. That nothing else was answered is asserted as it happens.
 #[derive(Default)]
 pub struct Tally {
-    /// Locks that were granted: by the client that got the fewest.
-    pub least_granted: u32,
     /// Requests that Redis could not serve: 503, and not executed.
     pub refused: u32,
     /// Locks that were gone when their holder extended or freed them. Asserted to be none unless Redis may lose data.
@@ -34,6 +35,7 @@ pub struct Tally {
     /// The longest time that an answer took.
     pub slowest: Duration,
     may_lose: bool,
+    got_through: bool,
     /// Where an acquire had no outcome.
     in_doubt: Vec<String>,
 }
@@ -53,7 +55,8 @@ impl Load {
         let (running, run) = watch::channel(true);
         let one = |api: Api, run: watch::Receiver<bool>| async move {
             let (mut tally, mut success) = (Tally { may_lose, ..Tally::default() }, Instant::now());
-            while *run.borrow() {
+            // Whatever came between, each client gets through in the end.
+            while *run.borrow() || !tally.got_through {
                 tally.cycle(&api, &mut success).await;
             }
             tally.longest = tally.longest.max(success.elapsed());
@@ -67,15 +70,15 @@ impl Load {
     /// Ends the clients, and waits until no lock is left of an acquire whose outcome nobody learnt.
     pub async fn stop(self, api: &Api) -> Tally {
         self.running.send_replace(false);
-        let tallies = self.clients.join_all().await;
+        let all = tokio::time::timeout(END, self.clients.join_all());
+        let tallies = all.await.expect("every client gets through");
         for resource in tallies.iter().flat_map(|tally| &tally.in_doubt) {
             eventually(&format!("{resource} is free"), Duration::from_secs(3), || async {
                 api.state(resource).await["held"] == false
             })
             .await;
         }
-        let least = tallies.iter().map(|tally| tally.least_granted).min().unwrap_or_default();
-        tallies.into_iter().fold(Tally { least_granted: least, ..Tally::default() }, |all, one| Tally {
+        tallies.into_iter().fold(Tally::default(), |all, one| Tally {
             refused: all.refused + one.refused,
             unknown: all.unknown + one.unknown,
             lost: all.lost + one.lost,
@@ -95,7 +98,7 @@ impl Tally {
             self.in_doubt.extend((acquired.status == 504).then_some(resource));
             return;
         }
-        self.least_granted += 1;
+        self.got_through = true;
         let lock = acquired.json();
         let extended = self.timed(api.extend(&resource, token(&lock), 60)).await;
         let last = match self.succeeded(&extended, 200, success).await {

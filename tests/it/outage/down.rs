@@ -106,7 +106,6 @@ async fn redis_may_be_killed_and_restarted_under_load() {
     // The clients go on for a moment on the new connection.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let tally = load.stop(&replica.api).await;
-    assert!(tally.least_granted > 0, "every client got through");
     assert!(tally.refused > 0, "the outage was felt");
     assert!(tally.slowest < ANSWERED, "an answer took {:?}", tally.slowest);
     assert_eq!(replica.api.status(&kept, token(&lock)).await.status, 200, "an append-only file keeps locks");

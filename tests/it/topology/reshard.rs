@@ -51,7 +51,6 @@ async fn slots_that_move_under_load_cost_pauses_and_no_wrong_answer() {
     let tally = load.stop(one).await;
     println!("{} refused, longest {:?}, slowest {:?}", tally.refused, tally.longest, tally.slowest);
     assert_eq!(to.cli(&["EXISTS", &key(&resource)]), "1", "{said}");
-    assert!(tally.least_granted > 0);
     assert_eq!(tally.unknown, 0, "a node that sends elsewhere has done nothing");
     assert!(tally.longest < PAUSE, "a client went without for {:?}", tally.longest);
 

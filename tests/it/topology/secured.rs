@@ -58,7 +58,9 @@ async fn everything_works(one: &Replica, other: &Replica) {
         gone.abort();
         eventually("it has left", soon, waits(0)).await;
         assert_eq!(waiting("pieces", 0.1).await.expect("an answer").code(), "wait_timeout");
-        let (second, third) = (waiting("second", 20.0), waiting("third", 20.0));
+        let second = waiting("second", 20.0);
+        eventually("one waits", soon, waits(1)).await;
+        let third = waiting("third", 20.0);
         eventually("two wait", soon, waits(2)).await;
         assert_eq!(api.release_with(&resource, token(&lock), &keyed("r")).await.status, 204);
         let lock = second.await.expect("an answer");
