@@ -13,7 +13,8 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 	@exec target/release/gorilla dev $(ARGS)
 
 test: deps ## Run all tests, against real Redis servers of their own
-	tests/with-server cargo test --locked --workspace
+	tests/with-server cargo test --locked --workspace --exclude gorilla-faults
+	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads 4
 
 install: ## Install the program, its man pages and completions under PREFIX, /usr/local by default
 	cargo build --release --locked
