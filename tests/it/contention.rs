@@ -200,7 +200,7 @@ impl Lock for Scripted {
         let (id, token, lease) =
             (Uuid::new_v4().to_string(), Uuid::new_v4().to_string(), lease.as_millis().to_string());
         let request = format!("{lock}:{id}");
-        let args = [&id, &token, owner, "[]", &lease, "86400000", "", "60000", "0", "", "", "0", "0", "0"];
+        let args = [&id, &token, owner, "[]", &lease, "86400000", "", "60000", "0", "", "", "0", "0", "0", "0"];
         let reply = self.call(&self.acquire, &[lock, fence, queue, turn, &request], &args).await;
         (reply[0] == "granted").then(|| (reply[1].parse().expect("a fence"), token))
     }
