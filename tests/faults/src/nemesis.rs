@@ -241,8 +241,16 @@ async fn in_cluster(
         }
         return;
     }
-    let key = key(&resources[random.usize(..resources.len())]);
-    let old = cluster.index_of_master(&key, None).expect("a master has the slot");
+    // A master without a replica that follows it would never be replaced.
+    let followed = |index: &usize| cluster.nodes[*index].cli(&["INFO", "replication"]).contains("state=online");
+    let mut keys: Vec<_> = resources.iter().map(key).collect();
+    random.shuffle(&mut keys);
+    let find = || {
+        let with_master = |key: &String| Some((key.clone(), cluster.index_of_master(key, None).filter(followed)?));
+        keys.iter().find_map(with_master)
+    };
+    eventually("a master has a replica", SWITCHED, || async { find().is_some() }).await;
+    let Some((key, old)) = find() else { return };
     let replaced = |cluster: &Cluster| cluster.index_of_master(&key, Some(old)).is_some();
     match fault {
         Fault::MasterKilled => {
