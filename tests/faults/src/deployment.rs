@@ -125,11 +125,7 @@ impl Deployment {
                 nodes[0].url()
             }
             Servers::Sentinel(sentinel) => sentinel.url(),
-            Servers::Cluster(cluster) => {
-                let others: Vec<_> =
-                    cluster.nodes[1..].iter().map(|node| format!("node=127.0.0.1:{}", node.port)).collect();
-                format!("{}?{}", cluster.url(), others.join("&"))
-            }
+            Servers::Cluster(cluster) => cluster.url_naming(&self.ports()),
         }
     }
 }
