@@ -9,13 +9,14 @@ WORKDIR /build
 # the downloads when the layer does have to be rebuilt.
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
+COPY benches/Cargo.toml benches/
 COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src tests/faults/src tests/harness/src tests/model/src benches/handover \
+    mkdir -p src client/src tests/faults/src tests/harness/src tests/model/src benches/src benches/handover \
     && touch src/lib.rs client/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
-    && echo 'fn main() {}' | tee benches/handover/main.rs >src/main.rs \
+    && echo 'fn main() {}' | tee benches/handover/main.rs benches/src/main.rs >src/main.rs \
     && cargo build --release --locked \
     && cargo clean --release --package gorilla --package gorilla-client && rm -r src client/src
 
