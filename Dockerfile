@@ -5,7 +5,7 @@ WORKDIR /build
 
 # The dependencies are compiled against empty crates, in a layer that only Cargo.toml and Cargo.lock invalidate: an edit
 # of a source file does not compile them again. The empty crates themselves are removed, or Cargo might take them, by
-# their newer dates, for the real ones. (The benchmark, which Cargo.toml names, may stay empty.) The cache mount spares
+# their newer dates, for the real ones. The cache mount spares
 # the downloads when the layer does have to be rebuilt.
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
@@ -14,9 +14,9 @@ COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src tests/faults/src tests/harness/src tests/model/src benches/src benches/handover \
+    mkdir -p src client/src tests/faults/src tests/harness/src tests/model/src benches/src \
     && touch src/lib.rs client/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
-    && echo 'fn main() {}' | tee benches/handover/main.rs benches/src/main.rs >src/main.rs \
+    && echo 'fn main() {}' | tee benches/src/main.rs >src/main.rs \
     && cargo build --release --locked \
     && cargo clean --release --package gorilla --package gorilla-client && rm -r src client/src
 

@@ -27,8 +27,12 @@ faults: deps ## All faults on all servers, ARGS='--seeds 20 --seconds 30 --jobs 
 	cargo build --locked --workspace
 	target/debug/faults run --table target/faults/table.md $(ARGS)
 
-bench: deps ## Measure handovers of a lock, and what a waiter costs
-	cargo bench --locked --bench handover
+bench: deps ## Measure Gorilla beside others and write docs/BENCHMARKS.md; ARGS='--rounds 5 --only status' for less or more
+	benches/get-contestants
+	cargo build --release --locked
+	cargo build --release --locked --package gorilla-bench
+	TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
+	target/release/bench report
 
 fuzz: ## Look for bytes that break a path, a body or a reply; needs nightly Rust and cargo-fuzz; FUZZ=… seconds a target
 	tests/fuzz/run $(or $(FUZZ),60)

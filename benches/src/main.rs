@@ -1,6 +1,13 @@
 //! What Gorilla costs, beside what others cost. README.md beside this crate says how to read and repeat it.
 
+mod circumstances;
+mod contestant;
+mod load;
+mod proc;
 mod results;
+mod run;
+mod scripts;
+mod workload;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -16,6 +23,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures, and keeps the figures
+    Run(run::Options),
     /// Writes the tables and plots of what `run` measured
     Report {
         /// What was measured
@@ -25,19 +34,43 @@ enum Command {
         #[arg(long, default_value = "docs")]
         docs: PathBuf,
     },
+    /// Serves the bare route on this port of 127.0.0.1
+    #[command(hide = true)]
+    Floor { port: u16 },
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let done = match Cli::parse().command {
+        Command::Run(options) => run(options),
         Command::Report { results, docs } => match results::Results::load(&results) {
             Ok(results) => {
                 println!("{} samples for {}", results.samples.len(), docs.display());
-                ExitCode::SUCCESS
+                Ok(())
             }
-            Err(error) => {
-                eprintln!("bench: {}: {error}; `bench run` writes it", results.display());
-                ExitCode::FAILURE
-            }
+            Err(error) => Err(format!("{}: {error}; `bench run` writes it", results.display())),
         },
+        Command::Floor { port } => contestant::serve_floor(port).map_err(|error| error.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: run::Options) -> Result<(), String> {
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(run::run(options))
+}
+
+/// Ten thousand waiters are as many connections.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        eprintln!("bench: the limit on open files stays at {:?}: {error}", limit.current);
     }
 }

@@ -48,6 +48,15 @@ impl Results {
         Ok(serde_json::from_slice(&fs::read(path)?)?)
     }
 
+    /// The median over all rounds.
+    pub fn median(&self, workload: &str, contestant: &str, at: u64, figure: &str) -> Option<f64> {
+        let samples = self.samples.iter();
+        let samples = samples.filter(|s| s.workload == workload && s.contestant == contestant && s.at == at);
+        let mut figures: Vec<_> = samples.filter_map(|sample| sample.figures.get(figure).copied()).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied()
+    }
+
     /// Writes it as JSON.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         fs::write(path, serde_json::to_vec_pretty(self)?)

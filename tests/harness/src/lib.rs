@@ -22,6 +22,7 @@ pub use process::Process;
 pub use proxy::{Mode, Proxy};
 pub use redis::Redis;
 pub use replica::Replica;
+pub use reqwest::Method;
 pub use rustix::process::Signal;
 pub use security::Security;
 pub use sentinel::Sentinel;

@@ -125,6 +125,11 @@ impl Redis {
         settings.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").child.id()
+    }
+
     /// Kills it.
     pub fn stop(&mut self) {
         self.process = None;

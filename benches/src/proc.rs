@@ -1,14 +1,13 @@
-//! Figures from samples and from `/proc`.
+//! Figures of processes, from `/proc`.
 
 use std::{fs, time::Duration};
 
-/// A percentile of sorted samples.
-pub fn percentile(sorted: &[Duration], percent: f64) -> Duration {
-    sorted.get((sorted.len() as f64 * percent / 100.0) as usize).or(sorted.last()).copied().unwrap_or_default()
+/// The processor time that processes have used, in the kernel and outside.
+pub fn cpu(pids: &[u32]) -> Duration {
+    pids.iter().map(|&pid| cpu_of(pid)).sum()
 }
 
-/// The processor time that a process has used.
-pub fn cpu(pid: u32) -> Duration {
+fn cpu_of(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     let fields: Vec<u64> = stat
         .rsplit(") ")
