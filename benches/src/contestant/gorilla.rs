@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use crate::{
 
 /// Replicas in front of a Redis of their own, with the settings that they have by themselves.
 pub struct Gorilla {
+    name: &'static str,
     replicas: Vec<(Process, SocketAddr)>,
     redis: Redis,
 }
@@ -23,12 +25,17 @@ pub struct Gorilla {
 impl Gorilla {
     /// Starts so many replicas.
     pub async fn start(count: usize) -> Self {
+        Self::of("gorilla", &Replica::program(), count).await
+    }
+
+    /// The same of another build, to be compared with this one.
+    pub async fn of(name: &'static str, program: &Path, count: usize) -> Self {
         let redis = Redis::start(&[]);
         let mut replicas = Vec::new();
         for _ in 0..count {
-            replicas.push(replica(&redis).await);
+            replicas.push(replica(program, &redis).await);
         }
-        Self { replicas, redis }
+        Self { name, replicas, redis }
     }
 
     /// The Redis that keeps the locks.
@@ -39,7 +46,7 @@ impl Gorilla {
 
 impl Server for Gorilla {
     fn name(&self) -> &'static str {
-        "gorilla"
+        self.name
     }
 
     fn what(&self) -> String {
@@ -68,9 +75,9 @@ impl Server for Gorilla {
 }
 
 /// A replica that is ready. Its log is written as it is by default, and read by nobody: a reader would share the machine.
-async fn replica(redis: &Redis) -> (Process, SocketAddr) {
+async fn replica(program: &Path, redis: &Redis) -> (Process, SocketAddr) {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-    let mut command = Command::new(Replica::program());
+    let mut command = Command::new(program);
     command.args(["serve", "--listen", &address.to_string(), "--redis-url", &redis.url()]).stderr(Stdio::null());
     let process = Process::spawn(&mut command).expect("gorilla starts");
     let api = Api::at(&address.to_string());

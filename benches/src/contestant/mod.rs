@@ -5,7 +5,7 @@ mod floor;
 mod gorilla;
 mod webdis;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 use crate::workload::Speech;
 pub use floor::serve as serve_floor;
@@ -38,17 +38,28 @@ pub struct Missing {
     pub why: String,
 }
 
-/// Starts all of them.
-pub async fn start() -> Vec<Result<Box<dyn Server>, Missing>> {
+/// Starts those that are wanted, in the order of the tables. `other` is another build of Gorilla.
+pub async fn start(wanted: impl Fn(&str) -> bool, other: Option<&Path>) -> Vec<Result<Box<dyn Server>, Missing>> {
     fn boxed<S: Server + 'static>(name: &'static str, server: Result<S, String>) -> Result<Box<dyn Server>, Missing> {
         server.map(|server| Box::new(server) as _).map_err(|why| Missing { name, why })
     }
-    vec![
-        Ok(Box::new(gorilla::Gorilla::start(1).await)),
-        boxed("webdis", webdis::Webdis::start().await),
-        boxed("etcd", etcd::Etcd::start().await),
-        Ok(Box::new(floor::Floor::start().await)),
-    ]
+    let mut servers = Vec::new();
+    if wanted("gorilla") {
+        servers.push(boxed("gorilla", Ok(Gorilla::start(1).await)));
+    }
+    if let Some(other) = other {
+        servers.push(boxed("gorilla-other", Ok(Gorilla::of("gorilla-other", other, 1).await)));
+    }
+    if wanted("webdis") {
+        servers.push(boxed("webdis", webdis::Webdis::start().await));
+    }
+    if wanted("etcd") {
+        servers.push(boxed("etcd", etcd::Etcd::start().await));
+    }
+    if wanted("axum") {
+        servers.push(boxed("axum", Ok(floor::Floor::start().await)));
+    }
+    servers
 }
 
 pub use gorilla::Gorilla;

@@ -30,7 +30,7 @@ impl Bench {
             return Ok(());
         }
         let mut deployments = Vec::new();
-        for held in HELD {
+        for held in HELD.into_iter().filter(|&held| self.options.wants_at(held as u64)) {
             let deployment = Gorilla::start(1).await;
             let bytes = fill(deployment.database(), held)?;
             deployments.push((held, deployment, bytes));

@@ -41,6 +41,15 @@ pub struct Options {
     /// Only workloads with one of these in their names
     #[arg(long, value_name = "PART")]
     only: Vec<String>,
+    /// Only with so many clients, locks, waiters or replicas
+    #[arg(long, value_name = "COUNT")]
+    at: Vec<u64>,
+    /// Only these contestants
+    #[arg(long = "contestant", value_name = "NAME")]
+    contestants: Vec<String>,
+    /// Another build of Gorilla, to compare this one with
+    #[arg(long, value_name = "PROGRAM")]
+    other: Option<PathBuf>,
     /// Where the figures go
     #[arg(long, default_value = "target/bench/results.json")]
     results: PathBuf,
@@ -58,6 +67,14 @@ impl Options {
     fn wants(&self, workload: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| workload.contains(part))
     }
+
+    fn wants_at(&self, at: u64) -> bool {
+        self.at.is_empty() || self.at.contains(&at)
+    }
+
+    fn wants_of(&self, contestant: &str) -> bool {
+        self.contestants.is_empty() || self.contestants.iter().any(|name| name == contestant)
+    }
 }
 
 /// Measures everything, and keeps what it has after each workload.
@@ -65,7 +82,8 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut bench = Bench { options, results: Results::default(), trouble: false };
     bench.results.circumstances = circumstances::gather();
     let mut servers = Vec::new();
-    for started in contestant::start().await {
+    let (wanted, other) = (bench.options.clone(), bench.options.other.clone());
+    for started in contestant::start(|name| wanted.wants_of(name), other.as_deref()).await {
         match started {
             Ok(server) => {
                 bench.list(server.name(), server.what(), None);
@@ -139,7 +157,7 @@ impl Bench {
         (at, clients, pace): (u64, usize, Pace),
         servers: &[&dyn Server],
     ) -> Result<(), String> {
-        if !self.options.wants(name) {
+        if !self.options.wants(name) || !self.options.wants_at(at) {
             return Ok(());
         }
         for round in 1..=self.options.rounds {
@@ -163,20 +181,23 @@ impl Bench {
         let Some(rate) = self.results.median(OWN_LOCKS.name, slowest, USUAL as u64, "cycles_per_s") else {
             return Ok(());
         };
-        let wanted = ["gorilla", "webdis", slowest];
+        let wanted = ["gorilla", "gorilla-other", "webdis", slowest];
         let servers = among(servers, &wanted);
         let pace = Pace::Open((rate * PACE / 100.0).round() * 100.0);
         self.rounds((OWN_LOCKS, name), (USUAL as u64, USUAL, pace), &servers)
     }
 
     fn workload(&mut self, workload: Workload, servers: &[Box<dyn Server>]) -> Result<(), String> {
-        let wanted: &[&str] =
-            if workload.name == STATUS.name { &["gorilla", "webdis", "axum"] } else { &["gorilla", "webdis"] };
+        let wanted: &[&str] = if workload.name == STATUS.name {
+            &["gorilla", "gorilla-other", "webdis", "axum"]
+        } else {
+            &["gorilla", "gorilla-other", "webdis"]
+        };
         self.rounds((workload, workload.name), (USUAL as u64, USUAL, Pace::Closed), &among(servers, wanted))
     }
 
     fn one_lock(&mut self, servers: &[Box<dyn Server>]) -> Result<(), String> {
-        let servers = among(servers, &["gorilla", "etcd"]);
+        let servers = among(servers, &["gorilla", "gorilla-other", "etcd"]);
         self.rounds((OWN_LOCKS, "one-lock"), (CONTENDERS as u64, CONTENDERS, Pace::Closed), &servers)
     }
 

@@ -32,6 +32,9 @@ impl Bench {
         for round in 1..=self.options.rounds {
             if self.options.wants("waiters") {
                 for waiters in WAITERS {
+                    if !self.options.wants_at(waiters as u64) {
+                        continue;
+                    }
                     let figures = idle(&Replica::on(&redis).await, waiters, 1).await;
                     self.keep("waiters", "gorilla", waiters as u64, round, Ok(figures));
                 }
