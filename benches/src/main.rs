@@ -1,5 +1,6 @@
 //! What Gorilla costs, beside what others cost. README.md beside this crate says how to read and repeat it.
 
+mod report;
 mod results;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -30,10 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Report { results, docs } => match results::Results::load(&results) {
-            Ok(results) => {
-                println!("{} samples for {}", results.samples.len(), docs.display());
-                ExitCode::SUCCESS
-            }
+            Ok(results) => report::command(&results, &docs),
             Err(error) => {
                 eprintln!("bench: {}: {error}; `bench run` writes it", results.display());
                 ExitCode::FAILURE
