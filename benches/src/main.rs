@@ -4,14 +4,20 @@ mod circumstances;
 mod contestant;
 mod load;
 mod proc;
+mod report;
 mod results;
 mod run;
 mod scripts;
 mod workload;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+
+use results::Results;
 
 /// Measures Gorilla beside other ways to take a lock
 #[derive(Parser)]
@@ -42,13 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => run(options),
-        Command::Report { results, docs } => match results::Results::load(&results) {
-            Ok(results) => {
-                println!("{} samples for {}", results.samples.len(), docs.display());
-                Ok(())
-            }
-            Err(error) => Err(format!("{}: {error}; `bench run` writes it", results.display())),
-        },
+        Command::Report { results, docs } => tell(&results, &docs),
         Command::Floor { port } => contestant::serve_floor(port).map_err(|error| error.to_string()),
     };
     match done {
@@ -64,6 +64,15 @@ fn run(options: run::Options) -> Result<(), String> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(run::run(options))
+}
+
+/// Writes the report and says where it is.
+fn tell(results: &Path, docs: &Path) -> Result<(), String> {
+    let measured =
+        Results::load(results).map_err(|error| format!("{}: {error}; `bench run` writes it", results.display()))?;
+    report::write(&measured, docs).map_err(|error| format!("no report in {}: {error}", docs.display()))?;
+    println!("{} samples are told in {}", measured.samples.len(), docs.join(report::DOCUMENT).display());
+    Ok(())
 }
 
 /// Ten thousand waiters are as many connections.

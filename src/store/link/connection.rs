@@ -1,0 +1,196 @@
+//! One connection to Redis: sends over it, watches it, and knows when it is of no more use.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use fred::{
+    clients::Client,
+    error::ErrorKind,
+    interfaces::{ClientLike, ClusterInterface},
+    types::{ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, Value, config::Server},
+    util::redis_keyslot,
+};
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+
+use super::{REDIRECTED, batch::Batch};
+use crate::{
+    lock::Failure,
+    store::{
+        confirm::Confirmer,
+        explain::explain,
+        script::{Script, Text},
+    },
+};
+
+/// How long a connection may be silent before it is tried.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A connection to a server, or to all masters of a cluster.
+pub struct Connection {
+    pub(super) client: Client,
+    opened: Instant,
+    /// Milliseconds from `opened` to the last reply.
+    last_reply: AtomicU64,
+    /// Tells the supervisor that this connection is of no more use.
+    pub(super) useless: Arc<Notify>,
+    /// Requests that are sent together; in a cluster none are, because their keys may lie on different nodes.
+    pub(super) batch: Option<Batch>,
+    /// What is opened and dropped with it, for each node as `nodes` has them, where successes are confirmed.
+    pub(super) confirmers: HashMap<Option<Server>, Confirmer>,
+}
+
+impl Connection {
+    /// Over a client that is connected.
+    pub fn new(client: Client) -> Self {
+        let batch = (!client.is_clustered()).then(Batch::default);
+        let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(Notify::new()));
+        Self { client, opened, last_reply, useless, batch, confirmers: HashMap::new() }
+    }
+
+    /// Sends a request: at once if hardly anything is on its way, else with what else is asked for in this moment.
+    pub async fn request(
+        self: &Arc<Self>,
+        script: &Arc<Script>,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Result<Resp3Frame, Failure> {
+        match &self.batch {
+            Some(batch) if batch.is_worth_it() => batch.add(self, script, keys, args).await,
+            Some(batch) => batch.alone(self.run(None, script, keys, args)).await,
+            None => self.run(None, script, keys, args).await,
+        }
+    }
+
+    /// Waits until the connection is of no more use. Says why.
+    pub async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
+        // While nobody asks for anything, a dead connection would go unnoticed until somebody does. In a cluster one node
+        // may hang while the others answer.
+        let heartbeat = async {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                let nodes = self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes());
+                if let Some(nodes) = nodes {
+                    join_all(nodes.into_iter().map(|node| self.send(Some(node), "PING", vec![]))).await;
+                } else if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
+                    // Where no reply comes, the connection is marked useless.
+                    let _ = self.send(None, "PING", vec![]).await;
+                }
+            }
+        };
+        tokio::select! {
+            _ = router => "Redis closed the connection",
+            () = self.useless.notified() => "Redis stopped answering, or is no longer the master",
+            never = heartbeat => never,
+        }
+    }
+
+    /// The masters of a cluster in a steady order, or one that needs no name.
+    pub(super) fn nodes(&self) -> Vec<Option<Server>> {
+        let Some(slots) = self.client.cached_cluster_state() else { return vec![None] };
+        let mut nodes = slots.unique_primary_nodes();
+        nodes.sort();
+        nodes.into_iter().map(Some).collect()
+    }
+
+    /// Sends a script, in a cluster to the given node or to that of its first key, and its text once if Redis doesn't know
+    /// it. Only the node that lacks it gets it: loading it everywhere would be a stampede.
+    pub async fn run(
+        &self,
+        node: Option<&Server>,
+        script: &Script,
+        keys: &[&str],
+        args: &[&str],
+    ) -> Result<Resp3Frame, Failure> {
+        let keys_and_args = keys.iter().chain(args).map(|&text| Value::from(text)).collect();
+        self.run_text(node, &script.one, keys.len(), keys_and_args).await
+    }
+
+    /// The same with keys and arguments in one list.
+    pub(super) async fn run_text(
+        &self,
+        node: Option<&Server>,
+        text: &Text,
+        keys: usize,
+        keys_and_args: Vec<Value>,
+    ) -> Result<Resp3Frame, Failure> {
+        let args = |script: &str| {
+            let mut args = Vec::with_capacity(2 + keys_and_args.len());
+            args.push(script.into());
+            args.push((keys as i64).into());
+            args.extend_from_slice(&keys_and_args);
+            args
+        };
+        match self.send(node.cloned(), "EVALSHA", args(&text.sha)).await {
+            Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
+                self.send(node.cloned(), "EVAL", args(&text.source)).await
+            }
+            reply => reply,
+        }
+    }
+
+    pub async fn send(
+        &self,
+        node: Option<Server>,
+        name: &'static str,
+        args: Vec<Value>,
+    ) -> Result<Resp3Frame, Failure> {
+        // The first key decides the slot; a script's keys follow its name and their number. fred takes no other hash of a
+        // custom command than a slot that was computed before.
+        let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
+        let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
+        let command = CustomCommand::new_static(name, hash, false);
+        let (sent, one_node) = (self.now(), node.is_some());
+        let reply = match node {
+            None => self.client.custom_raw(command, args).await,
+            Some(node) => self.client.with_cluster_node(node).custom_raw(command, args).await,
+        };
+        match reply {
+            Ok(Resp3Frame::SimpleError { data, .. }) => {
+                self.last_reply.store(self.now(), Relaxed);
+                Err(self.refusal(&data))
+            }
+            Ok(frame) => {
+                self.last_reply.store(self.now(), Relaxed);
+                Ok(frame)
+            }
+            Err(error) if *error.kind() == ErrorKind::Timeout => {
+                // Nothing at all came back since this was sent, so the server hangs or the network is gone.
+                if one_node || self.last_reply.load(Relaxed) <= sent {
+                    self.useless.notify_one();
+                }
+                Err(Failure::Unknown("Redis did not reply in time".into()))
+            }
+            // fred has learnt of the new node, if it is one for good.
+            Err(error) if *error.kind() == ErrorKind::Routing => {
+                self.last_reply.store(self.now(), Relaxed);
+                Err(Failure::Refused(REDIRECTED.into()))
+            }
+            Err(error) => Err(Failure::Unknown(format!("the connection failed: {}", explain(&error)))),
+        }
+    }
+
+    /// An error of Redis by its first word; the rest differs between versions.
+    pub(super) fn refusal(&self, message: &str) -> Failure {
+        let prefix = message.split_ascii_whitespace().next().unwrap_or_default();
+        match prefix {
+            "READONLY" => {
+                self.useless.notify_one();
+                Failure::Refused(prefix.into())
+            }
+            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"
+            | "NOSCRIPT" => Failure::Refused(prefix.into()),
+            _ => Failure::Broken(format!("Redis answered: {}", message.trim_end_matches('.'))),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.opened.elapsed().as_millis() as u64
+    }
+}
