@@ -12,8 +12,7 @@ local args, key, arg = (#ARGV - 1) / #counts, 1, 2
 local replies = {}
 for request, count in ipairs(counts) do
   local done, reply = pcall(one, {unpack(KEYS, key, key + count - 1)}, {unpack(ARGV, arg, arg + args - 1)})
-  -- Redis's own errors are tables, and replies already.
-  if not done and type(reply) ~= 'table' then reply = redis.error_reply('ERR ' .. tostring(reply)) end
+  if not done then reply = redis.error_reply(tostring(reply)) end
   replies[request] = reply
   key, arg = key + count, arg + args
 end

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use gorilla_harness::token;
+use gorilla_harness::{eventually, token};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -106,6 +106,9 @@ async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
             }
             sleep(Duration::from_millis(50)).await;
         }
+        // A failover may still be under way.
+        eventually("Redis can be asked", Duration::from_secs(20), || async { api.get("/_ready").await.status == 200 })
+            .await;
         let state = api.state(resource).await;
         let (fence, waiting) = (state["fence"].as_u64(), state["waiting"].as_u64().unwrap_or_default());
         world.note(Event::Left { resource: resource.clone(), fence, waiting });

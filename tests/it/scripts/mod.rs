@@ -1,6 +1,7 @@
 //! The scripts, run on Redis without Gorilla in between.
 
 mod acquire;
+mod batch;
 mod cancel;
 mod conformance;
 mod contracts;
@@ -57,7 +58,7 @@ impl<'a> Lab<'a> {
         let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(self.redis.cli(&user), "OK");
-        let (source, number) = (Script::new(&text(script)).source, keys.len().to_string());
+        let (source, number) = (Script::new(&text(script)).one.source, keys.len().to_string());
         let call = ["--user", &self.user, "--pass", "none", "EVAL", &source, &number];
         let call: Vec<_> =
             call.into_iter().chain(keys.iter().map(String::as_str)).chain(args.iter().copied()).collect();
