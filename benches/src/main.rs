@@ -1,5 +1,6 @@
 //! What Gorilla costs, beside what others cost. README.md beside this crate says how to read and repeat it.
 
+mod direct;
 mod results;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -25,6 +26,12 @@ enum Command {
         #[arg(long, default_value = "docs")]
         docs: PathBuf,
     },
+    /// Tries one of the clients that bring their own library
+    #[command(hide = true)]
+    Direct(direct::Trial),
+    /// The clients of rslock, as a process of their own
+    #[command(hide = true)]
+    Rslock(direct::Task),
 }
 
 fn main() -> ExitCode {
@@ -39,5 +46,20 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Direct(trial) => told(trial.run()),
+        Command::Rslock(task) => told(direct::rslock_as_a_process(task)),
+    }
+}
+
+fn told(outcome: Result<String, String>) -> ExitCode {
+    match outcome {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
