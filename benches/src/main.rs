@@ -2,6 +2,7 @@
 
 mod circumstances;
 mod contestant;
+mod direct;
 mod load;
 mod proc;
 mod report;
@@ -43,12 +44,16 @@ enum Command {
     /// Serves the bare route on this port of 127.0.0.1
     #[command(hide = true)]
     Floor { port: u16 },
+    /// The clients of rslock, as a process of their own
+    #[command(hide = true)]
+    Rslock(direct::Task),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => run(options),
         Command::Report { results, docs } => tell(&results, &docs),
+        Command::Rslock(task) => direct::rslock_as_a_process(task).map(|line| println!("{line}")),
         Command::Floor { port } => contestant::serve_floor(port).map_err(|error| error.to_string()),
     };
     match done {

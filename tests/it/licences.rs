@@ -6,11 +6,13 @@ use serde_json::Value;
 use spdx::Expression;
 
 /// Licences that ask for no more than to be named in a notice, each beyond the usual two with its reason.
-const ALLOWED: [&str; 5] = [
+const ALLOWED: [&str; 6] = [
     "MIT",
     "Apache-2.0",
     // As MIT, and the names of the authors must not be used for advertising.
     "BSD-3-Clause",
+    // As MIT, and programs need not name it. redis-rs has it, which the benchmark alone uses.
+    "BSL-1.0",
     // As MIT in other words; the TLS stack has it.
     "ISC",
     // As MIT, for tables that are made from Unicode's data.

@@ -1,5 +1,6 @@
 //! The measurements: which contestants under which workloads, in rounds.
 
+mod direct;
 mod held;
 mod http;
 mod load;
@@ -92,14 +93,15 @@ pub async fn run(options: Options) -> Result<(), String> {
             Err(Missing { name, why }) => bench.list(name, String::new(), Some(why)),
         }
     }
-    bench.own_locks(&servers)?;
+    let clients = direct::Clients::prepare(&mut bench);
+    bench.own_locks(&servers, &clients)?;
     bench.paced(&servers, "own-locks-paced", "webdis")?;
     bench.paced(&servers, "own-locks-slow", "etcd")?;
     for workload in [STATUS, EXTEND, MIXED] {
         bench.workload(workload, &servers)?;
     }
-    bench.one_lock(&servers)?;
-    drop(servers);
+    bench.one_lock(&servers, &clients)?;
+    drop((servers, clients));
     bench.replicas().await?;
     bench.held().await?;
     bench.waiters().await?;
@@ -156,6 +158,7 @@ impl Bench {
         (workload, name): (Workload, &str),
         (at, clients, pace): (u64, usize, Pace),
         servers: &[&dyn Server],
+        direct: Option<&direct::Clients>,
     ) -> Result<(), String> {
         if !self.options.wants(name) || !self.options.wants_at(at) {
             return Ok(());
@@ -165,13 +168,21 @@ impl Bench {
                 let figures = load::measure(&self.options, *server, workload, clients, pace, name == "one-lock");
                 self.keep(name, server.name(), at, round, figures);
             }
+            if let Some(direct) = direct {
+                direct.turn(self, name, clients, round);
+            }
         }
         self.save()
     }
 
-    fn own_locks(&mut self, servers: &[Box<dyn Server>]) -> Result<(), String> {
+    fn own_locks(&mut self, servers: &[Box<dyn Server>], direct: &direct::Clients) -> Result<(), String> {
         for clients in CLIENTS {
-            self.rounds((OWN_LOCKS, OWN_LOCKS.name), (clients as u64, clients, Pace::Closed), &all(servers))?;
+            self.rounds(
+                (OWN_LOCKS, OWN_LOCKS.name),
+                (clients as u64, clients, Pace::Closed),
+                &all(servers),
+                Some(direct),
+            )?;
         }
         Ok(())
     }
@@ -184,7 +195,7 @@ impl Bench {
         let wanted = ["gorilla", "gorilla-other", "webdis", slowest];
         let servers = among(servers, &wanted);
         let pace = Pace::Open((rate * PACE / 100.0).round() * 100.0);
-        self.rounds((OWN_LOCKS, name), (USUAL as u64, USUAL, pace), &servers)
+        self.rounds((OWN_LOCKS, name), (USUAL as u64, USUAL, pace), &servers, None)
     }
 
     fn workload(&mut self, workload: Workload, servers: &[Box<dyn Server>]) -> Result<(), String> {
@@ -193,12 +204,12 @@ impl Bench {
         } else {
             &["gorilla", "gorilla-other", "webdis"]
         };
-        self.rounds((workload, workload.name), (USUAL as u64, USUAL, Pace::Closed), &among(servers, wanted))
+        self.rounds((workload, workload.name), (USUAL as u64, USUAL, Pace::Closed), &among(servers, wanted), None)
     }
 
-    fn one_lock(&mut self, servers: &[Box<dyn Server>]) -> Result<(), String> {
+    fn one_lock(&mut self, servers: &[Box<dyn Server>], direct: &direct::Clients) -> Result<(), String> {
         let servers = among(servers, &["gorilla", "gorilla-other", "etcd"]);
-        self.rounds((OWN_LOCKS, "one-lock"), (CONTENDERS as u64, CONTENDERS, Pace::Closed), &servers)
+        self.rounds((OWN_LOCKS, "one-lock"), (CONTENDERS as u64, CONTENDERS, Pace::Closed), &servers, Some(direct))
     }
 
     async fn replicas(&mut self) -> Result<(), String> {

@@ -1,0 +1,82 @@
+// Takes and releases locks with node-redlock in a closed loop, and prints what it measured as a line of JSON.
+//
+// Arguments: own|one PORT CLIENTS WARM_UP_S MEASURED_S, as benches/src/direct/mod.rs has them.
+'use strict';
+
+const { performance } = require('node:perf_hooks');
+const { setTimeout: sleep } = require('node:timers/promises');
+const Redis = require('ioredis');
+const Redlock = require('redlock');
+
+const LEASE_MS = 30_000;
+
+const [locks, port, clients, warmUp, measured] = process.argv.slice(2);
+// One of warm-up, measured and over.
+let phase = 'warm-up';
+const waits = [];
+let longest = 0;
+
+// ioredis connects again for ever unless told otherwise, and an error without a listener ends nothing.
+const fail = (error) => {
+  console.error(`redlock: ${error.stack || error}`);
+  process.exit(1);
+};
+
+// Without `wait`, not to be granted a lock that nobody else wants is a failure. With it, the library gives up after ten
+// tries, and whoever wants the lock asks again.
+async function granted(redlock, resource, wait) {
+  for (;;) {
+    try {
+      return await redlock.lock(resource, LEASE_MS);
+    } catch (error) {
+      if (!wait || error.name !== 'LockError') throw error;
+    }
+  }
+}
+
+async function closedLoop(redlock, resource, wait) {
+  while (phase !== 'over') {
+    const asked = performance.now();
+    const lock = await granted(redlock, resource, wait);
+    const waited = (performance.now() - asked) / 1000;
+    if (phase === 'measured') waits.push(waited);
+    if (phase !== 'warm-up') longest = Math.max(longest, waited);
+    await lock.unlock();
+  }
+}
+
+async function run() {
+  const redis = new Redis({ host: '127.0.0.1', port: Number(port) });
+  redis.on('error', fail);
+  const redlock = new Redlock([redis]);
+  redlock.on('clientError', fail);
+  const one = locks === 'one';
+  const loops = [];
+  for (let client = 0; client < Number(clients); client += 1) {
+    loops.push(closedLoop(redlock, one ? 'bench' : `bench-${client}`, one));
+  }
+  const ended = Promise.all(loops);
+  ended.catch(fail);
+  await sleep(Number(warmUp) * 1000);
+  const [usedBefore, begun] = [process.cpuUsage(), performance.now()];
+  phase = 'measured';
+  await sleep(Number(measured) * 1000);
+  const [used, elapsed] = [process.cpuUsage(usedBefore), (performance.now() - begun) / 1000];
+  phase = 'over';
+  await ended;
+  await redlock.quit();
+  waits.sort((one, other) => one - other);
+  const percentile = (percent) => waits[Math.floor((waits.length * percent) / 100)] ?? 0;
+  console.log(
+    JSON.stringify({
+      cycles: waits.length,
+      elapsed,
+      p50: percentile(50),
+      p99: percentile(99),
+      longest,
+      client_cpu: (used.user + used.system) / 1e6,
+    }),
+  );
+}
+
+run().catch(fail);

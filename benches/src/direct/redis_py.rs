@@ -1,0 +1,71 @@
+//! redis-py's `Lock`: `benches/direct/redis_py.py`, in a virtual environment that is made when it is first needed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use super::program::{self, Library};
+
+/// The contestant.
+pub struct RedisPy;
+
+/// How long an installation may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+impl RedisPy {
+    fn environment() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/python")
+    }
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("direct")
+    }
+
+    fn python() -> Command {
+        Command::new(Self::environment().join("bin/python"))
+    }
+
+    /// What is installed, as requirements.txt has it.
+    fn installed() -> Result<String, String> {
+        let ask = "import hiredis, redis; print(f'redis=={redis.__version__}\\nhiredis=={hiredis.__version__}')";
+        Ok(program::run(Self::python().args(["-c", ask]), PATIENCE)?.output)
+    }
+
+    fn install(requirements: &Path) -> Result<(), String> {
+        program::run(Command::new("python3").args(["-m", "venv"]).arg(Self::environment()), PATIENCE)
+            .map_err(|error| format!("{error}; it needs Python 3.11 with venv: apt-get install python3-venv"))?;
+        let install = ["-m", "pip", "install", "--quiet", "--requirement"];
+        program::run(Self::python().args(install).arg(requirements), PATIENCE)
+            .map_err(|error| format!("{error}; pip installs redis from PyPI"))?;
+        Ok(())
+    }
+}
+
+impl Library for RedisPy {
+    const NAME: &'static str = "redis-py";
+
+    fn prepare() -> Result<String, String> {
+        let requirements = Self::folder().join("requirements.txt");
+        let wanted =
+            fs::read_to_string(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+        if !Self::installed().is_ok_and(|installed| installed == wanted) {
+            Self::install(&requirements)?;
+        }
+        let python = program::run(Self::python().arg("--version"), PATIENCE)?.output;
+        Ok(format!(
+            "{} on {}, `redis.asyncio.lock.Lock` in one process; each client has a connection. A cycle is SET NX PX and a script \
+             that deletes. Who waits asks again every 100 ms",
+            wanted.trim().replace('\n', " and "),
+            python.trim()
+        ))
+    }
+
+    fn clients() -> Result<Command, String> {
+        let mut clients = Self::python();
+        clients.arg(Self::folder().join("redis_py.py"));
+        Ok(clients)
+    }
+}
