@@ -1,14 +1,17 @@
 """Takes and releases locks with redis-py in a closed loop, and prints what it measured as a line of JSON.
 
 Arguments: own|one PORT CLIENTS WARM_UP_S MEASURED_S, as benches/src/direct/mod.rs has them.
+
+Each client is a thread. With 64 of them that made a fifth more cycles than redis.asyncio with as many tasks.
 """
 
-import asyncio
 import json
+import os
 import sys
+import threading
 import time
 
-from redis.asyncio import Redis
+from redis import Redis
 
 LEASE = 30
 
@@ -22,33 +25,44 @@ class Tally:
         self.longest = 0.0
 
 
-async def closed_loop(lock, tally):
+def closed_loop(lock, tally):
+    longest = 0.0
     while tally.phase != "over":
         asked = time.perf_counter()
-        await lock.acquire()
+        lock.acquire()
         wait = time.perf_counter() - asked
         if tally.phase == "measured":
             tally.waits.append(wait)
         if tally.phase != "warm-up":
-            tally.longest = max(tally.longest, wait)
-        await lock.release()
+            longest = max(longest, wait)
+        lock.release()
+    tally.longest = max(tally.longest, longest)
 
 
-async def run(locks, port, clients, warm_up, measured):
+def end_with_the_first_that_fails(failed):
+    """Else the others would go on, and the figures would be those of fewer clients."""
+    sys.__excepthook__(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def run(locks, port, clients, warm_up, measured):
+    threading.excepthook = end_with_the_first_that_fails
     # The pool has 100 connections by default, and fails whoever wants another.
     redis = Redis(host="127.0.0.1", port=port, max_connections=clients)
     names = ["bench" if locks == "one" else f"bench-{client}" for client in range(clients)]
     tally = Tally()
-    async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(closed_loop(redis.lock(name, timeout=LEASE), tally))
-        await asyncio.sleep(warm_up)
-        cpu, begun = time.process_time(), time.perf_counter()
-        tally.phase = "measured"
-        await asyncio.sleep(measured)
-        cpu, elapsed = time.process_time() - cpu, time.perf_counter() - begun
-        tally.phase = "over"
-    await redis.aclose()
+    threads = [threading.Thread(target=closed_loop, args=(redis.lock(name, timeout=LEASE), tally)) for name in names]
+    for thread in threads:
+        thread.start()
+    time.sleep(warm_up)
+    cpu, begun = time.process_time(), time.perf_counter()
+    tally.phase = "measured"
+    time.sleep(measured)
+    cpu, elapsed = time.process_time() - cpu, time.perf_counter() - begun
+    tally.phase = "over"
+    for thread in threads:
+        thread.join()
     waits = sorted(tally.waits)
 
     def percentile(percent):
@@ -65,4 +79,4 @@ async def run(locks, port, clients, warm_up, measured):
 
 
 locks, port, clients, warm_up, measured = sys.argv[1:]
-print(json.dumps(asyncio.run(run(locks, int(port), int(clients), float(warm_up), float(measured)))))
+print(json.dumps(run(locks, int(port), int(clients), float(warm_up), float(measured))))

@@ -36,7 +36,7 @@ impl RedisPy {
 
     fn install(requirements: &Path) -> Result<(), String> {
         program::run(Command::new("python3").args(["-m", "venv"]).arg(Self::environment()), PATIENCE)
-            .map_err(|error| format!("{error}; it needs Python 3.11 with venv: apt-get install python3-venv"))?;
+            .map_err(|error| format!("{error}; it needs Python 3.10 with venv: apt-get install python3-venv"))?;
         let install = ["-m", "pip", "install", "--quiet", "--requirement"];
         program::run(Self::python().args(install).arg(requirements), PATIENCE)
             .map_err(|error| format!("{error}; pip installs redis from PyPI"))?;
@@ -56,8 +56,8 @@ impl Library for RedisPy {
         }
         let python = program::run(Self::python().arg("--version"), PATIENCE)?.output;
         Ok(format!(
-            "{} on {}, `redis.asyncio.lock.Lock` in one process; each client has a connection. A cycle is SET NX PX and a script \
-             that deletes. Who waits asks again every 100 ms",
+            "{} on {}, `redis.lock.Lock` in one process; each client is a thread, with a connection. A cycle is SET NX PX and \
+             a script that deletes. Who waits asks again every 100 ms",
             wanted.trim().replace('\n', " and "),
             python.trim()
         ))
