@@ -129,7 +129,10 @@ if wait == 0 then
   return {'held', held[1], held[2], redis.call('PTTL', lock), waiting, position}
 end
 
-if not redis.call('ZSCORE', queue, own) then
+local score = redis.call('ZSCORE', queue, own)
+-- A first call may arrive after a later one has joined.
+if score then arrived = tonumber(score) end
+if not score then
   if not arrived then
     local now = clock_us()
     -- A few places are looked at whenever somebody joins: the attempts of replicas that died would fill the queue of

@@ -44,6 +44,9 @@ enum Command {
     /// Serves the bare route on this port of 127.0.0.1
     #[command(hide = true)]
     Floor { port: u16 },
+    /// Tries one of the clients that bring their own library
+    #[command(hide = true)]
+    Direct(direct::Trial),
     /// The clients of rslock, as a process of their own
     #[command(hide = true)]
     Rslock(direct::Task),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => run(options),
         Command::Report { results, docs } => tell(&results, &docs),
+        Command::Direct(trial) => trial.run().map(|line| println!("{line}")),
         Command::Rslock(task) => direct::rslock_as_a_process(task).map(|line| println!("{line}")),
         Command::Floor { port } => contestant::serve_floor(port).map_err(|error| error.to_string()),
     };

@@ -162,6 +162,14 @@ fn a_waiter_whose_first_reply_was_lost_has_one_place_and_can_leave_it() {
 }
 
 #[test]
+fn a_first_call_that_arrives_after_a_later_one_finds_the_place_that_is_there() {
+    let lab = held(Redis::shared());
+    let first = joined(&lab, "id-1");
+    assert_eq!(joined(&lab, "id-1"), first);
+    assert_eq!(lab.cli(&["ZCARD"], "queue", &[]), "1");
+}
+
+#[test]
 fn the_queue_has_room_for_so_many() {
     let lab = held(Redis::shared());
     for id in ["id-1", "id-2", "id-3"] {
