@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use fred::bytes_utils::Str;
+
 const SHARED: &str = include_str!("../../lua/shared.lua");
 const BATCH: &str = include_str!("../../lua/batch.lua");
 
 /// What Redis runs, with the name that it knows it by.
 pub struct Text {
     /// The whole text: flags, what scripts share, then its own part.
-    pub source: String,
+    pub source: Str,
     /// The SHA-1 of the text, in hexadecimal.
-    pub sha: String,
+    pub sha: Str,
 }
 
 /// A script.
@@ -62,7 +64,7 @@ impl Script {
 impl Text {
     fn new(source: String) -> Self {
         let sha = fred::util::sha1_hash(&source);
-        Self { source, sha }
+        Self { source: source.into(), sha: sha.into() }
     }
 }
 

@@ -187,7 +187,7 @@ impl Scripted {
     }
 
     async fn call(&self, script: &Script, keys: &[&str], args: &[&str]) -> Vec<String> {
-        let mut all: Vec<Value> = vec![script.one.source.as_str().into(), (keys.len() as i64).into()];
+        let mut all: Vec<Value> = vec![script.one.source.clone().into(), (keys.len() as i64).into()];
         all.extend(keys.iter().chain(args).map(|&text| Value::from(text)));
         let command = CustomCommand::new_static("EVAL", ClusterHash::FirstKey, false);
         self.client.custom(command, all).await.expect("the script runs")

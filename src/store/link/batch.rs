@@ -18,7 +18,7 @@ use fred::types::{Resp3Frame, Value};
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::Connection;
+use super::connection::{Connection, values};
 use crate::{lock::Failure, store::script::Script};
 
 /// While fewer are on their way, a request is sent at once: it takes a task less.
@@ -70,8 +70,8 @@ impl Batch {
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
         let (reply, replied) = oneshot::channel();
-        let keys_and_args = keys.iter().chain(args).map(|&text| Value::from(text)).collect();
-        let request = Request { script: Arc::clone(script), keys: keys.len(), keys_and_args, reply };
+        let (keys, keys_and_args) = (keys.len(), values(keys, args));
+        let request = Request { script: Arc::clone(script), keys, keys_and_args, reply };
         let is_first = {
             let mut requests = self.requests();
             requests.push(request);

@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::BytesMut;
 use fred::{
+    bytes_utils::Str,
     clients::Client,
     error::ErrorKind,
     interfaces::{ClientLike, ClusterInterface},
@@ -108,8 +110,7 @@ impl Connection {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        let keys_and_args = keys.iter().chain(args).map(|&text| Value::from(text)).collect();
-        self.run_text(node, &script.one, keys.len(), keys_and_args).await
+        self.run_text(node, &script.one, keys.len(), values(keys, args)).await
     }
 
     /// The same with keys and arguments in one list.
@@ -120,9 +121,9 @@ impl Connection {
         keys: usize,
         keys_and_args: Vec<Value>,
     ) -> Result<Resp3Frame, Failure> {
-        let args = |script: &str| {
+        let args = |script: &Str| {
             let mut args = Vec::with_capacity(2 + keys_and_args.len());
-            args.push(script.into());
+            args.push(Value::String(script.clone()));
             args.push((keys as i64).into());
             args.extend_from_slice(&keys_and_args);
             args
@@ -193,4 +194,13 @@ impl Connection {
     fn now(&self) -> u64 {
         self.opened.elapsed().as_millis() as u64
     }
+}
+
+/// Keys and arguments as fred takes them: pieces of one buffer, which cost no allocation each, here and when they are copied.
+pub(super) fn values(keys: &[&str], args: &[&str]) -> Vec<Value> {
+    let texts = || keys.iter().chain(args);
+    let mut buffer = BytesMut::with_capacity(texts().map(|text| text.len()).sum());
+    texts().for_each(|text| buffer.extend_from_slice(text.as_bytes()));
+    let mut rest = buffer.freeze();
+    texts().map(|text| Value::Bytes(rest.split_to(text.len()))).collect()
 }
