@@ -38,7 +38,7 @@ pub struct Sample {
     /// Which round, from 1: samples of the same round were taken right after each other, so their ratio means something.
     pub round: u32,
     /// The figures by name; the unit is the name's end: `cycles_per_s`, `p50_us`, `p99_us`, `replica_cpu_us` (a request),
-    /// `redis_cpu_us` (a request), `load_busy_percent` (of a core), `bytes`, `percent`.
+    /// `redis_cpu_us` (a request), `load_busy_percent` (of a core) and so on; `src/report/words.rs` has them all.
     pub figures: BTreeMap<String, f64>,
 }
 

@@ -108,18 +108,21 @@ pub struct Figure {
 }
 
 /// In the order of tables.
-const FIGURES: [Figure; 14] = [
+const FIGURES: [Figure; 17] = [
     Figure { name: "offered_per_s", title: "offered a second", compared: false },
     Figure { name: "cycles_per_s", title: "cycles a second", compared: true },
     Figure { name: "p50_us", title: "median latency", compared: true },
     Figure { name: "p99_us", title: "99th percentile of latency", compared: true },
     Figure { name: "p999_us", title: "99.9th percentile of latency", compared: true },
+    Figure { name: "longest_us", title: "longest latency", compared: true },
     Figure { name: "replica_cpu_us", title: "CPU of the server a request", compared: true },
     Figure { name: "redis_cpu_us", title: "CPU of Redis a request", compared: true },
-    Figure { name: "redis_bytes_per_lock", title: "memory of Redis a held lock", compared: false },
+    Figure { name: "redis_bytes_per_lock", title: "memory of Redis a held lock and its fence", compared: false },
     Figure { name: "redis_bytes_per_lock_without_fence", title: "the same without the fence's key", compared: false },
     Figure { name: "bytes_per_waiter", title: "memory of the replica a waiter", compared: false },
+    Figure { name: "bytes_per_waiter_without_connection", title: "the same without its connection", compared: false },
     Figure { name: "idle_percent", title: "CPU while nothing happens, of a core", compared: false },
+    Figure { name: "load_cpu_us", title: "CPU of the load generator a request", compared: false },
     Figure { name: "load_busy_percent", title: "load generator busy, of a core", compared: false },
     Figure { name: "bytes", title: "bytes", compared: false },
     Figure { name: "percent", title: "percent", compared: false },

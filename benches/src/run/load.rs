@@ -41,7 +41,6 @@ pub fn measure(
     let each = |used: Duration| used.as_secs_f64() * 1e6 / seen.requests as f64;
     let mut figures = Figures::from([
         ("cycles_per_s".into(), seen.cycles as f64 / seconds),
-        ("requests_per_s".into(), seen.requests as f64 / seconds),
         ("p50_us".into(), seen.percentile_us(50.0)),
         ("p99_us".into(), seen.percentile_us(99.0)),
         ("p999_us".into(), seen.percentile_us(99.9)),
@@ -51,6 +50,9 @@ pub fn measure(
     ]);
     if let (Some(before), Some(after)) = (before.1, after.1) {
         figures.insert("redis_cpu_us".into(), each(after - before));
+    }
+    if one_lock {
+        figures.insert("longest_us".into(), seen.percentile_us(100.0));
     }
     if let Pace::Open(rate) = pace {
         figures.insert("offered_per_s".into(), rate);
