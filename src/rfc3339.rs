@@ -6,6 +6,7 @@
 use std::str;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
+use serde::{Serialize, Serializer};
 
 /// Of the last year with four digits, with microseconds.
 const LENGTH: usize = "9999-12-31T23:59:59.999999Z".len();
@@ -57,6 +58,12 @@ impl Rfc3339 {
         }
         text[23] = b'Z';
         Self(Text::Usual(text, 24))
+    }
+}
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
