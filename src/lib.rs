@@ -11,6 +11,8 @@ pub mod settings;
 
 pub mod logging;
 
+mod rfc3339;
+
 pub mod serve;
 
 pub mod commands;

@@ -1,14 +1,20 @@
 //! The JSON of successes.
 
 use axum::{
+    body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use serde_json::{Number, value::RawValue};
 
-use crate::lock::{Lock, ResourceName, State, Tenure};
+use crate::{
+    lock::{Lock, ResourceName, State, Tenure},
+    rfc3339::Rfc3339,
+};
+
+/// In bytes; longer than a lock mostly is.
+const USUAL_LENGTH: usize = 512;
 
 /// A lock, for its holder.
 #[derive(Serialize)]
@@ -20,9 +26,9 @@ struct HeldLock<'a> {
     token: &'a str,
     timeout: Number,
     metadata: &'a RawValue,
-    created_at: String,
-    updated_at: String,
-    expire_at: String,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    expire_at: Rfc3339,
     fence: u64,
     ttl_ms: u64,
 }
@@ -39,9 +45,9 @@ enum PublicState<'a> {
         owner: &'a str,
         fence: u64,
         metadata: &'a RawValue,
-        created_at: String,
-        updated_at: String,
-        expire_at: String,
+        created_at: Rfc3339,
+        updated_at: Rfc3339,
+        expire_at: Rfc3339,
         ttl_ms: u64,
         waiting: u64,
     },
@@ -62,9 +68,9 @@ pub fn lock(resource: &ResourceName, lock: &Lock, timeout: u64, replayed: bool) 
         token: lock.token.expose(),
         timeout: seconds(timeout),
         metadata: metadata.as_json(),
-        created_at: rfc3339(*created),
-        updated_at: rfc3339(*updated),
-        expire_at: rfc3339(*expires),
+        created_at: Rfc3339::from_millis(*created),
+        updated_at: Rfc3339::from_millis(*updated),
+        expire_at: Rfc3339::from_millis(*expires),
         fence: *fence,
         ttl_ms: *ttl,
     };
@@ -82,9 +88,9 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> impl Se
             owner: &tenure.owner,
             fence: tenure.fence,
             metadata: tenure.metadata.as_json(),
-            created_at: rfc3339(tenure.created),
-            updated_at: rfc3339(tenure.updated),
-            expire_at: rfc3339(tenure.expires),
+            created_at: Rfc3339::from_millis(tenure.created),
+            updated_at: Rfc3339::from_millis(tenure.updated),
+            expire_at: Rfc3339::from_millis(tenure.expires),
             ttl_ms: tenure.ttl,
             waiting: *waiting,
         },
@@ -94,11 +100,14 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> impl Se
 
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        // None of the bodies can fail to serialise: no maps with keys that are no strings, no failing impls.
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    let mut text = Vec::with_capacity(USUAL_LENGTH);
+    // None of the bodies can fail to serialise: no maps with keys that are no strings, no failing impls.
+    if serde_json::to_writer(&mut text, body).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// Says whether the answer is that of an earlier request.
@@ -113,10 +122,4 @@ pub fn mark(mut response: Response, replayed: bool) -> Response {
 pub fn seconds(milliseconds: u64) -> Number {
     let fraction = || Number::from_f64(milliseconds as f64 / 1000.0);
     if milliseconds.is_multiple_of(1000) { None } else { fraction() }.unwrap_or_else(|| (milliseconds / 1000).into())
-}
-
-fn rfc3339(milliseconds: i64) -> String {
-    DateTime::from_timestamp_millis(milliseconds)
-        .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Where log lines go, and how they look.
 
+mod json;
 mod lines;
 
 use std::io::{self, IsTerminal};
@@ -7,6 +8,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::settings::{Log, LogFormat};
+use json::Json;
 use lines::Lines;
 pub use lines::Writer;
 
@@ -24,7 +26,7 @@ pub fn begin(settings: &Log) -> io::Result<Writer> {
     if pretty {
         builder.with_ansi(io::stderr().is_terminal()).with_target(false).init();
     } else {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+        builder.event_format(Json).init();
     }
     lines.write_to(io::stderr())
 }
