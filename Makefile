@@ -1,6 +1,6 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help deps run install test soak faults bench fuzz schemathesis check ci compose-test
+.PHONY: help deps run install test soak faults bench budget fuzz schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ bench: deps ## Measure Gorilla beside others and write docs/BENCHMARKS.md; ARGS=
 	cargo build --release --locked --package gorilla-bench
 	TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
 	target/release/bench report
+
+budget: deps ## Count what requests cost in instructions, and hold it against benches/budget.toml; ARGS=--write writes that anew
+	@benches/install-valgrind
+	cargo build --release --locked --bin gorilla
+	cargo build --locked --workspace --bin bench
+	target/debug/bench budget $(ARGS)
 
 fuzz: ## Look for bytes that break a path, a body or a reply; needs nightly Rust and cargo-fuzz; FUZZ=… seconds a target
 	tests/fuzz/run $(or $(FUZZ),60)

@@ -1,5 +1,6 @@
 //! What Gorilla costs, beside what others cost. README.md beside this crate says how to read and repeat it.
 
+mod budget;
 mod circumstances;
 mod contestant;
 mod direct;
@@ -32,6 +33,15 @@ struct Cli {
 enum Command {
     /// Measures, and keeps the figures
     Run(run::Options),
+    /// Counts the instructions of each kind of request, and holds them against benches/budget.toml
+    Budget {
+        /// The release build to measure
+        #[arg(long, default_value = "target/release/gorilla")]
+        program: PathBuf,
+        /// Write what was measured into the budget
+        #[arg(long)]
+        write: bool,
+    },
     /// Writes the tables and plots of what `run` measured
     Report {
         /// What was measured
@@ -55,6 +65,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => run(options),
+        Command::Budget { program, write } => budget::run(&program, write),
         Command::Report { results, docs } => tell(&results, &docs),
         Command::Direct(trial) => trial.run().map(|line| println!("{line}")),
         Command::Rslock(task) => direct::rslock_as_a_process(task).map(|line| println!("{line}")),
