@@ -15,11 +15,13 @@ impl Lease {
     /// Reads the JSON value of `timeout`, or its absence: seconds, as a number or a numeric string, rounded to the
     /// nearest millisecond.
     pub fn parse(raw: Option<&str>, longest: Duration) -> Result<Self, Invalid> {
-        let rule = format!(
-            "a number of seconds from 0.1 to {}, such as 30, 0.5 or \"30\"; there is no endless lock",
-            longest.as_secs_f64()
-        );
-        let refuse = |problem: String| Invalid::new("timeout", format!("{problem}; it must be {rule}"));
+        let refuse = |problem: String| {
+            let longest = longest.as_secs_f64();
+            let rule = format!(
+                "a number of seconds from 0.1 to {longest}, such as 30, 0.5 or \"30\"; there is no endless lock"
+            );
+            Invalid::new("timeout", format!("{problem}; it must be {rule}"))
+        };
         let raw = raw.ok_or_else(|| refuse("is missing".into()))?;
         let milliseconds = seconds::milliseconds(raw).map_err(refuse)?;
         let text = raw.trim_matches('"');

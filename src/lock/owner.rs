@@ -12,15 +12,17 @@ impl Owner {
 
     /// Reads a JSON value, or its absence.
     pub fn parse(raw: Option<&str>) -> Result<Self, Invalid> {
-        let rule = format!("a string of 1 to {} bytes that says who holds the lock", Self::LONGEST);
-        let raw = raw.ok_or_else(|| Invalid::new("owner", format!("is missing; it must be {rule}")))?;
+        let refuse = |problem: String| {
+            let rule = format!("a string of 1 to {} bytes that says who holds the lock", Self::LONGEST);
+            Invalid::new("owner", format!("{problem}; it must be {rule}"))
+        };
+        let raw = raw.ok_or_else(|| refuse("is missing".into()))?;
         if !raw.starts_with('"') {
-            return Err(Invalid::new("owner", format!("is {}; it must be {rule}", json_kind(raw))));
+            return Err(refuse(format!("is {}", json_kind(raw))));
         }
-        let owner: String = serde_json::from_str(raw)
-            .map_err(|_| Invalid::new("owner", format!("is not valid Unicode; it must be {rule}")))?;
+        let owner: String = serde_json::from_str(raw).map_err(|_| refuse("is not valid Unicode".into()))?;
         if owner.is_empty() || owner.len() > Self::LONGEST {
-            return Err(Invalid::new("owner", format!("is {} bytes long; it must be {rule}", owner.len())));
+            return Err(refuse(format!("is {} bytes long", owner.len())));
         }
         Ok(Self(owner))
     }
