@@ -100,7 +100,7 @@ impl Store {
     }
 
     async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
-        match Box::pin(self.ask(attempt, &asked, &Token::random(), Duration::ZERO, "")).await? {
+        match self.ask(attempt, &asked, &Token::random(), Duration::ZERO, "").await? {
             Said::Done(outcome) => Ok(outcome),
             Said::Queued { .. } | Said::Superseded => Err(unexpected("queued")),
         }
@@ -118,12 +118,11 @@ impl Store {
                 true => Duration::ZERO,
             };
             let last = left.as_millis() == 0;
-            // Boxed, as is the one above: what a call needs is large, and a waiter is not to keep room for it.
             let arrived = match place.arrived {
                 Some(arrived) => arrived.to_string(),
                 None => in_doubt.as_ref().map_or("", |_| "?").into(),
             };
-            match Box::pin(self.ask(attempt, &asked, &token, left, &arrived)).await {
+            match self.ask(attempt, &asked, &token, left, &arrived).await {
                 Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. } | Acquired::Recovering { .. }))
                     if self.lines.is_dismissed() =>
                 {

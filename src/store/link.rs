@@ -128,7 +128,8 @@ impl Link {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        self.call_at(None, script, keys, args).await
+        // What a command needs is large: boxed, so that it isn't moved with all that waits for it, and a waiter keeps no room.
+        Box::pin(self.call_at(None, script, keys, args)).await
     }
 
     /// The same at the given node, else at that of the first key.

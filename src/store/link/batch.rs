@@ -14,11 +14,14 @@ use std::{
     },
 };
 
-use fred::types::{Resp3Frame, Value};
+use fred::{
+    bytes_utils::Str,
+    types::{Resp3Frame, Value},
+};
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::connection::{Connection, values};
+use super::connection::{Connection, call, values};
 use crate::{lock::Failure, store::script::Script};
 
 /// While fewer are on their way, a request is sent at once: it takes a task less.
@@ -70,7 +73,7 @@ impl Batch {
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
         let (reply, replied) = oneshot::channel();
-        let (keys, keys_and_args) = (keys.len(), values(keys, args));
+        let (keys, keys_and_args) = (keys.len(), values(keys, args).collect());
         let request = Request { script: Arc::clone(script), keys, keys_and_args, reply };
         let is_first = {
             let mut requests = self.requests();
@@ -113,15 +116,15 @@ impl Connection {
             && let Some(Request { script, keys, keys_and_args, reply }) = group.pop()
         {
             // Nobody is there any more if the caller has gone.
-            let _ = reply.send(self.run_text(None, &script.one, keys, keys_and_args).await);
+            let call = |text: &Str| call(text, keys, keys_and_args.iter().cloned());
+            let _ = reply.send(self.run_text(None, &script.one, call).await);
             return;
         }
         let script = Arc::clone(&group[0].script);
         let (keys_and_args, keys) = together(&mut group);
-        let replies = self
-            .run_text(None, &script.many, keys, keys_and_args)
-            .await
-            .and_then(|reply| self.apart(reply, group.len()));
+        let call = |text: &Str| call(text, keys, keys_and_args.iter().cloned());
+        let reply = self.run_text(None, &script.many, call).await;
+        let replies = reply.and_then(|reply| self.apart(reply, group.len()));
         match replies {
             Ok(replies) => {
                 for (request, reply) in group.into_iter().zip(replies) {

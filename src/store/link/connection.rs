@@ -110,27 +110,19 @@ impl Connection {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        self.run_text(node, &script.one, keys.len(), values(keys, args)).await
+        self.run_text(node, &script.one, |text| call(text, keys.len(), values(keys, args))).await
     }
 
-    /// The same with keys and arguments in one list.
+    /// The same with what makes a command of the script's name, or of its text.
     pub(super) async fn run_text(
         &self,
         node: Option<&Server>,
-        text: &Text,
-        keys: usize,
-        keys_and_args: Vec<Value>,
+        script: &Text,
+        call: impl Fn(&Str) -> Vec<Value>,
     ) -> Result<Resp3Frame, Failure> {
-        let args = |script: &Str| {
-            let mut args = Vec::with_capacity(2 + keys_and_args.len());
-            args.push(Value::String(script.clone()));
-            args.push((keys as i64).into());
-            args.extend_from_slice(&keys_and_args);
-            args
-        };
-        match self.send(node.cloned(), "EVALSHA", args(&text.sha)).await {
+        match self.send(node.cloned(), "EVALSHA", call(&script.sha)).await {
             Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                self.send(node.cloned(), "EVAL", args(&text.source)).await
+                self.send(node.cloned(), "EVAL", call(&script.source)).await
             }
             reply => reply,
         }
@@ -196,11 +188,19 @@ impl Connection {
     }
 }
 
+/// A script by its name or its text, the number of its keys, and keys and arguments.
+pub(super) fn call(script: &Str, keys: usize, keys_and_args: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut call = Vec::with_capacity(2 + keys_and_args.size_hint().0);
+    call.extend([Value::String(script.clone()), (keys as i64).into()]);
+    call.extend(keys_and_args);
+    call
+}
+
 /// Keys and arguments as fred takes them: pieces of one buffer, which cost no allocation each, here and when they are copied.
-pub(super) fn values(keys: &[&str], args: &[&str]) -> Vec<Value> {
-    let texts = || keys.iter().chain(args);
+pub(super) fn values<'a>(keys: &'a [&'a str], args: &'a [&'a str]) -> impl Iterator<Item = Value> + use<'a> {
+    let texts = move || keys.iter().chain(args);
     let mut buffer = BytesMut::with_capacity(texts().map(|text| text.len()).sum());
     texts().for_each(|text| buffer.extend_from_slice(text.as_bytes()));
     let mut rest = buffer.freeze();
-    texts().map(|text| Value::Bytes(rest.split_to(text.len()))).collect()
+    texts().map(move |text| Value::Bytes(rest.split_to(text.len())))
 }
