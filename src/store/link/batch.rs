@@ -24,8 +24,6 @@ use tokio::sync::oneshot;
 use super::connection::{Connection, call, values};
 use crate::{lock::Failure, store::script::Script};
 
-/// While fewer are on their way, a request is sent at once: it takes a task less.
-const FEW: usize = 2;
 /// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
 const MOST: usize = 64;
 
@@ -45,9 +43,9 @@ struct Request {
 }
 
 impl Batch {
-    /// Whether a request should go with others. What others wait for must not be overtaken.
+    /// Whether a request should go with others. Where nothing is on its way it goes alone, which takes a task less.
     pub fn is_worth_it(&self) -> bool {
-        self.on_their_way.load(Relaxed) >= FEW || !self.requests().is_empty()
+        self.on_their_way.load(Relaxed) > 0 || !self.requests().is_empty()
     }
 
     /// Counts a command while it is on its way.

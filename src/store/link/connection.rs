@@ -56,7 +56,7 @@ impl Connection {
         Self { client, opened, last_reply, useless, batch, confirmers: HashMap::new() }
     }
 
-    /// Sends a request: at once if hardly anything is on its way, else with what else is asked for in this moment.
+    /// Sends a request: at once if nothing is on its way, else with what else is asked for in this moment.
     pub async fn request(
         self: &Arc<Self>,
         script: &Arc<Script>,
