@@ -81,7 +81,7 @@ async fn client(mut rng: Rng, replicas: &[Replica], resource: &str, register: &R
     while Instant::now() < end {
         let key = rng.u64(..).to_string();
         let lease = [0.3, 1.0, 5.0][rng.usize(..3)];
-        let mut pieces = 1 + rng.usize(..3);
+        let (asked, mut pieces) = (Instant::now(), 1 + rng.usize(..3));
         let answer = loop {
             // Connections of its own, so that hanging up closes them.
             let api = Api::at(&replicas[rng.usize(..replicas.len())].api.address);
@@ -107,7 +107,8 @@ async fn client(mut rng: Rng, replicas: &[Replica], resource: &str, register: &R
             }
         };
         let Some((api, answer)) = answer else { continue };
-        hold(&mut rng, &api, resource, &answer, register).await;
+        let sure = asked + Duration::from_secs_f64(lease);
+        hold(&mut rng, &api, resource, &answer, register, sure).await;
     }
 }
 
@@ -116,21 +117,19 @@ async fn ask(api: &Api, resource: &str, lease: f64, wait: f64, key: &str) -> Ans
     api.send(Method::POST, &lock_path(resource), &[("Idempotency-Key", key)], Some(body)).await
 }
 
-/// Works with the lock for a moment, and most often releases it.
-async fn hold(rng: &mut Rng, api: &Api, resource: &str, answer: &Answer, register: &RefCell<Register>) {
+/// Works with the lock for a moment, and most often releases it. A lease lasts until `sure` at least: it did not begin
+/// before it was asked for, and how old the answer is when it is read nobody knows.
+async fn hold(rng: &mut Rng, api: &Api, resource: &str, answer: &Answer, register: &RefCell<Register>, sure: Instant) {
     let (lock, now) = (answer.json(), Instant::now());
-    let (fence, ttl) = (lock["fence"].as_u64().expect("a fence"), lock["ttlMs"].as_u64().expect("a ttl"));
+    let fence = lock["fence"].as_u64().expect("a fence");
     {
         let mut register = register.borrow_mut();
-        // Whoever holds the lock may count on it until its lease ends on its own clock, less the time of an answer.
         let overlap = register.held_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         assert!(overlap.is_zero(), "{resource} has two holders for {overlap:?}");
         assert!(fence > register.last_fence, "fences rise");
         register.last_fence = fence;
         register.grants += 1;
-        // Well within the lease: how old the answer is when it is read nobody knows.
-        let sure = Duration::from_millis(ttl).saturating_sub(Duration::from_millis(200));
-        register.held_until = Some(now + sure);
+        register.held_until = Some(sure);
     }
     tokio::time::sleep(Duration::from_secs_f64(rng.f64() * 0.02)).await;
     // Some holders just vanish, and their leases run out.
