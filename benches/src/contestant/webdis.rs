@@ -8,13 +8,14 @@ use std::{
 };
 
 use gorilla_harness::{Process, Redis};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{Server, between, free_port, http, refused};
 use crate::{
     load::Answer,
-    scripts::Scripts,
+    scripts::{Scripts, acquire_args},
     workload::{Speech, Step},
 };
 
@@ -77,7 +78,11 @@ impl Server for Webdis {
         let keys = |what: &[&str]| -> String {
             what.iter().map(|what| format!("/gorilla%3A%7Bbench-{lock}%7D%3A{what}")).collect()
         };
+        // What stays the same when id and token change.
+        let asked =
+            acquire_args("", "", "60000")[2..].iter().map(|arg| utf8_percent_encode(arg, NON_ALPHANUMERIC).to_string());
         Box::new(Client {
+            asked: asked.collect::<Vec<_>>().join("/"),
             acquire: format!(
                 "EVALSHA/{}/5{}",
                 self.scripts.acquire,
@@ -103,6 +108,8 @@ impl Server for Webdis {
 /// Speaks to scripts, and so does what a replica would: it thinks of ids and tokens.
 struct Client {
     acquire: String,
+    /// The arguments of an acquire from the third on.
+    asked: String,
     status: String,
     extend: String,
     release: String,
@@ -117,10 +124,7 @@ impl Speech for Client {
                 let (id, token) = (Uuid::now_v7(), Uuid::new_v4());
                 self.token = token.to_string();
                 // The request's key ends with the id.
-                format!(
-                    "{}%3A{id}/{id}/{token}/bench/%5B%5D/60000/86400000//60000/0/gorilla%3Awake%3Abench//10000/10000/120000/0",
-                    self.acquire
-                )
+                format!("{}%3A{id}/{id}/{token}/{}", self.acquire, self.asked)
             }
             Step::Status => format!("{}/{}", self.status, self.token),
             Step::Extend => {

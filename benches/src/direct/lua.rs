@@ -1,6 +1,8 @@
 //! The two scripts of a cycle as the store sends them: the same text, keys and arguments, so that what Redis does for a
 //! contestant is what it does for Gorilla.
 
+use crate::scripts::{acquire_args, whole};
+
 /// A script, and all that EVALSHA is given behind its digest.
 pub struct Call {
     /// The text, with the part that scripts share.
@@ -23,24 +25,7 @@ pub fn acquire(resource: &str, rest: &str, lease: u128) -> Call {
         format!("gorilla:{{{rest}}}:request:{ID}"),
     ];
     let lease = lease.to_string();
-    // No Idempotency-Key, no wait, and what `src/settings/defaults.toml` sets.
-    let args = [
-        ID,
-        TOKEN,
-        "bench",
-        "[]",
-        &lease,
-        "86400000",
-        "",
-        "60000",
-        "0",
-        "gorilla:wake:5f2a9c3e7b10",
-        "",
-        "10000",
-        "10000",
-        "120000",
-        "0",
-    ];
+    let args = acquire_args(ID, TOKEN, &lease);
     Call::new(include_str!("../../../lua/acquire.lua"), &keys, &args)
 }
 
@@ -55,10 +40,8 @@ pub fn release(resource: &str, rest: &str) -> Call {
 }
 
 impl Call {
-    /// The shared part is put behind the first line, as `src/store/script.rs` does.
     fn new(text: &str, keys: &[String], args: &[&str]) -> Self {
-        let (flags, body) = text.split_once('\n').unwrap_or((text, ""));
-        let source = format!("{flags}\n{}\n{body}", include_str!("../../../lua/shared.lua"));
+        let source = whole(text);
         let given = args.iter().map(ToString::to_string);
         let args = [keys.len().to_string()].into_iter().chain(keys.iter().cloned()).chain(given).collect();
         Self { source, args }

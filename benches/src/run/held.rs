@@ -12,7 +12,7 @@ use super::{Bench, load};
 use crate::{
     contestant::{Gorilla, Server},
     load::Pace,
-    scripts::Scripts,
+    scripts::{Scripts, acquire_args},
     workload::OWN_LOCKS,
 };
 
@@ -116,23 +116,7 @@ fn acquire(commands: &mut Vec<u8>, sha: &str, lock: usize) {
     let (id, token) = (Uuid::now_v7().to_string(), Uuid::new_v4().to_string());
     let request = key(lock, &format!("request:{id}"));
     let keys = [key(lock, "lock"), key(lock, "fence"), key(lock, "queue"), key(lock, "queue:turn"), request];
-    let args = [
-        id.as_str(),
-        &token,
-        "bench",
-        "[]",
-        "86400000",
-        "86400000",
-        "",
-        "60000",
-        "0",
-        "gorilla:wake:bench",
-        "",
-        "10000",
-        "10000",
-        "120000",
-        "0",
-    ];
+    let args = acquire_args(&id, &token, "86400000");
     let words = ["EVALSHA", sha, "5"].into_iter().chain(keys.iter().map(String::as_str)).chain(args);
     command(commands, &words.collect::<Vec<_>>());
 }
