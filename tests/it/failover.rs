@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Api, Cluster, Replica, Sentinel, eventually, name, token};
+use crate::harness::{Api, Cluster, ELECTION, Replica, Sentinel, eventually, name, token};
 
 /// From the promotion of a new master until Gorilla serves again.
 pub const HEALED: Duration = Duration::from_secs(3);
@@ -77,7 +77,7 @@ async fn a_cluster_replaces_a_master_that_is_killed() {
     let lost = lost.expect("one of nine is in its slots");
     assert_eq!(cluster.nodes[0].cli(&["WAIT", "1", "1000"]), "1");
     cluster.nodes.retain(|node| node.port != port);
-    eventually("a replica takes over", Duration::from_secs(20), || async {
+    eventually("a replica takes over", ELECTION, || async {
         cluster.nodes.iter().any(|node| node.is_master() && node.cli(&["EXISTS", &lost]) == "1")
     })
     .await;
@@ -110,7 +110,7 @@ async fn a_cluster_replaces_a_master_that_hangs_while_the_others_have_traffic() 
     });
     let traffic: Vec<_> = traffic.collect();
     let others = || cluster.nodes.iter().filter(|node| node.port != hangs.port);
-    eventually("a replica takes over", Duration::from_secs(20), || async {
+    eventually("a replica takes over", ELECTION, || async {
         others().any(|node| node.is_master() && node.cli(&["EXISTS", &lost]) == "1")
     })
     .await;

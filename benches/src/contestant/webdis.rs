@@ -79,8 +79,8 @@ impl Server for Webdis {
             what.iter().map(|what| format!("/gorilla%3A%7Bbench-{lock}%7D%3A{what}")).collect()
         };
         // What stays the same when id and token change.
-        let asked =
-            acquire_args("", "", "60000")[2..].iter().map(|arg| utf8_percent_encode(arg, NON_ALPHANUMERIC).to_string());
+        let args = acquire_args("", "", "60000");
+        let asked = args[2..].iter().map(|arg| utf8_percent_encode(arg, NON_ALPHANUMERIC).to_string());
         Box::new(Client {
             asked: asked.collect::<Vec<_>>().join("/"),
             acquire: format!(

@@ -1,9 +1,9 @@
 //! A master that is replaced by one that may lack its last grants.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{BUSY, GRACE, SETTINGS, assert_recovering, begun, over, replica};
-use crate::harness::{Cluster, Proxy, Redis, Replica, Sentinel, eventually, name, token};
+use crate::harness::{Cluster, ELECTION, Proxy, Redis, Replica, Sentinel, eventually, name, token};
 
 /// A master whose last grant has not reached its replica is killed, and the replica promoted.
 /// Tells when the lease of that grant ends at the latest, and when the lock was granted again.
@@ -112,7 +112,7 @@ async fn after_a_failover_in_a_cluster_the_slots_of_the_lost_master_wait() {
     .await;
     cluster.nodes.retain(|node| node.port != port);
     let promoted = Instant::now();
-    eventually("a replica has taken over and grants wait", Duration::from_secs(20), || async {
+    eventually("a replica has taken over and grants wait", ELECTION, || async {
         replica.api.acquire(&lost, "me", 1).await.code() == "recovering"
     })
     .await;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::{
     failover::{HEALED, heals},
-    harness::{Cluster, Replica, Sentinel, eventually, name},
+    harness::{Cluster, ELECTION, Replica, Sentinel, eventually, name},
 };
 
 /// From the start of a replica until it is ready, where the first one asked costs a time-out.
@@ -60,7 +60,7 @@ async fn a_node_of_the_cluster_that_the_url_names_may_be_down_or_hang_when_a_rep
         } else {
             cluster.nodes[0].stop();
         }
-        eventually("its replica takes over", Duration::from_secs(20), || async { masters(&cluster, 1) == 3 }).await;
+        eventually("its replica takes over", ELECTION, || async { masters(&cluster, 1) == 3 }).await;
         let replica = starts(&url).await;
         for _ in 0..9 {
             replica.api.granted(&name("named"), "me", 30).await;

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     failover::HEALED,
-    harness::{Cluster, Redis, eventually},
+    harness::{Cluster, ELECTION, Redis, eventually},
 };
 
 const KEY: &str = "key";
@@ -125,10 +125,8 @@ async fn fred_alone_goes_on_asking_a_master_of_a_cluster_that_hangs_when_another
     let hangs = cluster.master_of(KEY);
     hangs.pause();
     let others = || cluster.nodes.iter().filter(|node| node.port != hangs.port);
-    eventually("a replica takes over", Duration::from_secs(20), || async {
-        others().filter(|node| node.is_master()).count() == 3
-    })
-    .await;
+    eventually("a replica takes over", ELECTION, || async { others().filter(|node| node.is_master()).count() == 3 })
+        .await;
     let promoted = Instant::now();
     while promoted.elapsed() < HEALED {
         let got = client.custom::<Option<String>, _>(get.clone(), vec![KEY]).await;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     failover::heals,
-    harness::{Api, Cluster, Redis, Replica, Security, Sentinel, eventually, name, token},
+    harness::{Api, Cluster, ELECTION, Redis, Replica, Security, Sentinel, eventually, name, token},
 };
 
 /// The rights that the document gives to the user of a topology, by the line of its rule that comments say it is for.
@@ -112,7 +112,7 @@ async fn a_cluster_with_tls_and_a_user_with_few_rights() {
 
     cluster.nodes[0].stop();
     let masters = || cluster.nodes[1..].iter().filter(|node| node.is_master()).count();
-    eventually("a replica takes over", Duration::from_secs(20), || async { masters() == 3 }).await;
+    eventually("a replica takes over", ELECTION, || async { masters() == 3 }).await;
     let promoted = Instant::now();
     for replica in [&one, &other] {
         heals(&replica.api, promoted).await;
