@@ -122,7 +122,8 @@ impl Store {
                 Some(arrived) => arrived.to_string(),
                 None => in_doubt.as_ref().map_or("", |_| "?").into(),
             };
-            match self.ask(attempt, &asked, &token, left, &arrived).await {
+            // Boxed: whoever waits is not to keep room for it.
+            match Box::pin(self.ask(attempt, &asked, &token, left, &arrived)).await {
                 Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. } | Acquired::Recovering { .. }))
                     if self.lines.is_dismissed() =>
                 {

@@ -61,8 +61,8 @@ impl Server for Gorilla {
         Box::new(Client::of(lock))
     }
 
-    fn waiting_speech(&self) -> Box<dyn Speech> {
-        Box::new(Client { asked: "{\"owner\":\"bench\",\"timeout\":60,\"wait\":60}", ..Client::of(0) })
+    fn waiting_speech(&self, lock: usize) -> Box<dyn Speech> {
+        Box::new(Client { asked: "{\"owner\":\"bench\",\"timeout\":60,\"wait\":60}", ..Client::of(lock) })
     }
 
     fn replicas(&self) -> Vec<u32> {

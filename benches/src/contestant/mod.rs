@@ -20,9 +20,9 @@ pub trait Server {
     fn addresses(&self) -> Vec<SocketAddr>;
     /// A client for the lock of this number.
     fn speech(&self, lock: usize) -> Box<dyn Speech>;
-    /// A client for the one lock that all want, which waits for it.
-    fn waiting_speech(&self) -> Box<dyn Speech> {
-        self.speech(0)
+    /// A client for a lock that all want, which waits for it.
+    fn waiting_speech(&self, lock: usize) -> Box<dyn Speech> {
+        self.speech(lock)
     }
     /// The processes that clients speak to.
     fn replicas(&self) -> Vec<u32>;

@@ -1,6 +1,9 @@
 //! One contestant's turn under load.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use super::{Figures, Options};
 use crate::{
@@ -19,8 +22,11 @@ pub fn measure(
     pace: Pace,
     one_lock: bool,
 ) -> Result<Figures, String> {
+    // Locks that no turn before has left held.
+    static LOCKS: AtomicUsize = AtomicUsize::new(0);
+    let first = LOCKS.fetch_add(clients, Relaxed);
     let dialogues = (0..clients).map(|client| {
-        let speech = if one_lock { server.waiting_speech() } else { server.speech(client) };
+        let speech = if one_lock { server.waiting_speech(first) } else { server.speech(first + client) };
         workload.by(speech)
     });
     let plan = Plan {
