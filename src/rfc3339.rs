@@ -1,7 +1,7 @@
 //! Times as RFC 3339 text in UTC, as chrono writes them.
 //!
-//! The calendar is chrono's. Its formatting takes as long as all that a request's log line and answer are made of
-//! besides, so the digits are written here.
+//! The calendar is chrono's. Its formatting is made for any format, and a request has four times to tell, so the digits are
+//! written here.
 
 use std::str;
 
