@@ -105,12 +105,13 @@ elseif not held[1] then
     local now = clock_us()
     local fence = whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))
     local created = math.floor(now / 1000)
+    local begun = whole(created)
     redis.call('SET', fence_key, fence, 'PX', fence_kept)
     redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
-      'created', whole(created), 'updated', whole(created))
+      'created', begun, 'updated', begun)
     redis.call('PEXPIREAT', lock, whole(created + lease))
     if head then tell(queue, channel, lease, fence) end
-    if fingerprint ~= '' then note({'acquired', fingerprint, id, token, fence, whole(created)}, window) end
+    if fingerprint ~= '' then note({'acquired', fingerprint, id, token, fence, begun}, window) end
     return {'granted', fence, created}
   end
   left = wake(queue, turn)

@@ -119,7 +119,7 @@ impl Keys {
 /// A name with what would end the hash tag early percent-encoded, and the sign that encodes it. Everything else stays as
 /// people write it, so not by a function for URLs, which encode all that is not ASCII. Control characters never occur.
 fn encoded(name: &str) -> Cow<'_, str> {
-    if !name.contains(['{', '}', '%']) {
+    if !name.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'%')) {
         return name.into();
     }
     name.replace('%', "%25").replace('{', "%7B").replace('}', "%7D").into()

@@ -128,8 +128,7 @@ impl Link {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        // What a command needs is large: boxed, so that it isn't moved with all that waits for it, and a waiter keeps no room.
-        Box::pin(self.call_at(None, script, keys, args)).await
+        self.call_at(None, script, keys, args).await
     }
 
     /// The same at the given node, else at that of the first key.

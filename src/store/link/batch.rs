@@ -21,7 +21,7 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::connection::{Connection, call, values};
+use super::connection::{Connection, Pieces, call};
 use crate::{lock::Failure, store::script::Script};
 
 /// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
@@ -37,9 +37,15 @@ pub struct Batch {
 
 struct Request {
     script: Arc<Script>,
-    keys: usize,
-    keys_and_args: Vec<Value>,
+    pieces: Pieces,
     reply: oneshot::Sender<Result<Resp3Frame, Failure>>,
+}
+
+impl Request {
+    /// Whether the two can go together.
+    fn is_like(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.script, &other.script) && self.pieces.keys == other.pieces.keys
+    }
 }
 
 impl Batch {
@@ -67,12 +73,10 @@ impl Batch {
         &self,
         connection: &Arc<Connection>,
         script: &Arc<Script>,
-        keys: &[&str],
-        args: &[&str],
+        pieces: Pieces,
     ) -> Result<Resp3Frame, Failure> {
         let (reply, replied) = oneshot::channel();
-        let (keys, keys_and_args) = (keys.len(), values(keys, args).collect());
-        let request = Request { script: Arc::clone(script), keys, keys_and_args, reply };
+        let request = Request { script: Arc::clone(script), pieces, reply };
         let is_first = {
             let mut requests = self.requests();
             requests.push(request);
@@ -91,17 +95,15 @@ impl Batch {
 }
 
 impl Connection {
-    /// Sends what has come together, the requests of each script in the order in which they came.
+    /// Sends what has come together, those that are alike in the order in which they came.
     async fn send_batch(&self) {
         let Some(batch) = &self.batch else { return };
         let mut requests = mem::take(&mut *batch.requests());
-        requests.sort_by_key(|request| (!request.script.goes_first, Arc::as_ptr(&request.script)));
+        requests.sort_by_key(|request| (!request.script.goes_first, Arc::as_ptr(&request.script), request.pieces.keys));
         let mut groups: Vec<Vec<Request>> = Vec::new();
         for request in requests {
             match groups.last_mut() {
-                Some(group) if group.len() < MOST && Arc::ptr_eq(&group[0].script, &request.script) => {
-                    group.push(request);
-                }
+                Some(group) if group.len() < MOST && group[0].is_like(&request) => group.push(request),
                 _ => groups.push(vec![request]),
             }
         }
@@ -111,17 +113,14 @@ impl Connection {
 
     async fn send_group(&self, mut group: Vec<Request>) {
         if group.len() == 1
-            && let Some(Request { script, keys, keys_and_args, reply }) = group.pop()
+            && let Some(Request { script, pieces, reply }) = group.pop()
         {
             // Nobody is there any more if the caller has gone.
-            let call = |text: &Str| call(text, keys, keys_and_args.iter().cloned());
+            let call = |text: &Str| call(text, pieces.keys, pieces.values());
             let _ = reply.send(self.run_text(None, &script.one, call).await);
             return;
         }
-        let script = Arc::clone(&group[0].script);
-        let (keys_and_args, keys) = together(&mut group);
-        let call = |text: &Str| call(text, keys, keys_and_args.iter().cloned());
-        let reply = self.run_text(None, &script.many, call).await;
+        let reply = self.run_text(None, &group[0].script.many, |text| together(text, &group)).await;
         let replies = reply.and_then(|reply| self.apart(reply, group.len()));
         match replies {
             Ok(replies) => {
@@ -152,17 +151,24 @@ impl Connection {
     }
 }
 
-/// The keys of all requests, how many each has, and the arguments of all; and how many keys these are.
-fn together(group: &mut [Request]) -> (Vec<Value>, usize) {
-    let keys = group.iter().map(|request| request.keys).sum();
-    let counts: Vec<_> = group.iter().map(|request| request.keys.to_string()).collect();
-    let mut all = Vec::with_capacity(1 + group.iter().map(|request| request.keys_and_args.len()).sum::<usize>());
-    for request in group.iter_mut() {
-        all.extend(request.keys_and_args.drain(..request.keys));
+/// The call for many requests, as `lua/batch.lua` says.
+fn together(script: &Str, group: &[Request]) -> Vec<Value> {
+    let (first, rest) = (&group[0].pieces, &group[1..]);
+    // Most of what a request is sent with are settings, which Redis needs to be told but once.
+    let differs = |&arg: &usize| rest.iter().any(|request| request.pieces.text(arg) != first.text(arg));
+    let differing: Vec<_> = (first.keys..first.len()).filter(differs).collect();
+    let places: Vec<_> = differing.iter().map(|arg| (arg - first.keys + 1).to_string()).collect();
+
+    let number = group.len() * first.keys;
+    let mut all = Vec::with_capacity(4 + number + first.len() + rest.len() * differing.len());
+    all.extend([Value::String(script.clone()), (number as i64).into()]);
+    for Request { pieces, .. } in group {
+        all.extend((0..pieces.keys).map(|key| pieces.value(key)));
     }
-    all.push(counts.join(" ").into());
-    for request in group {
-        all.append(&mut request.keys_and_args);
+    all.extend([first.keys.to_string().into(), places.join(" ").into()]);
+    all.extend((first.keys..first.len()).map(|arg| first.value(arg)));
+    for Request { pieces, .. } in rest {
+        all.extend(differing.iter().map(|&arg| pieces.value(arg)));
     }
-    (all, keys)
+    all
 }

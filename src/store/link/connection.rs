@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use fred::{
     bytes_utils::Str,
     clients::Client,
@@ -64,7 +65,7 @@ impl Connection {
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
         match &self.batch {
-            Some(batch) if batch.is_worth_it() => batch.add(self, script, keys, args).await,
+            Some(batch) if batch.is_worth_it() => batch.add(self, script, Pieces::new(keys, args)).await,
             Some(batch) => batch.alone(self.run(None, script, keys, args)).await,
             None => self.run(None, script, keys, args).await,
         }
@@ -110,7 +111,8 @@ impl Connection {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        self.run_text(node, &script.one, |text| call(text, keys.len(), values(keys, args))).await
+        let request = Pieces::new(keys, args);
+        self.run_text(node, &script.one, |text| call(text, request.keys, request.values())).await
     }
 
     /// The same with what makes a command of the script's name, or of its text.
@@ -140,9 +142,10 @@ impl Connection {
         let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
         let command = CustomCommand::new_static(name, hash, false);
         let (sent, one_node) = (self.now(), node.is_some());
+        // Boxed: what fred needs for a command is many kilobytes, which all that waits for it would otherwise hold and move.
         let reply = match node {
-            None => self.client.custom_raw(command, args).await,
-            Some(node) => self.client.with_cluster_node(node).custom_raw(command, args).await,
+            None => Box::pin(self.client.custom_raw(command, args)).await,
+            Some(node) => Box::pin(self.client.with_cluster_node(node).custom_raw(command, args)).await,
         };
         match reply {
             Ok(Resp3Frame::SimpleError { data, .. }) => {
@@ -196,11 +199,49 @@ pub(super) fn call(script: &Str, keys: usize, keys_and_args: impl Iterator<Item 
     call
 }
 
-/// Keys and arguments as fred takes them: pieces of one buffer, which cost no allocation each, here and when they are copied.
-pub(super) fn values<'a>(keys: &'a [&'a str], args: &'a [&'a str]) -> impl Iterator<Item = Value> + use<'a> {
-    let texts = move || keys.iter().chain(args);
-    let mut buffer = BytesMut::with_capacity(texts().map(|text| text.len()).sum());
-    texts().for_each(|text| buffer.extend_from_slice(text.as_bytes()));
-    let mut rest = buffer.freeze();
-    texts().map(move |text| Value::Bytes(rest.split_to(text.len())))
+/// The keys and arguments of a request, as pieces of one buffer: then they cost no allocation each.
+pub(super) struct Pieces {
+    buffer: Bytes,
+    ends: Vec<usize>,
+    /// How many of the pieces are keys.
+    pub keys: usize,
+}
+
+impl Pieces {
+    /// Keys first.
+    pub fn new(keys: &[&str], args: &[&str]) -> Self {
+        let texts = || keys.iter().chain(args);
+        let (mut buffer, mut ends) =
+            (Vec::with_capacity(texts().map(|text| text.len()).sum()), Vec::with_capacity(keys.len() + args.len()));
+        for text in texts() {
+            buffer.extend_from_slice(text.as_bytes());
+            ends.push(buffer.len());
+        }
+        Self { buffer: buffer.into(), ends, keys: keys.len() }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// All of them, as fred takes them.
+    pub fn values(&self) -> impl Iterator<Item = Value> + '_ {
+        (0..self.len()).map(|piece| self.value(piece))
+    }
+
+    /// One of them, as fred takes it.
+    pub fn value(&self, piece: usize) -> Value {
+        Value::Bytes(self.buffer.slice(self.range(piece)))
+    }
+
+    /// One of them.
+    pub fn text(&self, piece: usize) -> &[u8] {
+        &self.buffer[self.range(piece)]
+    }
+
+    fn range(&self, piece: usize) -> Range<usize> {
+        let begin = piece.checked_sub(1).map_or(0, |before| self.ends[before]);
+        begin..self.ends[piece]
+    }
 }

@@ -13,11 +13,15 @@ impl Lab<'_> {
     fn batch(&self, script: &str, requests: &[Request]) -> String {
         let source = Script::new(&text(script)).many.source;
         let keys: Vec<_> = requests.iter().flat_map(|(keys, _)| keys).map(|what| self.key(what)).collect();
-        let counts: Vec<_> = requests.iter().map(|(keys, _)| keys.len().to_string()).collect();
-        let (number, counts) = (keys.len().to_string(), counts.join(" "));
+        let (number, width) = (keys.len().to_string(), requests[0].0.len().to_string());
+        let first = &requests[0].1;
+        let differing: Vec<_> =
+            (0..first.len()).filter(|&place| requests.iter().any(|(_, args)| args[place] != first[place])).collect();
+        let places = differing.iter().map(|place| (place + 1).to_string()).collect::<Vec<_>>().join(" ");
         let call = ["EVAL", &source, &number].into_iter().chain(keys.iter().map(String::as_str));
-        let args = requests.iter().flat_map(|(_, args)| args).copied();
-        self.redis.cli(&call.chain([counts.as_str()]).chain(args).collect::<Vec<_>>())
+        let rest = requests[1..].iter().flat_map(|(_, args)| differing.iter().map(|&place| args[place]));
+        let call = call.chain([width.as_str(), places.as_str()]).chain(first.iter().copied()).chain(rest);
+        self.redis.cli(&call.collect::<Vec<_>>())
     }
 }
 
@@ -46,15 +50,21 @@ fn each_request_of_a_batch_is_decided_after_those_before_it() {
 }
 
 #[test]
-fn requests_of_a_batch_may_have_different_numbers_of_keys() {
+fn what_requests_of_a_batch_have_in_common_is_sent_once() {
     let lab = Lab::on(Redis::shared());
-    lab.acquire("a", "request:a", "", "60000");
-    let release = |keys: &[&'static str], token| (keys.to_vec(), vec![token, "print", "60000"]);
-    let keys = ["lock", "queue", "queue:turn", "request:k"];
-    let reply =
-        lab.batch("release", &[release(&keys[..3], "none"), release(&keys, "token-of-a"), release(&keys[..3], "none")]);
-    assert_eq!(reply.lines().collect::<Vec<_>>(), ["mismatch", "released", "0", "missing"]);
-    assert_eq!(lab.keys(), ["fence", "request:k"]);
+    // All alike, so no place differs; then two that differ in the second and in the last.
+    let release = |lock, fingerprint| (vec![lock, "queue", "queue:turn"], vec!["token", fingerprint, "60000"]);
+    lab.batch("acquire", &[acquire("a", "f", "a"), acquire("b", "f", "b")]);
+    let reply = lab.batch("release", &[release("a", ""), release("a", ""), release("b", "")]);
+    assert_eq!(reply.lines().collect::<Vec<_>>(), ["released", "0", "missing", "released", "0"]);
+
+    let mut other = acquire("b", "f", "b");
+    (other.1[1], other.1[3]) = ("token-of-b", "[1]");
+    lab.batch("acquire", &[acquire("a", "f", "a"), other, acquire("c", "f", "c")]);
+    for (lock, values) in [("a", "a token []"), ("b", "b token-of-b [1]"), ("c", "c token []")] {
+        let reply = lab.cli(&["HMGET"], lock, &["id", "token", "metadata"]);
+        assert_eq!(reply.lines().collect::<Vec<_>>().join(" "), values);
+    }
 }
 
 #[test]
