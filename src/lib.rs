@@ -11,6 +11,8 @@ pub mod settings;
 
 pub mod logging;
 
+mod json;
+
 mod rfc3339;
 
 pub mod serve;

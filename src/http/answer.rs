@@ -9,29 +9,13 @@ use serde::Serialize;
 use serde_json::{Number, value::RawValue};
 
 use crate::{
+    json::Object,
     lock::{Lock, ResourceName, State, Tenure},
     rfc3339::Rfc3339,
 };
 
 /// In bytes; longer than a lock mostly is.
 const USUAL_LENGTH: usize = 512;
-
-/// A lock, for its holder.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HeldLock<'a> {
-    id: &'a str,
-    owner: &'a str,
-    resource: &'a str,
-    token: &'a str,
-    timeout: Number,
-    metadata: &'a RawValue,
-    created_at: Rfc3339,
-    updated_at: Rfc3339,
-    expire_at: Rfc3339,
-    fence: u64,
-    ttl_ms: u64,
-}
 
 /// A resource, for everybody.
 #[derive(Serialize)]
@@ -58,23 +42,22 @@ enum PublicState<'a> {
     },
 }
 
-/// 200 with a lock. `timeout` is in milliseconds here and in seconds in the answer.
+/// 200 with a lock, for its holder. `timeout` is in milliseconds here and in seconds in the answer.
 pub fn lock(resource: &ResourceName, lock: &Lock, timeout: u64, replayed: bool) -> Response {
     let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
-    let body = HeldLock {
-        id,
-        owner,
-        resource: resource.as_str(),
-        token: lock.token.expose(),
-        timeout: seconds(timeout),
-        metadata: metadata.as_json(),
-        created_at: Rfc3339::from_millis(*created),
-        updated_at: Rfc3339::from_millis(*updated),
-        expire_at: Rfc3339::from_millis(*expires),
-        fence: *fence,
-        ttl_ms: *ttl,
-    };
-    mark(json(&body), replayed)
+    let mut body = Object::with_capacity(USUAL_LENGTH);
+    body.text("id", id);
+    body.text("owner", owner);
+    body.text("resource", resource.as_str());
+    body.text("token", lock.token.expose());
+    body.value("timeout", seconds(timeout));
+    body.raw("metadata", metadata.as_json().get());
+    body.text("createdAt", Rfc3339::from_millis(*created).as_str());
+    body.text("updatedAt", Rfc3339::from_millis(*updated).as_str());
+    body.text("expireAt", Rfc3339::from_millis(*expires).as_str());
+    body.whole("fence", *fence);
+    body.whole("ttlMs", *ttl);
+    mark(ok(body.end()), replayed)
 }
 
 /// What everybody may know of a resource, to be serialised.
@@ -100,12 +83,13 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> impl Se
 
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(USUAL_LENGTH);
     // None of the bodies can fail to serialise: no maps with keys that are no strings, no failing impls.
-    if serde_json::to_writer(&mut text, body).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let mut response = Response::new(Body::from(text));
+    serde_json::to_string(body).map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), ok)
+}
+
+/// 200 with text that is JSON.
+fn ok(json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

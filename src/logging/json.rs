@@ -4,11 +4,10 @@
 //! one hands its text on in pieces of a few bytes, each checked anew to be UTF-8: a fifth of all that a request cost.
 
 use std::{
-    fmt::{self, Debug, Write},
+    fmt::{self, Debug},
     time::SystemTime,
 };
 
-use serde::Serialize;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -18,7 +17,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::rfc3339::Rfc3339;
+use crate::{json::Object, rfc3339::Rfc3339};
 
 /// In bytes; longer than the line of a request mostly is.
 const USUAL_LENGTH: usize = 512;
@@ -32,96 +31,45 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let (metadata, now) = (event.metadata(), Rfc3339::to_micros(SystemTime::now().into()));
-        let mut line = Line(String::with_capacity(USUAL_LENGTH));
-        for part in ["{\"timestamp\":\"", now.as_str(), "\",\"level\":\"", metadata.level().as_str(), "\""] {
-            line.0.push_str(part);
-        }
+        let metadata = event.metadata();
+        let mut line = Line(Object::with_capacity(USUAL_LENGTH));
+        line.0.text("timestamp", Rfc3339::to_micros(SystemTime::now().into()).as_str());
+        line.0.text("level", metadata.level().as_str());
         event.record(&mut line);
-        line.text("target", metadata.target());
-        line.0.push_str("}\n");
-        writer.write_str(&line.0)
+        line.0.text("target", metadata.target());
+        let mut line = line.0.end();
+        line.push('\n');
+        writer.write_str(&line)
     }
 }
 
 /// A line in the making.
-struct Line(String);
-
-impl Line {
-    fn name(&mut self, name: &str) {
-        self.0.push_str(",\"");
-        self.escaped(name);
-        self.0.push_str("\":");
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        self.name(name);
-        self.0.push('"');
-        self.escaped(value);
-        self.0.push('"');
-    }
-
-    fn number(&mut self, name: &str, value: impl fmt::Display) {
-        self.name(name);
-        // A String takes all that is written to it.
-        let _ = write!(self.0, "{value}");
-    }
-
-    fn value(&mut self, name: &str, value: impl Serialize) {
-        self.name(name);
-        self.0.push_str(&serde_json::to_string(&value).unwrap_or_default());
-    }
-
-    /// What stands between the quotes of a JSON string.
-    fn escaped(&mut self, text: &str) {
-        // Most texts go in as they are. All bytes are looked at, since that is done sixteen at a time.
-        let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-        if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
-            return self.0.push_str(text);
-        }
-        let quoted = serde_json::to_string(text).unwrap_or_default();
-        self.0.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
-    }
-}
+struct Line(Object);
 
 /// What has no method of its own here arrives as `Debug`.
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field.name(), value);
+        self.0.text(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field.name(), value);
+        self.0.whole(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field.name(), value);
+        self.0.whole(field.name(), value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.value(field.name(), value);
+        self.0.value(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.value(field.name(), value);
+        self.0.value(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.name(field.name());
-        self.0.push('"');
-        // Only an implementation of Debug that fails; then the rest of the line is still worth having.
-        let _ = write!(Escaped(self), "{value:?}");
-        self.0.push('"');
-    }
-}
-
-/// Escapes what is written to it.
-struct Escaped<'a>(&'a mut Line);
-
-impl Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.escaped(text);
-        Ok(())
+        self.0.debug(field.name(), value);
     }
 }
 

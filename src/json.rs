@@ -1,0 +1,131 @@
+//! JSON objects written member by member: the line in the log and the answer with a lock, which every request pays for.
+
+use std::fmt::{self, Debug, Write};
+
+use serde::Serialize;
+
+/// Which bytes stand for themselves in a JSON string.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = byte >= b' ' as usize && byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+/// An object in the making.
+pub struct Object(String);
+
+impl Object {
+    /// One without members yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self(text)
+    }
+
+    /// A member that is a string.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.0.push('"');
+        self.escaped(value);
+        self.0.push('"');
+    }
+
+    /// A member that is a whole number.
+    pub fn whole(&mut self, name: &str, value: impl itoa::Integer) {
+        self.raw(name, itoa::Buffer::new().format(value));
+    }
+
+    /// A member that is JSON already.
+    pub fn raw(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.0.push_str(value);
+    }
+
+    /// A member that is whatever serde makes of it, and is left out where that is nothing.
+    pub fn value(&mut self, name: &str, value: impl Serialize) {
+        if let Ok(value) = serde_json::to_string(&value) {
+            self.raw(name, &value);
+        }
+    }
+
+    /// A member that is a string, with what `Debug` says.
+    pub fn debug(&mut self, name: &str, value: &dyn Debug) {
+        self.name(name);
+        self.0.push('"');
+        // Only an implementation of Debug that fails; then the rest of the object is still worth having.
+        let _ = write!(Escaped(self), "{value:?}");
+        self.0.push('"');
+    }
+
+    /// The whole object.
+    pub fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.escaped(name);
+        self.0.push_str("\":");
+    }
+
+    /// What stands between the quotes of a JSON string.
+    fn escaped(&mut self, text: &str) {
+        // Most texts go in as they are.
+        if text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+            return self.0.push_str(text);
+        }
+        let quoted = serde_json::to_string(text).unwrap_or_default();
+        self.0.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
+    }
+}
+
+/// Escapes what is written to it.
+struct Escaped<'a>(&'a mut Object);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.escaped(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_object_is_what_a_parser_takes_it_for(name in "\\PC{1,9}|[\\x00-\\x7f]{1,9}", text in any::<String>(), whole in any::<i64>()) {
+            let mut object = Object::with_capacity(0);
+            object.text("text", &text);
+            object.text(&name, "named");
+            object.debug("debug", &text);
+            object.whole("whole", whole);
+            object.raw("raw", "[1,{}]");
+            object.value("value", Some(0.5));
+            let parsed: serde_json::Value = serde_json::from_str(&object.end()).expect("JSON");
+            if !["text", "debug", "whole", "raw", "value"].contains(&name.as_str()) {
+                let expected = json!({
+                    "text": text, &name: "named", "debug": format!("{text:?}"), "whole": whole, "raw": [1, {}], "value": 0.5,
+                });
+                prop_assert_eq!(parsed, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_object_may_be_empty() {
+        assert_eq!(Object::with_capacity(2).end(), "{}");
+    }
+}
