@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, http::Request};
+use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -14,11 +14,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep_until, timeout_at},
 };
-use tower::ServiceExt;
 use tracing::{info, warn};
 
 use crate::{
-    http::{App, Peer},
+    http::{App, Service},
     settings::Settings,
     store::Store,
 };
@@ -74,7 +73,7 @@ impl Replica {
     pub async fn serve(self) {
         let Self { listener, settings, store, mut terminate, mut interrupt } = self;
         let app = App::new(Arc::clone(&store), Arc::clone(&settings));
-        let connections = Connections::new(app.router(), &settings);
+        let connections = Connections::new(app.service(), &settings);
         // A load balancer may send requests before it has checked, and they would be refused for want of a connection
         // that is about to be there. So they wait in the kernel's queue until Redis was tried.
         let serve = async {
@@ -113,21 +112,21 @@ impl Replica {
 
 /// The connections being served.
 struct Connections {
-    router: Router,
+    service: Arc<Service>,
     http: http1::Builder,
     all: GracefulShutdown,
     room: Arc<Semaphore>,
 }
 
 impl Connections {
-    fn new(router: Router, settings: &Settings) -> Self {
+    fn new(service: Service, settings: &Settings) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.server.header_timeout)
             .max_buf_size(LONGEST_HEAD)
             .max_headers(MOST_HEADERS);
         let room = Arc::new(Semaphore::new(settings.server.max_connections));
-        Self { router, http, all: GracefulShutdown::new(), room }
+        Self { service: Arc::new(service), http, all: GracefulShutdown::new(), room }
     }
 
     /// Accepts for as long as it is polled.
@@ -147,11 +146,10 @@ impl Connections {
     fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // Without it small answers would wait for the acknowledgement of those before. Only a dead socket refuses it.
         let _ = stream.set_nodelay(true);
-        let router = self.router.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            let router = router.clone();
-            async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        let service = Arc::clone(&self.service);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let service = Arc::clone(&service);
+            async move { Ok::<_, Infallible>(service.answer(peer, request.map(Body::new)).await) }
         });
         let connection = self.all.watch(self.http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

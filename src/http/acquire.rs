@@ -1,19 +1,17 @@
 //! `POST /api/v1/locks/{resource}`
 
 use axum::{
-    body::Body,
     extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-
 use bytes::Bytes;
 
 use super::{
     App, answer,
     body::{self, Fields},
     error::{ApiError, InTheWay},
-    extract::{Target, once},
+    extract::{About, once},
 };
 use crate::{
     lock::{Acquired, Lease, Metadata, Owner, ResourceName, wait},
@@ -24,12 +22,8 @@ use crate::{
 const FIELDS: [&str; 4] = ["owner", "timeout", "metadata", "wait"];
 
 /// Takes a lock, or waits for it.
-pub async fn acquire(
-    State(app): State<App>,
-    Target { resource, .. }: Target,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
+pub async fn acquire(State(app): State<App>, about: About) -> Result<Response, ApiError> {
+    let About { resource, headers, body, .. } = about;
     let body = body::read(&app, &headers, body).await?;
     // Whoever waits keeps only what it asks for: the head and the body hold on to a buffer of the connection.
     let asked = parse(&app.settings.limits, resource, headers, body)?;

@@ -2,9 +2,7 @@
 
 use axum::{
     Extension,
-    body::Body,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde_json::{json, value::RawValue};
@@ -13,8 +11,8 @@ use super::{
     App, answer,
     body::{self, Fields},
     error::ApiError,
-    extract::{Target, once},
-    observe::{Peer, RequestId},
+    extract::{About, once},
+    observe::Caller,
 };
 use crate::lock::{Broken, Ended, Invalid};
 
@@ -26,12 +24,10 @@ const LONGEST_REASON: usize = 256;
 /// audit log.
 pub async fn break_lock(
     State(app): State<App>,
-    Extension(peer): Extension<Peer>,
-    Extension(request_id): Extension<RequestId>,
-    Target { resource, .. }: Target,
-    headers: HeaderMap,
-    body: Body,
+    Extension(caller): Extension<Caller>,
+    about: About,
 ) -> Result<Response, ApiError> {
+    let About { resource, headers, body, .. } = about;
     let body = body::read(&app, &headers, body).await?;
     let mut fields = Fields::parse(&headers, if body.is_empty() { b"{}" } else { &body })?;
     let [fence, reason] = FIELDS.map(|name| fields.take(name).map(RawValue::get).filter(|raw| *raw != "null"));
@@ -55,8 +51,8 @@ pub async fn break_lock(
                 fence = ended.fence,
                 lock_id = ended.id,
                 reason,
-                peer = %peer.0,
-                request_id = request_id.0,
+                peer = %caller.peer,
+                request_id = caller.request_id,
                 "a lock was broken"
             );
             answer(ended, false)

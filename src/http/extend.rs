@@ -1,9 +1,7 @@
 //! `PUT /api/v1/locks/{resource}/{token}`, or with the header `Lock-Token`
 
 use axum::{
-    body::Body,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 
@@ -11,7 +9,7 @@ use super::{
     App, answer,
     body::{self, Fields},
     error::ApiError,
-    extract::{Target, once},
+    extract::{About, once},
 };
 use crate::{
     lock::{Extended, Lease},
@@ -21,12 +19,8 @@ use crate::{
 const FIELDS: [&str; 1] = ["timeout"];
 
 /// Renews a lease and replaces its token.
-pub async fn extend(
-    State(app): State<App>,
-    Target { resource, token }: Target,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
+pub async fn extend(State(app): State<App>, about: About) -> Result<Response, ApiError> {
+    let About { resource, token, headers, body } = about;
     let token = token.ok_or(ApiError::MissingToken)?;
     let body = body::read(&app, &headers, body).await?;
     let mut fields = Fields::parse(&headers, &body)?;

@@ -1,47 +1,62 @@
-//! What handlers take from the path and the headers, parsed.
+//! What handlers take from a request, parsed.
+
+use std::{borrow::Cow, str::Utf8Error};
 
 use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, request::Parts},
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderName},
 };
 use percent_encoding::percent_decode_str;
 
-use super::{App, error::ApiError};
+use super::{App, LOCKS, error::ApiError};
 use crate::lock::{Fingerprint, IdempotencyKey, Invalid, Once, ResourceName, Token};
 
-const LOCK_TOKEN: &str = "lock-token";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Of `/api/v1/locks/{resource}`: an empty one, and three.
-const SEGMENTS_BEFORE: usize = 4;
+const LOCK_TOKEN: HeaderName = HeaderName::from_static("lock-token");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What a request is about.
-pub struct Target {
+/// A request about one resource.
+pub struct About {
     /// From the path.
     pub resource: ResourceName,
     /// From the path, or else from the header `Lock-Token`.
     pub token: Option<Token>,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// Not read yet.
+    pub body: Body,
 }
 
-impl FromRequestParts<App> for Target {
+impl FromRequest<App> for About {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
         let (resource, in_path) = in_path(parts.uri.path())?;
         let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
         let token = in_path.or_else(|| header.map(Token::from_client));
-        Ok(Self { resource, token })
+        Ok(Self { resource, token, headers: parts.headers, body })
     }
 }
 
 /// The resource and the token of a path that begins with `/api/v1/locks/`. Not by axum's extractor: it refuses the whole
 /// path where only the token is no UTF-8, and that is nobody's token.
 pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
-    let mut segments = path.split('/').skip(SEGMENTS_BEFORE).map(percent_decode_str);
-    let resource = segments.next().unwrap_or(percent_decode_str("")).decode_utf8();
+    let rest = path.strip_prefix(LOCKS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
+    let resource = decoded(resource);
     let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
-    // `break` is no token, and its handler asks for none.
-    let token = segments.next().map(|token| Token::from_client(&token.decode_utf8_lossy()));
+    // `break` is no token, and its handler asks for none. What is no UTF-8 is nobody's token.
+    let token = rest.map(|token| Token::from_client(&decoded(token).unwrap_or_default()));
     Ok((ResourceName::parse(&resource)?, token))
+}
+
+/// Without what is percent-encoded.
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
+    match segment.contains('%') {
+        true => percent_decode_str(segment).decode_utf8(),
+        false => Ok(segment.into()),
+    }
 }
 
 /// The request's Idempotency-Key, with the digest of `parts`: all that the request asks for.

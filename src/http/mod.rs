@@ -14,24 +14,29 @@ mod openapi;
 mod release;
 mod status;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use axum::{
     Router,
+    extract::Request,
     http::{Method, StatusCode},
-    middleware,
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 
 use crate::{settings::Settings, store::Store};
 use error::ApiError;
-pub use observe::Peer;
 #[cfg(any(fuzzing, test))]
 pub(crate) use {acquire::parse as parse_acquire, extract::in_path};
+
+/// Under which all routes are that are about locks.
+const LOCKS: &str = "/api/v1/locks";
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
@@ -56,14 +61,36 @@ impl App {
         self.draining.load(Relaxed)
     }
 
-    /// All routes.
-    pub fn router(&self) -> Router {
+    /// What answers requests.
+    pub fn service(&self) -> Service {
         let router = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-        router
-            .fallback(async || ApiError::UnknownPath)
-            .method_not_allowed_fallback(other_method)
-            .layer(middleware::from_fn_with_state(self.clone(), observe::observe))
-            .with_state(self.clone())
+        let router = router.fallback(async || ApiError::UnknownPath).method_not_allowed_fallback(other_method);
+        let mut paths = matchit::Router::new();
+        for path in self::paths() {
+            // The router would have panicked where it can't be.
+            let _ = paths.insert(path, path);
+        }
+        Service { router: router.with_state(self.clone()), paths, app: self.clone() }
+    }
+}
+
+/// Answers requests.
+pub struct Service {
+    router: Router,
+    /// By which the log names routes, as the router finds them.
+    paths: matchit::Router<&'static str>,
+    app: App,
+}
+
+impl Service {
+    /// The answer to a request from this address.
+    pub async fn answer(&self, peer: SocketAddr, request: Request) -> Response {
+        observe::observe(self, peer, request).await
+    }
+
+    /// The path of the route that a path belongs to, `none` if there is none.
+    fn route(&self, path: &str) -> &'static str {
+        self.paths.at(path).map_or("none", |found| found.value)
     }
 }
 

@@ -1,44 +1,47 @@
 //! Around every request: its id, its line in the log, the form of its error, and what a bug in a handler becomes.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Instant};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, header},
-    middleware::Next,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{App, error::ApiError};
+use super::{Service, error::ApiError};
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// In bytes.
 const LONGEST_ID: usize = 128;
 
-/// The other end of the connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
-
-/// The client's name for the request, or one of ours.
+/// Who makes a request.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct Caller {
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// The client's name for the request, or one of ours.
+    pub request_id: String,
+}
 
-/// The layer.
-pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Has the routes answer. Around them rather than a layer of theirs: axum clones and boxes what is behind a layer for each
+/// request.
+pub async fn observe(service: &Service, peer: SocketAddr, mut request: Request) -> Response {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let problem = wants_problem(request.headers());
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let route = service.route(request.uri().path());
+    request.extensions_mut().insert(Caller { peer, request_id: id.clone() });
 
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
+    let answer = service.router.clone().oneshot(request);
+    let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err::<_, Infallible>(never)) => match never {},
         Err(_) => ApiError::Panic.into_response(),
     };
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let mut outcome = "ok";
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let shape = error.shape();
@@ -57,13 +60,15 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    let app = &service.app;
     if app.is_draining() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if app.settings.log.requests {
         let status = response.status().as_u16();
         let duration_us = begun.elapsed().as_micros() as u64;
-        tracing::info!(target: "gorilla::http", %method, route, status, duration_us, outcome, request_id = id, "request");
+        let method = method.as_str();
+        tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id = id, "request");
     }
     response
 }

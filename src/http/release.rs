@@ -2,23 +2,20 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 
 use super::{
     App, answer,
     error::ApiError,
-    extract::{Target, once},
+    extract::{About, once},
 };
 use crate::lock::Released;
 
 /// Frees a lock.
-pub async fn release(
-    State(app): State<App>,
-    Target { resource, token }: Target,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub async fn release(State(app): State<App>, about: About) -> Result<Response, ApiError> {
+    let About { resource, token, headers, .. } = about;
     let token = token.ok_or(ApiError::MissingToken)?;
     let once = once(&headers, &["release", token.expose()])?;
     Ok(match app.store.release(&resource, &token, once.as_ref()).await? {

@@ -2,12 +2,12 @@
 
 use axum::{extract::State, response::Response};
 
-use super::{App, answer, error::ApiError, extract::Target};
+use super::{App, answer, error::ApiError, extract::About};
 use crate::lock::{self, Lock, ResourceName, Token};
 
 /// With the header `Lock-Token` the lock of its holder, else the public state.
-pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
-    let Target { resource, token } = target;
+pub async fn state_or_status(State(app): State<App>, about: About) -> Result<Response, ApiError> {
+    let About { resource, token, .. } = about;
     match token {
         Some(token) => held_by(&app, resource, token).await,
         None => {
@@ -18,8 +18,8 @@ pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<R
 }
 
 /// The lock of its holder, by the token in the path.
-pub async fn status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
-    let Target { resource, token } = target;
+pub async fn status(State(app): State<App>, about: About) -> Result<Response, ApiError> {
+    let About { resource, token, .. } = about;
     held_by(&app, resource, token.ok_or(ApiError::MissingToken)?).await
 }
 
