@@ -1,5 +1,7 @@
 # `make` lists the targets.
 .DEFAULT_GOAL := help
+# Tests wait for leases to end more than they work.
+THREADS := $(shell echo $$((2 * $$(nproc))))
 .PHONY: help deps run install test soak faults bench budget fuzz schemathesis check ci compose-test
 
 help: ## List the targets
@@ -13,8 +15,8 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 	@exec target/release/gorilla dev $(ARGS)
 
 test: deps ## Run all tests, against real Redis servers of their own
-	tests/with-server cargo test --locked --workspace --exclude gorilla-faults
-	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads 4
+	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
+	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $$((2 * $(THREADS)))
 
 install: ## Install the program, its man pages and completions under PREFIX, /usr/local by default
 	cargo build --release --locked
