@@ -22,6 +22,11 @@ pub trait Speech {
 
     /// Takes its answer, which must be a success.
     fn hear(&mut self, step: Step, answer: &Answer) -> Result<(), String>;
+
+    /// Whether the step takes one more request, which `say` appends.
+    fn goes_on(&self) -> bool {
+        false
+    }
 }
 
 /// What a client does over and over.
@@ -65,13 +70,14 @@ impl Dialogue for Client {
         self.speech.say(self.steps[self.at], request);
     }
 
-    fn go_on(&mut self, answer: &Answer, request: &mut Vec<u8>) -> Result<(), String> {
+    fn go_on(&mut self, answer: &Answer, request: &mut Vec<u8>) -> Result<bool, String> {
         self.speech.hear(self.steps[self.at], answer)?;
-        self.at += 1;
+        let goes_on = self.speech.goes_on();
+        self.at += usize::from(!goes_on);
         match self.steps.get(self.at) {
             Some(&step) => self.speech.say(step, request),
             None => self.at = self.repeated_from,
         }
-        Ok(())
+        Ok(!goes_on)
     }
 }

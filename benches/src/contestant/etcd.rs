@@ -20,8 +20,18 @@ use crate::{
 /// How to get it.
 const GET_IT: &str = "no program `etcd` is in PATH; on Debian: apt-get install etcd-server";
 
+/// What a lock's life hangs on.
+#[derive(Clone, Copy)]
+pub enum Leases {
+    /// Each client has a lease that it keeps for all its locks, one after another.
+    OfClients,
+    /// Each lock has a lease, so that it ends by itself, as Gorilla's do.
+    OfLocks,
+}
+
 /// One etcd, alone.
 pub struct Etcd {
+    leases: Leases,
     process: Process,
     port: u16,
     _folder: TempDir,
@@ -29,7 +39,7 @@ pub struct Etcd {
 
 impl Etcd {
     /// Starts it with a folder of its own.
-    pub async fn start() -> Result<Self, String> {
+    pub async fn start(leases: Leases) -> Result<Self, String> {
         let (port, peers, folder) = (free_port(), free_port(), tempfile::tempdir().map_err(|error| error.to_string())?);
         let url = |port| format!("http://127.0.0.1:{port}");
         let mut command = Command::new("etcd");
@@ -42,7 +52,7 @@ impl Etcd {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let process = Process::spawn(&mut command).map_err(|_| GET_IT)?;
-        let etcd = Self { process, port, _folder: folder };
+        let etcd = Self { leases, process, port, _folder: folder };
         let begun = Instant::now();
         while etcd.lease().is_none() {
             if begun.elapsed() > Duration::from_secs(20) {
@@ -72,16 +82,25 @@ impl Etcd {
 
 impl Server for Etcd {
     fn name(&self) -> &'static str {
-        "etcd"
+        match self.leases {
+            Leases::OfClients => "etcd",
+            Leases::OfLocks => "etcd-leases",
+        }
     }
 
     fn what(&self) -> String {
         let version = Command::new("etcd").arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let version = version.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
-        format!(
-            "etcd {version}: v3/lock/lock and v3/lock/unlock of its HTTP gateway, one node, each client with a lease that it keeps; a lease for each lock would be a third request"
-        )
+        let cycle = match self.leases {
+            Leases::OfClients => {
+                "v3/lock/lock and v3/lock/unlock, each client with a lease that it keeps: its locks don't end by themselves one by one"
+            }
+            Leases::OfLocks => {
+                "v3/lease/grant, v3/lock/lock and v3/lease/revoke, so that each lock has a lease of its own"
+            }
+        };
+        format!("etcd {version}, one node, over its HTTP gateway: {cycle}")
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -89,9 +108,14 @@ impl Server for Etcd {
     }
 
     fn speech(&self, lock: usize) -> Box<dyn Speech> {
-        let lease = self.lease().expect("etcd has granted leases before");
         let name = STANDARD.encode(format!("bench-{lock}"));
-        Box::new(Client { lock: format!("{{\"name\":\"{name}\",\"lease\":\"{lease}\"}}"), key: String::new() })
+        match self.leases {
+            Leases::OfClients => {
+                let lease = self.lease().expect("etcd has granted leases before");
+                Box::new(Client { lock: asked(&name, &lease), key: String::new() })
+            }
+            Leases::OfLocks => Box::new(LeasingClient { name, lease: String::new(), is_leased: false }),
+        }
     }
 
     fn replicas(&self) -> Vec<u32> {
@@ -101,6 +125,11 @@ impl Server for Etcd {
     fn redis(&self) -> Option<u32> {
         None
     }
+}
+
+/// What v3/lock/lock takes.
+fn asked(name: &str, lease: &str) -> String {
+    format!("{{\"name\":\"{name}\",\"lease\":\"{lease}\"}}")
 }
 
 struct Client {
@@ -125,5 +154,39 @@ impl Speech for Client {
             self.key = between(answer.body, "\"key\":\"", b'"').ok_or_else(|| refused(step, answer))?.into();
         }
         Ok(())
+    }
+}
+
+struct LeasingClient {
+    name: String,
+    lease: String,
+    /// Whether the acquire has got as far as to have a lease.
+    is_leased: bool,
+}
+
+impl Speech for LeasingClient {
+    fn say(&mut self, step: Step, request: &mut Vec<u8>) {
+        match step {
+            Step::Acquire if !self.is_leased => http(request, "POST", "/v3/lease/grant", "{\"TTL\":\"60\"}"),
+            Step::Acquire => http(request, "POST", "/v3/lock/lock", &asked(&self.name, &self.lease)),
+            // Takes the lock's key with it.
+            Step::Release => http(request, "POST", "/v3/lease/revoke", &format!("{{\"ID\":\"{}\"}}", self.lease)),
+            Step::Status | Step::Extend => unreachable!("etcd's lock service has no such request"),
+        }
+    }
+
+    fn hear(&mut self, step: Step, answer: &Answer) -> Result<(), String> {
+        if answer.status != 200 {
+            return Err(refused(step, answer));
+        }
+        if step == Step::Acquire && !self.is_leased {
+            self.lease = between(answer.body, "\"ID\":\"", b'"').ok_or_else(|| refused(step, answer))?.into();
+        }
+        self.is_leased = step == Step::Acquire && !self.is_leased;
+        Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        self.is_leased
     }
 }

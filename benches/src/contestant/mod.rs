@@ -8,6 +8,7 @@ mod webdis;
 use std::{net::SocketAddr, path::Path};
 
 use crate::workload::Speech;
+use etcd::Leases;
 pub use floor::serve as serve_floor;
 
 /// A server that runs.
@@ -53,8 +54,10 @@ pub async fn start(wanted: impl Fn(&str) -> bool, other: Option<&Path>) -> Vec<R
     if wanted("webdis") {
         servers.push(boxed("webdis", webdis::Webdis::start().await));
     }
-    if wanted("etcd") {
-        servers.push(boxed("etcd", etcd::Etcd::start().await));
+    for (name, leases) in [("etcd", Leases::OfClients), ("etcd-leases", Leases::OfLocks)] {
+        if wanted(name) {
+            servers.push(boxed(name, etcd::Etcd::start(leases).await));
+        }
     }
     if wanted("axum") {
         servers.push(boxed("axum", Ok(floor::Floor::start().await)));

@@ -27,7 +27,7 @@ pub struct Connection {
 
 /// An answer was taken.
 pub struct Step {
-    /// How long it took, if it was the first of its cycle.
+    /// How long it took, if with it the first thing wanted of a cycle is done.
     pub first: Option<Duration>,
     /// Whether the cycle has ended.
     pub is_last: bool,
@@ -71,9 +71,10 @@ impl Connection {
             return Err("an answer came that nothing was asked for".into());
         }
         let due = self.due.ok_or("an answer came that nothing was asked for")?;
-        let first = self.is_first.then(|| due.elapsed());
-        self.is_first = false;
-        self.dialogue.go_on(&answer, &mut self.request)?;
+        let took = due.elapsed();
+        let is_done = self.dialogue.go_on(&answer, &mut self.request)?;
+        let first = (self.is_first && is_done).then_some(took);
+        self.is_first &= !is_done;
         self.filled = 0;
         let is_last = self.request.is_empty();
         match is_last {

@@ -27,9 +27,10 @@ pub trait Dialogue {
     /// Appends the request that a cycle begins with.
     fn begin(&mut self, request: &mut Vec<u8>);
 
-    /// Takes an answer, and appends the next request of the cycle or, if it is over, nothing. What should not have been
-    /// answered is an error, which ends the whole load: a figure of refused requests would mean nothing.
-    fn go_on(&mut self, answer: &Answer, request: &mut Vec<u8>) -> Result<(), String>;
+    /// Takes an answer, and appends the next request of the cycle or, if it is over, nothing. Tells whether what was wanted
+    /// is done; with some servers it takes more than one request. What should not have been answered is an error, which ends
+    /// the whole load: a figure of refused requests would mean nothing.
+    fn go_on(&mut self, answer: &Answer, request: &mut Vec<u8>) -> Result<bool, String>;
 }
 
 /// How to load.
@@ -54,7 +55,7 @@ pub struct Seen {
     pub requests: u64,
     /// For how long was counted.
     pub elapsed: Duration,
-    /// Nanoseconds to the first answer of each cycle: from its sending or, where it was due at a time, from that time, so
+    /// Nanoseconds until the first thing wanted of each cycle is done: from its sending or, where it was due at a time, from that time, so
     /// that a server that stalls is charged for all that it kept from being sent.
     pub latency: Histogram<u64>,
     /// Processor time of this thread.

@@ -39,10 +39,11 @@ const GREY: RGBColor = RGBColor(125, 125, 125);
 
 /// After Okabe and Ito, whose colours also differ for the colour-blind. What is no lock service, but a floor or a
 /// ceiling for one, is grey.
-const KNOWN: [(&str, RGBColor, Marker, bool); 10] = [
+const KNOWN: [(&str, RGBColor, Marker, bool); 11] = [
     (GORILLA, VERMILION, Marker::Circle, false),
     ("webdis", RGBColor(0, 114, 178), Marker::Square, false),
     ("etcd", RGBColor(0, 158, 115), Marker::Up, false),
+    ("etcd-leases", RGBColor(0, 158, 115), Marker::Up, true),
     ("dflockd", RGBColor(204, 121, 167), Marker::Diamond, false),
     ("redis-py", RGBColor(190, 140, 0), Marker::Down, false),
     ("redlock", RGBColor(86, 180, 233), Marker::Square, true),

@@ -62,7 +62,7 @@ fn the_report_has_what_is_missing_what_is_unmet_and_how_far_rounds_lie_apart() {
     for line in [
         "| machine | 2 cores \\| small |",
         "| etcd | etcd 1.0<br>**Missing**: no package \\| has it |",
-        "| the same against etcd's HTTP lock | ≥ 8× | – | **not measured**: etcd is missing, no package \\| has it |",
+        "| the same against etcd's HTTP lock, each client with a lease that it keeps | ≥ 8× | – | **not measured**: etcd is missing, no package \\| has it |",
         "| median of an acquire with 1,000,000 locks held, against none held | ≤ 1.1× | 1.300× | **not met** in any of 3 rounds |",
         "| **gorilla** | 1,200 (900–6,000) | 1,200 (900–6,000) |",
         "| webdis | 1,010 (1,000–1,020)<br>1.18× (0.900–5.94) | 1,010 (1,000–1,020)<br>1.18× (0.900–5.94) |",

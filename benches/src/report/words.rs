@@ -13,7 +13,7 @@ pub struct Workload {
 }
 
 /// In the order of the document.
-pub const WORKLOADS: [Workload; 10] = [
+pub const WORKLOADS: [Workload; 11] = [
     Workload {
         name: "own-locks",
         title: "Own locks: acquire and release, as fast as answers come",
@@ -28,6 +28,12 @@ pub const WORKLOADS: [Workload; 10] = [
         varied: CLIENTS,
         explanation: "The same cycles, offered at the same fixed rate to all. Latency counts from the moment when a request was due, not \
                       from when it could be sent: a server that stalls also answers for the requests that it kept from being sent.",
+    },
+    Workload {
+        name: "own-locks-slow",
+        title: "Own locks at a fixed rate that etcd keeps up with: latency",
+        varied: CLIENTS,
+        explanation: "The same, at a rate that is etcd's instead of webdis's to bear.",
     },
     Workload {
         name: "status",
