@@ -1,5 +1,5 @@
 //! The connection to Redis: how it is opened, and opened anew, is in `connect`, what is sent over it in `connection`, how
-//! many requests become one command in `batch`, and what comes without being asked for in `listen`.
+//! many requests become one command in `batch` (each is some `pieces`), and what comes without being asked for in `listen`.
 //!
 //! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
 //! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
@@ -10,6 +10,7 @@ mod batch;
 mod connect;
 mod connection;
 mod listen;
+mod pieces;
 
 use std::{
     sync::{

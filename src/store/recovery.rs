@@ -75,11 +75,11 @@ impl Recovery {
         }
         let begun = Instant::now();
         let mut replies = stream::iter(slots::all()).map(|slot| self.settle(connection, Some(slot))).buffered(AT_ONCE);
-        let (mut left, mut slots) = (Duration::ZERO, 0_u32);
+        let mut slots = 0_u32;
         while let Some(reply) = replies.next().await {
             match reply {
                 Ok(settled) => {
-                    left = left.max(settled.left);
+                    self.note(settled.left, false);
                     slots += 1;
                 }
                 // Its node has none, or slots are moving. Grants settle it later.
@@ -90,7 +90,6 @@ impl Recovery {
                 }
             }
         }
-        self.note(left, false);
         info!(slots, duration_ms = begun.elapsed().as_millis() as u64, "looked in each slot whether data were lost");
     }
 
@@ -105,7 +104,7 @@ impl Recovery {
             let wait_ms = left.as_millis() as u64;
             warn!(wait_ms, "the data of Redis are of a new incarnation, and grants may have been lost: new ones wait");
         }
-        *said = now + left;
+        *said = (*said).max(now + left);
     }
 
     async fn settle(&self, connection: &Connection, slot: Option<u16>) -> Result<Settled, Failure> {

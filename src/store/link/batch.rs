@@ -21,7 +21,7 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::connection::{Connection, Pieces, call};
+use super::{connection::Connection, pieces::Pieces};
 use crate::{lock::Failure, store::script::Script};
 
 /// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
@@ -44,7 +44,8 @@ struct Request {
 impl Request {
     /// Whether the two can go together.
     fn is_like(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.script, &other.script) && self.pieces.keys == other.pieces.keys
+        let counts = |request: &Self| (request.pieces.keys, request.pieces.len());
+        Arc::ptr_eq(&self.script, &other.script) && counts(self) == counts(other)
     }
 }
 
@@ -116,8 +117,7 @@ impl Connection {
             && let Some(Request { script, pieces, reply }) = group.pop()
         {
             // Nobody is there any more if the caller has gone.
-            let call = |text: &Str| call(text, pieces.keys, pieces.values());
-            let _ = reply.send(self.run_text(None, &script.one, call).await);
+            let _ = reply.send(self.run_text(None, &script.one, |text| pieces.call(text)).await);
             return;
         }
         let reply = self.run_text(None, &group[0].script.many, |text| together(text, &group)).await;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -10,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use fred::{
     bytes_utils::Str,
     clients::Client,
@@ -22,7 +20,7 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 
-use super::{REDIRECTED, batch::Batch};
+use super::{REDIRECTED, batch::Batch, pieces::Pieces};
 use crate::{
     lock::Failure,
     store::{
@@ -111,8 +109,8 @@ impl Connection {
         keys: &[&str],
         args: &[&str],
     ) -> Result<Resp3Frame, Failure> {
-        let request = Pieces::new(keys, args);
-        self.run_text(node, &script.one, |text| call(text, request.keys, request.values())).await
+        let pieces = Pieces::new(keys, args);
+        self.run_text(node, &script.one, |text| pieces.call(text)).await
     }
 
     /// The same with what makes a command of the script's name, or of its text.
@@ -188,60 +186,5 @@ impl Connection {
 
     fn now(&self) -> u64 {
         self.opened.elapsed().as_millis() as u64
-    }
-}
-
-/// A script by its name or its text, the number of its keys, and keys and arguments.
-pub(super) fn call(script: &Str, keys: usize, keys_and_args: impl Iterator<Item = Value>) -> Vec<Value> {
-    let mut call = Vec::with_capacity(2 + keys_and_args.size_hint().0);
-    call.extend([Value::String(script.clone()), (keys as i64).into()]);
-    call.extend(keys_and_args);
-    call
-}
-
-/// The keys and arguments of a request, as pieces of one buffer: then they cost no allocation each.
-pub(super) struct Pieces {
-    buffer: Bytes,
-    ends: Vec<usize>,
-    /// How many of the pieces are keys.
-    pub keys: usize,
-}
-
-impl Pieces {
-    /// Keys first.
-    pub fn new(keys: &[&str], args: &[&str]) -> Self {
-        let texts = || keys.iter().chain(args);
-        let (mut buffer, mut ends) =
-            (Vec::with_capacity(texts().map(|text| text.len()).sum()), Vec::with_capacity(keys.len() + args.len()));
-        for text in texts() {
-            buffer.extend_from_slice(text.as_bytes());
-            ends.push(buffer.len());
-        }
-        Self { buffer: buffer.into(), ends, keys: keys.len() }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// All of them, as fred takes them.
-    pub fn values(&self) -> impl Iterator<Item = Value> + '_ {
-        (0..self.len()).map(|piece| self.value(piece))
-    }
-
-    /// One of them, as fred takes it.
-    pub fn value(&self, piece: usize) -> Value {
-        Value::Bytes(self.buffer.slice(self.range(piece)))
-    }
-
-    /// One of them.
-    pub fn text(&self, piece: usize) -> &[u8] {
-        &self.buffer[self.range(piece)]
-    }
-
-    fn range(&self, piece: usize) -> Range<usize> {
-        let begin = piece.checked_sub(1).map_or(0, |before| self.ends[before]);
-        begin..self.ends[piece]
     }
 }
