@@ -16,7 +16,7 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 
 test: deps ## Run all tests, against real Redis servers of their own
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
-	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $$((2 * $(THREADS)))
+	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $(THREADS)
 
 install: ## Install the program, its man pages and completions under PREFIX, /usr/local by default
 	cargo build --release --locked

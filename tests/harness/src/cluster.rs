@@ -1,8 +1,8 @@
 //! Redis Cluster: three masters on this machine, and a replica of each where one is wanted.
 
-use std::{net::TcpListener, time::Duration};
+use std::net::TcpListener;
 
-use crate::{Redis, Security, eventually};
+use crate::{ELECTION, Redis, Security, eventually};
 
 /// Servers that share the hash slots among them.
 pub struct Cluster {
@@ -51,7 +51,7 @@ impl Cluster {
                 && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count - 3
                 && (node.is_master() || node.cli(&["INFO", "replication"]).contains("master_link_status:up"))
         };
-        eventually(&said, Duration::from_secs(20), || async { cluster.nodes.iter().all(agrees) }).await;
+        eventually(&said, ELECTION, || async { cluster.nodes.iter().all(agrees) }).await;
         cluster
     }
 

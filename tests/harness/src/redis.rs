@@ -68,7 +68,7 @@ impl Redis {
         // Else a synchronisation begins some seconds later, for those who may still come.
         master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
         let redis = Self::start(&["--replicaof", "127.0.0.1", &port.to_string(), "--appendonly", "no"]);
-        crate::eventually("it follows", Duration::from_secs(20), || async {
+        crate::eventually("it follows", crate::ELECTION, || async {
             redis.cli(&["INFO", "replication"]).contains("master_link_status:up")
                 && master.cli(&["INFO", "replication"]).contains("state=online")
         })

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::{Process, Proxy, Redis, Security, eventually};
+use crate::{ELECTION, Process, Proxy, Redis, Security, eventually};
 
 /// What the sentinels call the master.
 const SERVICE: &str = "gorilla";
@@ -79,7 +79,7 @@ impl Sentinel {
         let mut all = vec![master];
         all.extend(nodes);
         let sentinel = Self { nodes: all, link, ports, sentinels, security, _folder: folder };
-        eventually("the replicas follow and the sentinels agree", Duration::from_secs(20), || async {
+        eventually("the replicas follow and the sentinels agree", ELECTION, || async {
             let info = sentinel.ask(&["SENTINEL", "MASTER", SERVICE]);
             let facts: Vec<_> = info.lines().collect();
             let fact = |name: &str| facts.iter().position(|line| *line == name).and_then(|at| facts.get(at + 1));
