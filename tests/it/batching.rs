@@ -1,8 +1,10 @@
 //! Requests that come in one moment go to Redis together, and each is answered as if it had come alone.
 
 use futures_util::future::join_all;
+use reqwest::Method;
+use uuid::Uuid;
 
-use crate::harness::{Api, Redis, Replica, name, token};
+use crate::harness::{Api, Redis, Replica, lock_path, name, token};
 
 const REQUESTS: usize = 300;
 
@@ -53,6 +55,28 @@ async fn of_many_acquires_of_one_lock_at_once_one_is_granted() {
     let statuses = acquire_all(&replica.api, &vec![resource; REQUESTS]).await;
     assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1);
     assert_eq!(statuses.iter().filter(|&&status| status == 409).count(), REQUESTS - 1);
+}
+
+#[tokio::test]
+async fn requests_with_an_idempotency_key_and_without_may_come_together() {
+    let redis = Redis::start(&[]);
+    let replica = Replica::on(&redis).await;
+    let api = &replica.api;
+    let ends = join_all(names().into_iter().enumerate().map(|(index, resource)| async move {
+        let (lock, key) = (api.granted(&resource, "me", 30).await, format!("key-{index}"));
+        // Of each three one has no key, one has one, and one has one and no right.
+        let token = if index % 3 == 2 { Uuid::new_v4().to_string() } else { token(&lock).to_string() };
+        let headers = [("Lock-Token", token.as_str()), ("Idempotency-Key", &key)];
+        let headers = &headers[..if index % 3 == 0 { 1 } else { 2 }];
+        let answer = api.send(Method::DELETE, &lock_path(&resource), headers, None).await;
+        (index, answer.status)
+    }))
+    .await;
+    for (index, status) in ends {
+        assert_eq!(status, if index % 3 == 2 { 404 } else { 204 }, "request {index}");
+    }
+    let count = |pattern: &str| redis.cli(&["KEYS", pattern]).lines().filter(|line| !line.is_empty()).count();
+    assert_eq!((count("*:lock"), count("*:request:key-*")), (REQUESTS / 3, REQUESTS / 3));
 }
 
 #[tokio::test]

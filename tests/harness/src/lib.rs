@@ -28,8 +28,9 @@ pub use security::Security;
 pub use sentinel::Sentinel;
 pub use wall_clock::WallClock;
 
-/// How long servers of Redis may take to agree at their start, or to replace a master, on a machine that does much else: a Cluster that does not agree votes again
-/// only after four times its node timeout, and may have to do so more than once. How long Gorilla takes counts from then.
+/// How long servers of Redis may take to agree at their start, or to replace a master, on a machine that does much else: a
+/// Cluster that does not agree votes again only after four times its node timeout, and may have to do so more than once.
+/// How long Gorilla takes counts from then.
 pub const ELECTION: Duration = Duration::from_secs(60);
 
 /// A resource of the test's own, so that tests share servers and never meet.
