@@ -37,6 +37,7 @@ pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'a> Fields<'a> {
     /// Takes a body apart. A missing Content-Type counts as JSON.
     pub fn parse(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, ApiError> {
+        // Mostly it is just this, and then nothing needs to be taken apart.
         if let Some(given) = headers.get(header::CONTENT_TYPE).filter(|given| *given != "application/json") {
             let given = String::from_utf8_lossy(given.as_bytes());
             let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -14,17 +14,13 @@ mod openapi;
 mod release;
 mod status;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use axum::{
     Router,
-    extract::Request,
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -34,9 +30,6 @@ use crate::{settings::Settings, store::Store};
 use error::ApiError;
 #[cfg(any(fuzzing, test))]
 pub(crate) use {acquire::parse as parse_acquire, extract::in_path};
-
-/// Under which all routes are that are about locks.
-const LOCKS: &str = "/api/v1/locks";
 
 /// What every request can reach. Cheap to clone.
 #[derive(Clone)]
@@ -67,14 +60,14 @@ impl App {
         let router = router.fallback(async || ApiError::UnknownPath).method_not_allowed_fallback(other_method);
         let mut paths = matchit::Router::new();
         for path in self::paths() {
-            // The router would have panicked where it can't be.
+            // One that is refused here the router would have refused by a panic.
             let _ = paths.insert(path, path);
         }
         Service { router: router.with_state(self.clone()), paths, app: self.clone() }
     }
 }
 
-/// Answers requests.
+/// Answers requests: `observe`.
 pub struct Service {
     router: Router,
     /// By which the log names routes, as the router finds them.
@@ -83,11 +76,6 @@ pub struct Service {
 }
 
 impl Service {
-    /// The answer to a request from this address.
-    pub async fn answer(&self, peer: SocketAddr, request: Request) -> Response {
-        observe::observe(self, peer, request).await
-    }
-
     /// The path of the route that a path belongs to, `none` if there is none.
     fn route(&self, path: &str) -> &'static str {
         self.paths.at(path).map_or("none", |found| found.value)

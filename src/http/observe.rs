@@ -26,51 +26,53 @@ pub struct Caller {
     pub request_id: String,
 }
 
-/// Has the routes answer. Around them rather than a layer of theirs: axum clones and boxes what is behind a layer for each
-/// request.
-pub async fn observe(service: &Service, peer: SocketAddr, mut request: Request) -> Response {
-    let begun = Instant::now();
-    let id = request_id(request.headers());
-    let problem = wants_problem(request.headers());
-    let method = request.method().clone();
-    let route = service.route(request.uri().path());
-    request.extensions_mut().insert(Caller { peer, request_id: id.clone() });
+impl Service {
+    /// The answer of the routes to a request from this address. Around them rather than a layer of theirs: axum clones and
+    /// boxes what is behind a layer for each request.
+    pub async fn answer(&self, peer: SocketAddr, mut request: Request) -> Response {
+        let begun = Instant::now();
+        let id = request_id(request.headers());
+        let problem = wants_problem(request.headers());
+        let method = request.method().clone();
+        let route = self.route(request.uri().path());
+        request.extensions_mut().insert(Caller { peer, request_id: id.clone() });
 
-    let answer = service.router.clone().oneshot(request);
-    let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err::<_, Infallible>(never)) => match never {},
-        Err(_) => ApiError::Panic.into_response(),
-    };
-    let mut outcome = "ok";
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        let shape = error.shape();
-        outcome = shape.code;
-        if let Some(cause) = error.cause() {
-            tracing::error!(request_id = id, route, code = outcome, cause, "a request has no outcome");
+        let answer = self.router.clone().oneshot(request);
+        let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err::<_, Infallible>(never)) => match never {},
+            Err(_) => ApiError::Panic.into_response(),
+        };
+        let mut outcome = "ok";
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            let shape = error.shape();
+            outcome = shape.code;
+            if let Some(cause) = error.cause() {
+                tracing::error!(request_id = id, route, code = outcome, cause, "a request has no outcome");
+            }
+            let mut shaped = shape.into_response(problem);
+            // Such as Allow, which axum adds to a 405.
+            let headers = response.headers_mut().drain().filter_map(|(name, value)| Some((name?, value)));
+            for (name, value) in headers.filter(|(name, _)| name == header::ALLOW) {
+                shaped.headers_mut().insert(name, value);
+            }
+            response = shaped;
         }
-        let mut shaped = shape.into_response(problem);
-        // Such as Allow, which axum adds to a 405.
-        let headers = response.headers_mut().drain().filter_map(|(name, value)| Some((name?, value)));
-        for (name, value) in headers.filter(|(name, _)| name == header::ALLOW) {
-            shaped.headers_mut().insert(name, value);
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
         }
-        response = shaped;
+        let Self { app, .. } = self;
+        if app.is_draining() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if app.settings.log.requests {
+            let status = response.status().as_u16();
+            let duration_us = begun.elapsed().as_micros() as u64;
+            let method = method.as_str();
+            tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id = id, "request");
+        }
+        response
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    let app = &service.app;
-    if app.is_draining() {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if app.settings.log.requests {
-        let status = response.status().as_u16();
-        let duration_us = begun.elapsed().as_micros() as u64;
-        let method = method.as_str();
-        tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id = id, "request");
-    }
-    response
 }
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -179,10 +179,11 @@ impl Speech for LeasingClient {
         if answer.status != 200 {
             return Err(refused(step, answer));
         }
-        if step == Step::Acquire && !self.is_leased {
+        let is_grant = step == Step::Acquire && !self.is_leased;
+        if is_grant {
             self.lease = between(answer.body, "\"ID\":\"", b'"').ok_or_else(|| refused(step, answer))?.into();
         }
-        self.is_leased = step == Step::Acquire && !self.is_leased;
+        self.is_leased = is_grant;
         Ok(())
     }
 

@@ -55,8 +55,8 @@ pub struct Seen {
     pub requests: u64,
     /// For how long was counted.
     pub elapsed: Duration,
-    /// Nanoseconds until the first thing wanted of each cycle is done: from its sending or, where it was due at a time, from that time, so
-    /// that a server that stalls is charged for all that it kept from being sent.
+    /// Nanoseconds until the first thing wanted of each cycle is done: from its sending or, where it was due at a time, from
+    /// that time, so that a server that stalls is charged for all that it kept from being sent.
     pub latency: Histogram<u64>,
     /// Processor time of this thread.
     pub cpu: Duration,

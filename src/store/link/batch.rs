@@ -112,16 +112,18 @@ impl Connection {
         join_all(groups.into_iter().map(|group| batch.alone(self.send_group(group)))).await;
     }
 
-    async fn send_group(&self, mut group: Vec<Request>) {
-        if group.len() == 1
-            && let Some(Request { script, pieces, reply }) = group.pop()
-        {
-            // Nobody is there any more if the caller has gone.
-            let _ = reply.send(self.run_text(None, &script.one, |text| pieces.call(text)).await);
-            return;
-        }
-        let reply = self.run_text(None, &group[0].script.many, |text| together(text, &group)).await;
-        let replies = reply.and_then(|reply| self.apart(reply, group.len()));
+    async fn send_group(&self, group: Vec<Request>) {
+        let replies = match &group[..] {
+            [] => return,
+            [Request { script, pieces, .. }] => {
+                self.run_text(None, &script.one, |text| pieces.call(text)).await.map(|reply| vec![Ok(reply)])
+            }
+            [first, ..] => {
+                let reply = self.run_text(None, &first.script.many, |text| together(text, &group)).await;
+                reply.and_then(|reply| self.apart(reply, group.len()))
+            }
+        };
+        // Who asked may have gone.
         match replies {
             Ok(replies) => {
                 for (request, reply) in group.into_iter().zip(replies) {
