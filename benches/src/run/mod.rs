@@ -80,6 +80,9 @@ impl Options {
 
 /// Measures everything, and keeps what it has after each workload.
 pub async fn run(options: Options) -> Result<(), String> {
+    if let Some(other) = options.other.as_deref().filter(|other| !other.is_file()) {
+        return Err(format!("--other {}: there is no such program; name another build of gorilla", other.display()));
+    }
     let mut bench = Bench { options, results: Results::default(), trouble: false };
     bench.results.circumstances = circumstances::gather();
     let mut servers = Vec::new();
