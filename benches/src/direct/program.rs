@@ -1,8 +1,9 @@
 //! Programs that contestants bring: how they are run, what they used, and what they say.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -21,7 +22,7 @@ pub trait Library {
     /// As `Direct` has it.
     const NAME: &'static str;
 
-    /// As `Direct` has it.
+    /// As `Direct` has it. It is alone: no other process prepares this contestant meanwhile.
     fn prepare() -> Result<String, String>;
 
     /// The program.
@@ -34,6 +35,7 @@ impl<L: Library> Direct for L {
     }
 
     fn prepare(&mut self) -> Result<String, String> {
+        let _alone = one_at_a_time(L::NAME)?;
         L::prepare()
     }
 
@@ -57,6 +59,17 @@ impl<L: Library> Direct for L {
         let task = Task::new(Locks::One, redis_port, clients, warm_up, measured);
         Some(L::clients().and_then(|clients| measure(clients, task)))
     }
+}
+
+/// Waits until no other process prepares this contestant, and keeps others from it until it is dropped: two that install
+/// into one folder take files away from under each other, and both say that all went well.
+fn one_at_a_time(contestant: &str) -> Result<File, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    let lock = folder.join(contestant).with_extension("lock");
+    fs::create_dir_all(&folder)
+        .and_then(|()| File::create(&lock))
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|error| format!("{}: {error}", lock.display()))
 }
 
 /// A program that ended well.
