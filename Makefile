@@ -52,7 +52,7 @@ check: ## Check the format, lints, documentation and licences
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
-	cargo test --locked --quiet --test it licences
+	cargo test --locked --quiet --workspace --test it licences
 
 ci: check test ## Everything but the containers
 
