@@ -31,17 +31,17 @@
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
 if #KEYS < 5 or #KEYS > 6 or #ARGV ~= 15 then return redis.error_reply('ERR acquire takes 5 or 6 KEYS and 15 ARGV') end
-local lock, fence_key, queue, turn, request, incarnation = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local id, token, owner, metadata, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local fence_kept, fingerprint, window = ARGV[6], ARGV[7], ARGV[8]
-local wait, channel, arrived, room = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
-local kept, longest, grace = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local lock, fence_key, queue, turn, request, incarnation = unpack(KEYS)
+local id, token, owner, metadata, lease, fence_kept, fingerprint, window, wait, channel, arrival, room, kept, longest,
+  grace = unpack(ARGV)
+local arrived = tonumber(arrival)
+wait, grace = tonumber(wait), tonumber(grace)
 
 -- The place that this attempt has or would have, and the one under its Idempotency-Key, which may be that of a copy.
 local own = id .. ' ' .. channel .. ' ' .. owner
 local named = own
-local joined = ARGV[11] ~= ''
-if ARGV[11] == '?' then arrived = tonumber(redis.call('ZSCORE', queue, own) or nil) end
+local joined = arrival ~= ''
+if arrival == '?' then arrived = tonumber(redis.call('ZSCORE', queue, own) or nil) end
 local marks = {}
 
 local text = redis.call('GET', request)
@@ -138,19 +138,19 @@ if not score then
     local now = clock_us()
     -- A few places are looked at whenever somebody joins: the attempts of replicas that died would fill the queue of
     -- a lock that is held for long. The id tells when an attempt began, by its replica's clock.
-    drop(queue, redis.call('ZRANDMEMBER', queue, 4), function(place)
+    drop(queue, redis.call('ZRANDMEMBER', queue, '4'), function(place)
       local begun = tonumber(string.sub(place, 1, 8) .. string.sub(place, 10, 13), 16)
       return begun and begun + longest < now / 1000
     end)
     local waiting = redis.call('ZCARD', queue)
-    if waiting >= room then return {'full', waiting} end
-    local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
+    if waiting >= tonumber(room) then return {'full', waiting} end
+    local last = redis.call('ZRANGE', queue, '-1', '-1', 'WITHSCORES')[2]
     arrived = math.max(now, (tonumber(last) or 0) + 1)
   end
   if named ~= own then redis.call('ZREM', queue, named) end
   redis.call('ZADD', queue, whole(arrived), own)
   -- Should all replicas die, the keys go too.
-  if redis.call('PTTL', queue) < longest then redis.call('PEXPIRE', queue, longest) end
+  if redis.call('PTTL', queue) < tonumber(longest) then redis.call('PEXPIRE', queue, longest) end
   if fingerprint ~= '' then note({'waiting', fingerprint, whole(arrived), own}, wait + kept) end
 end
 return {'queued', whole(arrived), held[2] or 0, left or redis.call('PTTL', lock)}

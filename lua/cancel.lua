@@ -13,8 +13,8 @@
 --   {'kept', turn}      it had been, and a copy with the same Idempotency-Key has been answered: that client holds the lock
 
 if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end
-local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, place, window, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local lock, queue, turn, request = unpack(KEYS)
+local id, place, window, kept = unpack(ARGV)
 local MOST_MARKS = 64
 
 local text = redis.call('GET', request)

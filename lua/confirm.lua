@@ -10,7 +10,7 @@
 --   {'lost'}   it doesn't: it never had it, or another operation has undone it since
 
 if #KEYS ~= 2 or #ARGV ~= 3 then return redis.error_reply('ERR confirm takes 2 KEYS and 3 ARGV') end
-local lock, confirmation = KEYS[1], KEYS[2]
+local lock, confirmation = unpack(KEYS)
 local field, value, given = ARGV[1], ARGV[2], ARGV[3] == '1'
 
 if (redis.call('HGET', lock, field) == value) ~= given then return {'lost'} end

@@ -15,9 +15,9 @@
 --   {'reused'}               the Idempotency-Key came before with another request
 
 if #KEYS < 2 or #KEYS > 3 or #ARGV ~= 6 then return redis.error_reply('ERR extend takes 2 or 3 KEYS and 6 ARGV') end
-local lock, fence_key, request = KEYS[1], KEYS[2], KEYS[3]
-local token, new_token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local fence_kept, fingerprint, window = ARGV[4], ARGV[5], ARGV[6]
+local lock, fence_key, request = unpack(KEYS)
+local token, new_token, lease, fence_kept, fingerprint, window = unpack(ARGV)
+lease = tonumber(lease)
 
 local record, other = recall(request, fingerprint)
 if other then return {'reused'} end

@@ -10,7 +10,7 @@
 --   {'free', waiting}
 
 if #KEYS ~= 2 or #ARGV ~= 1 then return redis.error_reply('ERR inspect takes 2 KEYS and 1 ARGV') end
-local lock, queue = KEYS[1], KEYS[2]
+local lock, queue = unpack(KEYS)
 local token = ARGV[1]
 
 local waiting = redis.call('ZCARD', queue)

@@ -12,8 +12,8 @@
 --   {'reused'}    the Idempotency-Key came before with another request
 
 if #KEYS < 3 or #KEYS > 4 or #ARGV ~= 3 then return redis.error_reply('ERR release takes 3 or 4 KEYS and 3 ARGV') end
-local lock, queue, turn, request = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local token, fingerprint, window = ARGV[1], ARGV[2], ARGV[3]
+local lock, queue, turn, request = unpack(KEYS)
+local token, fingerprint, window = unpack(ARGV)
 
 local record, other = recall(request, fingerprint)
 if other then return {'reused'} end

@@ -11,9 +11,12 @@
 -- How long a waiter that was woken may take to claim the lock (ms).
 local TURN = 1000
 
--- A whole number as text, because concatenation would turn a fence into '1.79e+15'.
+local format = string.format
+
+-- A whole number from 10^7 to 2^53 as text, because concatenation would turn a fence into '1.79e+15'. In two halves: `%d`
+-- takes what a C long holds, which may have 32 bits, and `%.0f` three times as long.
 local function whole(number)
-  return string.format('%.0f', number)
+  return format('%d%07d', number / 10000000, number % 10000000)
 end
 
 -- The wall clock of this node: microseconds since 1970, below 2^53.
@@ -64,26 +67,28 @@ local function drop(queue, places, lost)
   end
 end
 
+-- Numbers that are known stand as text in calls: Redis prints each number that it is called with as one of 17 digits.
+
 -- The first place of a queue, when it arrived, and how long its turn still lasts (ms; nil if it has none). A turn that
 -- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more.
 local function first(queue, turn)
-  local place, arrived = unpack(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES'))
+  local place, arrived = unpack(redis.call('ZRANGE', queue, '0', '0', 'WITHSCORES'))
   local since, whose = string.match(place and redis.call('GET', turn) or '', '^(%d+) (.*)$')
   if not place or whose ~= place then return place, tonumber(arrived) end
   local left = since + TURN - math.floor(clock_us() / 1000)
   -- More than a whole turn is left if the clock stepped back.
   if left > 0 then return place, tonumber(arrived), math.min(left, TURN) end
   local channel = string.match(place, '^%S+ (%S+)')
-  drop(queue, redis.call('ZRANGE', queue, 0, -1), function(_, other) return other == channel end)
+  drop(queue, redis.call('ZRANGE', queue, '0', '-1'), function(_, other) return other == channel end)
   redis.call('DEL', turn)
-  place, arrived = unpack(redis.call('ZRANGE', queue, 0, 0, 'WITHSCORES'))
+  place, arrived = unpack(redis.call('ZRANGE', queue, '0', '0', 'WITHSCORES'))
   return place, tonumber(arrived)
 end
 
 -- Tells the first in a queue for how long a new grant lasts, so that somebody is there when that lease ends, whatever
 -- becomes of the holder and its replica. The replica that gets the grant knows without a message.
 local function tell(queue, channel, lease, fence)
-  local place = redis.call('ZRANGE', queue, 0, 0)[1]
+  local place = redis.call('ZRANGE', queue, '0', '0')[1]
   local other = place and string.match(place, '^%S+ (%S+)')
   if other and other ~= channel then redis.call('PUBLISH', other, lease .. ' ' .. fence .. ' ' .. queue) end
 end

@@ -9,7 +9,7 @@
 --   {'woken', ms that the turn of the next waiter lasts (0 if the lock is held or nobody waits)}
 
 if #KEYS ~= 3 or #ARGV ~= 0 then return redis.error_reply('ERR wake takes 3 KEYS and 0 ARGV') end
-local lock, queue, turn = KEYS[1], KEYS[2], KEYS[3]
+local lock, queue, turn = unpack(KEYS)
 
 if redis.call('EXISTS', lock) == 1 then return {'woken', 0} end
 return {'woken', wake(queue, turn)}

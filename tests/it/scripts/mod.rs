@@ -11,6 +11,7 @@ mod queue;
 mod queue_model;
 mod recovery;
 mod service;
+mod shared;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
 

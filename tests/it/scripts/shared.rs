@@ -1,0 +1,26 @@
+//! What `lua/shared.lua` gives to the scripts, where no reply of theirs shows it at its edges.
+
+use gorilla::store::Script;
+
+use crate::harness::Redis;
+
+#[test]
+fn whole_numbers_are_written_digit_for_digit() {
+    const FEWEST: u64 = 10_000_000;
+    const MOST: u64 = 1 << 53;
+    let mut rng = fastrand::Rng::with_seed(1);
+    // Where one half ends and the other begins, from the smallest to the largest, and anywhere between.
+    let halves = (0..300).map(|_| rng.u64(1..MOST / FEWEST)).chain([1, MOST / FEWEST]).collect::<Vec<_>>();
+    let mut numbers = vec![FEWEST, 1_795_426_110_578, 1_795_426_110_578_153, MOST - 1, MOST];
+    numbers.extend(halves.iter().flat_map(|high| [high * FEWEST, high * FEWEST + 1, (high + 1) * FEWEST - 1]));
+    numbers.extend((0..300).map(|_| rng.u64(FEWEST..=MOST)));
+    numbers.retain(|number| *number <= MOST);
+    let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
+
+    let script = Script::new(
+        "#!lua\nlocal texts = {}\nfor index, number in ipairs(ARGV) do texts[index] = whole(tonumber(number)) end\nreturn texts",
+    );
+    let call = ["EVAL", &*script.one.source, "0"];
+    let texts = Redis::shared().cli(&call.into_iter().chain(numbers.iter().map(String::as_str)).collect::<Vec<_>>());
+    assert_eq!(texts.lines().collect::<Vec<_>>(), numbers);
+}
