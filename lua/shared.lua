@@ -5,6 +5,8 @@
 -- except in 'cancelled', the fingerprint of the request follows. Numbers are strings in it: cjson keeps 14 digits, a
 -- fence has 16.
 --
+-- Numbers that are known stand as text in calls: Redis prints each number that it is called with as one of 17 digits.
+--
 -- A place in a queue is a member '<id of the attempt> <channel of its replica> <owner>' of a sorted set, and its score
 -- is when it arrived, in microseconds since 1970.
 
@@ -13,9 +15,10 @@ local TURN = 1000
 
 local format = string.format
 
--- A whole number from 10^7 to 2^53 as text, because concatenation would turn a fence into '1.79e+15'. In two halves: `%d`
--- takes what a C long holds, which may have 32 bits, and `%.0f` three times as long.
+-- A whole number up to 2^53 as text, because concatenation would turn a fence into '1.79e+15'. In two halves: `%d` takes
+-- what a C long holds, which may have 32 bits, and `%.0f` three times as long.
 local function whole(number)
+  if number < 10000000 then return format('%d', number) end
   return format('%d%07d', number / 10000000, number % 10000000)
 end
 
@@ -66,8 +69,6 @@ local function drop(queue, places, lost)
     end
   end
 end
-
--- Numbers that are known stand as text in calls: Redis prints each number that it is called with as one of 17 digits.
 
 -- The first place of a queue, when it arrived, and how long its turn still lasts (ms; nil if it has none). A turn that
 -- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more.

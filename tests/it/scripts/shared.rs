@@ -6,14 +6,15 @@ use crate::harness::Redis;
 
 #[test]
 fn whole_numbers_are_written_digit_for_digit() {
-    const FEWEST: u64 = 10_000_000;
+    /// Where a second half begins.
+    const HALF: u64 = 10_000_000;
     const MOST: u64 = 1 << 53;
     let mut rng = fastrand::Rng::with_seed(1);
     // Where one half ends and the other begins, from the smallest to the largest, and anywhere between.
-    let halves = (0..300).map(|_| rng.u64(1..MOST / FEWEST)).chain([1, MOST / FEWEST]).collect::<Vec<_>>();
-    let mut numbers = vec![FEWEST, 1_795_426_110_578, 1_795_426_110_578_153, MOST - 1, MOST];
-    numbers.extend(halves.iter().flat_map(|high| [high * FEWEST, high * FEWEST + 1, (high + 1) * FEWEST - 1]));
-    numbers.extend((0..300).map(|_| rng.u64(FEWEST..=MOST)));
+    let halves = (0..300).map(|_| rng.u64(1..MOST / HALF)).chain([1, MOST / HALF]);
+    let mut numbers = vec![0, 1, HALF - 1, 1_795_426_110_578, 1_795_426_110_578_153, MOST - 1, MOST];
+    numbers.extend(halves.flat_map(|high| [high * HALF, high * HALF + 1, (high + 1) * HALF - 1]));
+    numbers.extend((0..300).map(|_| rng.u64(..=MOST)));
     numbers.retain(|number| *number <= MOST);
     let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
 
