@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -16,6 +16,19 @@ use super::{Direct, Locks, Measured, Task};
 
 /// How long a program may take beyond the time that it was given: to start, and until the last waiter has had its turn.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an installation may take.
+pub const INSTALLATION: Duration = Duration::from_secs(300);
+
+/// Where a library is installed to when it is first needed.
+pub fn installed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench").join(name)
+}
+
+/// A file of `benches/direct`: what the clients are, and what they need.
+pub fn source(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("direct").join(file)
+}
 
 /// A library whose clients are a program of their own, which takes a task as its arguments.
 pub trait Library {
@@ -64,9 +77,8 @@ impl<L: Library> Direct for L {
 /// Waits until no other process prepares this contestant, and keeps others from it until it is dropped: two that install
 /// into one folder take files away from under each other, and both say that all went well.
 fn one_at_a_time(contestant: &str) -> Result<File, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
-    let lock = folder.join(contestant).with_extension("lock");
-    fs::create_dir_all(&folder)
+    let lock = installed(contestant).with_extension("lock");
+    fs::create_dir_all(installed(""))
         .and_then(|()| File::create(&lock))
         .and_then(|file| file.lock().map(|()| file))
         .map_err(|error| format!("{}: {error}", lock.display()))

@@ -1,27 +1,15 @@
 //! node-redlock: `benches/direct/redlock.js`, with packages that are installed when they are first needed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use super::program::{self, Library};
 
 /// The contestant.
 pub struct Redlock;
 
-/// How long an installation may take.
-const PATIENCE: Duration = Duration::from_secs(300);
-
 impl Redlock {
     fn environment() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/node")
-    }
-
-    fn folder() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("direct")
+        program::installed("node")
     }
 
     fn node() -> Command {
@@ -34,17 +22,17 @@ impl Redlock {
     fn versions() -> Result<String, String> {
         let ask = "const version = (name) => require(`${name}/package.json`).version; \
                    console.log(`redlock ${version('redlock')} with ioredis ${version('ioredis')} on Node ${process.versions.node}`)";
-        Ok(program::run(Self::node().args(["-e", ask]), PATIENCE)?.output.trim().into())
+        Ok(program::run(Self::node().args(["-e", ask]), program::INSTALLATION)?.output.trim().into())
     }
 
     fn install() -> Result<(), String> {
         let environment = Self::environment();
         let written = fs::create_dir_all(&environment)
-            .and_then(|()| fs::copy(Self::folder().join("package.json"), environment.join("package.json")));
+            .and_then(|()| fs::copy(program::source("package.json"), environment.join("package.json")));
         written.map_err(|error| format!("{}: {error}", environment.display()))?;
         // A lock file would name the registry that this machine uses. What the two packages need in turn isn't pinned.
         let install = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"];
-        program::run(Command::new("npm").args(install).current_dir(environment), PATIENCE)
+        program::run(Command::new("npm").args(install).current_dir(environment), program::INSTALLATION)
             .map_err(|error| format!("{error}; it needs Node.js 20 with npm: apt-get install nodejs npm"))?;
         Ok(())
     }
@@ -64,7 +52,7 @@ impl Library for Redlock {
 
     fn clients() -> Result<Command, String> {
         let mut clients = Self::node();
-        clients.arg(Self::folder().join("redlock.js"));
+        clients.arg(program::source("redlock.js"));
         Ok(clients)
     }
 }

@@ -98,6 +98,12 @@ const fn held(at: u64) -> Cell<'static> {
     Cell { workload: "held-locks", contestant: GORILLA, at }
 }
 
+/// Whether an aim is about a workload that is varied by so much.
+pub fn are_about(workload: &str, at: u64) -> bool {
+    let mut cells = AIMS.iter().flat_map(|aim| [Some(aim.of), aim.to]).flatten();
+    cells.any(|cell| cell.workload == workload && cell.at == at)
+}
+
 /// The table of all aims.
 pub fn table(measured: &Measured) -> String {
     let mut text = String::from("| what | aim | measured | result |\n|---|---|---|---|\n");
@@ -186,6 +192,12 @@ mod tests {
         fixture.rounds("own-locks", "gorilla", 64, "cycles_per_s", &rounds);
         fixture.rounds("own-locks", "webdis", 64, "cycles_per_s", &[(1, 1000.0), (2, 1000.0), (3, 1000.0)]);
         row(&fixture, "against webdis with")
+    }
+
+    #[test]
+    fn aims_are_about_the_usual_number_of_clients() {
+        assert!(are_about("own-locks", 64) && are_about("own-locks-paced", 64));
+        assert!(!are_about("own-locks", 16) && !are_about("own-locks-slow", 64) && !are_about("status", 64));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use self::{document::PLOTS, handwritten::HandWritten, measured::Measured};
 use crate::results::Results;
 
-mod aims;
+pub mod aims;
 mod axis;
 mod bars;
 mod canvas;

@@ -14,6 +14,7 @@ use crate::{
     circumstances,
     contestant::{self, Gorilla, Missing, Server},
     load::Pace,
+    report::aims,
     results::{Contestant, Results, Sample},
     workload::{EXTEND, MIXED, OWN_LOCKS, STATUS, Workload},
 };
@@ -23,13 +24,9 @@ const CLIENTS: [usize; 5] = [1, 16, 64, 256, 1024];
 /// Where a workload isn't varied by them.
 const USUAL: usize = 64;
 /// So many times as many rounds where aims are: the ratios of three rounds may be far apart on a machine that others use too.
-const AIMED_AT: u32 = 3;
+const MORE_ROUNDS: u32 = 3;
 /// Who want one lock.
 const CONTENDERS: usize = 32;
-/// At the rate that webdis bears.
-const PACED: &str = "own-locks-paced";
-/// The workloads that most aims are about, with the usual number of clients.
-const AIMS: [&str; 2] = [OWN_LOCKS.name, PACED];
 /// Of the rate that the slower of two reaches, so that neither is overloaded.
 const PACE: f64 = 0.6;
 
@@ -104,7 +101,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
     let clients = direct::Clients::prepare(&mut bench);
     bench.own_locks(&servers, &clients)?;
-    bench.paced(&servers, PACED, "webdis")?;
+    bench.paced(&servers, "own-locks-paced", "webdis")?;
     bench.paced(&servers, "own-locks-slow", "etcd")?;
     for workload in [STATUS, EXTEND, MIXED] {
         bench.workload(workload, &servers)?;
@@ -172,8 +169,8 @@ impl Bench {
         if !self.options.wants(name) || !self.options.wants_at(at) {
             return Ok(());
         }
-        let aimed_at = at == USUAL as u64 && AIMS.contains(&name);
-        for round in 1..=self.options.rounds * if aimed_at { AIMED_AT } else { 1 } {
+        let times = if aims::are_about(name, at) { MORE_ROUNDS } else { 1 };
+        for round in 1..=self.options.rounds * times {
             for server in servers {
                 let figures = load::measure(&self.options, *server, workload, clients, pace, name == "one-lock");
                 self.keep(name, server.name(), at, round, figures);
