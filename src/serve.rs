@@ -1,6 +1,8 @@
 //! A replica from its start to its end: listen, serve, drain.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+mod socket;
+
+use std::{error::Error, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -21,6 +23,7 @@ use crate::{
     settings::Settings,
     store::Store,
 };
+use socket::Socket;
 
 /// The longest head of a request, in bytes, and the most headers.
 const LONGEST_HEAD: usize = 32 * 1024;
@@ -110,10 +113,23 @@ impl Replica {
     }
 }
 
+/// Why a request is not served to its end: nobody is there to be answered.
+#[derive(Debug)]
+struct ClientGone;
+
+impl fmt::Display for ClientGone {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the client has hung up")
+    }
+}
+
+impl Error for ClientGone {}
+
 /// The connections being served.
 struct Connections {
     service: Arc<Service>,
     http: http1::Builder,
+    write_timeout: Duration,
     all: GracefulShutdown,
     room: Arc<Semaphore>,
 }
@@ -126,7 +142,8 @@ impl Connections {
             .max_buf_size(LONGEST_HEAD)
             .max_headers(MOST_HEADERS);
         let room = Arc::new(Semaphore::new(settings.server.max_connections));
-        Self { service: Arc::new(service), http, all: GracefulShutdown::new(), room }
+        let write_timeout = settings.server.write_timeout;
+        Self { service: Arc::new(service), http, write_timeout, all: GracefulShutdown::new(), room }
     }
 
     /// Accepts for as long as it is polled.
@@ -147,11 +164,21 @@ impl Connections {
         // Without it small answers would wait for the acknowledgement of those before. Only a dead socket refuses it.
         let _ = stream.set_nodelay(true);
         let service = Arc::clone(&self.service);
+        let socket = Socket::new(stream, self.write_timeout);
+        let client = socket.client();
         let service = service_fn(move |request: Request<Incoming>| {
-            let service = Arc::clone(&service);
-            async move { Ok::<_, Infallible>(service.answer(peer, request.map(Body::new)).await) }
+            let (service, client) = (Arc::clone(&service), client.clone());
+            async move {
+                tokio::select! {
+                    // An answer that is there is given, also to a client that sends no more.
+                    biased;
+                    answer = service.answer(peer, request.map(Body::new)) => Ok(answer),
+                    // What was begun for the client is dropped, and so undone.
+                    () = client.gone() => Err(ClientGone),
+                }
+            }
         });
-        let connection = self.all.watch(self.http.serve_connection(TokioIo::new(stream), service));
+        let connection = self.all.watch(self.http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             // A connection ends by its client's will, a time-out or a malformed request; none is of interest here.
             let _ = connection.await;

@@ -34,6 +34,8 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Bound on the arrival of a request's body.
     pub body_timeout: Duration,
+    /// Bound on an answer that makes no progress, because its client doesn't read.
+    pub write_timeout: Duration,
     /// Threads that serve.
     pub threads: usize,
     /// Connections served at once.
@@ -104,6 +106,7 @@ impl Settings {
                 listen: reader.take("server.listen"),
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
+                write_timeout: reader.take("server.write_timeout"),
                 threads: reader.take("server.threads"),
                 max_connections: reader.take("server.max_connections"),
                 drain_delay: reader.take("server.drain_delay"),
@@ -136,6 +139,7 @@ impl Settings {
         for key in [
             "server.header_timeout",
             "server.body_timeout",
+            "server.write_timeout",
             "server.drain_timeout",
             "redis.command_timeout",
             "redis.connect_timeout",

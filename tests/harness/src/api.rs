@@ -28,6 +28,31 @@ pub struct Answer {
     pub text: String,
 }
 
+/// How a client ends its connection.
+#[derive(Clone, Copy, Debug)]
+pub enum HangUp {
+    /// It says that it will send no more, and still reads: FIN.
+    Finish,
+    /// It takes no more either, as after a crash: RST.
+    Reset,
+}
+
+impl HangUp {
+    /// Ends a connection. What this returns keeps the half open that is still read.
+    pub async fn end(self, mut stream: TcpStream) -> Option<TcpStream> {
+        match self {
+            Self::Finish => {
+                stream.shutdown().await.expect("an open connection");
+                Some(stream)
+            }
+            Self::Reset => {
+                stream.set_zero_linger().expect("a socket");
+                None
+            }
+        }
+    }
+}
+
 impl Api {
     /// A client of the replica at `host:port`.
     pub fn at(address: &str) -> Self {
@@ -153,6 +178,13 @@ impl Api {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
         Some(Answer { status, headers: HeaderMap::new(), text: body.into() })
+    }
+
+    /// Sends bytes as they are; the connection, from which nothing was read.
+    pub async fn sent(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
+        stream.write_all(bytes.as_bytes()).await.expect("a replica that reads");
+        stream
     }
 
     /// Sends bytes as they are and reads until the server closes the connection. For what a real client never sends.

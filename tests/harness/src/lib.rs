@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use api::{Answer, Api, lock_path, token};
+pub use api::{Answer, Api, HangUp, lock_path, token};
 pub use cluster::Cluster;
 pub use process::Process;
 pub use proxy::{Mode, Proxy};

@@ -2,6 +2,7 @@
 //! printed with the seed: `GORILLA_TEST_SEED=<seed>` repeats it, `PROPTEST_CASES=<number>` makes more.
 
 mod bodies;
+mod hang_ups;
 mod heads;
 mod json;
 mod keys;

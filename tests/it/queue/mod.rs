@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::harness::{Answer, Api, Redis, eventually, lock_path};
 
 /// Long for a handover on a busy machine.
-const SOON: Duration = Duration::from_secs(2);
+pub const SOON: Duration = Duration::from_secs(2);
 
 /// An acquire that waits, on a task of its own. Aborting it closes the connection, as a client that hangs up does.
 pub fn waiter(api: &Api, resource: &str, owner: &str, wait: f64, key: Option<&str>) -> JoinHandle<Answer> {

@@ -8,7 +8,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::harness::{Api, Redis, Replica, lock_path, name};
+use crate::harness::{Api, Redis, Replica, Signal, lock_path, name};
+
+/// Far more than the sockets between a client and a replica hold.
+const MANY_DOCUMENTS: usize = 200;
 
 /// Sends bytes in small pieces until the server answers or closes, and reads to the end. Also how many were sent.
 async fn trickle(api: &Api, begin: &str, piece: &str, most: usize) -> (String, usize) {
@@ -170,4 +173,61 @@ async fn a_body_that_ends_too_early_is_nothing() {
     assert!(!answer.contains(" 200 "), "{answer}");
     assert_eq!(api.state(&resource).await["held"], false);
     still_serves(&api).await;
+}
+
+/// Clients that ask for much, one request behind another, and never read an answer.
+async fn clients_that_never_read(api: &Api, count: usize) -> Vec<TcpStream> {
+    let requests = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(MANY_DOCUMENTS);
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        clients.push(api.sent(&requests).await);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn clients_that_never_read_lose_their_connections_and_others_are_served() {
+    // One connection is that of the client which waited until the replica was ready.
+    let settings = [("GORILLA__SERVER__WRITE_TIMEOUT", "500ms"), ("GORILLA__SERVER__MAX_CONNECTIONS", "5")];
+    let replica = Replica::with(&Redis::shared().url(), &settings).await;
+    let clients = clients_that_never_read(&replica.api, 4).await;
+    // It is accepted when one of them has lost its connection.
+    let honest = Api::at(&replica.api.address);
+    let answer = timeout(Duration::from_secs(10), honest.get("/_health")).await.expect("an honest client is served");
+    assert_eq!(answer.status, 200);
+    drop(clients);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_slowly_is_not_cut_off() {
+    let settings = [("GORILLA__SERVER__WRITE_TIMEOUT", "1s")];
+    let replica = Replica::with(&Redis::shared().url(), &settings).await;
+    let mut clients = clients_that_never_read(&replica.api, 1).await;
+    let (mut read, mut piece, begun) = (0, vec![0; 256 * 1024], Instant::now());
+    // Longer than the time-out, and with some progress in each part of it.
+    while begun.elapsed() < Duration::from_secs(3) {
+        let length = timeout(Duration::from_secs(10), clients[0].read(&mut piece)).await.expect("more").expect("open");
+        assert!(length > 0, "the connection was closed after {read} bytes");
+        read += length;
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_never_read_do_not_hold_a_draining_replica_up() {
+    let settings = [
+        ("GORILLA__SERVER__WRITE_TIMEOUT", "500ms"),
+        ("GORILLA__SERVER__DRAIN_DELAY", "0s"),
+        ("GORILLA__SERVER__DRAIN_TIMEOUT", "20s"),
+    ];
+    let mut replica = Replica::with(&Redis::shared().url(), &settings).await;
+    let clients = clients_that_never_read(&replica.api, 4).await;
+    still_serves(&replica.api).await;
+    replica.process.signal(Signal::TERM);
+    let told = Instant::now();
+    while replica.process.child.try_wait().expect("a child can be waited for").is_none() {
+        assert!(told.elapsed() < Duration::from_secs(10), "still there:\n{}", replica.log());
+        sleep(Duration::from_millis(10)).await;
+    }
+    drop(clients);
 }

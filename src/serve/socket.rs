@@ -1,0 +1,112 @@
+//! The socket of a client. hyper reads and writes it; what hyper does not look at stands here: whether the client is
+//! gone while its request is served, and whether it still takes what is written.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+/// A socket to read from and to write to.
+pub struct Socket {
+    stream: Arc<TcpStream>,
+    /// How long a write may make no progress.
+    write_timeout: Duration,
+    /// Runs while a write makes no progress. Boxed, because few connections ever need it.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+/// The client at the other end of a socket.
+#[derive(Clone)]
+pub struct Client(Arc<TcpStream>);
+
+impl Socket {
+    /// Of an accepted connection. A write that makes no progress for `write_timeout` fails.
+    pub fn new(stream: TcpStream, write_timeout: Duration) -> Self {
+        Self { stream: Arc::new(stream), write_timeout, stalled: None }
+    }
+
+    /// The client at the other end.
+    pub fn client(&self) -> Client {
+        Client(Arc::clone(&self.stream))
+    }
+
+    fn write(
+        &mut self,
+        context: &mut Context,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        while self.stream.poll_write_ready(context)?.is_ready() {
+            match write(&self.stream) {
+                // The readiness was that of an earlier moment, and is cleared now.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    self.stalled = None;
+                    return Poll::Ready(written);
+                }
+            }
+        }
+        let limit = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Client {
+    /// Waits until the client has hung up: it said that it will send no more (FIN), or reset the connection (RST).
+    ///
+    /// Bytes that nobody has read yet don't hide that. hyper looks for the end of the input by reading, and while a request
+    /// is served it doesn't read once it has bytes behind that request. The kernel reports the end beside the bytes.
+    pub async fn gone(&self) {
+        // Data out of band are not asked for, so what this interest reports is the end of the input alone. An error means
+        // that the runtime ends.
+        let _ = self.0.ready(Interest::PRIORITY).await;
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read_buf(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(context, |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context,
+        pieces: &[IoSlice],
+    ) -> Poll<io::Result<usize>> {
+        self.write(context, |stream| stream.try_write_vectored(pieces))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        use rustix::net::{Shutdown, shutdown};
+        Poll::Ready(shutdown(&self.stream, Shutdown::Write).map_err(io::Error::from))
+    }
+}
