@@ -15,18 +15,12 @@ use rustix::{
     process::{Pid, Signal, kill_current_process_group},
     termios::tcsetpgrp,
 };
-use tokio::{
-    io::AsyncBufReadExt,
-    net::unix::pipe,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::{io::AsyncBufReadExt, net::unix::pipe};
+
+use super::signals::Signals;
 
 /// This program, also when its file was replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
-
-/// Signals that are for the command, and reach the minder as a member of its group.
-const FOR_THE_COMMAND: [Signal; 8] =
-    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2, Signal::WINCH, Signal::TSTP];
 
 /// The end of the conversation that `gorilla lock` has.
 pub struct Minder {
@@ -94,10 +88,8 @@ pub fn run() -> Result<(), ExitCode> {
 }
 
 async fn mind() -> io::Result<()> {
-    let mut ignored = Vec::new();
-    for caught in FOR_THE_COMMAND {
-        ignored.push(signal(SignalKind::from_raw(caught.as_raw()))?);
-    }
+    // They are for the command, and reach the minder as a member of its group.
+    let _survived = Signals::catch()?;
     let orders = pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
     let mut orders = tokio::io::BufReader::new(orders).lines();
     answer()?;

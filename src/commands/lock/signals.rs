@@ -1,6 +1,6 @@
-//! The signals that `gorilla lock` passes on.
+//! The signals that `gorilla lock` passes on, and that its minder survives.
 
-use std::{io, task::Poll};
+use std::{fs, io, task::Poll};
 
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -12,9 +12,14 @@ const PASSED_ON: [Signal; 8] =
 pub struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
+    /// Catches all but those that were ignored when this process started: `nohup` and shells without job control ignore
+    /// what is not meant for a job in the background. Left alone they stay ignored, here and in the command, which
+    /// inherits that; a signal that has a handler here would be back at its default there.
     pub fn catch() -> io::Result<Self> {
+        let ignored = ignored()?;
+        let caught = PASSED_ON.into_iter().filter(|signal| ignored >> (signal.as_raw() - 1) & 1 == 0);
         let catch = |caught: Signal| Ok((caught, signal(SignalKind::from_raw(caught.as_raw()))?));
-        PASSED_ON.into_iter().map(catch).collect::<io::Result<_>>().map(Self)
+        caught.map(catch).collect::<io::Result<_>>().map(Self)
     }
 
     /// The next one.
@@ -36,4 +41,12 @@ impl Signals {
             }
         }
     }
+}
+
+/// The signals that this process ignores, as the kernel has them: the lowest bit is signal 1. It is asked by a file,
+/// because the call that asks it (sigaction) is unsafe.
+fn ignored() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.ok_or_else(|| io::Error::other("/proc/self/status does not say which signals are ignored"))
 }

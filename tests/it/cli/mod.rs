@@ -29,8 +29,15 @@ struct Said {
 
 /// A command for the server at an address, with nothing of the tester's own settings.
 fn gorilla(url: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gorilla"));
-    command.args(args).env("GORILLA_URL", url).env("HOME", "/nonexistent").env("NO_PROXY", "*");
+    // Whoever runs the tests in the background may ignore signals, which every process inherits.
+    gorilla_with_signals("--default-signal", url, args)
+}
+
+/// The same, with an option of `env` that says which signals are ignored. `env` becomes the command.
+fn gorilla_with_signals(option: &str, url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("env");
+    command.args([option, env!("CARGO_BIN_EXE_gorilla")]).args(args);
+    command.env("GORILLA_URL", url).env("HOME", "/nonexistent").env("NO_PROXY", "*");
     for name in ["XDG_CONFIG_HOME", "GORILLA_API_KEY", "NO_COLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }

@@ -22,14 +22,14 @@ impl Terminal {
     async fn start() -> Self {
         let url = format!("http://{}", Replica::shared().await.address);
         let like = gorilla(&url, &[]);
-        let mut command = Command::new("script");
+        let mut command = Command::new("env");
         for (name, value) in like.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        command.args(["-q", "-e", "-c", "bash --norc --noprofile -i", "/dev/null"]);
+        command.args(["--default-signal", "script", "-q", "-e", "-c", "bash --norc --noprofile -i", "/dev/null"]);
         command.env("gorilla", env!("CARGO_BIN_EXE_gorilla")).env("PS1", "$ ").env("TERM", "dumb");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Process::spawn(&mut command).expect("script is in PATH");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{Said, finish, gorilla, run};
+use super::{Said, finish, gorilla, gorilla_with_signals, run};
 use crate::harness::{Api, Process, Proxy, Redis, Replica, eventually, name, token};
 
 fn start(url: &str, args: &[&str]) -> Process {
@@ -104,6 +104,20 @@ async fn who_is_told_to_end_while_waiting_leaves_the_queue() {
         assert_eq!((said.code, said.out.as_str()), (code, ""), "{said:?}");
         waiting(&api, &resource, 0).await;
     }
+}
+
+#[tokio::test]
+async fn who_was_started_with_a_signal_ignored_goes_on_waiting_when_it_comes() {
+    let (api, resource) = (Replica::shared().await, name("nohup"));
+    let url = format!("http://{}", api.address);
+    let held = api.granted(&resource, "holder", 60).await;
+    let mut command = gorilla_with_signals("--ignore-signal=HUP", &url, &["lock", &resource, "--", "echo", "ran"]);
+    let waiter = Process::spawn(&mut command).expect("gorilla starts");
+    waiting(&api, &resource, 1).await;
+    waiter.signal(Signal::HUP);
+    api.release(&resource, token(&held)).await;
+    let said = finish(waiter).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "ran\n"), "{said:?}");
 }
 
 #[tokio::test]
