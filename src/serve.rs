@@ -1,5 +1,6 @@
 //! A replica from its start to its end: listen, serve, drain.
 
+mod signals;
 mod socket;
 
 use std::{error::Error, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -12,7 +13,6 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{Signal, SignalKind, signal},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep_until, timeout_at},
 };
@@ -23,6 +23,8 @@ use crate::{
     settings::Settings,
     store::Store,
 };
+pub use signals::outlive_others;
+use signals::{End, Ends};
 use socket::Socket;
 
 /// The longest head of a request, in bytes, and the most headers.
@@ -52,8 +54,7 @@ pub struct Replica {
     listener: TcpListener,
     settings: Arc<Settings>,
     store: Arc<Store>,
-    terminate: Signal,
-    interrupt: Signal,
+    ends: Ends,
 }
 
 impl Replica {
@@ -62,9 +63,9 @@ impl Replica {
         raise_file_limit();
         let settings = Arc::new(settings);
         let store = Store::open(&settings);
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let ends = Ends::catch()?;
         info!(address = %listener.local_addr()?, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Self { listener, settings, store, terminate, interrupt })
+        Ok(Self { listener, settings, store, ends })
     }
 
     /// The locks.
@@ -72,9 +73,9 @@ impl Replica {
         &self.store
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains.
+    /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
-        let Self { listener, settings, store, mut terminate, mut interrupt } = self;
+        let Self { listener, settings, store, mut ends } = self;
         let app = App::new(Arc::clone(&store), Arc::clone(&settings));
         let connections = Connections::new(app.service(), &settings);
         // A load balancer may send requests before it has checked, and they would be refused for want of a connection
@@ -83,19 +84,18 @@ impl Replica {
             store.tried().await;
             connections.accept_from(&listener).await;
         };
-        let patient = tokio::select! {
-            () = serve => true,
-            _ = terminate.recv() => true,
-            _ = interrupt.recv() => false,
+        let end = tokio::select! {
+            () = serve => End::Patient,
+            end = ends.next() => end,
         };
         let begun = Instant::now();
         app.drain();
-        if patient {
+        if end == End::Patient {
             info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
             tokio::select! {
                 () = connections.accept_from(&listener) => {}
                 () = sleep_until(begun + settings.server.drain_delay) => {}
-                _ = interrupt.recv() => {}
+                () = ends.impatient() => {}
             }
         }
         drop(listener);

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{Sources, fail, runtime};
 use crate::{
     logging,
-    serve::{Replica, bind},
+    serve::{Replica, bind, outlive_others},
     settings::{RedisUrl, Settings},
 };
 use private_redis::PrivateRedis;
@@ -55,6 +55,7 @@ fn default_folder() -> Option<PathBuf> {
 
 /// An error is a sentence.
 async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
+    outlive_others().map_err(|error| error.to_string())?;
     // First what costs nothing and fails most often.
     let listener = bind(settings.server.listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;

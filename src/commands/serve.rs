@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{Sources, fail, runtime};
 use crate::{
     logging,
-    serve::{Replica, bind},
+    serve::{Replica, bind, outlive_others},
 };
 
 /// Serves until it is told to end.
@@ -13,6 +13,7 @@ pub fn run(sources: &Sources) -> Result<(), ExitCode> {
     let settings = sources.load()?;
     let _log = logging::begin(&settings.log).map_err(fail)?;
     runtime(settings.server.threads)?.block_on(async {
+        outlive_others().map_err(fail)?;
         let listener = bind(settings.server.listen).await.map_err(fail)?;
         Replica::start(listener, settings).map_err(fail)?.serve().await;
         Ok(())

@@ -103,6 +103,29 @@ async fn requests_in_flight_get_their_answers() {
 }
 
 #[tokio::test]
+async fn a_quit_drains_as_a_terminate_does() {
+    let mut replica = Replica::with(&Redis::shared().url(), &PATIENT).await;
+    replica.process.signal(Signal::QUIT);
+    let told = Instant::now();
+    is_draining(&replica.api).await;
+    ends(&mut replica, told, Duration::from_secs(3)).await;
+}
+
+#[tokio::test]
+async fn signals_that_mean_nothing_to_a_replica_leave_it_as_it_is() {
+    let replica = Replica::start().await;
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2, Signal::ALARM] {
+        let before = replica.log().matches("a signal changed nothing").count();
+        replica.process.signal(signal);
+        eventually("the replica has noticed", SLACK, || async {
+            replica.log().matches("a signal changed nothing").count() > before
+        })
+        .await;
+        assert_eq!(replica.api.get("/_ready").await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn an_interrupt_skips_the_delay() {
     let mut replica = Replica::with(&Redis::shared().url(), &LONG_DELAY).await;
     replica.process.signal(Signal::INT);
