@@ -3,7 +3,8 @@
 -- A request record is what became of a request that carried an Idempotency-Key: a JSON list of strings, kept for the
 -- retry window. It starts with the outcome ('acquired', 'extended', 'released', 'broken', 'waiting' or 'cancelled');
 -- except in 'cancelled', the fingerprint of the request follows. Numbers are strings in it: cjson keeps 14 digits, a
--- fence has 16.
+-- fence has 16. Behind all that come marks: '-' and the id of an attempt that was cancelled, '+' and that of one that was
+-- answered from the record. Their number is bounded, and so is the record.
 --
 -- Numbers that are known stand as text in calls: Redis prints each number that it is called with as one of 17 digits.
 --

@@ -124,3 +124,67 @@ fn a_lock_is_free_when_all_who_were_answered_were_cancelled() {
         assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[0], "granted");
     }
 }
+
+/// A record with all the marks that it may have, and no more.
+const LONGEST_RECORD: i64 = 1200;
+
+#[test]
+fn the_record_of_a_grant_that_is_answered_again_and_again_does_not_grow_for_ever() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:k", "print", "30000");
+    let length = || number(&lab.cli(&["STRLEN"], "request:k", &[]));
+    for round in 0..200 {
+        assert_eq!(lab.acquire(&format!("id-copy-{round}"), "request:k", "print", "30000")[0], "replayed");
+        assert!(length() < LONGEST_RECORD, "{} bytes after {round} replays", length());
+    }
+    // Asking again as the same attempt is no new mark either.
+    let before = length();
+    lab.acquire("id-copy-3", "request:k", "print", "30000");
+    assert_eq!(length(), before);
+    for round in 0..200 {
+        lab.cancel(&format!("id-copy-{round}"), "request:k");
+        assert!(length() < 2 * LONGEST_RECORD, "{} bytes after {round} cancellations", length());
+    }
+}
+
+#[test]
+fn a_lock_is_free_when_as_many_copies_as_are_counted_were_cancelled() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-0", "request:k", "print", "30000");
+    for copy in 1..=16 {
+        lab.acquire(&format!("id-{copy}"), "request:k", "print", "30000");
+    }
+    for copy in 0..16 {
+        lab.cancel(&format!("id-{copy}"), "request:k");
+        assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "1", "{copy}");
+    }
+    assert_eq!(lab.cancel("id-16", "request:k"), ["released", "0"]);
+}
+
+#[test]
+fn a_lock_that_more_copies_were_answered_than_are_counted_is_kept_whoever_is_cancelled() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-0", "request:k", "print", "30000");
+    for copy in 1..=17 {
+        lab.acquire(&format!("id-{copy}"), "request:k", "print", "30000");
+    }
+    for copy in 0..17 {
+        lab.cancel(&format!("id-{copy}"), "request:k");
+    }
+    // The one that was not counted may rely on it.
+    assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-0");
+    assert_eq!(lab.acquire("id-18", "request:k", "print", "30000")[3], "id-0");
+}
+
+#[test]
+fn the_attempt_that_took_the_lock_is_not_forgotten_among_many_that_were_cancelled() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-0", "request:k", "print", "30000");
+    lab.acquire("id-relies", "request:k", "print", "30000");
+    assert_eq!(lab.cancel("id-0", "request:k"), ["kept", "0"]);
+    for copy in 1..100 {
+        lab.acquire(&format!("id-{copy}"), "request:k", "print", "30000");
+        lab.cancel(&format!("id-{copy}"), "request:k");
+    }
+    assert_eq!(lab.cancel("id-relies", "request:k"), ["released", "0"]);
+}

@@ -32,6 +32,7 @@ pub fn cancel(redis: &mut Redis, env: &Env, call: &Cancel) -> Reply {
     };
     relying.retain(|other| !record.cancelled.contains(other) && *other != id);
     record.cancelled.insert(id);
+    record.told.remove(&id);
 
     redis.queue.retain(|place| place.id != id);
     let relied = !relying.is_empty() && !env.makes(Mistake::CancelIgnoresCopies);
