@@ -97,6 +97,13 @@ pub enum Acquired {
     KeyReused,
 }
 
+impl Acquired {
+    /// Whether the caller holds the lock.
+    pub fn is_grant(&self) -> bool {
+        matches!(self, Self::Granted(_) | Self::Replayed(_))
+    }
+}
+
 /// How an extend ended.
 #[derive(Clone, Debug)]
 pub enum Extended {

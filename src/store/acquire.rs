@@ -72,11 +72,16 @@ impl Store {
             Err(Failure::Unknown(_) | Failure::Broken(_)) => {}
             Err(failure) if attempt.has_waited() && *failure != Failure::NotReplicated => {}
             // An earlier call of it may still arrive, and would queue or lock for nobody.
-            Ok(acquired)
-                if attempt.is_in_doubt() && !matches!(acquired, Acquired::Granted(_) | Acquired::Replayed(_)) => {}
+            Ok(acquired) if attempt.is_in_doubt() && !acquired.is_grant() => {}
             _ => attempt.answered(),
         }
-        answer
+        match answer {
+            // A call that was lost may have been granted, and that grant may be over, as its record told while there was one.
+            Ok(acquired) if !acquired.is_grant() && attempt.doubt_outlasts(self.window) => {
+                Err(Failure::Unknown("a call of the waiter was lost, and its record has lapsed".into()))
+            }
+            answer => answer,
+        }
     }
 
     /// A grant that too few replicas of Redis confirm is given back: with the next failover it could be lost.
@@ -145,6 +150,11 @@ impl Store {
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
+                // Without a record nobody can tell later what came of the call: it may have been granted, and that grant may
+                // be over. Asking again could grant the lock a second time to the same attempt.
+                Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
+                    return Err(failure);
+                }
                 Err(failure) => {
                     let unknown = |failure: &Failure| matches!(failure, Failure::Unknown(_));
                     // What came of an earlier call stays unknown when this one was not executed.
@@ -176,11 +186,6 @@ impl Store {
         let Acquire { resource, owner, lease, metadata, once, .. } = asked;
         let keys = &attempt.keys;
         let fence_key = self.keys.fence(resource);
-        // An earlier call that may still arrive must find that the attempt was granted, also after the release.
-        let fingerprint = match once {
-            None if attempt.is_in_doubt() => &attempt.id,
-            once => Self::fingerprint(once.as_ref()),
-        };
         let incarnation = self.recovery.as_ref().map(|recovery| recovery.key(&keys.lock));
         let mut keys = vec![keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
         keys.extend(incarnation.as_deref());
@@ -192,8 +197,8 @@ impl Store {
             metadata.as_json().get(),
             &lease.as_millis().to_string(),
             &self.fence_kept,
-            fingerprint,
-            &self.window,
+            Self::fingerprint(once.as_ref()),
+            &self.window_ms,
             &wait.as_millis().to_string(),
             &self.channel,
             arrived,

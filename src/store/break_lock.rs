@@ -21,7 +21,7 @@ impl Store {
         let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
         keys.extend(request_key.as_deref());
         let fence = fence.map(|fence| fence.to_string()).unwrap_or_default();
-        let args = [fence.as_str(), Self::fingerprint(once), &self.window];
+        let args = [fence.as_str(), Self::fingerprint(once), &self.window_ms];
         let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.break_lock, &keys, &args).await?)?;
         let ended = |reply: &mut Reply| -> Result<Ended, Failure> {
             Ok(Ended { id: reply.text()?, owner: reply.text()?, fence: reply.number()? })

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -68,13 +68,14 @@ pub(super) struct Attempt {
     pub id: String,
     owner: Owner,
     waits: AtomicBool,
-    in_doubt: AtomicBool,
+    /// When the first of its calls that were not answered was given up.
+    in_doubt: OnceLock<Instant>,
     answered: AtomicBool,
 }
 
 impl Attempt {
     pub fn begin(store: &Arc<Store>, keys: QueueKeys, request_key: String, id: String, owner: Owner) -> Self {
-        let [waits, in_doubt, answered] = [const { AtomicBool::new(false) }; 3];
+        let ([waits, answered], in_doubt) = ([const { AtomicBool::new(false) }; 2], OnceLock::new());
         Self { store: Arc::clone(store), keys, request_key, id, owner, waits, in_doubt, answered }
     }
 
@@ -90,12 +91,18 @@ impl Attempt {
 
     /// One of its calls was not answered: it may still arrive, also after a later one was answered.
     pub fn doubts(&self) {
-        self.in_doubt.store(true, Relaxed);
+        self.in_doubt.get_or_init(Instant::now);
     }
 
     /// Whether one of its calls may still arrive.
     pub fn is_in_doubt(&self) -> bool {
-        self.in_doubt.load(Relaxed)
+        self.in_doubt.get().is_some()
+    }
+
+    /// Whether one of its calls was lost so long ago that its record, kept for `window` from a grant, may have lapsed.
+    pub fn doubt_outlasts(&self, window: Duration) -> bool {
+        // The call was sent the time-out of a command before it was given up.
+        self.in_doubt.get().is_some_and(|since| since.elapsed() + self.store.command_timeout >= window)
     }
 
     /// Its place in the queue.
@@ -142,7 +149,7 @@ impl Store {
         place: &str,
     ) -> Result<String, Failure> {
         let all = [keys.lock.as_str(), &keys.queue, &keys.turn, request_key];
-        let args = [id, place, &self.window, &self.queue_limits.place_kept];
+        let args = [id, place, &self.window_ms, &self.queue_limits.place_kept];
         let (outcome, mut reply) = Reply::open(self.link.call_uncounted(&self.scripts.cancel, &all, &args).await?)?;
         self.police(keys.clone(), reply.number()?);
         Ok(outcome)

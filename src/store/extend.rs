@@ -35,7 +35,7 @@ impl Store {
             &lease.as_millis().to_string(),
             &self.fence_kept,
             Self::fingerprint(once.as_ref()),
-            &self.window,
+            &self.window_ms,
         ];
         let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.extend, &keys, &args).await?)?;
         let lock = |reply: &mut Reply| -> Result<Lock, Failure> {

@@ -65,8 +65,12 @@ pub struct Store {
     /// How many replicas of Redis confirm a success.
     replicas_wanted: u32,
     clustered: bool,
-    /// The retry window in milliseconds, as text.
-    window: String,
+    /// How long what became of a request is kept.
+    window: Duration,
+    /// The same in milliseconds, as text.
+    window_ms: String,
+    /// How long a command may take.
+    command_timeout: Duration,
     /// `FENCE_KEPT` in milliseconds, as text.
     fence_kept: String,
 }
@@ -117,7 +121,9 @@ impl Store {
             recovery,
             replicas_wanted,
             clustered: settings.redis.url.is_cluster(),
-            window: settings.idempotency_window.as_millis().to_string(),
+            window: settings.idempotency_window,
+            window_ms: settings.idempotency_window.as_millis().to_string(),
+            command_timeout: settings.redis.command_timeout,
             fence_kept: FENCE_KEPT.as_millis().to_string(),
         })
     }

@@ -20,10 +20,10 @@ impl Store {
         let (queue_keys, request_key) = (self.keys.of_queue(resource), self.request_key(resource, once));
         let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
         keys.extend(request_key.as_deref());
-        let args = [token.expose(), Self::fingerprint(once), &self.window];
+        let args = [token.expose(), Self::fingerprint(once), &self.window_ms];
         let release = self.link.call(&self.scripts.release, &keys, &args);
-        // Polled in this order, so the release is on its way first.
-        let (sent, ()) = tokio::join!(release, async { self.lines.released(&queue_keys.queue) });
+        // `biased` polls in this order, so the release is on its way first.
+        let (sent, ()) = tokio::join!(biased; release, async { self.lines.released(&queue_keys.queue) });
         let (outcome, mut reply) = Reply::open(sent?)?;
         let released = match outcome.as_str() {
             "released" => {

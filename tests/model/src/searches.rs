@@ -62,6 +62,7 @@ pub const ALL: &[Search] = &[
     holds("waiters", WAITERS),
     holds("waiters, a replica is killed", WAITERS_KILLED),
     holds("waiters, a connection breaks", WAITERS_CUT),
+    holds("waiters with keys, a connection breaks", Bounds { keyed: true, ..WAITERS_CUT }),
     shares("failover, all but promise 1", FAILOVER),
     breaks("failover", EXCLUSION, FAILOVER),
     breaks("failover, grace but not for replays", EXCLUSION, Bounds { grace: GRACE_BUT_REPLAYS, ..FAILOVER }),

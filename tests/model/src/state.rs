@@ -133,8 +133,6 @@ pub struct Sent {
     pub node: u8,
     /// Whether it asks to wait.
     pub wait: bool,
-    /// Whether its grant is remembered although it has no Idempotency-Key, because an earlier call may be under way.
-    pub named: bool,
     /// When the attempt had arrived, as far as it was known then.
     pub arrived: Arrived,
 }

@@ -34,7 +34,7 @@ impl Bounds {
             replica,
             name,
             arrived,
-            call: Call::Sent(Sent { at, node, wait: self.waits, named: false, arrived }),
+            call: Call::Sent(Sent { at, node, wait: self.waits, arrived }),
             strays: Vec::new(),
             live: true,
             doubted: false,
@@ -85,16 +85,19 @@ impl Bounds {
 
     /// Whoever is not answered doesn't hold the lock. Its replica gives back what it may have taken.
     pub(super) fn forget(&self, state: &mut State, id: Id) {
+        if state.attempt(id).call != Call::Lost {
+            state.left.unknowns -= 1;
+        }
+        self.abandon(state, id);
+    }
+
+    pub(super) fn abandon(&self, state: &mut State, id: Id) {
         let attempt = state.attempt(id);
         let number = attempt.client;
         attempt.live = false;
         attempt.owed = self.mistake != Some(Mistake::NothingIsCancelled);
-        let call = std::mem::replace(&mut attempt.call, Call::None);
-        if let Call::Sent(sent) = call {
+        if let Call::Sent(sent) = std::mem::replace(&mut attempt.call, Call::None) {
             attempt.strays.push(sent);
-        }
-        if call != Call::Lost {
-            state.left.unknowns -= 1;
         }
         self.loses_its_place(state, number);
     }

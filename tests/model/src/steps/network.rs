@@ -26,6 +26,11 @@ impl Bounds {
 
     /// A waiter's replica opens a new connection, and what was sent over the old one may still arrive.
     pub(super) fn cut(&self, state: &mut State, id: Id) {
+        if !self.keyed && self.mistake != Some(Mistake::WaiterForgetsDoubt) {
+            // No record would tell a later call what came of this one, so the client learns that nobody knows.
+            state.left.cuts -= 1;
+            return self.abandon(state, id);
+        }
         let attempt = state.attempt(id);
         if let Call::Sent(sent) = std::mem::replace(&mut attempt.call, Call::None) {
             attempt.strays.push(sent);
@@ -46,8 +51,7 @@ impl Bounds {
         let replica = state.attempt(id).replica;
         let node = state.replicas[usize::from(replica)].unwrap_or(0);
         let attempt = state.attempt(id);
-        let named = attempt.doubted && self.mistake != Some(Mistake::WaiterForgetsDoubt);
-        attempt.call = Call::Sent(Sent { at, node, wait: !last, arrived: attempt.arrived, named });
+        attempt.call = Call::Sent(Sent { at, node, wait: !last, arrived: attempt.arrived });
         if last {
             state.left.give_ups -= 1;
         }
@@ -61,7 +65,7 @@ impl Bounds {
             token: Token { tenure: id, number: 0 },
             lease: self.lease,
             request: attempt.name,
-            fingerprint: (self.keyed || sent.named).then_some(attempt.client),
+            fingerprint: self.keyed.then_some(attempt.client),
             wait: sent.wait,
             channel: attempt.replica,
             arrived: sent.arrived,
