@@ -13,6 +13,8 @@ pub mod logging;
 
 mod json;
 
+mod printable;
+
 mod rfc3339;
 
 pub mod serve;

@@ -28,6 +28,6 @@ pub fn code(error: &Error) -> u8 {
 
 /// Ends with an error of the client on standard error.
 pub fn with(error: &Error) -> ExitCode {
-    eprintln!("gorilla: {error}.");
+    super::tell(format_args!("{error}."));
     ExitCode::from(code(error))
 }

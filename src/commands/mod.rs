@@ -9,12 +9,15 @@ mod lock;
 mod manual;
 mod serve;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{borrow::Cow, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::settings::{Flag, Settings};
+use crate::{
+    printable,
+    settings::{Flag, Settings},
+};
 
 /// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries, and the commands to use it.
 #[derive(Parser)]
@@ -106,8 +109,14 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(help_or_error) => {
             let wrong = help_or_error.use_stderr();
-            // Where nobody reads it there is nothing else to do.
-            let _ = help_or_error.print();
+            let text = help_or_error.render().to_string();
+            // It repeats arguments, which a script may have from others.
+            if text.lines().any(|line| matches!(printable::for_people(line), Cow::Owned(_))) {
+                text.lines().for_each(|line| eprintln!("{}", printable::for_people(line)));
+            } else {
+                // Where nobody reads it there is nothing else to do.
+                let _ = help_or_error.print();
+            }
             return if wrong { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };
         }
     };
@@ -131,9 +140,14 @@ pub fn run() -> ExitCode {
     done.map_or_else(|code| code, |()| ExitCode::SUCCESS)
 }
 
+/// Says a sentence on standard error, where what others wrote may be a part of it.
+fn tell(sentence: impl std::fmt::Display) {
+    eprintln!("gorilla: {}", printable::for_people(&sentence.to_string()));
+}
+
 /// Ends with a sentence on standard error.
 fn fail(sentence: impl std::fmt::Display) -> ExitCode {
-    eprintln!("gorilla: {sentence}");
+    tell(sentence);
     ExitCode::FAILURE
 }
 

@@ -1,7 +1,8 @@
 //! An event as a line of JSON.
 //!
-//! To the byte what tracing-subscriber's own formatter writes, with the fields beside the message and without spans. That
-//! one hands its text on in pieces of a few bytes, each checked anew to be UTF-8: a fifth of all that a request cost.
+//! To the byte what tracing-subscriber's own formatter writes, with the fields beside the message and without spans, but
+//! that what a terminal acts on is escaped (`printable`). That one hands its text on in pieces of a few bytes, each checked
+//! anew to be UTF-8: a fifth of all that a request cost.
 
 use std::{
     fmt::{self, Debug},
@@ -17,7 +18,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{json::Object, rfc3339::Rfc3339};
+use crate::{json::Object, printable, rfc3339::Rfc3339};
 
 /// In bytes; longer than the line of a request mostly is.
 const USUAL_LENGTH: usize = 512;
@@ -37,7 +38,7 @@ where
         line.0.text("level", metadata.level().as_str());
         event.record(&mut line);
         line.0.text("target", metadata.target());
-        let mut line = line.0.end();
+        let mut line = printable::in_json(line.0.end());
         line.push('\n');
         writer.write_str(&line)
     }
@@ -106,6 +107,9 @@ mod tests {
         }
     }
 
+    /// What the other formatter leaves as it is.
+    const TO_ESCAPE: [&str; 3] = ["\u{7f}", "NEL \u{85} CSI \u{9b}2J", "\u{202e}\u{2028}\u{200b}\u{e0001}\""];
+
     fn log_of_everything() {
         let (method, id) = ("GET", String::from("0-1"));
         tracing::info!(target: "gorilla::http", %method, route = "/a/{b}", status = 200u16, us = 17u64, request_id = id, "request");
@@ -120,15 +124,15 @@ mod tests {
             "numbers"
         );
         tracing::error!(error = %io::Error::other("said \"no\"\n"), delay = ?std::time::Duration::from_millis(1500));
-        for text in ["", "\"", "\\", "a\u{0}b\u{1f}\u{7f}\r\n\t\u{8}\u{c}", "sixteen bytes..\n", "🦍é\"", "/</script>"]
-        {
+        let plain = ["", "\"", "\\", "a\u{0}b\u{1f}\r\n\t\u{8}\u{c}", "sixteen bytes..\n", "🦍é\"", "/</script>"];
+        for text in plain.into_iter().chain(TO_ESCAPE) {
             tracing::debug!(text, shown = %text, debugged = ?text, absent = None::<u8>, "line {text}");
         }
         tracing::info!("quoted \"name\"" = 1, "only fields are named");
     }
 
     #[test]
-    fn a_line_is_to_the_byte_that_of_tracing_subscriber() {
+    fn a_line_is_to_the_byte_that_of_tracing_subscriber_unless_a_terminal_would_act_on_it() {
         let (ours, theirs) = (Sink::default(), Sink::default());
         let (our_sink, their_sink) = (ours.clone(), theirs.clone());
         let builder = || fmt().with_max_level(tracing::Level::TRACE);
@@ -139,11 +143,18 @@ mod tests {
         tracing::subscriber::with_default(their_subscriber, log_of_everything);
 
         let (ours, theirs) = (ours.lines(), theirs.lines());
-        assert_eq!(ours.len(), 11);
+        assert_eq!(ours.len(), 11 + TO_ESCAPE.len());
+        let mut escaped = 0;
         for ((our_time, ours), (their_time, theirs)) in ours.iter().zip(&theirs) {
-            assert_eq!(ours, theirs);
+            if ours != theirs {
+                escaped += 1;
+                assert_eq!(ours.trim_end(), printable::for_people(ours.trim_end()));
+                let [ours, theirs] = [ours, theirs].map(|rest| format!("{{\"level\"{rest}"));
+                let [ours, theirs] = [ours, theirs].map(|line| serde_json::from_str::<serde_json::Value>(&line));
+                assert_eq!(ours.expect("JSON"), theirs.expect("JSON"));
+            }
             assert_eq!(our_time.len(), their_time.len(), "{our_time} and {their_time}");
         }
-        assert_eq!(ours.len(), theirs.len());
+        assert_eq!((ours.len(), escaped), (theirs.len(), TO_ESCAPE.len()));
     }
 }

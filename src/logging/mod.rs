@@ -2,10 +2,11 @@
 
 mod json;
 mod lines;
+mod pretty;
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, field::MakeExt, fmt};
 
 use crate::settings::{Log, LogFormat};
 use json::Json;
@@ -24,7 +25,8 @@ pub fn begin(settings: &Log) -> io::Result<Writer> {
         LogFormat::Json => false,
     };
     if pretty {
-        builder.with_ansi(io::stderr().is_terminal()).with_target(false).init();
+        let fields = fmt::format::debug_fn(pretty::field).delimited(" ");
+        builder.fmt_fields(fields).with_ansi(io::stderr().is_terminal()).with_target(false).init();
     } else {
         builder.event_format(Json).init();
     }

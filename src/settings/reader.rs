@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
 
 use super::kinds::Kind;
+use crate::printable::for_people;
 
 const DEFAULTS: &str = include_str!("defaults.toml");
 const SECRETS: [&str; 1] = ["redis.url"];
@@ -39,7 +40,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for Problem { key, problem, source } in &self.0 {
             let gap = if key.is_empty() { "" } else { " " };
-            writeln!(f, "{key}{gap}{problem} (from {source})")?;
+            writeln!(f, "{}", for_people(&format!("{key}{gap}{problem} (from {source})")))?;
         }
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Reader {
                 ValueKind::String(text) => format!("{text:?}"),
                 _ => text(value),
             };
-            shown += &format!("{name} = {value}  # {}\n", self.source(key));
+            shown += &format!("{name} = {value}  # {}\n", for_people(&self.source(key)));
         }
         shown
     }

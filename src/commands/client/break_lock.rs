@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{Remote, remote::block_on, show};
-use crate::commands::exit;
+use crate::commands::{exit, tell};
 
 /// End a lock whose holder is gone.
 #[derive(Args)]
@@ -41,12 +41,12 @@ impl Break {
         let client = self.remote.client()?;
         let state = block_on(client.state(&self.name))?;
         let Some(tenure) = &state.tenure else {
-            eprintln!("gorilla: nobody holds {:?}.", self.name);
+            tell(format_args!("nobody holds {:?}.", self.name));
             return Err(ExitCode::FAILURE);
         };
         if !self.yes {
             if !io::stdin().is_terminal() {
-                eprintln!("gorilla: there is no terminal to ask on; say --yes to break the lock without.");
+                tell("there is no terminal to ask on; say --yes to break the lock without.");
                 return Err(ExitCode::from(exit::USAGE));
             }
             let age = show::age(tenure);
@@ -57,7 +57,7 @@ impl Break {
             let mut answer = String::new();
             let read = io::stderr().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
             if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
-                eprintln!("gorilla: not broken.");
+                tell("not broken.");
                 return Err(ExitCode::FAILURE);
             }
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use gorilla_client::{Client, Error};
 use serde::Deserialize;
 
-use crate::commands::exit;
+use crate::commands::{exit, tell};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:4000";
 
@@ -31,7 +31,7 @@ impl Remote {
     /// A client, or what is wrong on standard error.
     pub fn client(&self) -> Result<Client, ExitCode> {
         let file = File::read().map_err(|problem| {
-            eprintln!("gorilla: {problem}");
+            tell(problem);
             ExitCode::from(exit::CONFIG)
         })?;
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());

@@ -8,6 +8,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use gorilla_client::{Lock, State, Tenure};
 use serde::Serialize;
 
+use crate::printable::{for_people, in_json};
+
 /// Cells of the bar that shows how much of a lease is left.
 const BAR: usize = 10;
 /// Below this part of the lease it is marked.
@@ -27,7 +29,7 @@ pub struct Form {
 /// One value as a line of JSON.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(line) => println!("{line}"),
+        Ok(line) => println!("{}", in_json(line)),
         Err(error) => eprintln!("gorilla: the answer can't be printed: {error}."),
     }
 }
@@ -42,12 +44,12 @@ impl Form {
             return println!("{}", lock.token.expose());
         }
         let mut rows = vec![
-            ("resource", printable(&lock.resource)),
-            ("owner", printable(&lock.owner)),
+            ("resource", shown(&lock.resource)),
+            ("owner", shown(&lock.owner)),
             ("fence", lock.fence.to_string()),
-            ("token", lock.token.expose().into()),
-            ("since", lock.created_at.clone()),
-            ("expires", format!("{}, in {:.1} s", lock.expire_at, lock.ttl.as_secs_f64())),
+            ("token", shown(lock.token.expose())),
+            ("since", shown(&lock.created_at)),
+            ("expires", format!("{}, in {:.1} s", shown(&lock.expire_at), lock.ttl.as_secs_f64())),
         ];
         rows.extend(meta(&lock.metadata));
         facts(rows);
@@ -61,12 +63,12 @@ impl Form {
         if self.quiet {
             return;
         }
-        let mut rows = vec![("resource", printable(&state.resource))];
+        let mut rows = vec![("resource", shown(&state.resource))];
         match &state.tenure {
             Some(tenure) => {
-                rows.push(("owner", printable(&tenure.owner)));
+                rows.push(("owner", shown(&tenure.owner)));
                 rows.push(("fence", tenure.fence.to_string()));
-                rows.push(("since", format!("{}, {} ago", tenure.created_at, age(tenure))));
+                rows.push(("since", format!("{}, {} ago", shown(&tenure.created_at), age(tenure))));
                 rows.push(("left", left(tenure)));
                 rows.extend(meta(&tenure.metadata));
             }
@@ -84,8 +86,8 @@ pub fn list(states: &[State]) {
     for state in states {
         let Some(tenure) = &state.tenure else { continue };
         table.add_row([
-            printable(&state.resource),
-            printable(&tenure.owner),
+            shown(&state.resource),
+            shown(&tenure.owner),
             tenure.fence.to_string(),
             age(tenure),
             state.waiting.to_string(),
@@ -121,16 +123,14 @@ fn print(table: &Table) {
     }
 }
 
-/// Names and owners come from anybody: what would move the cursor or turn the direction of text is shown as it is written
-/// in a string.
-fn printable(text: &str) -> String {
-    let escape = |c: char| if matches!(c, '"' | '\'' | '\\') { c.to_string() } else { c.escape_debug().to_string() };
-    text.chars().map(escape).collect()
+/// What others have written, the server too.
+fn shown(text: &str) -> String {
+    for_people(text).into_owned()
 }
 
 fn meta(metadata: &serde_json::Value) -> Option<(&'static str, String)> {
     let empty = metadata.as_array().is_some_and(Vec::is_empty);
-    (!empty).then(|| ("metadata", metadata.to_string()))
+    (!empty).then(|| ("metadata", in_json(metadata.to_string())))
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

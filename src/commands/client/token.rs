@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use gorilla_client::Token;
 
-use crate::commands::exit;
+use crate::commands::{exit, tell};
 
 /// Where the token is.
 #[derive(Args)]
@@ -35,7 +35,7 @@ impl TokenSource {
             (None, None) => return Ok(None),
         };
         text.map(|text| Some(Token::new(text.trim()))).map_err(|problem| {
-            eprintln!("gorilla: {problem}");
+            tell(problem);
             ExitCode::from(exit::USAGE)
         })
     }
@@ -43,7 +43,7 @@ impl TokenSource {
     /// The token, which must be given.
     pub fn require(&self) -> Result<Token, ExitCode> {
         self.read()?.ok_or_else(|| {
-            eprintln!("gorilla: the token is missing: give it behind the name, as `-` from standard input, or with --token-file.");
+            tell("the token is missing: give it behind the name, as `-` from standard input, or with --token-file.");
             ExitCode::from(exit::USAGE)
         })
     }

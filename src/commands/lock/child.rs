@@ -16,6 +16,7 @@ use rustix::{
 };
 
 use super::{
+    super::tell,
     minder::SELF,
     token_file::{self, TokenFile},
 };
@@ -139,11 +140,8 @@ pub fn launch(parent: i32, token_file: i32, command: &[OsString]) -> ExitCode {
     let name = command.first().map_or(OsStr::new(""), |name| name);
     let error = become_command(parent, token_file, name, command.get(1..).unwrap_or_default());
     let missing = error.raw_os_error() == Some(Errno::NOENT.raw_os_error());
-    eprintln!(
-        "gorilla: {} can't be run: {}.",
-        name.display(),
-        if missing { "there is no such command".into() } else { error.to_string() }
-    );
+    let why = if missing { "there is no such command".into() } else { error.to_string() };
+    tell(format_args!("{} can't be run: {why}.", name.display()));
     ExitCode::from(if missing { NOT_FOUND } else { NOT_EXECUTABLE })
 }
 

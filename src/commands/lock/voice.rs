@@ -4,7 +4,10 @@ use gorilla_client::{Busy, Client, LockRequest, Progress};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::commands::client::age;
+use crate::{
+    commands::{client::age, tell},
+    printable::in_json,
+};
 
 /// Speaks about one lock.
 #[derive(Clone)]
@@ -42,7 +45,7 @@ impl Voice {
         match self.json {
             true => self.line(event, facts),
             false if self.quiet => {}
-            false => eprintln!("gorilla: {sentence}"),
+            false => tell(sentence),
         }
     }
 
@@ -50,7 +53,7 @@ impl Voice {
     pub fn warn(&self, event: &str, facts: Value, sentence: &str) {
         match self.json {
             true => self.line(event, facts),
-            false => eprintln!("gorilla: {sentence}"),
+            false => tell(sentence),
         }
     }
 
@@ -108,6 +111,6 @@ impl Voice {
         if let (Some(line), Value::Object(facts)) = (line.as_object_mut(), facts) {
             line.extend(facts.into_iter().filter(|(_, value)| !value.is_null()));
         }
-        eprintln!("{line}");
+        eprintln!("{}", in_json(line.to_string()));
     }
 }

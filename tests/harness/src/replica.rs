@@ -77,7 +77,9 @@ impl Replica {
         let begun = Instant::now();
         let address = loop {
             let text = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(address) = text.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next()) {
+            // As JSON, or as people read it.
+            let address = text.split("address").nth(1).map(|rest| rest.trim_start_matches(['"', ':', '=']));
+            if let Some(address) = address.and_then(|rest| rest.split(['"', ' ']).next()) {
                 break address.to_string();
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "the replica says where it serves: {text}");

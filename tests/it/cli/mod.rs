@@ -5,6 +5,7 @@ mod lock;
 mod lost;
 mod processes;
 mod scripts;
+mod shown;
 mod terminal;
 mod waiting;
 
