@@ -81,7 +81,9 @@ struct Sources {
     /// Serve on this address, 127.0.0.1:4000 by default
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// Keep locks in this Redis, redis://127.0.0.1:6379 by default
+    /// Keep locks in this Redis, redis://127.0.0.1:6379 by default. Everybody on this machine can read arguments in the
+    /// list of processes: put a URL with a password into the environment variable GORILLA__REDIS__URL, or into the file
+    /// of --config
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
 }

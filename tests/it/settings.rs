@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -288,4 +288,21 @@ fn serve_refuses_wrong_settings_the_same_way() {
     assert_eq!(output.status.code(), Some(78));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(err.contains("server.listen") && err.contains("(from flag --listen)"), "{err}");
+}
+
+#[test]
+fn no_document_puts_a_password_on_a_command_line_and_the_help_says_where_it_belongs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents =
+        fs::read_dir(root.join("docs")).expect("the documents").map(|entry| entry.expect("an entry").path());
+    for path in documents.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|md| md == "md")) {
+        let text = fs::read_to_string(&path).expect("a document");
+        for url in text.split("--redis-url").skip(1).filter_map(|rest| rest.trim_start().split([' ', '`', '\n']).next())
+        {
+            assert!(!url.contains('@'), "{} has --redis-url {url}", path.display());
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_gorilla")).args(["serve", "--help"]).output().expect("gorilla runs");
+    let help = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("password") && help.contains("GORILLA__REDIS__URL"), "{help}");
 }

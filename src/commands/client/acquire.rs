@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Asking, Remote, remote::block_on, show::Form};
 use crate::commands::lock::Voice;
@@ -24,8 +25,11 @@ pub struct Acquire {
 
 impl Acquire {
     pub fn run(&self) -> Result<(), ExitCode> {
-        let client = self.remote.client()?;
+        let (client, warning) = self.remote.client_and_warning()?;
         let voice = Voice::new(&client, &self.asking.name, self.form.json, self.form.quiet);
+        if let Some(warning) = warning {
+            voice.warn("warning", json!({ "reason": warning }), &warning);
+        }
         let lock = block_on(async { voice.narrates(self.asking.request(&client)).acquire_unguarded().await })?;
         self.form.lock(&lock);
         Ok(())

@@ -17,6 +17,6 @@ pub use break_lock::Break;
 pub use extend::Extend;
 pub use ls::Ls;
 pub use release::Release;
-pub use remote::Remote;
+pub use remote::{API_KEY, Remote};
 pub use show::age;
 pub use status::Status;

@@ -1,6 +1,13 @@
 //! Which server, and how to be let in.
 
-use std::{env, fs, io, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    fs::{self, Metadata},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Args;
 use gorilla_client::{Client, Error};
@@ -8,6 +15,8 @@ use serde::Deserialize;
 
 use crate::commands::{exit, tell};
 
+/// The environment variable with the API key, which is for gorilla alone and not for what it runs.
+pub const API_KEY: &str = "GORILLA_API_KEY";
 const DEFAULT_URL: &str = "http://127.0.0.1:4000";
 
 /// The server of a command.
@@ -30,41 +39,79 @@ struct File {
 impl Remote {
     /// A client, or what is wrong on standard error.
     pub fn client(&self) -> Result<Client, ExitCode> {
-        let file = File::read().map_err(|problem| {
+        let (client, warning) = self.client_and_warning()?;
+        if let Some(warning) = warning {
+            tell(warning);
+        }
+        Ok(client)
+    }
+
+    /// The same for who warns in a way of its own: what is dangerous about the file of settings comes with the client.
+    pub fn client_and_warning(&self) -> Result<(Client, Option<String>), ExitCode> {
+        let (file, warning) = File::read().map_err(|problem| {
             tell(problem);
             ExitCode::from(exit::CONFIG)
         })?;
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let url = given(&self.url).or(file.url).unwrap_or_else(|| DEFAULT_URL.into());
         let mut builder = Client::builder(url);
-        if let Some(key) = given(&env::var("GORILLA_API_KEY").ok()).or(file.api_key) {
+        if let Some(key) = given(&env::var(API_KEY).ok()).or(file.api_key) {
             builder = builder.api_key(key);
         }
-        builder.build().map_err(|error| exit::with(&error))
+        builder.build().map(|client| (client, warning)).map_err(|error| exit::with(&error))
     }
 }
 
 impl File {
-    /// An error is a sentence without what is in the file, which may be secret.
-    fn read() -> Result<Self, String> {
+    /// The file, and a warning if others may read or change it. Neither that nor an error has what is in the file, which may
+    /// be secret.
+    fn read() -> Result<(Self, Option<String>), String> {
         let folder = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let Some(folder) = folder.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config"))) else {
-            return Ok(Self::default());
+            return Ok(Default::default());
         };
         let path = folder.join("gorilla/config.toml");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let (metadata, text) = match open(&path) {
+            Ok(opened) => opened,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Self::default());
+                return Ok(Default::default());
             }
             Err(error) => return Err(format!("{} can't be read: {error}.", path.display())),
         };
         let source = config::File::from_str(&text, config::FileFormat::Toml);
         let file = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
-        file.map_err(|_| {
+        let file: Self = file.map_err(|_| {
             format!("{} is not as it must be: TOML with `url` and `api_key`, both strings, at most.", path.display())
-        })
+        })?;
+        let warning = file.danger(&path, &metadata).map(|danger| format!("warning: {danger}."));
+        Ok((file, warning))
     }
+
+    /// What others may do by means of the file, and what helps; nothing if they may do nothing.
+    fn danger(&self, path: &Path, metadata: &Metadata) -> Option<String> {
+        let (path, mode, owner) = (path.display(), metadata.mode() & 0o7777, metadata.uid());
+        // Root may do anything as it is.
+        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+            return Some(format!(
+                "{path} belongs to another user (id {owner}, mode {mode:04o}), who can change which server is asked. Make it \
+                 your own, and run: chmod 600 {path}"
+            ));
+        }
+        let (open_to, can) = match self.api_key {
+            Some(_) => (0o066, "read or change the API key in it"),
+            None => (0o002, "change which server is asked"),
+        };
+        (mode & open_to != 0)
+            .then(|| format!("{path} has the mode {mode:04o}, so that other users can {can}. Run: chmod 600 {path}"))
+    }
+}
+
+/// The text of a file, and whose it is.
+fn open(path: &Path) -> io::Result<(Metadata, String)> {
+    let mut file = fs::File::open(path)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok((file.metadata()?, text))
 }
 
 /// Runs a request to its end.

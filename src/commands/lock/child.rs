@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    super::tell,
+    super::{client::API_KEY, tell},
     minder::SELF,
     token_file::{self, TokenFile},
 };
@@ -54,7 +54,8 @@ impl Child {
         let mut launch = Command::new(SELF);
         launch.arg0("gorilla").arg("launch").arg(process::id().to_string()).arg(token_file.number().to_string());
         launch.args(command);
-        launch.process_group(group.as_raw_pid()).envs(environment.iter().map(|(name, value)| (name, value)));
+        launch.process_group(group.as_raw_pid()).env_remove(API_KEY);
+        launch.envs(environment.iter().map(|(name, value)| (name, value)));
         // It is waited for with all others.
         let child = launch.spawn()?;
         Ok(Self { pid: Pid::from_child(&child), group, minder: group })

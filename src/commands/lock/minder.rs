@@ -17,7 +17,7 @@ use rustix::{
 };
 use tokio::{io::AsyncBufReadExt, net::unix::pipe};
 
-use super::signals::Signals;
+use super::{super::client::API_KEY, signals::Signals};
 
 /// This program, also when its file was replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
@@ -33,7 +33,8 @@ impl Minder {
     /// Starts one, in a process group of its own that the command is to join.
     pub fn start() -> io::Result<Self> {
         let mut command = Command::new(SELF);
-        command.arg0("gorilla").arg("minder").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg0("gorilla").arg("minder").process_group(0).env_remove(API_KEY);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn()?;
         let (orders, answers) = (process.stdin.take(), process.stdout.take());
         let (Some(orders), Some(answers)) = (orders, answers) else { return Err(io::ErrorKind::BrokenPipe.into()) };

@@ -80,8 +80,11 @@ enum OnLost {
 
 impl Lock {
     pub fn run(self) -> Result<(), ExitCode> {
-        let client = self.remote.client()?;
+        let (client, warning) = self.remote.client_and_warning()?;
         let voice = Voice::new(&client, &self.asking.name, self.json, self.quiet);
+        if let Some(warning) = warning {
+            voice.warn("warning", json!({ "reason": warning }), &warning);
+        }
         let mut request = self.asking.request(&client);
         if let Some(grace) = self.grace {
             request = request.grace(grace);

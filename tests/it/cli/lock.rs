@@ -76,6 +76,20 @@ async fn a_token_read_from_the_file_is_valid_after_renewals_too() {
 }
 
 #[tokio::test]
+async fn neither_the_command_nor_the_minder_gets_the_api_key() {
+    let (url, resource) = (format!("http://{}", Replica::shared().await.address), name("api-key"));
+    // The minder leads the process group.
+    let script = r#"read -r _ _ _ _ group _ < /proc/$$/stat
+        tr '\0' ' ' < /proc/$group/cmdline; echo
+        env | grep -c GORILLA_API_KEY
+        tr '\0' '\n' < /proc/$group/environ | grep -c GORILLA_API_KEY
+        env | grep -c GORILLA_URL"#;
+    let mut command = gorilla(&url, &["lock", &resource, "--", "sh", "-c", script]);
+    let said = finish(Process::spawn(command.env("GORILLA_API_KEY", "secret")).expect("gorilla starts")).await;
+    assert_eq!((said.code, said.out.as_str()), (0, "gorilla minder \n0\n0\n1\n"), "{said:?}");
+}
+
+#[tokio::test]
 async fn standard_input_output_and_errors_pass_through() {
     let (url, resource) = (format!("http://{}", Replica::shared().await.address), name("streams"));
     let mut command = gorilla(&url, &["lock", &resource, "--", "sh", "-c", "cat; printf end >&2"]);

@@ -1,6 +1,7 @@
 //! The commands, as shells and scripts run them.
 
 mod concurrent;
+mod configured;
 mod lock;
 mod lost;
 mod processes;
