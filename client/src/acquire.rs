@@ -24,6 +24,9 @@ const SHORTEST_PIECE: Duration = Duration::from_millis(100);
 /// How long somebody who has waited in the queue goes on while the server is away.
 const OUTAGE: Duration = Duration::from_secs(60);
 
+/// How much later than the wait the answer to a request may come that is on its way; the server gives Redis a second.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What the waiting has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -75,6 +78,9 @@ impl LockRequest {
     }
 
     /// How long to wait for the lock, first come, first served; not at all unless it is set. [`Duration::MAX`] is for ever.
+    ///
+    /// It also bounds how long a server is tried that is away: no attempt begins later, and an answer that is still to come
+    /// is waited for at most one second more. Who does not wait has the patience of the client.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
@@ -156,14 +162,20 @@ impl LockRequest {
                 token: None,
                 key: Some(&key),
                 body: Some(body),
-                timeout: wait + ANSWER_TIMEOUT,
+                timeout: match self.wait.is_zero() {
+                    true => ANSWER_TIMEOUT,
+                    false => (wait + ANSWER_TIMEOUT).min((deadline + LATE).left()),
+                },
             };
             let refusal = match self.client.exchange(&request).await {
                 Ok(Answer::Done(sent, body)) => return Ok((sent, read(body)?)),
                 Ok(Answer::Refused(refusal)) => refusal,
                 Err(trouble) => {
                     let patient = begun + self.client.patience;
-                    let give_up = heard.map_or(patient, |heard: Moment| deadline.min(heard + OUTAGE).max(patient));
+                    let give_up = match self.wait.is_zero() {
+                        true => patient,
+                        false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
+                    };
                     let Trouble { why, .. } = &trouble;
                     (self.report)(Progress::Trouble(why.clone()));
                     retry.pause(trouble, give_up).await?;

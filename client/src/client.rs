@@ -12,6 +12,7 @@ use crate::{
     clock::Moment,
     error::{Error, Lost},
     lock::{Broken, Lock, Page, State, Token},
+    proxy,
     wire::{ANSWER_TIMEOUT, Answer, CONNECT_TIMEOUT, Refusal, Request, read},
 };
 
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) url: Arc<str>,
+    /// The address of the proxy in front of it, if there is one.
+    pub(crate) proxy: Option<Arc<str>>,
     pub(crate) api_key: Option<HeaderValue>,
     pub(crate) patience: Duration,
 }
@@ -73,15 +76,18 @@ impl Builder {
                 Some(value)
             }
         };
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(url.scheme() == "https"))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("gorilla-client/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
-        Ok(Client { http, url: url.as_str().trim_end_matches('/').into(), api_key, patience: self.patience })
+            .user_agent(concat!("gorilla-client/", env!("CARGO_PKG_VERSION")));
+        if proxy::is_loopback(&url) {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
+        let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
+        Ok(Client { http, url, proxy, api_key, patience: self.patience })
     }
 }
 

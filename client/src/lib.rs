@@ -42,6 +42,7 @@ mod clock;
 mod error;
 mod guard;
 mod lock;
+mod proxy;
 mod wire;
 
 pub use acquire::{LockRequest, Progress};

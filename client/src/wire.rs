@@ -163,13 +163,18 @@ impl Client {
         }
         let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let why = match message.trim_end_matches('.') {
-            "" => format!("{} answers {status}, which is no answer of Gorilla's", self.url),
+            "" => format!("{} answers {status}{}, which is no answer of Gorilla's", self.url, self.way()),
             message => message.to_string(),
         };
         // What is between here and Gorilla may answer for it, and does not know whether a request was executed.
         let in_doubt = status.is_server_error() && field("outcome") != "not_executed";
         let trouble = Trouble { in_doubt, why, after: after.map(Duration::from_secs) };
         if passing { Err(trouble) } else { Ok(Answer::Refused(Refusal { code, message: trouble.why, body })) }
+    }
+
+    /// What is between here and the server, to follow what it did: it may be the proxy's fault.
+    fn way(&self) -> String {
+        self.proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
     }
 
     /// Without an answer.
@@ -180,8 +185,8 @@ impl Client {
             cause = inner;
         }
         let why = match error.is_timeout() && !error.is_connect() {
-            true => format!("{} did not answer in time", self.url),
-            false => format!("{} can't be reached ({cause})", self.url),
+            true => format!("{} did not answer in time{}", self.url, self.way()),
+            false => format!("{} can't be reached{} ({cause})", self.url, self.way()),
         };
         Trouble { in_doubt: !error.is_connect() && !error.is_builder(), why, after: None }
     }

@@ -73,18 +73,19 @@ impl Store {
 }
 
 impl Confirmer {
-    /// Confirms over a connection for as long as this value lives. `ended` is called if the connection ends before.
+    /// Confirms over a connection for as long as this value lives. `ended` is called if the connection ends before,
+    /// with the reason.
     pub fn start(
         connection: Connection,
         mut router: ConnectHandle,
         terms: Terms,
-        ended: impl FnOnce() + Send + 'static,
+        ended: impl FnOnce(&'static str) + Send + 'static,
     ) -> Self {
         let (sender, claims) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             tokio::select! {
                 () = rounds(&connection, &terms, claims) => {}
-                _ = connection.watch(&mut router) => ended(),
+                why = connection.watch(&mut router) => ended(why),
             }
             router.abort();
         });

@@ -183,8 +183,9 @@ impl Link {
         match connection.confirmers.get(&node) {
             Some(confirmer) => confirmer.confirm(keys, args).await,
             None => {
-                connection.useless.notify_one();
-                Err("the cluster has another master than when it was connected to".into())
+                let why = "the cluster has another master than when it was connected to";
+                connection.give_up(why);
+                Err(why.into())
             }
         }
     }

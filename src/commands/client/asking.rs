@@ -6,16 +6,19 @@ use clap::Args;
 use gorilla_client::{Client, LockRequest};
 use serde_json::{Map, Value};
 
+use crate::lock::ResourceName;
+
 /// The lock that a command takes.
 #[derive(Args)]
 pub struct Asking {
     /// What to lock: any name without `/` and control characters, up to 256 bytes
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = name)]
     pub name: String,
     /// The lease: how long the lock lasts after the last renewal
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub ttl: Duration,
-    /// Wait at most so long for the lock, first come, first served [default: for ever]
+    /// Wait at most so long for the lock, first come, first served, and for a server that is away [default: for ever; 5s
+    /// for a server that never answered]
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
     /// Don't wait: fail at once if somebody has the lock
@@ -51,6 +54,11 @@ fn default_owner() -> String {
     let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}:{}", std::process::id())
+}
+
+/// A name that the server would take too. What is no name is wrong usage, and no server needs to be asked.
+pub fn name(text: &str) -> Result<String, String> {
+    ResourceName::parse(text).map(|_| text.into()).map_err(|invalid| invalid.problem)
 }
 
 /// Such as `30s`, `5m`, `1h 30m`; a number alone is seconds.

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Remote, remote::block_on, show};
+use super::{Remote, asking::name, remote::block_on, show};
 use crate::commands::{exit, tell};
 
 /// End a lock whose holder is gone.
@@ -18,7 +18,7 @@ use crate::commands::{exit, tell};
 )]
 pub struct Break {
     /// What is locked
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     /// Why, for the server's audit log
     #[arg(long, value_name = "TEXT")]

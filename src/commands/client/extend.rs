@@ -4,14 +4,20 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Remote, asking::duration, remote::block_on, show::Form, token::TokenSource};
+use super::{
+    Remote,
+    asking::{duration, name},
+    remote::block_on,
+    show::Form,
+    token::TokenSource,
+};
 
 /// Make the lease of a lock last longer.
 #[derive(Args)]
 #[command(after_help = "Example:\n  token=$(gorilla extend deploy \"$token\" --ttl 10m -q)")]
 pub struct Extend {
     /// What is locked
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]
     token: TokenSource,

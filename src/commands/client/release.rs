@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Remote, remote::block_on, token::TokenSource};
+use super::{Remote, asking::name, remote::block_on, token::TokenSource};
 
 /// Give a lock back.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gorilla release deploy \"$token\"\n  gorilla release deploy - < token-file")]
 pub struct Release {
     /// What is locked
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]
     token: TokenSource,

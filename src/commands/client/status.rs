@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Remote, remote::block_on, show::Form, token::TokenSource};
+use super::{Remote, asking::name, remote::block_on, show::Form, token::TokenSource};
 
 /// Show who holds a lock, since when, and who waits.
 #[derive(Args)]
@@ -14,7 +14,7 @@ use super::{Remote, remote::block_on, show::Form, token::TokenSource};
 )]
 pub struct Status {
     /// What is locked
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]
     token: TokenSource,

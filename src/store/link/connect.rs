@@ -136,7 +136,11 @@ async fn confirmers(
             return Err("two connections to Redis have reached two servers".into());
         }
         let useless = Arc::clone(&beside.useless);
-        confirmers.insert(node, Confirmer::start(connection, router, terms.clone(), move || useless.notify_one()));
+        let ended = move |why| {
+            // The first reason stands.
+            let _ = useless.set(why);
+        };
+        confirmers.insert(node, Confirmer::start(connection, router, terms.clone(), ended));
     }
     Ok(confirmers)
 }

@@ -18,7 +18,7 @@ use fred::{
     util::redis_keyslot,
 };
 use futures_util::future::join_all;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 
 use super::{REDIRECTED, batch::Batch, pieces::Pieces};
 use crate::{
@@ -39,8 +39,8 @@ pub struct Connection {
     opened: Instant,
     /// Milliseconds from `opened` to the last reply.
     last_reply: AtomicU64,
-    /// Tells the supervisor that this connection is of no more use.
-    pub(super) useless: Arc<Notify>,
+    /// Why this connection is of no more use, for the supervisor; set once it is.
+    pub(super) useless: Arc<SetOnce<&'static str>>,
     /// Requests that are sent together; in a cluster none are, because their keys may lie on different nodes.
     pub(super) batch: Option<Batch>,
     /// What is opened and dropped with it, for each node as `nodes` has them, where successes are confirmed.
@@ -51,7 +51,7 @@ impl Connection {
     /// Over a client that is connected.
     pub fn new(client: Client) -> Self {
         let batch = (!client.is_clustered()).then(Batch::default);
-        let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(Notify::new()));
+        let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(SetOnce::new()));
         Self { client, opened, last_reply, useless, batch, confirmers: HashMap::new() }
     }
 
@@ -87,9 +87,15 @@ impl Connection {
         };
         tokio::select! {
             _ = router => "Redis closed the connection",
-            () = self.useless.notified() => "Redis stopped answering, or is no longer the master",
+            why = self.useless.wait() => why,
             never = heartbeat => never,
         }
+    }
+
+    /// Tells the supervisor that the connection is of no more use, and why.
+    pub(super) fn give_up(&self, why: &'static str) {
+        // Later reasons come from the first.
+        let _ = self.useless.set(why);
     }
 
     /// The masters of a cluster in a steady order, or one that needs no name.
@@ -157,7 +163,7 @@ impl Connection {
             Err(error) if *error.kind() == ErrorKind::Timeout => {
                 // Nothing at all came back since this was sent, so the server hangs or the network is gone.
                 if one_node || self.last_reply.load(Relaxed) <= sent {
-                    self.useless.notify_one();
+                    self.give_up("Redis stopped answering");
                 }
                 Err(Failure::Unknown("Redis did not reply in time".into()))
             }
@@ -175,7 +181,7 @@ impl Connection {
         let prefix = message.split_ascii_whitespace().next().unwrap_or_default();
         match prefix {
             "READONLY" => {
-                self.useless.notify_one();
+                self.give_up("Redis is no longer the master");
                 Failure::Refused(prefix.into())
             }
             "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"

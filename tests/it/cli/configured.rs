@@ -1,6 +1,15 @@
-//! What the commands take from their surroundings: the file of the user.
+//! What the commands take from their surroundings: the file of the user, and proxies.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use super::{Said, finish, gorilla};
 use crate::harness::{Process, Replica};
@@ -42,4 +51,58 @@ async fn who_listens_to_events_as_json_gets_the_warning_as_one() {
     let events: Vec<serde_json::Value> = events.collect();
     assert_eq!((said.code, &events[0]["event"]), (0, &"warning".into()), "{said:?}");
     assert!(events[0]["reason"].as_str().is_some_and(|reason| reason.contains(&path)), "{said:?}");
+}
+
+/// A proxy that answers 502 to all; its port, and how many have asked.
+fn proxy() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            count.fetch_add(1, Relaxed);
+            let mut stream = stream.expect("a connection");
+            // Who hangs up gets no answer.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    (port, asked)
+}
+
+async fn with_proxy(proxy: &str, url: &str) -> Said {
+    let mut command = gorilla(url, &["lock", "x", "--wait", "200ms", "--", "true"]);
+    for name in ["http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    finish(Process::spawn(command.env("HTTP_PROXY", proxy)).expect("gorilla starts")).await
+}
+
+#[tokio::test]
+async fn addresses_of_this_machine_are_reached_without_a_proxy() {
+    let (port, asked) = proxy();
+    let proxy = format!("http://127.0.0.1:{port}");
+    let here = format!("http://{}", Replica::shared().await.address);
+    let said = with_proxy(&proxy, &here).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    for url in
+        ["http://localhost:1", "http://LOCALHOST:1", "http://127.9.9.9:1", "http://[::1]:1", "http://a.localhost:1"]
+    {
+        let said = with_proxy(&proxy, url).await;
+        assert!(said.code == 69 && !said.err.contains("proxy"), "{url}: {said:?}");
+    }
+    assert_eq!(asked.load(Relaxed), 0, "the proxy was asked");
+}
+
+#[tokio::test]
+async fn an_error_names_the_proxy_without_its_password() {
+    let (port, asked) = proxy();
+    for port in [port, 1] {
+        let said = with_proxy(&format!("http://user:secret@127.0.0.1:{port}"), "http://gorilla.invalid:4000").await;
+        assert!(said.code == 69 && said.err.contains("http://gorilla.invalid:4000"), "{said:?}");
+        assert!(said.err.contains(&format!("through the proxy http://127.0.0.1:{port}")), "{said:?}");
+        assert!(!said.err.contains("secret") && !said.err.contains("user"), "{said:?}");
+    }
+    assert!(asked.load(Relaxed) > 0, "the proxy was not asked");
 }

@@ -140,3 +140,26 @@ async fn wrong_usage_is_64_and_wrong_settings_are_78_and_nothing_runs() {
     assert_eq!((said.code, said.out.as_str()), (78, ""), "{said:?}");
     assert!(said.err.contains("config.toml") && !said.err.contains("secret"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_name_that_cannot_be_is_wrong_usage_for_every_command_and_nothing_runs() {
+    // No server is asked: there is none.
+    let url = "http://127.0.0.1:1";
+    let long = "x".repeat(257);
+    for wrong in ["", ".", "..", "a/b", "a\u{1b}b", "a\nb", "a\u{85}b", &long] {
+        let commands: [&[&str]; 6] = [
+            &["lock", wrong, "--", "echo", "ran"],
+            &["acquire", wrong],
+            &["extend", wrong, "token"],
+            &["release", wrong, "token"],
+            &["status", wrong],
+            &["break", wrong, "--yes", "--reason", "a test"],
+        ];
+        for args in commands {
+            let said = run(url, args).await;
+            assert_eq!((said.code, said.out.as_str()), (64, ""), "{args:?}: {said:?}");
+            assert!(said.err.contains("must"), "{args:?}: {said:?}");
+            assert!(!said.err.contains(['\u{1b}', '\u{85}']), "{args:?}: {said:?}");
+        }
+    }
+}

@@ -4,9 +4,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
 use super::{Said, finish, gorilla, gorilla_with_signals, run};
-use crate::harness::{Api, Process, Proxy, Redis, Replica, eventually, name, token};
+use crate::harness::{Api, Mode, Process, Proxy, Redis, Replica, eventually, name, token};
 
 fn start(url: &str, args: &[&str]) -> Process {
     Process::spawn(&mut gorilla(url, args)).expect("gorilla starts")
@@ -82,7 +86,7 @@ async fn it_keeps_its_place_while_the_server_is_away_and_while_replicas_restart(
     replica.process.child.wait().expect("the replica ends");
     let again = Replica::with(&redis.url(), &[("GORILLA__SERVER__DRAIN_DELAY", "0s")]).await;
     link.lead_to(&again.api);
-    link.set(crate::harness::Mode::Pass);
+    link.set(Mode::Pass);
     waiting(&other.api, &resource, 2).await;
     other.api.release(&resource, token(&held)).await;
     let (first, second) = (finish(first).await, finish(second).await);
@@ -118,6 +122,44 @@ async fn who_was_started_with_a_signal_ignored_goes_on_waiting_when_it_comes() {
     api.release(&resource, token(&held)).await;
     let said = finish(waiter).await;
     assert_eq!((said.code, said.out.as_str()), (0, "ran\n"), "{said:?}");
+}
+
+/// Runs a `gorilla lock` that waits for a second, for a server that does not answer. How long it took to give up.
+async fn gives_up(url: &str) -> Duration {
+    let begun = Instant::now();
+    let said = run(url, &["lock", "anything", "--wait", "1s", "--", "echo", "ran"]).await;
+    assert_eq!((said.code, said.out.as_str()), (69, ""), "{said:?}");
+    assert!(said.err.contains(url), "{said:?}");
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn the_wait_bounds_how_long_a_server_is_tried_that_is_not_there() {
+    let took = gives_up("http://127.0.0.1:1").await;
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_wait_bounds_how_long_a_server_is_tried_that_lets_connections_hang() {
+    // The kernel leaves connections unanswered that find the queue of a listener full.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let listener = socket.listen(1).expect("it listens");
+    let address = listener.local_addr().expect("an address");
+    let mut connected = Vec::new();
+    while let Ok(connection) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        connected.push(connection.expect("a connection"));
+    }
+    let took = gives_up(&format!("http://{address}")).await;
+    assert!(took < Duration::from_millis(3500), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_wait_bounds_how_long_a_server_is_tried_that_answers_nothing() {
+    let link = Proxy::to_replica(&Replica::shared().await).await;
+    link.set(Mode::SwallowRequests);
+    let took = gives_up(&link.http_url()).await;
+    assert!(took < Duration::from_millis(3500), "{took:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::{ANSWERED, assert_not_executed, assert_not_ready, assert_unknown, is_freed, recovers};
+use super::{ANSWERED, assert_lost_because, assert_not_executed, assert_not_ready, assert_unknown, is_freed, recovers};
 use crate::harness::{Answer, Redis, Replica, eventually, name, token};
 
 /// An acquire that was sent while Redis hung.
@@ -39,6 +39,7 @@ async fn a_hung_redis_is_noticed_under_steady_traffic() {
     }
     let asked = asking.join_all().await;
     assert_not_ready(api, "").await;
+    assert_lost_because(&replica, "Redis stopped answering").await;
     redis.resume();
     recovers(api).await;
 

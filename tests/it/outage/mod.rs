@@ -91,6 +91,16 @@ async fn assert_not_ready(api: &Api, why: &str) {
     assert!(message.contains(why), "{message} says {why}");
 }
 
+/// Asserts that a replica has logged why its connection was of no more use, in words that the operator's table has.
+async fn assert_lost_because(replica: &Replica, reason: &str) {
+    eventually(reason, Duration::from_secs(2), || async {
+        replica.log().contains(&format!("\"reason\":\"{reason}\""))
+    })
+    .await;
+    let (_, symptoms) = include_str!("../../../docs/OPERATIONS.md").split_once("\n## Symptoms").expect("the table");
+    assert!(symptoms.contains(&format!("`{reason}`")), "the symptoms lack {reason:?}");
+}
+
 /// Waits until a replica is ready and a lock can be taken, as long as it may take after Redis's return.
 async fn recovers(api: &Api) {
     let resource = name("recovery");

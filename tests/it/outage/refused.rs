@@ -4,7 +4,9 @@ use std::{fs, io::Write, net::TcpStream, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{RECOVERED, Scene, assert_not_executed, assert_not_ready, in_time, is_freed, recovers};
+use super::{
+    RECOVERED, Scene, assert_lost_because, assert_not_executed, assert_not_ready, in_time, is_freed, recovers,
+};
 use crate::harness::{Api, Mode, Redis, Replica, eventually, lock_path, name, token};
 
 /// Asserts that an acquire is refused for the given reason.
@@ -165,6 +167,8 @@ async fn a_demoted_redis_refuses_writes_until_it_is_master_again() {
         assert_not_ready(api, "").await;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+
+    assert_lost_because(&replica, "Redis is no longer the master").await;
 
     redis.cli(&["REPLICAOF", "NO", "ONE"]);
     recovers(api).await;
