@@ -94,7 +94,7 @@ impl File {
         if owner != 0 && owner != rustix::process::geteuid().as_raw() {
             return Some(format!(
                 "{path} belongs to another user (id {owner}, mode {mode:04o}), who can change which server is asked. Make it \
-                 your own, and run: chmod 600 {path}"
+                 your own, and run chmod 600 on it"
             ));
         }
         let (open_to, can) = match self.api_key {
@@ -102,7 +102,7 @@ impl File {
             None => (0o002, "change which server is asked"),
         };
         (mode & open_to != 0)
-            .then(|| format!("{path} has the mode {mode:04o}, so that other users can {can}. Run: chmod 600 {path}"))
+            .then(|| format!("{path} has the mode {mode:04o}, so that other users can {can}. Run chmod 600 on it"))
     }
 }
 
