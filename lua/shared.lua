@@ -72,7 +72,8 @@ local function drop(queue, places, lost)
 end
 
 -- The first place of a queue, when it arrived, and how long its turn still lasts (ms; nil if it has none). A turn that
--- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more.
+-- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more. If nobody
+-- has looked for a whole turn since, then no replica was there to come back to, and the turn begins anew.
 local function first(queue, turn)
   local place, arrived = unpack(redis.call('ZRANGE', queue, '0', '0', 'WITHSCORES'))
   local since, whose = string.match(place and redis.call('GET', turn) or '', '^(%d+) (.*)$')
@@ -80,6 +81,7 @@ local function first(queue, turn)
   local left = since + TURN - math.floor(clock_us() / 1000)
   -- More than a whole turn is left if the clock stepped back.
   if left > 0 then return place, tonumber(arrived), math.min(left, TURN) end
+  if left < -TURN then return place, tonumber(arrived) end
   local channel = string.match(place, '^%S+ (%S+)')
   drop(queue, redis.call('ZRANGE', queue, '0', '-1'), function(_, other) return other == channel end)
   redis.call('DEL', turn)

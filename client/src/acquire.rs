@@ -146,7 +146,8 @@ impl LockRequest {
     async fn ask(&mut self) -> Result<(Moment, Lock), Error> {
         let begun = Moment::now();
         let deadline = begun + self.wait;
-        let (mut key, mut retry) = (new_key(), Retry::new());
+        let new_retry = || if self.wait.is_zero() { Retry::new() } else { Retry::of_waiter() };
+        let (mut key, mut retry) = (new_key(), new_retry());
         let (mut piece, mut longest) = (FIRST_PIECE, PIECE);
         let mut heard = None;
         let owner = self.owner.clone().unwrap_or_else(default_owner);
@@ -182,7 +183,7 @@ impl LockRequest {
                     continue;
                 }
             };
-            (heard, retry) = (Some(Moment::now()), Retry::new());
+            (heard, retry) = (Some(Moment::now()), new_retry());
             match refusal.code.as_str() {
                 "wait_timeout" | "lock_held" | "lock_reserved" => {
                     let busy = refusal.busy();

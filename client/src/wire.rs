@@ -20,6 +20,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between the first attempts and between the later ones: about so long, at random, so that clients that failed
 /// together don't come back together.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// The longest pause of a client that waits in the queue. The server holds a lock that is free for at most a second for a
+/// waiter whose replica has ended, so the waiter has to be back within that.
+const LONGEST_PAUSE_OF_A_WAITER: Duration = Duration::from_millis(500);
 
 /// What to send. The same key each time makes it safe to send it again.
 pub struct Request<'a> {
@@ -61,18 +64,25 @@ pub struct Trouble {
 /// Counts attempts and spaces them.
 pub struct Retry {
     attempt: u32,
+    /// The longest pause, whatever the server asks for.
+    longest: Duration,
     /// A trouble that an attempt left in doubt outlives those that are known not to have been executed.
     doubt: Option<Trouble>,
 }
 
 impl Retry {
     pub fn new() -> Self {
-        Self { attempt: 0, doubt: None }
+        Self { attempt: 0, longest: BACKOFF.1, doubt: None }
+    }
+
+    /// That of a client which waits in the queue, and wants to be back in its place soon.
+    pub fn of_waiter() -> Self {
+        Self { longest: LONGEST_PAUSE_OF_A_WAITER, ..Self::new() }
     }
 
     /// Sleeps before the next attempt, or says why there is none.
     pub async fn pause(&mut self, trouble: Trouble, give_up: Moment) -> Result<(), Error> {
-        let (first, longest) = BACKOFF;
+        let (first, longest) = (BACKOFF.0, self.longest);
         let exponential =
             first.saturating_mul(1 << self.attempt.min(10)).min(longest).mul_f64(0.5 + fastrand::f64() / 2.0);
         let pause = trouble.after.unwrap_or_default().min(longest).max(exponential);

@@ -118,6 +118,11 @@ impl Store {
         // Of a call that may have queued the attempt or taken the lock, until a later one tells.
         let mut in_doubt = None;
         loop {
+            // With a key the client comes back for the place, here or at another replica: it stays as it is, and nobody
+            // passes it before a turn has passed without a claim.
+            if self.lines.is_dismissed() && asked.once.is_some() && place.arrived.is_some() {
+                return Ok(Acquired::Dismissed);
+            }
             let left = match self.lines.is_dismissed() {
                 false => deadline.saturating_duration_since(Instant::now()),
                 true => Duration::ZERO,

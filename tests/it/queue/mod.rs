@@ -5,6 +5,7 @@ mod gone;
 mod limits;
 mod order;
 mod pieces;
+mod restarts;
 mod soak;
 
 use std::time::Duration;

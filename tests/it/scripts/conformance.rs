@@ -330,11 +330,11 @@ impl<'a> Both<'a> {
         self.model.lock = None;
     }
 
-    /// A turn passes.
-    fn miss(&mut self) {
+    /// A turn passes, so long ago.
+    fn miss(&mut self, ago: u64) {
         let Some(Turn { since, id }) = self.model.turn else { return };
         let Some(place) = self.model.queue.iter().find(|place| place.id == id) else { return };
-        let since = since - TURN;
+        let since = since - ago;
         self.lab.cli(&["SET"], "queue:turn", &[&format!("{since} {}", member(id, place.channel)), "KEEPTTL"]);
         self.model.turn = Some(Turn { since, id });
     }
@@ -436,7 +436,8 @@ fn the_scripts_do_what_the_model_of_the_protocol_does_until_every_reply_has_been
         while both.made.len() < ATTEMPTS.into() {
             match rng.u8(..20) {
                 0 => both.expire(),
-                1 | 2 => both.miss(),
+                1 => both.miss(TURN),
+                2 => both.miss(3 * TURN),
                 choice => {
                     // A request comes again.
                     let again = last.take().filter(|_| choice < 8);

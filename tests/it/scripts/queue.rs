@@ -60,6 +60,29 @@ fn a_release_gives_the_turn_to_the_first_and_nobody_else_gets_the_lock() {
     assert_eq!(lab.keys(), ["fence", "lock"]);
 }
 
+/// Has the turn begin so many milliseconds earlier.
+fn age_turn(lab: &Lab, by: i64) {
+    let turn = lab.cli(&["GET"], "queue:turn", &[]);
+    let (since, place) = turn.split_once(' ').expect("when it began, and whose it is");
+    lab.cli(&["SET"], "queue:turn", &[&format!("{} {place}", number(since) - by), "KEEPTTL"]);
+}
+
+#[test]
+fn a_turn_that_nobody_looked_at_when_it_passed_begins_anew() {
+    let lab = held(Redis::shared());
+    joined(&lab, "id-1");
+    let second = joined(&lab, "id-2");
+    release(&lab, "holder");
+    // All replicas were away, and the first one that is back asks for a later place.
+    age_turn(&lab, 5000);
+    let asked = again(&lab, "id-2", "20000", &second);
+    assert_eq!((asked[0].as_str(), asked[3].as_str()), ("queued", "1000"));
+    assert!(queue(&lab).starts_with(&format!("id-1 {CHANNEL}")), "{}", queue(&lab));
+    // The new turn passes like any other.
+    age_turn(&lab, 1001);
+    assert_eq!(again(&lab, "id-2", "20000", &second)[0], "granted");
+}
+
 #[test]
 fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it_lives() {
     let lab = held(Redis::shared());
@@ -67,12 +90,12 @@ fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it
     lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);
     joined(&lab, "id-3");
     release(&lab, "holder");
-    std::thread::sleep(std::time::Duration::from_millis(1010));
+    age_turn(&lab, 1001);
     let woken = lab.run("wake", &["lock", "queue", "queue:turn"], &[]);
     assert_eq!(woken, ["woken", "1000"]);
     assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
     // Nobody is left to claim after the second turn either.
-    std::thread::sleep(std::time::Duration::from_millis(1010));
+    age_turn(&lab, 1001);
     assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "0"]);
     assert_eq!(lab.keys(), ["fence"]);
     lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);

@@ -11,13 +11,16 @@ pub fn recall(redis: &Redis, name: Option<Name>, fingerprint: Option<Fingerprint
 }
 
 /// The first place of the queue, and how long its turn still lasts. A turn that passed without a claim costs the
-/// replica all its places.
+/// replica all its places, unless nobody has looked for a whole turn since.
 pub fn first(redis: &mut Redis, env: &Env) -> Option<(Place, Option<Ms>)> {
     let place = *redis.queue.first()?;
     let Some(turn) = redis.turn.filter(|turn| turn.id == place.id) else { return Some((place, None)) };
     let left = (turn.since + env.turn).saturating_sub(env.now_ms());
     if left > 0 {
         return Some((place, Some(left.min(env.turn))));
+    }
+    if turn.since + 2 * env.turn < env.now_ms() {
+        return Some((place, None));
     }
     redis.queue.retain(|other| other.channel != place.channel);
     redis.turn = None;
