@@ -6,6 +6,7 @@ mod client;
 mod cluster;
 mod contention;
 mod dev;
+mod documents;
 mod drain;
 mod failover;
 mod fuzz;
