@@ -34,6 +34,12 @@ impl FromRequest<App> for About {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
+        // Whoever sends a parameter means something by it, such as to wait.
+        if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+            return Err(
+                Invalid::new("query", "must be empty, because a request about one lock takes no parameters").into()
+            );
+        }
         let (resource, in_path) = in_path(parts.uri.path())?;
         let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
         let token = in_path.or_else(|| header.map(Token::from_client));

@@ -1,5 +1,7 @@
 //! `GET /api/v1/locks?prefix=&cursor=&limit=`
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{RawQuery, State},
     response::Response,
@@ -12,39 +14,48 @@ use crate::{
     store::Cursor,
 };
 
+const PARAMETERS: [&str; 3] = ["prefix", "cursor", "limit"];
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1000;
 
 /// A page of the held locks.
 pub async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let (mut prefix, mut cursor, mut limit) = (String::new(), Cursor::default(), DEFAULT_LIMIT);
-    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match name.as_ref() {
-            "prefix" => prefix = value.into(),
-            "cursor" if value.is_empty() => {}
-            "cursor" => {
-                cursor =
-                    value.parse().map_err(|()| Invalid::new("cursor", "must be one that a page before answered"))?;
-            }
-            "limit" => {
-                limit = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=MOST).contains(limit))
-                    .ok_or_else(|| Invalid::new("limit", format!("must be a whole number from 1 to {MOST}")))?;
-            }
-            other => {
-                let problem = format!("has the unknown parameter {other:?}; known are prefix, cursor, limit");
-                return Err(Invalid::new("query", problem).into());
-            }
+    let [prefix, cursor, limit] = parameters(query.as_deref().unwrap_or_default())?;
+    let prefix = prefix.unwrap_or_default();
+    let cursor = match cursor.as_deref() {
+        None | Some("") => Cursor::default(),
+        Some(cursor) => {
+            cursor.parse().map_err(|()| Invalid::new("cursor", "must be one that a page before answered"))?
         }
-    }
+    };
+    let limit = match limit {
+        None => DEFAULT_LIMIT,
+        Some(limit) => {
+            let limit = limit.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+            limit.ok_or_else(|| Invalid::new("limit", format!("must be a whole number from 1 to {MOST}")))?
+        }
+    };
     if prefix.len() > ResourceName::LONGEST {
         return Err(Invalid::new("prefix", format!("must be at most {} bytes", ResourceName::LONGEST)).into());
     }
     let page = app.store.list(&prefix, cursor, limit).await?;
     let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
     Ok(answer::json(&Listed { locks, cursor: page.next.map(|next| next.to_string()) }))
+}
+
+/// The parameters in the order of `PARAMETERS`.
+fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; 3], Invalid> {
+    let mut given = PARAMETERS.map(|_| None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let Some(at) = PARAMETERS.iter().position(|known| *known == name) else {
+            let problem = format!("has the unknown parameter {name:?}; known are {}", PARAMETERS.join(", "));
+            return Err(Invalid::new("query", problem));
+        };
+        if given[at].replace(value).is_some() {
+            return Err(Invalid::new(PARAMETERS[at], "must not come more than once"));
+        }
+    }
+    Ok(given)
 }
 
 /// A page. `cursor` is null on the last one.

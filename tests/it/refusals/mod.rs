@@ -6,6 +6,7 @@ mod connections;
 mod fields;
 mod keys;
 mod paths;
+mod queries;
 
 use serde_json::Value;
 
