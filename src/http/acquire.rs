@@ -60,7 +60,7 @@ pub async fn acquire(State(app): State<App>, about: About) -> Result<Response, A
 
 /// What a request asks for.
 pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
-    let mut fields = Fields::parse(&headers, &body)?;
+    let mut fields = Fields::parse(&body)?;
     let [owner, timeout, metadata, wait] = FIELDS.map(|name| fields.take(name));
     fields.finish(&FIELDS)?;
     let owner = Owner::parse(owner.map(|raw| raw.get()))?;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use axum::{
     body::Body,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -16,8 +16,15 @@ use super::{App, error::ApiError};
 /// The longest body, in bytes.
 pub const LONGEST: usize = 16 * 1024;
 
-/// Reads the whole body, within the limits of length and time.
+/// Reads the whole body, within the limits of length and time. A body that is not empty is said to be JSON.
 pub async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    refuse_encoding(headers)?;
+    let body = read_bytes(app, headers, body).await?;
+    refuse_other_types(headers, &body)?;
+    Ok(body)
+}
+
+async fn read_bytes(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > LONGEST as u64) {
         return Err(ApiError::BodyTooLarge);
@@ -31,22 +38,36 @@ pub async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, A
     }
 }
 
+/// Refuses a body that is compressed, because Gorilla would read it as if it were not.
+fn refuse_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let text = |given: &HeaderValue| String::from_utf8_lossy(given.as_bytes()).into_owned();
+    let is_identity = |given: &str| given.split(',').all(|coding| coding.trim().eq_ignore_ascii_case("identity"));
+    let mut given = headers.get_all(header::CONTENT_ENCODING).iter().map(text);
+    given.find(|given| !is_identity(given)).map_or(Ok(()), |given| Err(ApiError::UnsupportedEncoding(given)))
+}
+
+/// Refuses a body whose type is not JSON, or that has no type. A page of any site can make a browser send bodies of a
+/// few other types, or without a type, and the browser does not ask the server first.
+fn refuse_other_types(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else {
+        return if body.is_empty() { Ok(()) } else { Err(ApiError::UnsupportedMediaType(None)) };
+    };
+    // Mostly it is just this, and then nothing needs to be taken apart.
+    if given == "application/json" {
+        return Ok(());
+    }
+    let given = String::from_utf8_lossy(given.as_bytes());
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType(Some(given.into()))) }
+}
+
 /// The fields of a JSON object, each as the text that was sent.
 pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Takes a body apart. A missing Content-Type counts as JSON.
-    pub fn parse(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, ApiError> {
-        // Mostly it is just this, and then nothing needs to be taken apart.
-        if let Some(given) = headers.get(header::CONTENT_TYPE).filter(|given| *given != "application/json") {
-            let given = String::from_utf8_lossy(given.as_bytes());
-            let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            let is_json =
-                essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-            if !is_json {
-                return Err(ApiError::UnsupportedMediaType(given.into()));
-            }
-        }
+    /// Takes a body apart.
+    pub fn parse(body: &'a [u8]) -> Result<Self, ApiError> {
         let malformed = |problem: &str| ApiError::MalformedBody(problem.into());
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => {

@@ -29,7 +29,7 @@ pub async fn break_lock(
 ) -> Result<Response, ApiError> {
     let About { resource, headers, body, .. } = about;
     let body = body::read(&app, &headers, body).await?;
-    let mut fields = Fields::parse(&headers, if body.is_empty() { b"{}" } else { &body })?;
+    let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { &body })?;
     let [fence, reason] = FIELDS.map(|name| fields.take(name).map(RawValue::get).filter(|raw| *raw != "null"));
     fields.finish(&FIELDS)?;
     let fence = fence.map(parse_fence).transpose()?;

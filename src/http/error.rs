@@ -19,8 +19,10 @@ pub enum ApiError {
     Invalid(Invalid),
     /// The body is no JSON object, or its fields are not those of the operation.
     MalformedBody(String),
-    /// The body has another type than JSON.
-    UnsupportedMediaType(String),
+    /// The body has a type that is not JSON, or no type.
+    UnsupportedMediaType(Option<String>),
+    /// The body is compressed.
+    UnsupportedEncoding(String),
     /// The body is longer than `body::LONGEST`.
     BodyTooLarge,
     /// The body did not arrive in time.
@@ -139,10 +141,18 @@ impl ApiError {
         let (status, code, message): (S, &str, Cow<str>) = match self {
             Self::Invalid(invalid) => (S::BAD_REQUEST, "invalid_request", format!("{invalid}.").into()),
             Self::MalformedBody(problem) => (S::BAD_REQUEST, "invalid_request", format!("The body {problem}.").into()),
-            Self::UnsupportedMediaType(given) => (
+            Self::UnsupportedMediaType(given) => {
+                let given = match given {
+                    Some(given) => format!("Content-Type is {given:?}"),
+                    None => "The body has no Content-Type".into(),
+                };
+                let message = format!("{given}; it must be application/json.");
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message.into())
+            }
+            Self::UnsupportedEncoding(given) => (
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                format!("Content-Type is {given:?}; it must be application/json.").into(),
+                format!("Content-Encoding is {given:?}; send the body uncompressed, without this header.").into(),
             ),
             Self::BodyTooLarge => (
                 S::PAYLOAD_TOO_LARGE,

@@ -23,7 +23,7 @@ pub async fn extend(State(app): State<App>, about: About) -> Result<Response, Ap
     let About { resource, token, headers, body } = about;
     let token = token.ok_or(ApiError::MissingToken)?;
     let body = body::read(&app, &headers, body).await?;
-    let mut fields = Fields::parse(&headers, &body)?;
+    let mut fields = Fields::parse(&body)?;
     let [timeout] = FIELDS.map(|name| fields.take(name));
     fields.finish(&FIELDS)?;
     let lease = Lease::parse(timeout.map(|raw| raw.get()), app.settings.limits.max_timeout)?;

@@ -163,7 +163,7 @@ async fn a_request_that_hangs_does_not_hold_a_replica_up_for_longer_than_the_dra
     let hanging = tokio::spawn(async move { api.try_send(reqwest::Method::GET, &lock_path("hang"), &[], None).await });
     // And a client that never finishes its request.
     let mut slow = TcpStream::connect(&replica.api.address).await.expect("it accepts");
-    let head = "POST /api/v1/locks/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n{\"owner\"";
+    let head = "POST /api/v1/locks/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n{\"owner\"";
     slow.write_all(head.as_bytes()).await.expect("it reads");
     // The accepted requests are being served once a later one has been answered.
     assert_eq!(replica.api.get("/_health").await.status, 200);

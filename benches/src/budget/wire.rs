@@ -36,7 +36,7 @@ impl Connection {
     /// in each run.
     pub fn send(&mut self, method: &str, path: &str, more: &str, body: Option<&str>) -> io::Result<()> {
         let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: gorilla\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n{more}");
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n{more}");
         if let Some(body) = body {
             request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }

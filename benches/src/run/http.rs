@@ -22,7 +22,9 @@ impl Connection {
     /// Sends a request without reading its answer.
     pub async fn send(&mut self, method: &str, path: &str, body: &str) {
         let length = body.len();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}");
+        let kind = "content-type: application/json";
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}");
         self.stream.write_all(request.as_bytes()).await.expect("the replica reads");
     }
 

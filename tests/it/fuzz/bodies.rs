@@ -11,6 +11,8 @@ use super::{
     service::{Answer, Service},
 };
 
+const JSON: Option<&str> = Some("application/json");
+
 /// An object with the fields of an acquire, right ones for the most part.
 fn acquire() -> impl Strategy<Value = String> {
     let owner = prop_oneof![8 => Just("\"me\"".to_string()), 1 => string(), 1 => json()];
@@ -120,7 +122,7 @@ fn content_type() -> impl Strategy<Value = Option<&'static str>> {
 
 async fn send(service: &Service, method: &str, path: &str, content_type: Option<&str>, body: &[u8]) -> Answer {
     let headers: Vec<_> = content_type.map(|given| ("Content-Type", given.as_bytes())).into_iter().collect();
-    service.ask(method, path.as_bytes(), &headers, body).await
+    service.ask_exactly(method, path.as_bytes(), &headers, body).await
 }
 
 /// Asserts a refusal that a body can have.
@@ -173,6 +175,7 @@ fn a_body_is_refused_or_its_metadata_comes_back_to_the_letter() {
         let before = service.changes().await;
         let answer = send(&service, "POST", path, content_type, &body).await;
         seen.borrow_mut().insert(answer.status);
+        assert!(answer.status != 200 || content_type.is_some(), "taken without a type: {answer:?}");
         if answer.status != 200 {
             refused(&answer);
             assert_eq!(service.changes().await, before, "refused, and something was changed: {answer:?}");
@@ -200,7 +203,7 @@ fn whatever_common_parsers_take_within_the_limits_is_taken() {
         service.redis("FLUSHDB", &[]).await;
         let body = format!(r#"{{"owner":"me","metadata":{given},"timeout":30}}"#);
         let path = "/api/v1/locks/valid";
-        let answer = send(&service, "POST", path, None, body.as_bytes()).await;
+        let answer = send(&service, "POST", path, JSON, body.as_bytes()).await;
         assert_eq!((answer.status, metadata(&answer)), (200, expected(body.as_bytes())), "{answer:?}");
         let state = service.ask("GET", path.as_bytes(), &[], b"").await;
         assert_eq!(metadata(&state), expected(body.as_bytes()));
@@ -220,10 +223,10 @@ fn bodies_of_extend_and_break_are_refused_or_do_what_they_say() {
     });
     service.for_all(500, prop_oneof![4 => object, 1 => body()], async |body: Bytes| {
         service.redis("FLUSHDB", &[]).await;
-        let lock = send(&service, "POST", "/api/v1/locks/held", None, br#"{"owner":"me","timeout":30}"#).await.json();
+        let lock = send(&service, "POST", "/api/v1/locks/held", JSON, br#"{"owner":"me","timeout":30}"#).await.json();
         let by_token = format!("/api/v1/locks/held/{}", lock["token"].as_str().unwrap_or_default());
         let before = service.changes().await;
-        let extended = send(&service, "PUT", &by_token, None, &body).await;
+        let extended = send(&service, "PUT", &by_token, JSON, &body).await;
         match extended.status {
             200 => {
                 assert_eq!((&extended.json()["id"], extended.json()["token"] == lock["token"]), (&lock["id"], false))
@@ -233,7 +236,7 @@ fn bodies_of_extend_and_break_are_refused_or_do_what_they_say() {
         }
         assert_eq!(service.changes().await == before, extended.status != 200, "{extended:?}");
         let before = service.changes().await;
-        let broken = send(&service, "POST", "/api/v1/locks/held/break", None, &body).await;
+        let broken = send(&service, "POST", "/api/v1/locks/held/break", JSON, &body).await;
         match broken.status {
             200 => assert_eq!(broken.json()["fence"], lock["fence"]),
             409 => assert_eq!(broken.refusal(), "fence_changed"),

@@ -137,7 +137,8 @@ fn a_head_is_taken_up_to_its_limits_and_refused_beyond() {
 fn request(number: usize, chunks: &[usize], trailer: bool, last: bool) -> Vec<u8> {
     let body = format!(r#"{{"owner":"owner-{number}","timeout":30}}"#);
     let close = if last { "Connection: close\r\n" } else { "" };
-    let mut request = format!("POST /api/v1/locks/framed-{number} HTTP/1.1\r\nHost: gorilla\r\n{close}");
+    let headers = format!("Host: localhost\r\nContent-Type: application/json\r\n{close}");
+    let mut request = format!("POST /api/v1/locks/framed-{number} HTTP/1.1\r\n{headers}");
     if chunks.is_empty() {
         return format!("{request}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes();
     }

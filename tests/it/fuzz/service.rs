@@ -111,10 +111,17 @@ impl Service {
         answers(&read)
     }
 
-    /// Sends one request that says itself that it is the last, and reads its answer.
+    /// Sends one request that says itself that it is the last, and reads its answer. A body is JSON.
     pub async fn ask(&self, method: &str, path: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
+        let json: &[(&str, &[u8])] = &[("Content-Type", b"application/json")];
+        let headers = if body.is_empty() { headers } else { &[headers, json].concat() };
+        self.ask_exactly(method, path, headers, body).await
+    }
+
+    /// The same without a header that says what the body is.
+    pub async fn ask_exactly(&self, method: &str, path: &[u8], headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
         let mut request =
-            [method.as_bytes(), b" ", path, b" HTTP/1.1\r\nHost: gorilla\r\nConnection: close\r\n"].concat();
+            [method.as_bytes(), b" ", path, b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"].concat();
         for (name, value) in headers {
             request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }

@@ -37,7 +37,7 @@ async fn two_thousand_clients_that_connect_to_a_replica_at_once_are_all_answered
         clients.spawn(async move {
             let body = r#"{"owner":"me","timeout":5}"#;
             let mut stream = TcpStream::connect(address).await.expect("a connection");
-            let head = "Host: x\r\nContent-Type: application/json\r\nConnection: close";
+            let head = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close";
             let request = format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             stream.write_all(request.as_bytes()).await.expect("the replica reads");
             let mut answer = String::new();

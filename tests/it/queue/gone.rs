@@ -75,8 +75,8 @@ async fn hang_up_later(api: &Api, resource: &str, round: u64) -> TcpStream {
     let body = "{\"owner\":\"gone\",\"timeout\":30,\"wait\":20}";
     let mut stream = TcpStream::connect(&api.address).await.expect("a connection");
     let (path, length) = (lock_path(resource), body.len());
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: round-{round}\r\nContent-Length: {length}\r\n\r\n");
+    let headers = format!("Host: localhost\r\nContent-Type: application/json\r\nX-Request-Id: round-{round}");
+    let head = format!("POST {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all((head + body).as_bytes()).await.expect("a replica that reads");
     stream
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{all_of, raw, refused};
+use super::{all_of, raw_head, refused, refused_json};
 use crate::harness::{Replica, lock_path, name, token};
 
 /// Bodies that no operation takes, with what the sentence says.
@@ -100,12 +100,10 @@ async fn unknown_fields_and_fields_that_come_twice_are_named() {
 async fn a_body_that_is_not_utf_8_is_refused() {
     let (api, resource) = (Replica::shared().await, name("latin-1"));
     let body = b"{\"owner\":\"Andr\xe9\",\"timeout\":30}";
-    let mut request = format!(
-        "POST {} HTTP/1.1\r\nHost: gorilla\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        lock_path(&resource),
-        body.len()
-    )
-    .into_bytes();
+    let headers = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json";
+    let mut request =
+        format!("POST {} HTTP/1.1\r\n{headers}\r\nContent-Length: {}\r\n\r\n", lock_path(&resource), body.len())
+            .into_bytes();
     request.extend(body);
     let answer = api.raw(&request).await;
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("no valid JSON"), "{answer}");
@@ -135,7 +133,7 @@ async fn another_content_type_than_json_is_a_415() {
 }
 
 #[tokio::test]
-async fn every_way_to_say_json_and_saying_nothing_is_taken_as_json() {
+async fn every_way_to_say_json_is_taken_as_json() {
     let api = Replica::shared().await;
     for given in [
         "application/json",
@@ -147,8 +145,61 @@ async fn every_way_to_say_json_and_saying_nothing_is_taken_as_json() {
         let answer = api.acquire_with(&name("json"), &body, &[("Content-Type", given)]).await;
         assert_eq!(answer.status, 200, "{given}: {answer:?}");
     }
-    let head = format!("POST {} HTTP/1.1", lock_path(&name("json")));
-    assert_eq!(raw(&api, &head, r#"{"owner":"me","timeout":30}"#).await.0, 200);
+}
+
+/// A browser lets a page of any site send a body without a type.
+#[tokio::test]
+async fn a_body_without_a_content_type_is_a_415_also_where_it_comes_in_chunks() {
+    let (api, resource) = (Replica::shared().await, name("untyped"));
+    let lock = api.granted(&resource, "me", 30).await;
+    let (free, path) = (name("untyped-free"), lock_path(&resource));
+    let before = all_of(&resource);
+    for (line, body) in [
+        (format!("POST {}", lock_path(&free)), r#"{"owner":"me","timeout":30}"#),
+        (format!("PUT {path}/{}", token(&lock)), r#"{"timeout":60}"#),
+        (format!("DELETE {path}/{}", token(&lock)), "{}"),
+        (format!("POST {path}/break"), "{}"),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost");
+        let (status, error) = raw_head(&api, &head, body).await;
+        refused_json(status, &error, 415, "unsupported_media_type", &["no Content-Type", "must be application/json"]);
+        let chunked = format!(
+            "{head}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+            body.len()
+        );
+        let answer = api.raw(chunked.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 415 "), "{line}: {answer}");
+    }
+    assert_eq!(all_of(&resource), before);
+    assert_eq!(api.state(&free).await["held"], false);
+    // Where there is no body, nothing has a type.
+    let (status, broken) = raw_head(&api, &format!("POST {path}/break HTTP/1.1\r\nHost: localhost"), "").await;
+    assert_eq!((status, &broken["fence"]), (200, &lock["fence"]), "{broken}");
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_a_415_and_identity_is_none() {
+    let (api, resource) = (Replica::shared().await, name("encoded"));
+    let lock = api.granted(&resource, "me", 30).await;
+    let (path, valid) = (lock_path(&resource), r#"{"timeout":60}"#);
+    let before = all_of(&resource);
+    for (method, path) in [
+        (Method::POST, path.clone()),
+        (Method::PUT, format!("{path}/{}", token(&lock))),
+        (Method::DELETE, format!("{path}/{}", token(&lock))),
+        (Method::POST, format!("{path}/break")),
+    ] {
+        for given in ["gzip", "GZIP", "br", "identity, gzip", "é"] {
+            let answer = api.send(method.clone(), &path, &[("Content-Encoding", given)], Some(valid.into())).await;
+            refused(&answer, 415, "unsupported_media_type", &["Content-Encoding", "uncompressed"]);
+        }
+    }
+    assert_eq!(all_of(&resource), before);
+    for given in ["identity", "Identity"] {
+        let body = json!({ "owner": "me", "timeout": 30 });
+        let answer = api.acquire_with(&name("identity"), &body, &[("Content-Encoding", given)]).await;
+        assert_eq!(answer.status, 200, "{given}: {answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn still_serves(api: &Api) {
 #[tokio::test]
 async fn a_body_of_1_mib_is_refused_by_its_length_before_it_is_sent() {
     let (api, resource) = (Replica::shared().await, name("mib"));
-    let head = format!("POST {} HTTP/1.1\r\nHost: gorilla\r\nContent-Length: 1048576\r\n\r\n", lock_path(&resource));
+    let head = format!("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576\r\n\r\n", lock_path(&resource));
     let begun = Instant::now();
     let (answer, _) = trickle(&api, &head, "", 0).await;
     // The body's own time-out is 10 s.
@@ -61,7 +61,8 @@ async fn a_body_of_1_mib_is_refused_by_its_length_before_it_is_sent() {
 #[tokio::test]
 async fn a_chunked_body_of_1_mib_is_refused_as_soon_as_it_is_too_long() {
     let (api, resource) = (Replica::shared().await, name("chunked"));
-    let head = format!("POST {} HTTP/1.1\r\nHost: gorilla\r\nTransfer-Encoding: chunked\r\n\r\n", lock_path(&resource));
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", lock_path(&resource));
     let (answer, sent) = trickle(&api, &head, &format!("400\r\n{}\r\n", " ".repeat(1024)), 1024 * 1024).await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("body_too_large"), "{answer}");
     assert!((16 * 1024..512 * 1024).contains(&sent), "{sent}");
@@ -73,7 +74,7 @@ async fn a_chunked_body_of_1_mib_is_refused_as_soon_as_it_is_too_long() {
 async fn a_head_of_64_kib_is_a_431() {
     let api = Replica::shared().await;
     let piece = format!("X-Padding: {}\r\n", "x".repeat(1024));
-    let (answer, sent) = trickle(&api, "GET /_health HTTP/1.1\r\nHost: gorilla\r\n", &piece, 64 * 1024).await;
+    let (answer, sent) = trickle(&api, "GET /_health HTTP/1.1\r\nHost: localhost\r\n", &piece, 64 * 1024).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!((32 * 1024..=66 * 1024).contains(&sent), "{sent}");
     still_serves(&api).await;
@@ -84,7 +85,7 @@ async fn a_head_may_have_100_headers_and_not_one_more() {
     let api = Replica::shared().await;
     let head = |more: usize| {
         let headers: String = (0..more).map(|number| format!("X-{number}: 1\r\n")).collect();
-        format!("GET /_health HTTP/1.1\r\nHost: gorilla\r\nConnection: close\r\n{headers}\r\n").into_bytes()
+        format!("GET /_health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n").into_bytes()
     };
     let (most, one_more) = (api.raw(&head(98)).await, api.raw(&head(99)).await);
     assert!(most.starts_with("HTTP/1.1 200 "), "{most}");
@@ -95,22 +96,22 @@ async fn a_head_may_have_100_headers_and_not_one_more() {
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_connection_closed() {
     let api = Replica::shared().await;
-    let long_line = format!("GET /{} HTTP/1.1\r\nHost: gorilla\r\n\r\n", "x".repeat(24 * 1024));
+    let long_line = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(24 * 1024));
     for garbage in [
         "GET /\r\n",
         "GET /_health\r\n\r\n",
         "GET /_health HTTP/0.9\r\n\r\n",
-        "GET /_health HTTP/3.0\r\nHost: a\r\n\r\n",
+        "GET /_health HTTP/3.0\r\nHost: localhost\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "\x16\x03\x01\x02\x00\x01\x00\x01\x7c\x03\x03\r\n\r\n",
         "*1\r\n$4\r\nPING\r\n\r\n\r\n",
         "SET gorilla:{a}:lock x\r\n\r\n",
-        "POST /api/v1/locks/a HTTP/1.1\r\nHost: a\r\nContent-Length: abc\r\n\r\n",
-        "POST /api/v1/locks/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-        "POST /api/v1/locks/a HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        "GET /_health HTTP/1.1\r\nHost: a\r\nBad Header: 1\r\n\r\n",
-        "GET /_health HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
-        "GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "POST /api/v1/locks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n",
+        "POST /api/v1/locks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+        "POST /api/v1/locks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        "GET /_health HTTP/1.1\r\nHost: localhost\r\nBad Header: 1\r\n\r\n",
+        "GET /_health HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
+        "GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         &long_line.replace("HTTP/1.1\r\n", "HTTP/1.1\r\nConnection: close\r\n"),
     ] {
         let answer = api.raw(garbage.as_bytes()).await;
@@ -123,7 +124,7 @@ async fn what_is_no_http_is_refused_and_the_connection_closed() {
 #[tokio::test]
 async fn garbage_behind_a_request_does_not_harm_the_answer_before_it() {
     let api = Replica::shared().await;
-    let valid = "GET /_health HTTP/1.1\r\nHost: gorilla\r\n\r\n";
+    let valid = "GET /_health HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = api.raw(format!("{valid}{valid}\u{1}\u{2} garbage\r\n\r\n{valid}").as_bytes()).await;
     // Both requests before are answered, then the garbage, and nothing behind it.
     let statuses: Vec<_> = answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]).collect();
@@ -139,9 +140,9 @@ async fn whoever_sends_nothing_in_time_loses_the_connection() {
     let path = lock_path(&resource);
     // Half a head, nothing at all, and an idle connection after an answer.
     for (bytes, status) in [
-        (format!("POST {path} HTTP/1.1\r\nHost: gor"), None),
+        (format!("POST {path} HTTP/1.1\r\nHost: loc"), None),
         (String::new(), None),
-        ("GET /_health HTTP/1.1\r\nHost: gorilla\r\n\r\n".into(), Some("200")),
+        ("GET /_health HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), Some("200")),
     ] {
         let begun = Instant::now();
         let answer = timeout(Duration::from_secs(10), api.raw(bytes.as_bytes())).await.expect("it closes");
@@ -153,7 +154,7 @@ async fn whoever_sends_nothing_in_time_loses_the_connection() {
         still_serves(api).await;
     }
     for head in ["Content-Length: 27\r\n\r\n{\"owner\"", "Transfer-Encoding: chunked\r\n\r\n8\r\n{\"owner\""] {
-        let answer = api.raw(format!("POST {path} HTTP/1.1\r\nHost: gorilla\r\n{head}").as_bytes()).await;
+        let answer = api.raw(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{head}").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("body_timeout"), "{answer}");
         assert!(answer.contains("within 0.3 s") && answer.contains("not_executed"), "{answer}");
         still_serves(api).await;
@@ -165,7 +166,7 @@ async fn whoever_sends_nothing_in_time_loses_the_connection() {
 async fn a_body_that_ends_too_early_is_nothing() {
     let (api, resource) = (Replica::shared().await, name("cut"));
     let mut stream = TcpStream::connect(&api.address).await.expect("a connection");
-    let head = format!("POST {} HTTP/1.1\r\nHost: gorilla\r\nContent-Length: 100\r\n\r\n", lock_path(&resource));
+    let head = format!("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", lock_path(&resource));
     stream.write_all(format!("{head}{{\"owner\":\"me\",\"timeout\":30}}").as_bytes()).await.expect("it reads");
     stream.shutdown().await.expect("half a close");
     let mut answer = String::new();

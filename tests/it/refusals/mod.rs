@@ -39,10 +39,14 @@ fn all_of(resource: &str) -> String {
     format!("{keys:?} {} {}", redis.cli(&["HGETALL", &lock]), redis.cli(&["PEXPIRETIME", &lock]))
 }
 
-/// Sends a request to the byte, for what a client library would mend or refuse, and reads the answer.
-async fn raw(api: &Api, head: &str, body: &str) -> (u16, Value) {
-    let request =
-        format!("{head}\r\nHost: gorilla\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+/// Sends a request to the byte, for what a client library would mend or refuse, and reads the answer. A body is JSON.
+async fn raw(api: &Api, line: &str, body: &str) -> (u16, Value) {
+    raw_head(api, &format!("{line}\r\nHost: localhost\r\nContent-Type: application/json"), body).await
+}
+
+/// The same with all headers of the head but those about the connection and the length.
+async fn raw_head(api: &Api, head: &str, body: &str) -> (u16, Value) {
+    let request = format!("{head}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let answer = api.raw(request.as_bytes()).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer but {answer:?}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
