@@ -37,7 +37,7 @@ async fn health(address: SocketAddr) -> Result<StatusCode, Box<dyn std::error::E
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request =
-        Request::get("/_health").header(header::HOST, address.to_string()).body(Empty::<bytes::Bytes>::new())?;
+    // A replica serves this host whatever server.allowed_hosts says.
+    let request = Request::get("/_health").header(header::HOST, "localhost").body(Empty::<bytes::Bytes>::new())?;
     Ok(sender.send_request(request).await?.status())
 }

@@ -19,6 +19,10 @@ pub enum ApiError {
     Invalid(Invalid),
     /// The body is no JSON object, or its fields are not those of the operation.
     MalformedBody(String),
+    /// The request is for a host that this replica does not serve.
+    HostNotAllowed(String),
+    /// A browser sent a write for a page of another origin.
+    CrossOrigin,
     /// The body has a type that is not JSON, or no type.
     UnsupportedMediaType(Option<String>),
     /// The body is compressed.
@@ -141,6 +145,22 @@ impl ApiError {
         let (status, code, message): (S, &str, Cow<str>) = match self {
             Self::Invalid(invalid) => (S::BAD_REQUEST, "invalid_request", format!("{invalid}.").into()),
             Self::MalformedBody(problem) => (S::BAD_REQUEST, "invalid_request", format!("The body {problem}.").into()),
+            Self::HostNotAllowed(host) => (
+                S::MISDIRECTED_REQUEST,
+                "host_not_allowed",
+                format!(
+                    "This replica does not serve the host {host:?}; name that host in the setting \
+                     server.allowed_hosts, or use localhost on the machine that serves."
+                )
+                .into(),
+            ),
+            Self::CrossOrigin => (
+                S::FORBIDDEN,
+                "cross_origin",
+                "A browser sent this request for a page of another site, and such a page may not change locks; \
+                 send the request from a page of this host, or from a program that is not a browser."
+                    .into(),
+            ),
             Self::UnsupportedMediaType(given) => {
                 let given = match given {
                     Some(given) => format!("Content-Type is {given:?}"),

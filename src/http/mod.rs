@@ -8,9 +8,11 @@ mod error;
 mod extend;
 mod extract;
 mod health;
+mod host;
 mod list;
 mod observe;
 mod openapi;
+mod origin;
 mod release;
 mod status;
 
@@ -28,6 +30,7 @@ use axum::{
 
 use crate::{settings::Settings, store::Store};
 use error::ApiError;
+use host::Served;
 #[cfg(any(fuzzing, test))]
 pub(crate) use {acquire::parse as parse_acquire, extract::in_path};
 
@@ -63,7 +66,8 @@ impl App {
             // One that is refused here the router would have refused by a panic.
             let _ = paths.insert(path, path);
         }
-        Service { router: router.with_state(self.clone()), paths, app: self.clone() }
+        let served = Served::by(&self.settings.server);
+        Service { router: router.with_state(self.clone()), paths, served, app: self.clone() }
     }
 }
 
@@ -72,6 +76,7 @@ pub struct Service {
     router: Router,
     /// By which the log names routes, as the router finds them.
     paths: matchit::Router<&'static str>,
+    served: Served,
     app: App,
 }
 

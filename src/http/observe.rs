@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{Service, error::ApiError};
+use super::{Service, error::ApiError, host::Host, origin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// In bytes.
@@ -37,7 +37,12 @@ impl Service {
         let route = self.route(request.uri().path());
         request.extensions_mut().insert(Caller { peer, request_id: id.clone() });
 
-        let answer = self.router.clone().oneshot(request);
+        let answer = async {
+            match self.admit(&request) {
+                Ok(()) => self.router.clone().oneshot(request).await,
+                Err(refusal) => Ok(refusal.into_response()),
+            }
+        };
         let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err::<_, Infallible>(never)) => match never {},
@@ -72,6 +77,13 @@ impl Service {
             tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id = id, "request");
         }
         response
+    }
+
+    /// Refuses what no route is to see, whatever its path: requests for another host, and writes for another site.
+    fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        let host = Host::of(request)?;
+        self.served.check(host.as_ref())?;
+        origin::check(request.method(), request.headers(), host.as_ref())
     }
 }
 

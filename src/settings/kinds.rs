@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use fred::types::config::{Config, ServerConfig};
 
-use super::reader::masked;
+use super::reader::{items, masked};
 
 /// A kind of value. An error says what would be right.
 pub(super) trait Kind: Sized {
@@ -17,6 +17,10 @@ pub struct RedisUrl {
     text: String,
     config: Config,
 }
+
+/// Hosts by their names or addresses, without ports.
+#[derive(Clone, Debug)]
+pub struct AllowedHosts(pub Vec<url::Host>);
 
 /// What all keys begin with: 1 to 64 of letters, digits, `_`, `-`, `.` and `:`.
 #[derive(Clone, Debug)]
@@ -93,6 +97,20 @@ impl Kind for RedisUrl {
         let config = Config::from_url(text)
             .map_err(|_| "must be a URL such as redis://user:password@host:6379/0; a sentinel URL needs ?sentinelServiceName=NAME".to_string())?;
         Ok(Self { text: text.into(), config })
+    }
+}
+
+impl Kind for AllowedHosts {
+    fn parse(text: &str) -> Result<Self, String> {
+        let host = |name: &str| {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            // An IPv6 address may stand without its brackets here, where no port follows.
+            let parsed = name.parse().map(url::Host::Ipv6).or_else(|_| url::Host::parse(name));
+            parsed.ok().filter(|_| !name.contains('*'))
+        };
+        items(text).into_iter().map(host).collect::<Option<_>>().map(Self).ok_or_else(|| {
+            "must be a list of names or IP addresses of hosts without a port, such as locks.example.com".into()
+        })
     }
 }
 

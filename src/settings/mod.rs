@@ -6,7 +6,7 @@ mod reader;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-pub use kinds::{KeyPrefix, LogFormat, LogLevel, RedisUrl};
+pub use kinds::{AllowedHosts, KeyPrefix, LogFormat, LogLevel, RedisUrl};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -30,6 +30,8 @@ pub struct Settings {
 pub struct Server {
     /// The address to bind.
     pub listen: SocketAddr,
+    /// The hosts that requests may be for, beside those of the loopback.
+    pub allowed_hosts: AllowedHosts,
     /// Bound on the arrival of a request's head, and on an idle connection.
     pub header_timeout: Duration,
     /// Bound on the arrival of a request's body.
@@ -104,6 +106,7 @@ impl Settings {
         let settings = Self {
             server: Server {
                 listen: reader.take("server.listen"),
+                allowed_hosts: reader.take("server.allowed_hosts"),
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
                 write_timeout: reader.take("server.write_timeout"),

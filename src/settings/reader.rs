@@ -89,7 +89,8 @@ impl Reader {
 
     /// The value of a setting, or its default and a problem noted.
     pub fn take<K: Kind>(&mut self, key: &str) -> K {
-        let problem = match self.values.get(key).map(text) {
+        let default = &self.defaults[key];
+        let problem = match self.values.get(key).map(|value| text(value, default)) {
             Some(given) => match K::parse(&given) {
                 Ok(value) => return value,
                 // A secret is not repeated in a message.
@@ -99,7 +100,8 @@ impl Reader {
             None => "is not set, because a single value stands in place of its section".into(),
         };
         self.refuse(key, problem);
-        K::parse(&text(&self.defaults[key])).expect("the defaults are valid, which a test sees to")
+        let default = &self.defaults[key];
+        K::parse(&text(default, default)).expect("the defaults are valid, which a test sees to")
     }
 
     /// Notes a problem with a setting, once.
@@ -124,10 +126,14 @@ impl Reader {
                 shown += &format!("{}[{head}]\n", if section.is_empty() { "" } else { "\n" });
                 section = head;
             }
+            // What has no default is refused, and not shown.
+            let Some(default) = self.defaults.get(key) else { continue };
+            let text = text(value, default);
             let value = match &value.kind {
-                ValueKind::String(text) if SECRETS.contains(&key.as_str()) => format!("{:?}", masked(text)),
-                ValueKind::String(text) => format!("{text:?}"),
-                _ => text(value),
+                _ if is_list(default) => format!("{:?}", items(&text)),
+                ValueKind::String(_) if SECRETS.contains(&key.as_str()) => format!("{:?}", masked(&text)),
+                ValueKind::String(_) => format!("{text:?}"),
+                _ => text,
             };
             shown += &format!("{name} = {value}  # {}\n", for_people(&self.source(key)));
         }
@@ -208,7 +214,21 @@ fn leaves(root: Value) -> BTreeMap<String, Value> {
     found
 }
 
-/// A value as it would be written in the environment.
-fn text(value: &Value) -> String {
-    value.clone().into_string().unwrap_or_else(|_| format!("{:?}", value.kind))
+fn is_list(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Array(_))
+}
+
+/// A value as it would be written in the environment, where a list is text with commas. A list in place of another kind
+/// of value becomes text that no setting takes, so that it is refused.
+fn text(value: &Value, default: &Value) -> String {
+    let plain = |value: &Value| value.clone().into_string().unwrap_or_else(|_| format!("{:?}", value.kind));
+    match &value.kind {
+        ValueKind::Array(items) if is_list(default) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        _ => plain(value),
+    }
+}
+
+/// The items of a list that was written in the environment.
+pub(super) fn items(list: &str) -> Vec<&str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
 }

@@ -93,6 +93,33 @@ fn a_flag_overrides_the_environment_which_overrides_the_file_which_overrides_the
 }
 
 #[test]
+fn a_list_is_one_in_a_file_and_text_with_commas_in_the_environment() {
+    assert_eq!(shown(&config(&["show"], &[]), "allowed_hosts"), "allowed_hosts = []  # default");
+    let (_folder, path) = file("[server]\nallowed_hosts = [\"locks.example.com\", \"10.0.0.5\"]\n");
+    let path = path.display().to_string();
+    let from_file = config(&["show", "--config", &path], &[]);
+    let list = "allowed_hosts = [\"locks.example.com\", \"10.0.0.5\"]";
+    assert_eq!(shown(&from_file, "allowed_hosts"), format!("{list}  # {path}"));
+    let variable = ("GORILLA__SERVER__ALLOWED_HOSTS", "locks.example.com, 10.0.0.5");
+    let from_environment = config(&["show", "--config", &path], &[variable]);
+    assert_eq!(shown(&from_environment, "allowed_hosts"), format!("{list}  # environment variable {}", variable.0));
+    let (_folder, again) = file(&from_environment.out);
+    let again = again.display().to_string();
+    assert_eq!(shown(&config(&["show", "--config", &again], &[]), "allowed_hosts"), format!("{list}  # {again}"));
+    // And nothing else may be one.
+    let (_folder, path) = file("[redis]\nkey_prefix = [\"a\"]\n");
+    refused(
+        &config(&["check", "--config", &path.display().to_string()], &[]),
+        &["redis.key_prefix", "must be 1 to 64"],
+    );
+    for wrong in ["[[\"a\"]]", "[{ a = 1 }]", "[\"a\", \"http://b\"]"] {
+        let (_folder, path) = file(&format!("[server]\nallowed_hosts = {wrong}\n"));
+        let said = config(&["check", "--config", &path.display().to_string()], &[]);
+        refused(&said, &["server.allowed_hosts", "must be a list of names or IP addresses"]);
+    }
+}
+
+#[test]
 fn an_empty_environment_variable_counts_as_not_set() {
     let said = config(&["show"], &[("GORILLA__SERVER__LISTEN", ""), ("GORILLA__LOG__LEVEL", "")]);
     assert_eq!(shown(&said, "listen"), "listen = \"127.0.0.1:4000\"  # default");
@@ -147,6 +174,10 @@ fn every_kind_of_value_says_what_would_be_right() {
         ("GORILLA__SERVER__LISTEN", "4000", "HOST:PORT"),
         ("GORILLA__SERVER__LISTEN", "example.com:4000", "IP address"),
         ("GORILLA__SERVER__LISTEN", "127.0.0.1:65536", "HOST:PORT"),
+        ("GORILLA__SERVER__ALLOWED_HOSTS", "locks.example.com:4000", "without a port"),
+        ("GORILLA__SERVER__ALLOWED_HOSTS", "http://locks.example.com", "names or IP addresses"),
+        ("GORILLA__SERVER__ALLOWED_HOSTS", "*.example.com", "names or IP addresses"),
+        ("GORILLA__SERVER__ALLOWED_HOSTS", "*", "names or IP addresses"),
         ("GORILLA__SERVER__MAX_CONNECTIONS", "0", "a whole number from 1"),
         ("GORILLA__SERVER__MAX_CONNECTIONS", "1.5", "a whole number from 1"),
         ("GORILLA__SERVER__HEADER_TIMEOUT", "30", "10s"),

@@ -59,7 +59,8 @@ impl Replica {
     pub fn of(program: &Path, redis_url: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--redis-url", redis_url])
+            .args(["serve", "--redis-url", redis_url])
+            .env("GORILLA__SERVER__LISTEN", "127.0.0.1:0")
             .env("GORILLA__LOG__FORMAT", "json")
             .envs(settings.iter().copied())
             .stderr(Stdio::piped());
@@ -80,7 +81,8 @@ impl Replica {
             // As JSON, or as people read it.
             let address = text.split("address").nth(1).map(|rest| rest.trim_start_matches(['"', ':', '=']));
             if let Some(address) = address.and_then(|rest| rest.split(['"', ' ']).next()) {
-                break address.to_string();
+                // One that listens on all addresses is reached on this machine's own.
+                break address.replace("0.0.0.0", "127.0.0.1");
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "the replica says where it serves: {text}");
             std::thread::sleep(Duration::from_millis(2));

@@ -4,7 +4,9 @@
 mod body;
 mod connections;
 mod fields;
+mod hosts;
 mod keys;
+mod origins;
 mod paths;
 mod queries;
 
