@@ -14,7 +14,8 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 	cargo build --release --locked
 	@exec target/release/gorilla dev $(ARGS)
 
-test: deps ## Run all tests, against real Redis servers of their own
+test: deps ## Run all tests, against real Redis servers of their own and in a real browser
+	@tests/install-browser
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
 	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $(THREADS)
 

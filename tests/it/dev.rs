@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use crate::harness::{Api, Process, Replica, token};
 
 /// A `gorilla dev` that serves.
-struct Dev {
+pub struct Dev {
     process: Process,
-    api: Api,
+    pub api: Api,
     /// What it printed, up to the command that shows a lock in Redis.
     printed: Vec<String>,
     socket: PathBuf,
@@ -39,7 +39,7 @@ fn dev(state: &Path) -> Command {
 }
 
 impl Dev {
-    fn start(state: &Path) -> Self {
+    pub fn start(state: &Path) -> Self {
         let mut process = Process::spawn(&mut dev(state)).expect("gorilla starts");
         let stdout = BufReader::new(process.child.stdout.take().expect("its standard output is piped"));
         let mut printed = Vec::new();
@@ -66,6 +66,12 @@ impl Dev {
     fn end_by(self, signal: Signal) -> Option<i32> {
         self.process.signal(signal);
         ended(self.process).0
+    }
+
+    /// Ends it; what it logged.
+    pub fn log(self) -> String {
+        self.process.signal(Signal::INT);
+        ended(self.process).1
     }
 }
 

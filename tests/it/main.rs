@@ -1,6 +1,7 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
 mod batching;
+mod browsers;
 mod cli;
 mod client;
 mod cluster;
