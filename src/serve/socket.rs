@@ -9,11 +9,18 @@ use std::{
     time::Duration,
 };
 
+use rustix::io::ioctl_fionread;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
+    time::{Sleep, sleep, timeout},
 };
+
+/// In bytes: what a client may send behind a request that is served for long. Beyond that the buffers of the sockets
+/// fill up, and the end of the input would not reach this machine.
+const MOST_BEHIND: u64 = 64 * 1024;
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A socket to read from and to write to.
 pub struct Socket {
@@ -65,10 +72,17 @@ impl Client {
     ///
     /// Bytes that nobody has read yet don't hide that. hyper looks for the end of the input by reading, and while a request
     /// is served it doesn't read once it has bytes behind that request. The kernel reports the end beside the bytes.
+    ///
+    /// A client that sends more than [`MOST_BEHIND`] bytes behind its request counts as gone after a while, because its end
+    /// could not be seen.
     pub async fn gone(&self) {
         // Data out of band are not asked for, so what this interest reports is the end of the input alone. An error means
         // that the runtime ends.
-        let _ = self.0.ready(Interest::PRIORITY).await;
+        while timeout(LOOK, self.0.ready(Interest::PRIORITY)).await.is_err() {
+            if ioctl_fionread(&self.0).is_ok_and(|unread| unread > MOST_BEHIND) {
+                return;
+            }
+        }
     }
 }
 

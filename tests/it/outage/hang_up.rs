@@ -100,6 +100,24 @@ async fn a_waiter_that_hangs_up_leaves_the_queue_whatever_bytes_followed_its_req
 }
 
 #[tokio::test]
+async fn a_waiter_that_sends_so_much_that_its_end_can_t_be_seen_counts_as_gone() {
+    let (redis, api) = (Redis::shared(), &Replica::shared().await);
+    let resource = name("flood");
+    let _held = api.granted(&resource, "holder", 60).await;
+    let body = r#"{"owner":"gone","timeout":60,"wait":50}"#;
+    let client = api.sent(&acquire(&resource, body, "")).await;
+    eventually("it waits", SOON, || async { queue(redis, &resource) == ["gone"] }).await;
+    let flood = vec![b'x'; 100 * 1024];
+    // Until no buffer takes more.
+    while timeout(SOON, client.writable()).await.is_ok() {
+        let _ = client.try_write(&flood);
+    }
+    let client = HangUp::Finish.end(client).await;
+    eventually("it has left the queue", Duration::from_secs(12), || async { queue(redis, &resource).is_empty() }).await;
+    drop(client);
+}
+
+#[tokio::test]
 async fn an_acquire_whose_client_hangs_up_while_redis_hangs_is_undone_whatever_bytes_followed_it() {
     let scene = Scene::with(&[("GORILLA__REDIS__COMMAND_TIMEOUT", "10s")]).await;
     for behind in BYTES_BEHIND {
