@@ -30,14 +30,14 @@ faults: deps ## All faults on all servers, ARGS='--seeds 20 --seconds 30 --jobs 
 	cargo build --locked --workspace
 	target/debug/faults run --table target/faults/table.md $(ARGS)
 
-bench: deps ## Measure Gorilla beside others and write docs/BENCHMARKS.md; ARGS='--rounds 5 --only status' for less or more
+bench: deps ## Measure Gorilla beside others and write the tables and plots of docs/BENCHMARKS.md; ARGS='--rounds 5 --only status' for less or more
 	benches/get-contestants
 	cargo build --release --locked
 	cargo build --release --locked --package gorilla-bench
 	TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
 	target/release/bench report
 
-budget: deps ## Count what requests cost in instructions, and hold it against benches/budget.toml; ARGS=--write writes that anew
+budget: deps ## Count what requests cost a replica and Redis in instructions, and hold it against benches/budget.toml; ARGS=--write writes that anew
 	@benches/install-valgrind
 	cargo build --release --locked --bin gorilla
 	cargo build --locked --workspace --bin bench

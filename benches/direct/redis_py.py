@@ -1,6 +1,6 @@
 """Takes and releases locks with redis-py in a closed loop, and prints what it measured as a line of JSON.
 
-Arguments: own|one PORT CLIENTS WARM_UP_S MEASURED_S, as benches/src/direct/mod.rs has them.
+Arguments: PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs has them.
 
 Each client is a thread. With 64 of them that made a fifth more cycles than redis.asyncio with as many tasks.
 """
@@ -46,11 +46,11 @@ def end_with_the_first_that_fails(failed):
     os._exit(1)
 
 
-def run(locks, port, clients, warm_up, measured):
+def run(port, workload, clients, warm_up, measured):
     threading.excepthook = end_with_the_first_that_fails
     # The pool has 100 connections by default, and fails whoever wants another.
     redis = Redis(host="127.0.0.1", port=port, max_connections=clients)
-    names = ["bench" if locks == "one" else f"bench-{client}" for client in range(clients)]
+    names = ["bench" if workload == "one-lock" else f"bench-{client}" for client in range(clients)]
     tally = Tally()
     threads = [threading.Thread(target=closed_loop, args=(redis.lock(name, timeout=LEASE), tally)) for name in names]
     for thread in threads:
@@ -68,15 +68,16 @@ def run(locks, port, clients, warm_up, measured):
     def percentile(percent):
         return waits[len(waits) * percent // 100] if waits else 0.0
 
+    # A cycle is two requests.
     return {
-        "cycles": len(waits),
-        "elapsed": elapsed,
-        "p50": percentile(50),
-        "p99": percentile(99),
-        "longest": tally.longest,
-        "client_cpu": cpu,
+        "cycles_per_s": len(waits) / elapsed,
+        "p50_us": percentile(50) * 1e6,
+        "p99_us": percentile(99) * 1e6,
+        "longest_us": tally.longest * 1e6,
+        "load_cpu_us": cpu / len(waits) / 2 * 1e6 if waits else 0.0,
+        "load_busy_percent": cpu / elapsed * 100,
     }
 
 
-locks, port, clients, warm_up, measured = sys.argv[1:]
-print(json.dumps(run(locks, int(port), int(clients), float(warm_up), float(measured))))
+port, workload, clients, warm_up, measured = sys.argv[1:]
+print(json.dumps(run(int(port), workload, int(clients), float(warm_up), float(measured))))

@@ -1,6 +1,6 @@
 // Takes and releases locks with node-redlock in a closed loop, and prints what it measured as a line of JSON.
 //
-// Arguments: own|one PORT CLIENTS WARM_UP_S MEASURED_S, as benches/src/direct/mod.rs has them.
+// Arguments: PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs has them.
 'use strict';
 
 const { performance } = require('node:perf_hooks');
@@ -10,7 +10,7 @@ const Redlock = require('redlock');
 
 const LEASE_MS = 30_000;
 
-const [locks, port, clients, warmUp, measured] = process.argv.slice(2);
+const [port, workload, clients, warmUp, measured] = process.argv.slice(2);
 // One of warm-up, measured and over.
 let phase = 'warm-up';
 const waits = [];
@@ -50,7 +50,7 @@ async function run() {
   redis.on('error', fail);
   const redlock = new Redlock([redis]);
   redlock.on('clientError', fail);
-  const one = locks === 'one';
+  const one = workload === 'one-lock';
   const loops = [];
   for (let client = 0; client < Number(clients); client += 1) {
     loops.push(closedLoop(redlock, one ? 'bench' : `bench-${client}`, one));
@@ -69,12 +69,13 @@ async function run() {
   const percentile = (percent) => waits[Math.floor((waits.length * percent) / 100)] ?? 0;
   console.log(
     JSON.stringify({
-      cycles: waits.length,
-      elapsed,
-      p50: percentile(50),
-      p99: percentile(99),
-      longest,
-      client_cpu: (used.user + used.system) / 1e6,
+      cycles_per_s: waits.length / elapsed,
+      p50_us: percentile(50) * 1e6,
+      p99_us: percentile(99) * 1e6,
+      longest_us: longest * 1e6,
+      // A cycle is two requests.
+      load_cpu_us: waits.length && (used.user + used.system) / waits.length / 2,
+      load_busy_percent: (used.user + used.system) / 1e4 / elapsed,
     }),
   );
 }

@@ -1,64 +1,155 @@
-//! What was measured, as it is kept between measuring and reporting.
+//! What was measured, as it is kept between measuring and reporting, and what several rounds say together.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
+use anyhow::{Context, Result};
+use itertools::Itertools;
 use serde::{Deserialize, Serialize};
 
-/// Everything that one `bench run` saw.
+/// Figures by name. The unit is the end of the name: `cycles_per_s`, `p50_us`, `replica_cpu_us` (a request),
+/// `load_busy_percent` (of a core) and so on; `report.toml` has them all.
+pub type Figures = BTreeMap<String, f64>;
+
+/// Those figures that there are.
+pub fn figures<const N: usize>(figures: [(&str, Option<f64>); N]) -> Figures {
+    figures.into_iter().filter_map(|(name, figure)| Some((name.to_string(), figure?))).collect()
+}
+
+/// Whose figures tables and aims set beside those of the others.
+pub const GORILLA: &str = "gorilla";
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     /// What the figures depend on: `machine`, `kernel`, `date`, `commit`, `redis`, `rustc` and the like.
     pub circumstances: BTreeMap<String, String>,
-    /// Each contestant's version and what it was made to do, in the order in which tables have them.
+    /// In the order in which tables have them.
     pub contestants: Vec<Contestant>,
     /// The measurements, in the order in which they were taken.
     pub samples: Vec<Sample>,
 }
 
-/// Who is compared.
+/// Who is compared: as samples have it, for instance `webdis`; its version and what one cycle of it does; and why there are
+/// no samples of it, where there are none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Contestant {
-    /// As samples have it, for instance `webdis`.
     pub name: String,
-    /// Its version, and what one cycle of it does.
     pub what: String,
-    /// Why there are no samples of it.
     pub missing: Option<String>,
 }
 
-/// One contestant under one workload for some seconds.
+/// One contestant under one workload, which is varied by `at` clients, held locks, waiters or replicas, for some seconds.
+/// Samples of the same round, from 1, were taken right after each other, so their ratio means something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
-    /// The workload, for instance `own-locks`.
     pub workload: String,
-    /// Who.
     pub contestant: String,
-    /// What the workload is varied by: clients, held locks, waiters or replicas.
     pub at: u64,
-    /// Which round, from 1: samples of the same round were taken right after each other, so their ratio means something.
     pub round: u32,
-    /// The figures by name; the unit is the name's end: `cycles_per_s`, `p50_us`, `p99_us`, `replica_cpu_us` (a request),
-    /// `redis_cpu_us` (a request), `load_busy_percent` (of a core) and so on; `src/report/words.rs` has them all.
-    pub figures: BTreeMap<String, f64>,
+    pub figures: Figures,
+}
+
+/// One contestant under one workload, over all rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell<'a> {
+    pub workload: &'a str,
+    pub contestant: &'a str,
+    pub at: u64,
+}
+
+/// What so many rounds say about one figure. The median is the middle one, or the mean of the two in the middle.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    pub min: f64,
+    pub median: f64,
+    pub max: f64,
+    pub rounds: usize,
+}
+
+impl Spread {
+    /// Of these values, in any order; `None` of none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let (rounds, middle) = (values.len(), values.len() / 2);
+        let upper = *values.get(middle)?;
+        let lower = if rounds.is_multiple_of(2) { values[middle - 1] } else { upper };
+        Some(Self { min: values[0], median: (lower + upper) / 2.0, max: values[rounds - 1], rounds })
+    }
 }
 
 impl Results {
-    /// Reads what `save` wrote.
-    pub fn load(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(path)?)?)
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("{}: `bench run` writes it", path.display()))?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// The median over all rounds.
-    pub fn median(&self, workload: &str, contestant: &str, at: u64, figure: &str) -> Option<f64> {
-        let samples = self.samples.iter();
-        let samples = samples.filter(|s| s.workload == workload && s.contestant == contestant && s.at == at);
-        let mut figures: Vec<_> = samples.filter_map(|sample| sample.figures.get(figure).copied()).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
+    pub fn save(&self, path: &Path) -> Result<()> {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, serde_json::to_vec_pretty(self)?).with_context(|| path.display().to_string())
     }
 
-    /// Writes it as JSON.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        fs::write(path, serde_json::to_vec_pretty(self)?)
+    pub fn figure(&self, cell: Cell, figure: &str) -> Option<Spread> {
+        Spread::of(self.by_round(cell, figure).into_values())
+    }
+
+    /// A figure divided by the same of another cell, round by round. It is never a ratio of medians: whatever else the
+    /// machine did changes from round to round, and burdens both sides of one round about equally.
+    pub fn ratio(&self, figure: &str, of: Cell, to: Cell) -> Option<Spread> {
+        let divisors = self.by_round(to, figure);
+        let ratios =
+            self.by_round(of, figure).into_iter().filter_map(|(round, value)| Some(value / divisors.get(&round)?));
+        Spread::of(ratios.filter(|ratio| ratio.is_finite()))
+    }
+
+    /// Whoever has samples of this workload, in the order of the list of contestants.
+    pub fn contestants_of(&self, workload: &str) -> Vec<&str> {
+        let listed = self.contestants.iter().map(|contestant| &*contestant.name);
+        let have = self.of(workload).map(|sample| &*sample.contestant).unique().collect_vec();
+        listed.filter(|name| have.contains(name)).chain(have.iter().copied()).unique().collect()
+    }
+
+    /// What this workload was varied by, ascending.
+    pub fn ats(&self, workload: &str) -> Vec<u64> {
+        self.of(workload).map(|sample| sample.at).sorted().dedup().collect()
+    }
+
+    pub fn of<'a>(&'a self, workload: &str) -> impl Iterator<Item = &'a Sample> {
+        self.samples.iter().filter(move |sample| sample.workload == workload)
+    }
+
+    fn by_round(&self, cell: Cell, figure: &str) -> BTreeMap<u32, f64> {
+        let samples =
+            self.of(cell.workload).filter(|sample| (&*sample.contestant, sample.at) == (cell.contestant, cell.at));
+        samples.filter_map(|sample| Some((sample.round, *sample.figures.get(figure)?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ratio(rounds: [&[(u32, f64)]; 2]) -> Option<Spread> {
+        let mut results = Results::default();
+        for (contestant, rounds) in ["gorilla", "webdis"].into_iter().zip(rounds) {
+            results.samples.extend(rounds.iter().map(|&(round, value)| {
+                let figures = figures([("cycles_per_s", Some(value))]);
+                Sample { workload: "own-locks".into(), contestant: contestant.into(), at: 64, round, figures }
+            }));
+        }
+        let [of, to] = ["gorilla", "webdis"].map(|contestant| Cell { workload: "own-locks", contestant, at: 64 });
+        results.ratio("cycles_per_s", of, to)
+    }
+
+    #[test]
+    fn ratios_are_those_of_rounds_and_not_of_medians() {
+        // The machine was twice as slow in round 2 and three times in round 3, for both. The medians would have said 1.32.
+        let ratio = ratio([&[(1, 1200.0), (2, 660.0), (3, 390.0)], &[(1, 1000.0), (2, 500.0), (3, 300.0)]]);
+        assert_eq!(ratio, Some(Spread { min: 1.2, median: 1.3, max: 1.32, rounds: 3 }));
+    }
+
+    #[test]
+    fn a_round_that_only_one_side_has_is_no_pair_and_nothing_is_divided_by_zero() {
+        let ratio = ratio([&[(1, 10.0), (2, 30.0), (4, 90.0)], &[(1, 0.0), (2, 10.0), (3, 10.0), (4, 10.0)]]);
+        assert_eq!(ratio, Some(Spread { min: 3.0, median: 6.0, max: 9.0, rounds: 2 }));
     }
 }

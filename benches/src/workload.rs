@@ -1,83 +1,49 @@
-//! What clients do with their locks.
+//! The workloads of workloads.toml: what clients do with their locks, how many clients there are, and who takes part.
 
-use crate::load::{Answer, Dialogue};
+use std::sync::LazyLock;
 
-/// A request of the lock API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// Takes the lock.
+    /// What some servers want once, before all else.
+    Opening,
     Acquire,
-    /// Asks about it.
     Status,
-    /// Makes it last longer.
     Extend,
-    /// Gives it back.
     Release,
 }
 
-/// How a server wants to be asked for one lock. It remembers the lock's token between the steps.
-pub trait Speech {
-    /// Appends the request.
-    fn say(&mut self, step: Step, request: &mut Vec<u8>);
-
-    /// Takes its answer, which must be a success.
-    fn hear(&mut self, step: Step, answer: &Answer) -> Result<(), String>;
-
-    /// Whether the step takes one more request, which `say` appends.
-    fn goes_on(&self) -> bool {
-        false
-    }
-}
-
-/// What a client does over and over.
-#[derive(Clone, Copy, Debug)]
+/// What clients do over and over. workloads.toml explains each.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Workload {
-    /// As results have it.
-    pub name: &'static str,
-    /// What is done once.
-    opening: &'static [Step],
-    /// What is done over and over.
-    cycle: &'static [Step],
+    pub name: String,
+    #[serde(default)]
+    pub opening: Vec<Step>,
+    pub cycle: Vec<Step>,
+    #[serde(default)]
+    pub one_lock: bool,
+    pub clients: Vec<u64>,
+    pub paced_by: Option<String>,
+    #[serde(default)]
+    pub contestants: Vec<String>,
 }
 
-/// Each client takes and releases a lock of its own.
-pub const OWN_LOCKS: Workload = Workload { name: "own-locks", opening: &[], cycle: &[Step::Acquire, Step::Release] };
-/// Each client asks about a lock that it holds.
-pub const STATUS: Workload = Workload { name: "status", opening: &[Step::Acquire], cycle: &[Step::Status] };
-/// Each client extends a lock that it holds.
-pub const EXTEND: Workload = Workload { name: "extend", opening: &[Step::Acquire], cycle: &[Step::Extend] };
-/// Each client takes a lock, looks at it, extends it and releases it.
-pub const MIXED: Workload =
-    Workload { name: "mixed", opening: &[], cycle: &[Step::Acquire, Step::Status, Step::Extend, Step::Release] };
-
-impl Workload {
-    /// A client that does this.
-    pub fn by(self, speech: Box<dyn Speech>) -> Box<dyn Dialogue> {
-        let steps = [self.opening, self.cycle].concat();
-        Box::new(Client { speech, steps, repeated_from: self.opening.len(), at: 0 })
-    }
+#[derive(Deserialize)]
+struct File {
+    workloads: Vec<Workload>,
 }
 
-struct Client {
-    speech: Box<dyn Speech>,
-    steps: Vec<Step>,
-    repeated_from: usize,
-    at: usize,
+/// In the order in which they are measured.
+pub fn all() -> &'static [Workload] {
+    static FILE: LazyLock<File> =
+        LazyLock::new(|| toml::from_str(include_str!("../workloads.toml")).expect("workloads.toml is well-formed"));
+    &FILE.workloads
 }
 
-impl Dialogue for Client {
-    fn begin(&mut self, request: &mut Vec<u8>) {
-        self.speech.say(self.steps[self.at], request);
-    }
-
-    fn go_on(&mut self, answer: &Answer, request: &mut Vec<u8>) -> Result<bool, String> {
-        self.speech.hear(self.steps[self.at], answer)?;
-        let goes_on = self.speech.goes_on();
-        self.at += usize::from(!goes_on);
-        match self.steps.get(self.at) {
-            Some(&step) => self.speech.say(step, request),
-            None => self.at = self.repeated_from,
-        }
-        Ok(!goes_on)
-    }
+pub fn named(name: &str) -> Result<&'static Workload> {
+    all().iter().find(|workload| workload.name == name).with_context(|| format!("no workload is called {name}"))
 }

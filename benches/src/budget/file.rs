@@ -1,77 +1,72 @@
-//! The committed budget: `benches/budget.toml`.
+//! The committed budget, `benches/budget.toml`, and whether what was measured is within it.
 
-use std::{collections::BTreeMap, fmt::Write, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use serde::Deserialize;
+use anyhow::{Context, Result};
+use itertools::Itertools;
+use serde::{Deserialize, Serialize};
 
-const HEAD: &str = "\
-# What one request of each kind may cost a replica, in instructions outside of the kernel, all threads together, as
-# callgrind counts them. `make budget` measures the release build and fails where it differs by more than the tolerance,
-# in either direction. After a change that is meant, `make budget ARGS=--write` writes this file anew; the commit says why.
-# benches/src/budget/kinds.rs says what each kind is.
-";
+use crate::results::Spread;
+
+/// Of a kind that is new. People choose another.
+const TOLERANCE_PERCENT: f64 = 3.0;
 
 /// What requests may cost, and how exactly that is meant.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// What the figures depend on, beside the source.
     pub made_with: String,
-    /// By how much a figure may differ where that is the same.
-    pub tolerance_percent: f64,
-    /// By how much where it is not. Wide enough for another compiler, and still
-    /// too narrow for a mistake that doubles a cost.
+    /// By how much figures may differ where that is not the same. Wide enough for another compiler, and still too narrow
+    /// for a mistake that doubles a cost.
     pub tolerance_percent_elsewhere: f64,
-    /// Of one request, by its kind.
     pub instructions: BTreeMap<String, u64>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            made_with: String::new(),
-            tolerance_percent: 3.0,
-            tolerance_percent_elsewhere: 10.0,
-            instructions: BTreeMap::new(),
-        }
-    }
+    /// By how much the figure of a kind may differ where the same made it.
+    tolerance_percent: BTreeMap<String, f64>,
 }
 
 impl Budget {
-    /// Reads the file.
-    pub fn load(path: &Path) -> io::Result<Self> {
-        let shown = path.display();
-        let text =
-            fs::read_to_string(path).map_err(|error| io::Error::new(error.kind(), format!("{shown}: {error}")))?;
-        toml::from_str(&text).map_err(|error| io::Error::other(format!("{shown}: {error}")))
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// Writes the file.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        fs::write(path, self.to_toml())
+    /// Writes other figures into the file. The comments at its top stay, and so do tolerances.
+    pub fn save(mut self, path: &Path, made_with: String, measured: &BTreeMap<String, Spread>) -> Result<()> {
+        let comments = fs::read_to_string(path)?.lines().take_while(|line| line.starts_with('#')).join("\n");
+        let known = |kind: &String| self.tolerance_percent.get(kind).copied().unwrap_or(TOLERANCE_PERCENT);
+        self.tolerance_percent = measured.keys().map(|kind| (kind.clone(), known(kind))).collect();
+        self.instructions = measured.iter().map(|(kind, seen)| (kind.clone(), seen.median as u64)).collect();
+        self.made_with = made_with;
+        fs::write(path, format!("{comments}\n\n{}", toml::to_string(&self)?))?;
+        Ok(())
     }
 
-    /// By how much figures may differ that were measured with these.
-    pub fn tolerance_percent_for(&self, circumstances: &str) -> f64 {
-        if circumstances == self.made_with { self.tolerance_percent } else { self.tolerance_percent_elsewhere }
-    }
-
-    fn to_toml(&self) -> String {
-        let Self { made_with, tolerance_percent, tolerance_percent_elsewhere, instructions } = self;
-        let mut text = format!(
-            "{HEAD}\n\
-             # Figures depend on these too: another compiler generates other code, another C library copies otherwise. Where any of\n\
-             # them differs, the wider tolerance counts.\n\
-             made_with = {made_with:?}\n\
-             tolerance_percent = {tolerance_percent:?}\n\
-             tolerance_percent_elsewhere = {tolerance_percent_elsewhere:?}\n\n\
-             [instructions]\n"
-        );
-        for (kind, instructions) in instructions {
-            // Writing to a string can't fail.
-            let _ = writeln!(text, "{kind} = {instructions}");
+    /// A line for each kind, and whether the budget is kept. It isn't either where a request became cheaper: what was saved
+    /// could be lost again later, up to the old budget, and no review would show it.
+    pub fn compared(&self, made_with: &str, measured: &BTreeMap<String, Spread>) -> (String, bool) {
+        let elsewhere = if made_with == self.made_with { 0.0 } else { self.tolerance_percent_elsewhere };
+        let (mut lines, mut is_kept) = (String::new(), true);
+        for kind in self.instructions.keys().chain(measured.keys()).sorted().dedup() {
+            let (budget, seen) = (self.instructions.get(kind).map(|budget| *budget as f64), measured.get(kind));
+            let tolerance = self.tolerance_percent.get(kind).copied().unwrap_or(TOLERANCE_PERCENT).max(elsewhere);
+            let percent = |value| budget.map_or(0.0, |budget| (value - budget) * 100.0 / budget);
+            let Spread { min, median, max, .. } = seen.copied().unwrap_or_default();
+            let verdict = match (seen, budget) {
+                (None, _) => ": it is NOT MEASURED any more",
+                (_, None) => ": the budget DOESN'T HAVE this kind",
+                _ if percent(median) > tolerance => ": DEARER by more than is tolerated",
+                _ if percent(median) < -tolerance => {
+                    ": CHEAPER by more than is tolerated: a later loss would be hidden"
+                }
+                _ => "",
+            };
+            is_kept &= verdict.is_empty();
+            let [min, seen, max] = [min, median, max].map(|value| format!("{:+.2}", percent(value)));
+            let figures = format!("{median:>8.0} instructions, budget {:>8}", budget.unwrap_or_default());
+            lines += &format!("{kind:<27} {figures}, {seen} % ({min} to {max}) of {tolerance} %{verdict}\n");
         }
-        text
+        (lines, is_kept)
     }
 }
 
@@ -79,24 +74,47 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn budget() -> Budget {
-        Budget {
-            made_with: "rustc 1.95.0 (59807616e 2026-04-14) for x86_64, glibc 2.36, valgrind-3.19.0".into(),
-            tolerance_percent: 3.0,
-            tolerance_percent_elsewhere: 12.5,
-            instructions: [("acquire".into(), 80_123), ("release".into(), 60_000)].into(),
+    fn compared(made_with: &str, measured: &[(&str, f64)]) -> (String, bool) {
+        let budget: Budget = toml::from_str(
+            "made_with = 'rustc 1.95.0'\ntolerance_percent_elsewhere = 12.5\ninstructions = { acquire = 100_000, release = 60_000 }\n\
+             tolerance_percent = { acquire = 4.0 }",
+        )
+        .expect("a budget");
+        let of = |&(kind, seen): &(&str, f64)| Some((kind.to_string(), Spread::of([seen])?));
+        budget.compared(made_with, &measured.iter().filter_map(of).collect())
+    }
+
+    #[test]
+    fn what_differs_by_more_than_the_tolerance_in_either_direction_is_not_kept_and_the_tolerance_is_wider_elsewhere() {
+        for (made_with, acquire, verdict) in [
+            ("rustc 1.95.0", 104_000.0, " of 4 %\n"),
+            ("rustc 1.95.0", 96_000.0, " of 4 %\n"),
+            ("rustc 1.95.0", 104_100.0, " of 4 %: DEARER"),
+            ("rustc 1.95.0", 95_900.0, " of 4 %: CHEAPER"),
+            ("rustc 1.96.0", 112_500.0, " of 12.5 %\n"),
+            ("rustc 1.96.0", 112_600.0, " of 12.5 %: DEARER"),
+        ] {
+            let (lines, is_kept) = compared(made_with, &[("acquire", acquire), ("release", 60_000.0)]);
+            assert!(lines.contains(verdict) && is_kept == verdict.ends_with('\n'), "{acquire}, {made_with}: {lines}");
         }
     }
 
     #[test]
-    fn a_budget_is_read_as_it_was_written() {
-        let text = budget().to_toml();
-        assert_eq!(toml::from_str::<Budget>(&text).unwrap_or_else(|error| panic!("{error}: {text}")), budget());
+    fn a_kind_that_only_one_side_has_is_never_passed_over() {
+        let (lines, is_kept) = compared("rustc 1.95.0", &[("acquire", 100_000.0), ("extend", 5.0)]);
+        assert!(!is_kept && lines.contains("DOESN'T HAVE") && lines.contains("NOT MEASURED"), "{lines}");
     }
 
     #[test]
-    fn the_tolerance_is_wider_where_anything_else_made_the_figures() {
-        assert_eq!(budget().tolerance_percent_for(&budget().made_with), 3.0);
-        assert_eq!(budget().tolerance_percent_for("rustc 1.96.0, glibc 2.36, valgrind-3.19.0"), 12.5);
+    fn other_figures_are_written_below_the_comments_and_tolerances_stay() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let committed = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/budget.toml")).expect("the budget");
+        fs::write(file.path(), &committed).expect("a file");
+        let budget = Budget::load(file.path()).expect("a budget");
+        let same =
+            budget.instructions.iter().filter_map(|(kind, &seen)| Some((kind.clone(), Spread::of([seen as f64])?)));
+        let (same, made_with) = (same.collect(), budget.made_with.clone());
+        budget.save(file.path(), made_with, &same).expect("it is written");
+        assert_eq!(fs::read_to_string(file.path()).expect("the budget"), committed);
     }
 }

@@ -1,158 +1,134 @@
 //! The kinds of requests that have a budget, and how each is made.
 
-use std::{
-    io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, net::SocketAddr, time::Duration, time::Instant};
 
-use serde_json::Value;
+use anyhow::{Result, ensure};
+use itertools::Itertools;
+use redis::Value;
+use uuid::Uuid;
 
-use super::wire::{Answer, Connection};
+use crate::{http::Connection, scripts, scripts::Call, scripts::ask};
 
-/// A request with a budget.
-pub struct Kind {
-    /// As the budget has it.
-    pub name: &'static str,
-    /// Makes the request once. Numbers count up from 0 and stand in names and keys; each step relies on the kinds before
-    /// it having been made with the same number.
-    pub step: fn(&mut Client, usize) -> io::Result<()>,
-}
+/// A request with a budget: its name, in which `with_key` stands for an Idempotency-Key, of which a record is kept; how many
+/// are made at once, each over a connection of its own, before the first is answered; its method and body; and the status
+/// of its answer.
+pub struct Kind(pub &'static str, pub usize, pub &'static str, pub &'static str, pub u16);
 
-/// In the order in which they are measured.
-pub const KINDS: [Kind; 8] = [
-    // 200: a lock that nobody holds.
-    Kind { name: "acquire", step: |client, number| client.acquire(number, "") },
-    // 409: the same lock again.
-    Kind { name: "refused", step: |client, number| client.refused(number) },
-    // 200: by the token in the path.
-    Kind { name: "status", step: |client, number| client.status(number) },
-    // 200: with a new token.
-    Kind { name: "extend", step: |client, number| client.extend(number) },
-    // 204.
-    Kind { name: "release", step: |client, number| client.release(number, "") },
-    // The same with an Idempotency-Key, of which a record is kept.
-    Kind { name: "acquire_with_key", step: |client, number| client.acquire(number, &key("acquire", number)) },
-    Kind { name: "release_with_key", step: |client, number| client.release(number, &key("release", number)) },
+const ACQUIRE: &str = r#"{"owner":"worker-7","timeout":3600}"#;
+const WAIT: &str = r#"{"owner":"worker-7","timeout":3600,"wait":60}"#;
+
+/// Requests to a replica in the order in which they are measured. Each relies on the kinds before it having been made with
+/// the same numbers, of which each is a lock.
+pub const OF_REPLICA: [Kind; 8] = [
+    Kind("acquire", 1, "POST", ACQUIRE, 200),
+    Kind("refused", 1, "POST", r#"{"owner":"worker-8","timeout":3600}"#, 409),
+    Kind("status", 1, "GET", "", 200),
+    // With a new token.
+    Kind("extend", 1, "PUT", r#"{"timeout":7200}"#, 200),
+    Kind("release", 1, "DELETE", "", 204),
+    Kind("acquire_with_key", 1, "POST", ACQUIRE, 200),
+    Kind("release_with_key", 1, "DELETE", "", 204),
     // Two requests: a release, and the acquire that waited for it.
-    Kind { name: "handover", step: |client, number| client.handover(number) },
+    Kind("handover", 1, "POST", WAIT, 200),
 ];
+
+/// Commands to Redis. An acquire and a release together are one cycle, of the same locks again and again.
+pub const OF_REDIS: [(&str, usize); 0] = [];
 
 /// Who makes the requests.
 pub struct Client {
-    replica: String,
-    /// All requests go over the first; a second one is opened to wait.
+    address: SocketAddr,
+    /// Opened when they are first needed: a replica closes connections that are idle for long.
     connections: Vec<Connection>,
-    redis: BufReader<TcpStream>,
-    /// Of the locks that are held, by number.
-    tokens: Vec<String>,
-    /// Of the lock that is handed over.
-    handed: String,
+    redis: redis::Connection,
+    /// Of the locks that are held, by their paths.
+    tokens: HashMap<String, String>,
 }
 
 impl Client {
     /// A client of a replica, that may look into its Redis.
-    pub fn of(replica: &str, redis_port: u16) -> io::Result<Self> {
-        let redis = TcpStream::connect(("127.0.0.1", redis_port))?;
-        Ok(Self {
-            replica: replica.into(),
-            connections: vec![Connection::open(replica)?],
-            redis: BufReader::new(redis),
-            tokens: vec![],
-            handed: String::new(),
-        })
+    pub fn of(port: u16, redis_port: u16) -> Result<Self> {
+        let (connections, tokens, redis) = (vec![], HashMap::new(), scripts::connect(redis_port)?);
+        Ok(Self { address: ([127, 0, 0, 1], port).into(), connections, redis, tokens })
     }
 
-    fn acquire(&mut self, number: usize, headers: &str) -> io::Result<()> {
-        let body = r#"{"owner":"worker-7","timeout":3600}"#;
-        let token = token(&self.ask("POST", &path(number), headers, Some(body), 200)?)?;
-        // Each lock is taken twice: the second time, with a key, after it was released.
-        match self.tokens.get_mut(number) {
-            Some(known) => *known = token,
-            None => self.tokens.push(token),
+    /// Makes the requests of a kind with these numbers, which stand in names and keys.
+    pub async fn step(&mut self, kind: &Kind, step: usize) -> Result<()> {
+        let Kind(name, together, method, body, status) = *kind;
+        while self.connections.len() < if name == "handover" { 2 } else { together } {
+            self.connections.push(Connection::open(self.address).await?);
+        }
+        if name == "handover" {
+            return self.handover(step).await;
+        }
+        // All are of one length, so that all numbers cost the same.
+        let locks = (0..together).map(|place| format!("/api/v1/locks/orders-{:06}", step * together + place));
+        let locks: Vec<_> = locks.collect();
+        for (number, lock) in locks.iter().enumerate() {
+            let key = format!("Idempotency-Key: {name}-{step:06}\r\n");
+            let more = if name.ends_with("with_key") { &key } else { "" };
+            self.send(number, method, lock, more, body).await?;
+        }
+        for (number, lock) in locks.iter().enumerate() {
+            self.answered(number, lock, status).await?;
         }
         Ok(())
-    }
-
-    fn refused(&mut self, number: usize) -> io::Result<()> {
-        self.ask("POST", &path(number), "", Some(r#"{"owner":"worker-8","timeout":3600}"#), 409).map(drop)
-    }
-
-    fn status(&mut self, number: usize) -> io::Result<()> {
-        self.ask("GET", &self.held(number), "", None, 200).map(drop)
-    }
-
-    fn extend(&mut self, number: usize) -> io::Result<()> {
-        self.tokens[number] = token(&self.ask("PUT", &self.held(number), "", Some(r#"{"timeout":7200}"#), 200)?)?;
-        Ok(())
-    }
-
-    fn release(&mut self, number: usize, headers: &str) -> io::Result<()> {
-        self.ask("DELETE", &self.held(number), headers, None, 204).map(drop)
     }
 
     /// The one connection holds the lock and the other waits for it, then the other way round.
-    fn handover(&mut self, number: usize) -> io::Result<()> {
-        let (holder, waiter) = (number % 2, (number + 1) % 2);
-        let lock = "/api/v1/locks/handover";
-        if number == 0 {
-            // Not before: a replica closes connections that are idle for long.
-            self.connections.push(Connection::open(&self.replica)?);
-            self.handed = token(&self.ask("POST", lock, "", Some(r#"{"owner":"worker-7","timeout":3600}"#), 200)?)?;
+    async fn handover(&mut self, step: usize) -> Result<()> {
+        const LOCK: &str = "/api/v1/locks/handover";
+        let [holder, waiter] = [step % 2, (step + 1) % 2];
+        if step == 0 {
+            self.send(holder, "POST", LOCK, "", ACQUIRE).await?;
+            self.answered(holder, LOCK, 200).await?;
         }
-        let waits = r#"{"owner":"worker-7","timeout":3600,"wait":60}"#;
-        self.connections[waiter].send("POST", lock, "", Some(waits))?;
-        self.until_somebody_waits()?;
-        self.connections[holder].send("DELETE", &format!("{lock}/{}", self.handed), "", None)?;
-        expect(self.connections[holder].answer()?, 204)?;
-        self.handed = token(&expect(self.connections[waiter].answer()?, 200)?)?;
+        self.send(waiter, "POST", LOCK, "", WAIT).await?;
+        // Looks into Redis: to ask the replica would cost it instructions.
+        let begun = Instant::now();
+        while ask::<u64>(&mut self.redis, &["ZCARD", "gorilla:{handover}:queue"])? != 1 {
+            ensure!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
+        }
+        self.send(holder, "DELETE", LOCK, "", "").await?;
+        self.answered(holder, LOCK, 204).await?;
+        self.answered(waiter, LOCK, 200).await
+    }
+
+    /// Sends a request over the connection of this number, with the headers that curl sends and more.
+    async fn send(&mut self, number: usize, method: &str, lock: &str, more: &str, body: &str) -> Result<()> {
+        let token = self.tokens.get(lock).filter(|_| method != "POST");
+        let path = token.map_or_else(|| lock.into(), |token| format!("{lock}/{token}"));
+        let headers = format!("User-Agent: curl/8.0\r\nAccept: */*\r\n{more}");
+        self.connections[number].send(method, &path, &headers, body).await
+    }
+
+    /// A sequence that goes another way than planned would measure something else.
+    async fn answered(&mut self, number: usize, lock: &str, status: u16) -> Result<()> {
+        let answer = self.connections[number].answer().await?;
+        ensure!(answer.status == status, "{status} was expected, and {answer:?} came");
+        self.tokens.extend(answer.word_after("\"token\":\"").map(|token| (lock.into(), token.into())));
         Ok(())
     }
+}
 
-    /// Looks into Redis: to ask the replica would cost it instructions.
-    fn until_somebody_waits(&mut self) -> io::Result<()> {
-        let begun = Instant::now();
-        loop {
-            self.redis.get_mut().write_all(b"ZCARD gorilla:{handover}:queue\r\n")?;
-            let mut reply = String::new();
-            self.redis.read_line(&mut reply)?;
-            if reply == ":1\r\n" {
-                return Ok(());
-            }
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err(io::Error::other(format!("nobody waits for the lock: Redis says {reply:?}")));
-            }
+/// Takes and releases so many locks of Redis's, as one command each time.
+pub fn cycle(redis: &mut redis::Connection, together: usize, step: usize) -> Result<()> {
+    let name = |place| format!("orders-{:06}", (step * together + place) % 200);
+    let locks: Vec<_> = (0..together).map(|place| (name(place), Uuid::new_v4().to_string())).collect();
+    let acquire = locks.iter().map(|(name, token)| {
+        let id = Uuid::now_v7().to_string();
+        (scripts::acquire([name; 2], &id, token, 3_600_000), "granted")
+    });
+    let release = locks.iter().map(|(name, token)| (scripts::release([name; 2], token), "released"));
+    for calls in [acquire.collect_vec(), release.collect_vec()] {
+        let (calls, expected): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
+        let command = if together == 1 { calls[0].alone() } else { Call::together(&calls) };
+        if step == 0 {
+            command.load(redis)?;
         }
+        let reply: Value = command.evalsha().query(redis)?;
+        let found = format!("{reply:?}").matches(expected[0]).count();
+        ensure!(found == together, "{together} calls were to be {}, and Redis replied {reply:?}", expected[0]);
     }
-
-    fn ask(&mut self, method: &str, path: &str, more: &str, body: Option<&str>, status: u16) -> io::Result<Answer> {
-        self.connections[0].send(method, path, more, body)?;
-        expect(self.connections[0].answer()?, status)
-    }
-
-    fn held(&self, number: usize) -> String {
-        format!("{}/{}", path(number), self.tokens[number])
-    }
-}
-
-/// All are of one length, so that all numbers cost the same.
-fn path(number: usize) -> String {
-    format!("/api/v1/locks/orders-{number:06}")
-}
-
-fn key(operation: &str, number: usize) -> String {
-    format!("Idempotency-Key: {operation}-{number:06}\r\n")
-}
-
-/// A sequence that goes another way than planned measures something else.
-fn expect(answer: Answer, status: u16) -> io::Result<Answer> {
-    if answer.status == status {
-        return Ok(answer);
-    }
-    Err(io::Error::other(format!("{status} was expected, and {answer:?} came")))
-}
-
-fn token(answer: &Answer) -> io::Result<String> {
-    let lock: Value = serde_json::from_str(&answer.body)?;
-    lock["token"].as_str().map(String::from).ok_or_else(|| io::Error::other(format!("no token is in {answer:?}")))
+    Ok(())
 }

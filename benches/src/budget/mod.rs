@@ -1,100 +1,119 @@
-//! What one request costs a replica in instructions, held against `benches/budget.toml`.
+//! What one request costs in instructions, held against `benches/budget.toml`.
 //!
 //! Time and CPU time vary by tens of percent on a machine that does other things, and a slow-down of some percent hides
 //! in that. Instructions hardly vary, so a change that makes a request dearer is seen in its own review. What they don't
 //! show is the kernel's part, and what waits for memory: for those there is `bench run`.
 
-mod circumstances;
+mod callgrind;
 mod file;
 mod kinds;
-mod replica;
-mod verdict;
-mod wire;
 
-use std::{collections::BTreeMap, env::consts::ARCH, io, path::Path};
+use std::{collections::BTreeMap, env::consts::ARCH, fs, path::Path};
 
+use anyhow::{Context, Result, ensure};
 use gorilla_harness::Redis;
+use itertools::Itertools;
 
+use crate::{load::block_on, machine::said, results::Spread, scripts};
+use callgrind::Counted;
 use file::Budget;
-use kinds::{Client, KINDS};
-use replica::Replica;
-use verdict::Verdict;
+use kinds::{Kind, OF_REDIS, OF_REPLICA};
 
 /// What is committed.
 const FILE: &str = "benches/budget.toml";
-/// Replicas that are measured, one after the other, for the median: some of what a request costs is settled by the first
+/// Processes that are measured, one after the other, for the median: some of what a request costs is settled by the first
 /// moments of a process. With glibc's allocator figures differed by up to 1 % from one process to the next.
 const ROUNDS: usize = 3;
-/// Steps of a kind before those that count: connections, buffers and tables have then grown as far as they will.
+/// Requests of a kind before those that count: connections, buffers and tables have then grown as far as they will.
 const WARM_UP: usize = 200;
-/// Steps of a kind that count.
+/// Requests of a kind that count.
 const COUNTED: usize = 300;
 
-/// Measures the program and holds it against the budget; or writes the budget anew.
-pub fn run(program: &Path, write: bool) -> Result<(), String> {
-    let path = Path::new(FILE);
-    let made_with = circumstances::of(program).map_err(|error| error.to_string())?;
-    let old = match Budget::load(path) {
-        Err(error) if write && error.kind() == io::ErrorKind::NotFound => Budget::default(),
-        old => old.map_err(|error| error.to_string())?,
-    };
-    if !write && !old.made_with.contains(ARCH) {
-        return Err(format!(
-            "{FILE} was made with {}; instructions of {ARCH} can't be compared with it",
-            old.made_with
-        ));
+/// Measures the program, and Redis, and holds them against the budget; or writes the budget anew.
+pub fn run(program: &Path, write: bool) -> Result<()> {
+    let budget = Budget::load(Path::new(FILE))?;
+    let made_with = circumstances(program)?;
+    let known = &budget.made_with;
+    ensure!(write || known.contains(ARCH), "{FILE} was made with {known}, and says nothing about {ARCH}");
+    let mut rounds = vec![];
+    for _ in 0..ROUNDS {
+        rounds.extend(of_replica(program)?.into_iter().chain(of_redis()?));
     }
-    let measured = measure(program).map_err(|error| error.to_string())?;
+    let rounds = rounds.into_iter().into_group_map().into_iter();
+    let measured: BTreeMap<_, _> =
+        rounds.filter_map(|(kind, all)| Some((kind.to_string(), Spread::of(all)?))).collect();
     if write {
-        // Tolerances are chosen by people, and stay.
-        let budget = Budget { made_with, instructions: measured, ..old };
-        budget.save(path).map_err(|error| format!("{FILE}: {error}"))?;
+        budget.save(Path::new(FILE), made_with, &measured)?;
         println!("{FILE} was written. Say in the commit what its new figures pay for, or what saved them.");
         return Ok(());
     }
-    let tolerance = old.tolerance_percent_for(&made_with);
-    if made_with != old.made_with {
-        println!("The budget was made with {}, and this is {made_with}.", old.made_with);
-        println!("That alone changes figures: {tolerance} % are tolerated, not {} %.\n", old.tolerance_percent);
+    if made_with != *known {
+        println!("The budget was made with {known}, and this is {made_with}. That alone changes figures,");
+        println!("and {} % are tolerated.\n", budget.tolerance_percent_elsewhere);
     }
-    let verdict = Verdict::of(&old.instructions, &measured, tolerance);
-    print!("{verdict}");
-    verdict.advice().map_or(Ok(()), Err)
+    let (lines, is_kept) = budget.compared(&made_with, &measured);
+    print!("{lines}");
+    ensure!(
+        is_kept,
+        "{FILE} isn't kept. Where a change is worth what it costs, or saves something, run `make budget ARGS=--write` and \
+         say in the commit what the instructions pay for, or what saved them. Where it isn't, callgrind_annotate shows \
+         where they go"
+    );
+    Ok(())
 }
 
-/// Instructions for each kind of request, the median of the rounds.
-fn measure(program: &Path) -> io::Result<BTreeMap<String, u64>> {
-    let mut rounds = BTreeMap::<_, Vec<u64>>::new();
-    for _ in 0..ROUNDS {
-        for (kind, instructions) in measure_once(program)? {
-            rounds.entry(kind.to_string()).or_default().push(instructions);
-        }
-    }
-    Ok(rounds.into_iter().map(|(kind, figures)| (kind, median(figures))).collect())
+/// What the figures depend on besides Gorilla's source and Cargo.lock: the compiler, with what it compiles for; the C
+/// library, which copies and compares; Valgrind, whose version decides what a processor can do in the eyes of the program,
+/// and so which way of copying the library takes; and Redis.
+fn circumstances(program: &Path) -> Result<String> {
+    const MARK: &str = "rustc version ";
+    let shown = program.display();
+    // The compiler that made the program stands in it: the one in PATH may be another.
+    let bytes =
+        fs::read(program).with_context(|| format!("{shown} can't be read; `cargo build --release` makes it"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let (_, compiler) = text.split_once(MARK).with_context(|| format!("{shown} does not say which rustc made it"))?;
+    let compiler = compiler.split('\0').next().unwrap_or_default();
+    let library = said("getconf", &["GNU_LIBC_VERSION"]).unwrap_or_else(|| "a C library that is not glibc".into());
+    let valgrind = said("valgrind", &["--version"])
+        .context("valgrind, which counts instructions, is not in PATH; `make budget` installs it")?;
+    let redis = said(Redis::program(), &["--version"]).unwrap_or_default();
+    let redis = redis.split(' ').find_map(|word| word.strip_prefix("v=")).unwrap_or("of an unknown version");
+    Ok(format!("rustc {compiler} for {ARCH}, {library}, {valgrind}, Redis {redis}"))
 }
 
-/// The same of one replica.
-fn measure_once(program: &Path) -> io::Result<Vec<(&'static str, u64)>> {
+/// Instructions of one replica for each kind of request.
+fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     let redis = Redis::start(&[]);
-    let replica = Replica::start(program, &redis.url())?;
-    let mut client = Client::of(&replica.address, redis.port)?;
-    let mut measured = vec![];
-    for kind in &KINDS {
-        for number in 0..WARM_UP {
-            (kind.step)(&mut client, number)?;
+    let replica = Counted::replica(&program.to_string_lossy(), &redis)?;
+    let mut client = kinds::Client::of(replica.port, redis.port)?;
+    block_on(async {
+        let mut measured = vec![];
+        for kind @ Kind(name, together, ..) in &OF_REPLICA {
+            let [warm_up, all] = [WARM_UP, WARM_UP + COUNTED].map(|requests| requests.div_ceil(*together));
+            for step in 0..all {
+                if step == warm_up {
+                    replica.forget()?;
+                }
+                client.step(kind, step).await.with_context(|| format!("{name} {step}"))?;
+            }
+            measured.push((*name, replica.counted()? / ((all - warm_up) * together) as f64));
         }
-        replica.forget()?;
-        for number in WARM_UP..WARM_UP + COUNTED {
-            (kind.step)(&mut client, number)?;
-        }
-        measured.push((kind.name, replica.counted()? / COUNTED as u64));
-    }
-    Ok(measured)
+        Ok(measured)
+    })
 }
 
-fn median(mut figures: Vec<u64>) -> u64 {
-    figures.sort_unstable();
-    figures[figures.len() / 2]
+/// Instructions of one Redis for each kind of cycle.
+fn of_redis() -> Result<Vec<(&'static str, f64)>> {
+    let counted = Counted::redis()?;
+    let mut redis = scripts::connect(counted.port)?;
+    let measured = OF_REDIS.into_iter().map(|(name, together)| {
+        (0..WARM_UP).try_for_each(|step| kinds::cycle(&mut redis, together, step))?;
+        counted.forget()?;
+        (WARM_UP..WARM_UP + COUNTED).try_for_each(|step| kinds::cycle(&mut redis, together, step))?;
+        Ok((name, counted.counted()? / (COUNTED * together) as f64))
+    });
+    measured.collect()
 }
 
 #[cfg(test)]
@@ -103,15 +122,8 @@ mod tests {
 
     #[test]
     fn the_committed_budget_has_the_kinds_that_are_measured() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml");
-        let budget = Budget::load(&path).unwrap_or_else(|error| panic!("{error}"));
-        let mut measured = KINDS.map(|kind| kind.name);
-        measured.sort_unstable();
-        assert_eq!(budget.instructions.keys().collect::<Vec<_>>(), measured);
-    }
-
-    #[test]
-    fn one_replica_that_differs_from_the_others_does_not_count() {
-        assert_eq!(median(vec![1200, 1000, 1010]), 1010);
+        let budget = Budget::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml")).expect("the budget");
+        let measured = OF_REPLICA.iter().map(|kind| kind.0).chain(OF_REDIS.map(|kind| kind.0)).sorted();
+        assert_eq!(budget.instructions.keys().collect_vec(), measured.collect_vec());
     }
 }

@@ -1,153 +1,243 @@
-//! Draws lines over two axes.
+//! Draws charts with plotters, on white: else the letters would be dark on dark for who reads in a dark mode.
 
-use std::{io, ops::Range};
+use std::ops::Range;
 
+use anyhow::{Context, Result};
+use itertools::Itertools;
 use plotters::{
-    chart::{ChartBuilder, ChartContext},
-    coord::cartesian::Cartesian2d,
-    element::PathElement,
-    prelude::SVGBackend,
-    style::{Color, RGBColor},
+    coord::Shift, coord::ranged1d::DefaultFormatting, coord::ranged1d::KeyPointHint, coord::ranged1d::Ranged,
+    element::ErrorBarOrientV, prelude::*, style::text_anchor::HPos, style::text_anchor::Pos, style::text_anchor::VPos,
 };
+use serde::Deserialize;
 
-use super::{
-    axis::Axis,
-    canvas::{self, Area, Drawn, GRID, HEAD, INK, LETTER, NAME, Point, font, marker, spread_bar, text},
-    look::Look,
-    spread::Spread,
-};
+use super::{figures::Unit, told};
+use crate::results::Spread;
 
-const HEIGHT: u32 = 960;
-const FAINT_GRID: RGBColor = RGBColor(240, 240, 240);
+/// In pixels. Plotters places everything at whole ones, so they are small: pages show a plot at about half this size.
+const SIZE: (u32, u32) = (1600, 960);
+/// The height of a name, and the width of one of its letters where they are wide.
+const NAME: i32 = 36;
+const LETTER: i32 = 15;
+/// Of text and axes.
+const INK: RGBColor = RGBColor(50, 50, 50);
 
-/// Lines over two axes.
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+type Upright = ErrorBarOrientV<f64, f64>;
+
+/// How a line looks. Hollow markers are for who can't tell colours apart, as are the names beside the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    colour: [u8; 3],
+    #[serde(default)]
+    hollow: bool,
+}
+
+impl Look {
+    fn colour(self) -> RGBColor {
+        let [red, green, blue] = self.colour;
+        RGBColor(red, green, blue)
+    }
+
+    /// Gorilla's line is wider than the others.
+    fn is_bold(self) -> bool {
+        self == told().series[0]
+    }
+
+    fn marker<At: Clone>(self, at: At) -> [Circle<At, i32>; 2] {
+        let inside = if self.hollow { WHITE } else { self.colour() };
+        [inside.filled(), self.colour().stroke_width(3)].map(|style| Circle::new(at.clone(), 9, style))
+    }
+}
+
+#[derive(Clone)]
+pub struct Axis {
+    is_logarithmic: bool,
+    /// The positions of both ends.
+    range: Range<f64>,
+    /// The values that are written, and how.
+    ticks: Vec<(f64, String)>,
+}
+
+impl Axis {
+    /// Room for all these values, and ticks at round numbers.
+    pub fn of(values: &[f64], is_logarithmic: bool, unit: Unit) -> Self {
+        let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        if !is_logarithmic {
+            let (top, grain) = (most * 1.08, unit.scale(most).0);
+            let power = 10_f64.powf((top / grain / 6.0).log10().floor()) * grain;
+            let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+            let step = steps.into_iter().find(|step| top / step <= 6.0).unwrap_or(most);
+            let values = (0..=(top / step) as i32).map(|count| f64::from(count) * step);
+            let ticks = values.map(|value| (value, unit.tick(value, most))).collect();
+            return Self { is_logarithmic, range: 0.0..top, ticks };
+        }
+        let least = values.iter().copied().filter(|value| *value > 0.0).fold(most, f64::min);
+        let range = least.log10() - 0.1..most.log10() + 0.1;
+        // Few decades have room for more than the powers of ten.
+        let steps: &[f64] = if range.end - range.start < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let decades = range.start.floor() as i32..=range.end.ceil() as i32;
+        let values = decades.flat_map(|decade| steps.iter().map(move |step| step * 10_f64.powi(decade)));
+        let ticks = values.filter(|value| range.contains(&value.log10()));
+        let ticks = ticks.map(|value| (value, unit.tick(value, value))).collect();
+        Self { is_logarithmic, range, ticks }
+    }
+
+    /// Places one beside the other.
+    fn places(labels: &[String]) -> Self {
+        let ticks = labels.iter().enumerate().map(|(place, label)| (place as f64, label.clone())).collect();
+        Self { is_logarithmic: false, range: -0.5..labels.len() as f64 - 0.5, ticks }
+    }
+
+    fn label(&self, value: &f64) -> String {
+        self.ticks.iter().find(|(tick, _)| tick == value).map(|(_, label)| label.clone()).unwrap_or_default()
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        let position = if self.is_logarithmic { value.log10() } else { *value };
+        let share = (position - self.range.start) / (self.range.end - self.range.start);
+        from + (share * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // It is also asked for faint lines, of which there are none.
+        let ticks = self.ticks.iter().map(|(tick, _)| *tick);
+        if hint.weight().allow_light_points() { vec![] } else { ticks.collect() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.clone()
+    }
+}
+
+/// Figures over places.
 pub struct Chart {
-    /// What it is about.
     pub title: String,
+    /// What was measured, which stands above the upright axis and not turned along it, where it would be hard to read.
+    pub below: String,
+    /// What stands below the places of lines; below bars are their names.
+    pub places: Vec<String>,
     /// What is varied.
-    pub x: Axis,
-    /// What was measured.
+    pub x: String,
     pub y: Axis,
+    pub unit: Unit,
     /// The first is drawn last, above the others.
     pub lines: Vec<Line>,
 }
 
-/// One line with its name.
+/// The figures of one contestant.
 pub struct Line {
-    /// Stands beside its right end.
     pub name: String,
-    /// How it is drawn.
     pub look: Look,
-    /// From left to right.
+    /// From left to right, each at its place, which is a number; or the parts of a bar from its foot.
     pub points: Vec<(f64, Spread)>,
 }
 
-type Context<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
-
 impl Chart {
-    /// The whole SVG document.
-    pub fn svg(&self) -> io::Result<String> {
-        // The title of the upright axis stands above it and not turned along it, where it would be hard to read.
-        canvas::svg(HEIGHT, &self.title, &self.y.title, |area| self.draw(area))
+    /// The whole SVG document, with lines or with bars.
+    pub fn svg(&self, with_bars: bool) -> Result<String> {
+        let mut svg = String::new();
+        let drawn = self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area(), with_bars);
+        drawn.with_context(|| format!("{} can't be drawn", self.title))?;
+        Ok(svg)
     }
 
-    fn draw(&self, area: &Area) -> Drawn {
-        let longest = self.lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0);
-        let mut context = ChartBuilder::on(area)
-            .margin_top(HEAD)
-            .margin_right(90 + longest as i32 * LETTER)
+    fn draw(&self, area: &Area, with_bars: bool) -> Result<()> {
+        area.fill(&WHITE)?;
+        area.draw(&Text::new(self.title.clone(), (40, 50), font(46.0, true, HPos::Left)))?;
+        area.draw(&Text::new(self.below.clone(), (40, 104), font(34.0, false, HPos::Left)))?;
+        let names: Vec<_> = self.lines.iter().map(|line| line.name.clone()).collect();
+        let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32;
+        let x = Axis::places(if with_bars { &names } else { &self.places });
+        let mut plane = ChartBuilder::on(area)
+            .margin_top(140)
+            .margin_right(if with_bars { 40 } else { 90 + longest * LETTER })
             .margin_left(30)
             .margin_bottom(20)
             .x_label_area_size(96)
             .y_label_area_size(130)
-            .build_cartesian_2d(self.x.clone(), self.y.clone())?;
-        context
+            .build_cartesian_2d(x.clone(), self.y.clone())?;
+        plane
             .configure_mesh()
             .axis_style(INK.stroke_width(2))
-            .bold_line_style(GRID.stroke_width(2))
-            .light_line_style(FAINT_GRID.stroke_width(2))
-            .label_style(font(34.0, false, INK))
-            .axis_desc_style(font(34.0, false, INK))
-            .x_desc(self.x.title.as_str())
-            .x_label_formatter(&|value| self.x.label(*value))
-            .y_label_formatter(&|value| self.y.label(*value))
+            .bold_line_style(INK.mix(0.2).stroke_width(2))
+            .label_style(font(34.0, false, HPos::Left))
+            .axis_desc_style(font(34.0, false, HPos::Left))
+            .x_desc(&self.x)
+            .x_label_formatter(&|at| x.label(at))
+            .y_label_formatter(&|at| self.y.label(at))
             .draw()?;
-        for line in self.lines.iter().rev() {
-            self.line(area, &context, line)?;
+        if with_bars {
+            return self.bars(area, &mut plane);
         }
-        self.names(area, &context)
+        for Line { look, points, .. } in self.lines.iter().rev() {
+            let medians: Vec<_> = points.iter().map(|(place, spread)| (*place, spread.median)).collect();
+            let style = look.colour().stroke_width(if look.is_bold() { 6 } else { 3 });
+            plane.draw_series([PathElement::new(medians.clone(), style)])?;
+            plane.draw_series(points.iter().map(|(place, spread)| rounds(*place, 0.0, spread, look.colour())))?;
+            plane.draw_series(medians.into_iter().flat_map(|at| look.marker(at)))?;
+        }
+        self.names(area, &plane)
     }
 
-    fn line(&self, area: &Area, context: &Context, line: &Line) -> Drawn {
-        let pixel = |x: f64, y: f64| context.backend_coord(&(x, y));
-        let path: Vec<Point> = line.points.iter().map(|(x, spread)| pixel(*x, spread.median)).collect();
-        area.draw(&PathElement::new(path.clone(), line.look.colour.stroke_width(line.look.width)))?;
-        for (x, spread) in &line.points {
-            spread_bar(area, pixel(*x, spread.max), pixel(*x, spread.min), line.look.colour)?;
-        }
-        path.into_iter().try_for_each(|point| marker(area, point, line.look))
-    }
-
-    /// The names at the right, each as near to the end of its line as the others allow.
-    fn names(&self, area: &Area, context: &Context) -> Drawn {
-        let (columns, rows) = context.plotting_area().get_pixel_range();
-        let ends: Vec<Point> = self
-            .lines
-            .iter()
-            .filter_map(|line| line.points.last())
-            .map(|(x, spread)| context.backend_coord(&(*x, spread.median)))
-            .collect();
-        let wanted: Vec<f64> = ends.iter().map(|(_, y)| f64::from(*y)).collect();
-        let places = spread_out(&wanted, NAME, f64::from(rows.start)..f64::from(rows.end));
-        let last = ends.iter().map(|(x, _)| *x).max();
-        let left = columns.end + 45;
-        for ((line, end), place) in self.lines.iter().zip(ends).zip(places) {
-            let place = place.round() as i32;
+    /// The names at the right, each beside the end of its line, or below the name before where there is no room.
+    fn names(&self, area: &Area, plane: &Plane) -> Result<()> {
+        let end = |(place, spread): &(f64, Spread)| plane.backend_coord(&(*place, spread.median));
+        let mut lines: Vec<_> = self.lines.iter().map(|line| (line.points.last().map_or((0, 0), end), line)).collect();
+        lines.sort_by_key(|((_, y), _)| *y);
+        let last = lines.iter().map(|((x, _), _)| *x).max();
+        let (columns, rows) = plane.plotting_area().get_pixel_range();
+        let (left, mut below) = (columns.end + 45, rows.start);
+        for (number, (end, Line { name, look, .. })) in lines.iter().enumerate() {
+            // So high that the others have room below it.
+            let lowest = rows.end - NAME * (lines.len() - 1 - number) as i32;
+            let y = end.1.min(lowest).max(below);
+            below = y + NAME;
             // A line that ends before would be tied to its name across the others.
             if Some(end.0) == last {
-                area.draw(&PathElement::new([end, (left - 16, place)], line.look.colour.mix(0.45).stroke_width(2)))?;
+                area.draw(&PathElement::new([*end, (left - 16, y)], look.colour().mix(0.45).stroke_width(2)))?;
             }
-            marker(area, (left, place), line.look)?;
-            text(area, &line.name, (left + 22, place), 31.0, line.look.width > 3, line.look.ink())?;
+            look.marker((left, y)).iter().try_for_each(|marker| area.draw(marker))?;
+            area.draw(&Text::new(name.clone(), (left + 22, y), font(31.0, look.is_bold(), HPos::Left)))?;
+        }
+        Ok(())
+    }
+
+    /// Bars of a dark part and, on it, a light one.
+    fn bars(&self, area: &Area, plane: &mut Plane) -> Result<()> {
+        for (place, Line { look, points, .. }) in self.lines.iter().enumerate() {
+            let (x, mut foot, mut top) = (place as f64, 0.0, 0.0_f64);
+            for ((_, part), opacity) in points.iter().zip([1.0, 0.35]) {
+                let corners = [(x - 0.3, foot), (x + 0.3, foot + part.median)];
+                plane.draw_series([Rectangle::new(corners, look.colour().mix(opacity).filled())])?;
+                plane.draw_series([rounds(x, foot, part, INK)])?;
+                (foot, top) = (foot + part.median, top.max(foot + part.max));
+            }
+            let said = points.iter().map(|(_, part)| self.unit.say(part.median)).join(" + ");
+            let (x, y) = plane.backend_coord(&(x, top));
+            let style = font(31.0, false, HPos::Center);
+            area.draw(&Text::new(said, (x, y - 24), style))?;
         }
         Ok(())
     }
 }
 
-/// Moves places apart until they keep a distance, each as little as possible, and all within bounds if these have room.
-fn spread_out(wanted: &[f64], distance: f64, bounds: Range<f64>) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by(|left, right| wanted[*left].total_cmp(&wanted[*right]));
-    // Groups of neighbours that touch: where the first stands, and who they are.
-    let mut groups: Vec<(f64, Vec<usize>)> = Vec::new();
-    for index in order {
-        let mut members = vec![index];
-        let mut start = wanted[index];
-        while let Some((before, others)) = groups.last() {
-            if before + others.len() as f64 * distance <= start {
-                break;
-            }
-            let mut joined = others.clone();
-            joined.append(&mut members);
-            members = joined;
-            let middles = members.iter().enumerate().map(|(place, member)| wanted[*member] - place as f64 * distance);
-            start = middles.sum::<f64>() / members.len() as f64;
-            groups.pop();
-        }
-        groups.push((start, members));
-    }
-    let mut places = vec![0.0; wanted.len()];
-    let mut next = bounds.start;
-    let mut left = wanted.len() as f64;
-    for (start, members) in groups {
-        for (place, member) in members.into_iter().enumerate() {
-            left -= 1.0;
-            let latest = (bounds.end - left * distance).max(next);
-            places[member] = (start + place as f64 * distance).clamp(next, latest);
-            next = places[member] + distance;
-        }
-    }
-    places
+/// From the smallest to the largest round.
+fn rounds(place: f64, foot: f64, spread: &Spread, colour: RGBColor) -> ErrorBar<f64, f64, Upright> {
+    let [min, median, max] = [spread.min, spread.median, spread.max].map(|value| foot + value);
+    ErrorBar::new_vertical(place, min, median, max, colour.stroke_width(2), 14)
+}
+
+/// Letters of this size in pixels, with the space between lines, their middle at the height of a point. Browsers have it.
+fn font(size: f64, bold: bool, side: HPos) -> TextStyle<'static> {
+    let style = if bold { FontStyle::Bold } else { FontStyle::Normal };
+    ("sans-serif", size).into_font().style(style).color(&INK).pos(Pos::new(side, VPos::Center))
 }
 
 #[cfg(test)]
@@ -155,10 +245,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_their_distance_their_order_and_the_bounds() {
-        assert_eq!(spread_out(&[10.0, 50.0], 20.0, 0.0..100.0), [10.0, 50.0]);
-        assert_eq!(spread_out(&[52.0, 48.0], 20.0, 0.0..100.0), [60.0, 40.0]);
-        assert_eq!(spread_out(&[0.0, 0.0, 3.0], 20.0, 0.0..100.0), [0.0, 20.0, 40.0]);
-        assert_eq!(spread_out(&[100.0, 99.0, 40.0], 20.0, 0.0..100.0), [100.0, 80.0, 40.0]);
+    fn no_two_contestants_look_alike() {
+        assert!(told().looks.values().map(|look| (look.colour, look.hollow)).all_unique());
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_in_the_unit_that_is_written() {
+        let labels = |values: &[f64], is_logarithmic, unit| {
+            Axis::of(values, is_logarithmic, unit).ticks.into_iter().map(|(_, label)| label).collect_vec()
+        };
+        let micros = labels(&[3.0, 200_000.0], true, Unit::Micros);
+        assert_eq!(micros, ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms"]);
+        assert_eq!(labels(&[30.0, 400.0], true, Unit::Count), ["50", "100", "200", "500"]);
+        let bytes = labels(&[27_000.0], false, Unit::Bytes);
+        assert_eq!(bytes, ["0", "5 KiB", "10 KiB", "15 KiB", "20 KiB", "25 KiB"]);
     }
 }

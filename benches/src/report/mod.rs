@@ -1,58 +1,94 @@
-//! Tells what was measured: docs/BENCHMARKS.md and its plots.
-
-use std::{fs, io, path::Path};
-
-use self::{document::PLOTS, handwritten::HandWritten, measured::Measured};
-use crate::results::Results;
+//! Tells what was measured: the tables of docs/BENCHMARKS.md and its plots. All other words there are written by people.
 
 pub mod aims;
-mod axis;
-mod bars;
-mod canvas;
 mod chart;
 mod document;
-#[cfg(test)]
-mod fixture;
-mod handwritten;
-mod look;
-mod measured;
-mod numbers;
+mod figures;
 mod plots;
-mod series;
-mod spread;
 mod tables;
-mod words;
 
-/// The document, in the folder for documents.
-pub const DOCUMENT: &str = "BENCHMARKS.md";
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 
-/// Writes the document anew, except for what people wrote into it, and all plots that there are figures for.
-pub fn write(results: &Results, docs: &Path) -> io::Result<()> {
-    let document = docs.join(DOCUMENT);
-    let before = match fs::read_to_string(&document) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        before => before?,
-    };
-    let hand_written = HandWritten::find(&before).map_err(|why| io::Error::other(format!("{DOCUMENT}: {why}")))?;
-    let measured = Measured::new(results);
-    let folder = docs.join(PLOTS);
+use anyhow::{Context, Result, ensure};
+use itertools::Itertools;
+use serde::Deserialize;
+
+use crate::results::Results;
+
+const DOCUMENT: &str = "BENCHMARKS.md";
+/// The folder of the plots, beside it.
+const PLOTS: &str = "benchmarks";
+
+/// What report.toml says of aims, figures and plots.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// Each a name and a command that prints it.
+    pub circumstances: Vec<[String; 2]>,
+    varied: BTreeMap<String, String>,
+    figures: Vec<figures::Figure>,
+    aims: Vec<aims::Aim>,
+    plots: Vec<plots::Plot>,
+    looks: BTreeMap<String, chart::Look>,
+    series: Vec<chart::Look>,
+}
+
+pub fn told() -> &'static Told {
+    static TOLD: LazyLock<Told> =
+        LazyLock::new(|| toml::from_str(include_str!("../../report.toml")).expect("report.toml is well-formed"));
+    &TOLD
+}
+
+/// Reads the results, writes the report, and says where it is.
+pub fn run(results: &Path, docs: &Path) -> Result<()> {
+    let results = Results::load(results)?;
+    write(&results, docs)?;
+    println!("{} samples are told in {}", results.samples.len(), docs.join(DOCUMENT).display());
+    Ok(())
+}
+
+/// Writes all plots that there are figures for, and the measured sections of the document.
+fn write(results: &Results, docs: &Path) -> Result<()> {
+    let (document, folder) = (docs.join(DOCUMENT), docs.join(PLOTS));
+    let before = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
     fs::create_dir_all(&folder)?;
-    let mut shown = Vec::new();
-    for plot in &plots::PLOTS {
-        let file = folder.join(plot.file);
-        match (plot.draw)(&measured).svg()? {
-            Some(svg) => {
-                fs::write(file, svg)?;
-                shown.push(plot);
-            }
+    let drawn = told().plots.iter().map(|plot| Ok((plot, plot.svg(results)?)));
+    let drawn: Vec<_> = drawn.collect::<Result<_>>()?;
+    let after = document::filled(&before, |section| match section {
+        "rounds" => rounds(results),
+        "aims" => aims::table(results),
+        "machine" => tables::circumstances(results),
+        "contestants" => tables::contestants(results),
+        workload => {
+            let shown = drawn.iter().filter(|(plot, svg)| plot.workload == workload && svg.is_some());
+            let images = shown.map(|(plot, _)| format!("![{}]({PLOTS}/{})\n\n", plot.alt, plot.file));
+            images.collect::<String>() + &tables::of(results, workload)
+        }
+    })?;
+    for workload in results.samples.iter().map(|sample| &sample.workload).unique() {
+        let opening = document::opening(workload);
+        let is_there = after.contains(&opening);
+        ensure!(is_there, "there is no section for {workload}, which would begin with {}", opening.trim());
+    }
+    for (plot, svg) in drawn {
+        let file = folder.join(&plot.file);
+        match svg {
+            Some(svg) => fs::write(&file, svg)?,
             // One of an earlier run must not stay beside the tables of this one.
-            None => match fs::remove_file(file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            },
+            None if file.exists() => fs::remove_file(&file)?,
+            None => {}
         }
     }
-    fs::write(document, document::markdown(&measured, &shown, &hand_written))
+    Ok(fs::write(&document, after)?)
+}
+
+fn rounds(results: &Results) -> String {
+    let rounds = results.samples.iter().counts_by(|sample| (&sample.workload, &sample.contestant, sample.at));
+    match rounds.into_values().minmax().into_option() {
+        Some((fewest, most)) if fewest == most => format!("Everything was measured in {most} rounds.\n"),
+        Some((fewest, most)) => format!("Everything was measured in {fewest} to {most} rounds.\n"),
+        None => "Nothing was measured.\n".into(),
+    }
 }
 
 #[cfg(test)]

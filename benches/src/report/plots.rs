@@ -1,113 +1,92 @@
-//! Which plots there are.
+//! The plots of report.toml: what each takes from the results. `chart.rs` draws them.
 
-use std::io;
+use anyhow::Result;
+use itertools::Itertools;
+use serde::Deserialize;
 
-use super::{axis::Axis, bars::Bars, chart::Chart, measured::Measured, series};
+use super::{chart::Axis, chart::Chart, chart::Line, chart::Look, figures, figures::Unit, told};
+use crate::results::{Cell, GORILLA, Results, Spread};
 
 /// A drawing and where it belongs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plot {
-    /// The name of its file.
-    pub file: &'static str,
+    pub file: String,
     /// Under which workload it is shown.
-    pub workload: &'static str,
+    pub workload: String,
     /// What it shows, for who can't see it.
-    pub alt: &'static str,
-    /// Takes from what was measured what it shows.
-    pub draw: fn(&Measured) -> Drawing,
+    pub alt: String,
+    title: String,
+    y: String,
+    #[serde(default)]
+    logarithmic: bool,
+    /// A plot over sizes has one; else these stand beside each other or, `stacked`, on each other.
+    #[serde(default)]
+    figures: Vec<String>,
+    #[serde(default)]
+    stacked: bool,
+    /// Instead, lines of Gorilla over sizes: each a workload, a figure and a name.
+    #[serde(default)]
+    lines: Vec<[String; 3]>,
 }
 
-/// Either kind of plot.
-pub enum Drawing {
-    /// Something over something.
-    Lines(Chart),
-    /// Something for each contestant.
-    Parts(Bars),
-}
+/// Where plots look that are not over sizes.
+const USUAL: u64 = 64;
 
-/// In the order in which they are shown under their workloads.
-pub const PLOTS: [Plot; 7] = [
-    Plot {
-        file: "throughput.svg",
-        workload: "own-locks",
-        alt: "Acquires and releases of own locks a second, over the number of clients, for each contestant",
-        draw: |measured| {
-            let y = "acquire and release, cycles a second";
-            Drawing::Lines(series::over_clients(measured, "own-locks", "Own locks: throughput", "cycles_per_s", y))
-        },
-    },
-    Plot {
-        file: "p99.svg",
-        workload: "own-locks",
-        alt: "99th percentile of latency under own locks, over the number of clients, for each contestant",
-        draw: |measured| {
-            let y = "99th percentile of a request's latency";
-            Drawing::Lines(series::over_clients(
-                measured,
-                "own-locks",
-                "Own locks: latency under full load",
-                "p99_us",
-                y,
-            ))
-        },
-    },
-    Plot {
-        file: "cpu.svg",
-        workload: "own-locks",
-        alt: "Processor time of the server and of Redis for each request of own locks, for each contestant",
-        draw: |measured| Drawing::Parts(series::processor_time(measured, "own-locks", 64)),
-    },
-    Plot {
-        file: "paced-latency.svg",
-        workload: "own-locks-paced",
-        alt: "Percentiles of latency at a fixed rate, for each contestant",
-        draw: |measured| Drawing::Lines(series::percentiles(measured, "own-locks-paced", 64)),
-    },
-    Plot {
-        file: "held-locks.svg",
-        workload: "held-locks",
-        alt: "Median and 99th percentile of an acquire's latency, over the number of held locks",
-        draw: |measured| {
-            let lines = [("held-locks", "p50_us", "median"), ("held-locks", "p99_us", "99th percentile")];
-            let y = (Axis::linear as _, "latency of an acquire");
-            Drawing::Lines(series::of_gorilla(measured, "Acquire, while other locks are held", &lines, y))
-        },
-    },
-    Plot {
-        file: "handover.svg",
-        workload: "waiters",
-        alt: "Median and 99th percentile of a handover's latency, over the number of waiters",
-        draw: |measured| {
-            let lines = [
-                ("waiters", "p50_us", "one lock, median"),
-                ("waiters", "p99_us", "one lock, p99"),
-                ("waiters-own-locks", "p50_us", "own locks, median"),
-                ("waiters-own-locks", "p99_us", "own locks, p99"),
-            ];
-            let y = (Axis::logarithmic as _, "latency of a handover");
-            Drawing::Lines(series::of_gorilla(measured, "Handover, while others wait", &lines, y))
-        },
-    },
-    Plot {
-        file: "waiter-memory.svg",
-        workload: "waiters",
-        alt: "Memory of the replica for each waiter, over the number of waiters",
-        draw: |measured| {
-            let lines =
-                [("waiters", "bytes_per_waiter", "one lock"), ("waiters-own-locks", "bytes_per_waiter", "own locks")];
-            let y = (Axis::linear as _, "resident memory of the replica, for each waiter");
-            Drawing::Lines(series::of_gorilla(measured, "What a waiter costs", &lines, y))
-        },
-    },
-];
-
-impl Drawing {
-    /// The whole SVG document, unless there is nothing to show.
-    pub fn svg(&self) -> io::Result<Option<String>> {
-        match self {
-            Self::Lines(chart) if chart.lines.is_empty() => Ok(None),
-            Self::Parts(bars) if bars.rows.is_empty() => Ok(None),
-            Self::Lines(chart) => chart.svg().map(Some),
-            Self::Parts(bars) => bars.svg().map(Some),
+impl Plot {
+    /// The whole SVG document; none where there is nothing to show.
+    pub fn svg(&self, results: &Results) -> Result<Option<String>> {
+        let lines = self.lines(results);
+        let Some((_, _, _, _, first)) = lines.first() else { return Ok(None) };
+        let unit = Unit::of(first);
+        // Each place is a size or a figure, with what stands below it.
+        let over_sizes = self.figures.len() < 2;
+        let ats = lines.iter().flat_map(|(_, _, workload, ..)| results.ats(workload)).sorted().dedup();
+        let places: Vec<(u64, Option<&String>, String)> = match over_sizes {
+            true => ats.map(|at| (at, None, figures::count(at))).collect(),
+            false => self.figures.iter().map(|name| (USUAL, Some(name), figures::heading(name).0.into())).collect(),
+        };
+        let lines = lines.into_iter().map(|(name, look, workload, contestant, of_line)| {
+            let points = places.iter().enumerate().filter_map(|(place, (at, figure, _))| {
+                let cell = Cell { workload, contestant, at: *at };
+                Some((place as f64, results.figure(cell, figure.map_or(of_line, String::as_str))?))
+            });
+            Line { name: name.into(), look, points: points.collect() }
+        });
+        let lines = lines.filter(|line| !line.points.is_empty()).collect_vec();
+        if lines.is_empty() {
+            return Ok(None);
         }
+        let usual = |line: &Line| {
+            results.figure(Cell { workload: &self.workload, contestant: &line.name, at: USUAL }, "offered_per_s")
+        };
+        let offered = lines.iter().filter_map(|line| Some(usual(line)?.median));
+        let rate = Spread::of(offered).map(|rate| format!(", {} cycles a second", Unit::Count.spread(rate)));
+        // Any part of a bar may reach furthest in its largest round.
+        let reach = lines.iter().flat_map(|line| match self.stacked {
+            true => vec![line.points.iter().map(|(_, part)| part.max).sum()],
+            false => line.points.iter().flat_map(|(_, spread)| [spread.min, spread.max]).collect(),
+        });
+        let chart = Chart {
+            title: self.title.clone() + &rate.unwrap_or_default(),
+            below: format!("{}{}", self.y, if self.logarithmic { " (logarithmic)" } else { "" }),
+            y: Axis::of(&reach.collect_vec(), self.logarithmic, unit),
+            places: places.into_iter().map(|place| place.2).collect(),
+            x: if over_sizes { figures::varied(&self.workload).into() } else { String::new() },
+            unit,
+            lines,
+        };
+        chart.svg(self.stacked).map(Some)
+    }
+
+    /// Each with a name and a look, of a workload and a contestant and, over sizes, of a figure.
+    fn lines<'a>(&'a self, results: &'a Results) -> Vec<(&'a str, Look, &'a str, &'a str, &'a str)> {
+        if let Some(figure) = self.figures.first() {
+            let look = |name| told().looks.get(name).copied().unwrap_or(told().series[3]);
+            let all = results.contestants_of(&self.workload).into_iter();
+            return all.map(|name| (name, look(name), &*self.workload, name, &**figure)).collect();
+        }
+        let all = self.lines.iter().zip(&told().series);
+        all.map(|([workload, figure, name], look)| (&**name, *look, &**workload, GORILLA, &**figure)).collect()
     }
 }

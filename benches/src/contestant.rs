@@ -1,0 +1,88 @@
+//! All contestants by their names, and what each is asked to do in its turn.
+
+use std::{collections::BTreeMap, env::current_exe, path::Path, sync::LazyLock};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use gorilla_harness::Replica;
+use serde::Deserialize;
+
+use crate::{
+    language::Language, programs, redis_benchmark, results::Figures, rslock, servers, servers::Server, workload,
+    workload::Workload,
+};
+
+/// What contestants.toml says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub order: Vec<String>,
+    pub servers: BTreeMap<String, servers::Described>,
+    pub languages: BTreeMap<String, Language>,
+    pub libraries: BTreeMap<String, programs::Described>,
+}
+
+pub fn file() -> &'static File {
+    static FILE: LazyLock<File> =
+        LazyLock::new(|| toml::from_str(include_str!("../contestants.toml")).expect("contestants.toml is well-formed"));
+    &FILE
+}
+
+/// A way to take a lock, ready to be measured.
+pub struct Contestant {
+    /// Its version, and what one cycle of it does.
+    pub what: String,
+    /// What it sees while it does a task.
+    pub take_turn: Turn,
+}
+
+type Turn = Box<dyn Fn(&Task) -> Result<Figures>>;
+
+/// What to do for how long. Clients that are a program of their own get it as their arguments.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Task {
+    /// What the clients do: own-locks or one-lock
+    #[arg(value_parser = workload::named)]
+    pub workload: &'static Workload,
+    /// How many clients at once
+    pub clients: usize,
+    /// Seconds before anything counts
+    pub warm_up: f64,
+    /// Seconds that count
+    pub measured: f64,
+    /// So many cycles a second are due over all clients, whether earlier ones have ended or not: an open loop, which finds
+    /// how long they take. Without it each client begins its next cycle when its last one has ended: a closed loop, which
+    /// finds how many there can be.
+    #[arg(skip)]
+    pub rate: Option<f64>,
+}
+
+impl Task {
+    /// The number of the lock that a client takes.
+    pub fn lock(&self, client: usize) -> usize {
+        if self.workload.one_lock { 0 } else { client }
+    }
+}
+
+/// Starts or prepares a contestant; else says what is missing and how to get it. Clients that bring their own library use
+/// the Redis at that port. `gorilla-other` is the program `other`.
+pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Contestant> {
+    let server = |name: &str, program: &Path| {
+        let server = Server::start(name, program, 1)?;
+        Ok(Contestant { what: server.what.clone(), take_turn: Box::new(move |task| server.take_turn(task)) })
+    };
+    match name {
+        "gorilla-other" => server("gorilla", other.context("no --other program is named")?),
+        "gorilla" => server(name, &Replica::program()),
+        "rslock" => Ok(rslock::prepare(redis_port)),
+        "redis-benchmark" => redis_benchmark::prepare(redis_port, 1),
+        "redis-benchmark-pipelined" => redis_benchmark::prepare(redis_port, 16),
+        _ if file().libraries.contains_key(name) => programs::prepare(name, redis_port),
+        _ => server(name, &current_exe()?),
+    }
+}
+
+/// More clients than this libraries are not made for: each may be a thread of its own.
+pub fn most_clients(name: &str) -> u64 {
+    if name == "gorilla-other" || file().servers.contains_key(name) { u64::MAX } else { 256 }
+}

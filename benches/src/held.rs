@@ -1,0 +1,84 @@
+//! What an acquire costs while many other locks are held, and what those cost Redis.
+
+use anyhow::{Context, Result, ensure};
+use gorilla_harness::Replica;
+use itertools::Itertools;
+use redis::{Connection, Value};
+use uuid::Uuid;
+
+use crate::{results::GORILLA, results::figures, run::Bench, run::Turn, scripts, scripts::ask, servers::Server};
+
+const NAME: &str = "held-locks";
+/// Few enough that nothing queues, so that the latency is that of the work.
+const CLIENTS: usize = 4;
+/// Commands on their way to Redis at once.
+const TOGETHER: usize = 1000;
+/// The lease of locks that are held: a day, in milliseconds.
+const LEASE: u64 = 86_400_000;
+
+/// Measures one deployment for each number of held locks, side by side.
+pub fn measure(bench: &mut Bench) -> Result<()> {
+    let mut deployments = vec![];
+    for held in bench.wanted(NAME, &[0, 10_000, 100_000, 1_000_000]) {
+        let gorilla = Server::start(GORILLA, &Replica::program(), 1)?;
+        let mut redis = scripts::connect(gorilla.redis.port)?;
+        let before = used_memory(&mut redis)?;
+        take(&mut redis, held)?;
+        let added = used_memory(&mut redis)? - before;
+        deployments.push((held, gorilla, redis, before, added));
+    }
+    let task = bench.task("own-locks", CLIENTS)?;
+    let turns = deployments
+        .iter()
+        .map(|(held, gorilla, ..)| -> Turn { (GORILLA, *held, Box::new(|| gorilla.take_turn(&task))) });
+    bench.take_turns(NAME, 1, &turns.collect_vec())?;
+    // Only now, because the fences of locks that are held belong to what an acquire was measured beside.
+    for (held, _gorilla, mut redis, before, added) in deployments.into_iter().filter(|(held, ..)| *held > 0) {
+        let fence = |lock| format!("gorilla:{{{}}}:fence", name(lock));
+        pipeline(&mut redis, held, |lock| redis::cmd("DEL").arg(fence(lock)).clone())?;
+        let each = |bytes: f64| Some(bytes / held as f64);
+        let memory = figures([
+            ("redis_bytes_per_lock", each(added)),
+            ("redis_bytes_per_lock_without_fence", each(used_memory(&mut redis)? - before)),
+        ]);
+        let samples = bench.results.samples.iter_mut();
+        for sample in samples.filter(|sample| sample.workload == NAME && sample.at == held) {
+            sample.figures.extend(memory.clone());
+        }
+    }
+    bench.save()
+}
+
+fn name(lock: u64) -> String {
+    format!("held-{lock:07}")
+}
+
+/// Has so many locks taken by the script that takes them.
+fn take(redis: &mut Connection, locks: u64) -> Result<()> {
+    let acquire =
+        |lock| scripts::acquire([&name(lock); 2], &Uuid::now_v7().to_string(), &Uuid::new_v4().to_string(), LEASE);
+    acquire(0).alone().load(redis)?;
+    // Each grant would be on disk before the next thousand.
+    ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "no"])?;
+    pipeline(redis, locks, |lock| acquire(lock).alone().evalsha())?;
+    ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "always"])?;
+    let keys: u64 = ask(redis, &["DBSIZE"])?;
+    ensure!(keys == 2 * locks, "{locks} locks and their fences make {keys} keys");
+    Ok(())
+}
+
+/// Sends a command for each lock, a thousand at a time. None may be answered with an error.
+fn pipeline(redis: &mut Connection, locks: u64, command: impl Fn(u64) -> redis::Cmd) -> Result<()> {
+    for first in (0..locks).step_by(TOGETHER) {
+        let mut pipe = redis::pipe();
+        (first..locks.min(first + TOGETHER as u64)).for_each(|lock| _ = pipe.add_command(command(lock)));
+        pipe.query::<Vec<Value>>(redis).context("Redis is not filled")?;
+    }
+    Ok(())
+}
+
+fn used_memory(redis: &mut Connection) -> Result<f64> {
+    let info: String = ask(redis, &["INFO", "memory"])?;
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).context("INFO does not tell used_memory")
+}

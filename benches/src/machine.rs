@@ -1,0 +1,51 @@
+//! The machine: what figures depend on beside the contestants, and what processes use of it.
+
+use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+
+use anyhow::{Context, Result};
+use gorilla_harness::Redis;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::report::told;
+
+/// What the figures depend on, each with its name. What can't be found out is called unknown.
+pub fn circumstances() -> BTreeMap<String, String> {
+    let command = |command: &str| command.replace("{redis}", Redis::program());
+    let tell = |text| said("sh", &["-c", &command(text)]).unwrap_or_else(|| "unknown".into());
+    told().circumstances.iter().map(|[name, command]| (name.clone(), tell(command))).collect()
+}
+
+/// What a program prints, if there is such a program, it succeeds, and it prints anything.
+pub fn said(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_string()).filter(|text| !text.is_empty())
+}
+
+/// The seconds of processor time that other processes have used, in the kernel and outside.
+pub fn cpu_of(pids: &[u32]) -> Result<f64> {
+    let seconds = pids.iter().map(|&pid| {
+        let stat = about(pid, "stat")?;
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        // A tick is 10 ms on every Linux of today.
+        Ok(ticks as f64 / 100.0)
+    });
+    seconds.sum()
+}
+
+/// The seconds of processor time that this thread has used.
+pub fn cpu_of_thread() -> Result<f64> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?).as_secs_f64())
+}
+
+/// The resident memory of a process in bytes.
+pub fn resident(pid: u32) -> Result<u64> {
+    let status = about(pid, "status")?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kib.map(|kib: u64| kib * 1024).with_context(|| format!("process {pid} has no resident memory"))
+}
+
+fn about(pid: u32, file: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read_to_string(&path).context(path)
+}

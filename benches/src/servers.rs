@@ -1,0 +1,151 @@
+//! Servers that are asked over HTTP for locks, as contestants.toml has them, each with what it stands on.
+
+use std::{
+    fs, net::Ipv4Addr, net::SocketAddr, net::TcpListener, path::Path, process::Command, process::Stdio, thread,
+    time::Duration, time::Instant,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use gorilla_harness::{Process, Redis};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::{
+    contestant::Task, contestant::file, language::Exchange, language::Language, language::Speaker, language::filled,
+    language::with, load, machine, results::Figures, scripts, scripts::Call, workload::Step,
+};
+
+/// How a server is started and spoken to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Described {
+    what: String,
+    version: Option<String>,
+    start: String,
+    #[serde(default)]
+    config: String,
+    get: String,
+    language: String,
+    ready: Exchange,
+}
+
+/// A server that runs, as one process or more.
+pub struct Server {
+    pub what: String,
+    language: &'static Language,
+    processes: Vec<(Process, SocketAddr)>,
+    pub redis: Redis,
+    uses_redis: bool,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts as many processes, with a Redis of their own. Their logs are written as they are by default, and read by
+    /// nobody: a reader would share the machine.
+    pub fn start(name: &str, program: &Path, count: usize) -> Result<Self> {
+        let described = file().servers.get(name).context("there is no such server")?;
+        Self::of(described, program, count).with_context(|| described.get.clone())
+    }
+
+    fn of(described: &'static Described, program: &Path, count: usize) -> Result<Self> {
+        let Described { what, version, start, config, language, ready, .. } = described;
+        let (folder, redis) = (tempfile::tempdir()?, Redis::start(&[]));
+        let mut connection = scripts::connect(redis.port)?;
+        calls(0).iter().try_for_each(|(_, call)| call.alone().load(&mut connection))?;
+        let program = ("{program}", program.display().to_string());
+        let mut what = what.clone();
+        if let Some(version) = version {
+            let version = filled(version, std::slice::from_ref(&program));
+            let said = machine::said("sh", &["-c", &version]).with_context(|| format!("{version:?} fails"))?;
+            what = what.replace("{version}", said.split_whitespace().last().unwrap_or_default());
+        }
+        let language = file().languages.get(language).context("there is no such language")?;
+        let uses_redis = [start, config].iter().any(|text| text.contains("{redis}"));
+        let mut server = Self { what, language, processes: vec![], redis, uses_redis, folder };
+        for _ in 0..count {
+            let (port, folder) = (free_port(), server.folder.path());
+            let values = [
+                ("{port}", port.to_string()),
+                ("{port2}", free_port().to_string()),
+                ("{redis}", server.redis.port.to_string()),
+                ("{folder}", folder.display().to_string()),
+                program.clone(),
+            ];
+            fs::write(folder.join("config"), filled(config, &values))?;
+            let start = filled(start, &values);
+            let mut words = start.split(' ');
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let ready = Language::from([(Step::Opening, vec![ready.clone()])]);
+            let process = started(Command::new(words.next().unwrap_or_default()).args(words), || {
+                load::block_on(Speaker::connect(address, ready.clone())).map(drop)
+            })?;
+            server.processes.push((process, address));
+        }
+        Ok(server)
+    }
+
+    /// What clients say about the lock of this number.
+    fn language(&self, lock: usize, waits: bool) -> Language {
+        // Braces stay, for what is replaced with each request.
+        const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'{').remove(b'}');
+        let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
+        values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
+        values.extend(calls(lock).map(|(step, call)| {
+            let command = call.alone();
+            let words = command.words.iter().map(|word| utf8_percent_encode(word, &RESERVED).to_string());
+            (step, format!("EVALSHA/{}/{}", command.script.get_hash(), words.collect::<Vec<_>>().join("/")))
+        }));
+        with(self.language, &values)
+    }
+
+    /// What clients see who do a task.
+    pub fn take_turn(&self, task: &Task) -> Result<Figures> {
+        // A number that no turn before has used, for a lock that none has left held.
+        let turn = gorilla_harness::name("").trim_start_matches('-').parse::<usize>().unwrap_or_default() * 10_000;
+        let connect = async |client| {
+            let (_, address) = self.processes[client % self.processes.len()];
+            Speaker::connect(address, self.language(turn + task.lock(client), task.workload.one_lock)).await
+        };
+        let pids: Vec<_> = self.processes.iter().map(|(process, _)| process.child.id()).collect();
+        load::run(task, connect, &|| {
+            let redis = self.uses_redis.then(|| machine::cpu_of(&[self.redis.pid()])).transpose()?;
+            Ok([Some(machine::cpu_of_thread()?), Some(machine::cpu_of(&pids)?), redis])
+        })
+    }
+}
+
+/// What is asked of Gorilla's scripts about the lock of this number, each with its place in contestants.toml. Clients think
+/// of ids and tokens, as replicas do.
+fn calls(lock: usize) -> [(&'static str, Call); 4] {
+    let name = format!("bench-{lock}");
+    [
+        ("{acquire}", scripts::acquire([&name; 2], "{id}", "{new}", 60_000)),
+        ("{status}", scripts::inspect(&name, "{token}")),
+        ("{extend}", scripts::extend(&name, "{token}", "{new}")),
+        ("{release}", scripts::release([&name; 2], "{token}")),
+    ]
+}
+
+/// Starts a server, and tries until it is ready: that takes seconds under Valgrind, and on a busy machine many.
+pub fn started(command: &mut Command, ready: impl Fn() -> Result<()>) -> Result<Process> {
+    const PATIENCE: Duration = Duration::from_secs(120);
+    let name = command.get_program().to_string_lossy().into_owned();
+    let process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    let mut process = process.with_context(|| name.clone())?;
+    let begun = Instant::now();
+    while let Err(why) = ready() {
+        let ended = process.child.try_wait()?;
+        ensure!(ended.is_none(), "{name} ended at its start: {ended:?}");
+        ensure!(begun.elapsed() < PATIENCE, "{name} is not ready within {PATIENCE:?}: {why:#}");
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(process)
+}
+
+/// A port that is free when this returns.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.expect("a free port").port()
+}
