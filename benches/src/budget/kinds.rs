@@ -19,7 +19,7 @@ const WAIT: &str = r#"{"owner":"worker-7","timeout":3600,"wait":60}"#;
 
 /// Requests to a replica in the order in which they are measured. Each relies on the kinds before it having been made with
 /// the same numbers, of which each is a lock.
-pub const OF_REPLICA: [Kind; 8] = [
+pub const OF_REPLICA: [Kind; 10] = [
     Kind("acquire", 1, "POST", ACQUIRE, 200),
     Kind("refused", 1, "POST", r#"{"owner":"worker-8","timeout":3600}"#, 409),
     Kind("status", 1, "GET", "", 200),
@@ -30,10 +30,12 @@ pub const OF_REPLICA: [Kind; 8] = [
     Kind("release_with_key", 1, "DELETE", "", 204),
     // Two requests: a release, and the acquire that waited for it.
     Kind("handover", 1, "POST", WAIT, 200),
+    Kind("acquire_of_64_clients", 64, "POST", ACQUIRE, 200),
+    Kind("release_of_64_clients", 64, "DELETE", "", 204),
 ];
 
 /// Commands to Redis. An acquire and a release together are one cycle, of the same locks again and again.
-pub const OF_REDIS: [(&str, usize); 0] = [];
+pub const OF_REDIS: [(&str, usize); 2] = [("redis_cycle", 1), ("redis_cycle_in_batches_of_8", 8)];
 
 /// Who makes the requests.
 pub struct Client {
