@@ -17,7 +17,7 @@ pub enum Error {
     Unavailable(String),
     /// The server refuses the request as it is: repeating it is of no use. Nothing was done.
     Refused {
-        /// The stable code, from docs/API.md.
+        /// The stable code, from docs/reference/errors.md.
         code: String,
         /// The server's sentence.
         message: String,

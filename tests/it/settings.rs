@@ -2,11 +2,13 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 
 use tempfile::TempDir;
+
+use crate::documents::documents;
 
 /// What a `gorilla` said.
 struct Said {
@@ -323,10 +325,7 @@ fn serve_refuses_wrong_settings_the_same_way() {
 
 #[test]
 fn no_document_puts_a_password_on_a_command_line_and_the_help_says_where_it_belongs() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents =
-        fs::read_dir(root.join("docs")).expect("the documents").map(|entry| entry.expect("an entry").path());
-    for path in documents.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|md| md == "md")) {
+    for path in documents() {
         let text = fs::read_to_string(&path).expect("a document");
         for url in text.split("--redis-url").skip(1).filter_map(|rest| rest.trim_start().split([' ', '`', '\n']).next())
         {

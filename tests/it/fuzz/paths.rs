@@ -95,7 +95,7 @@ fn decoded(segment: &[u8]) -> Vec<u8> {
     name
 }
 
-/// The name that a segment stands for, if the rules in docs/API.md allow it.
+/// The name that a segment stands for, if the rules in docs/reference/http-requests.md allow it.
 fn allowed(segment: &[u8]) -> Option<String> {
     let name = String::from_utf8(decoded(segment)).ok()?;
     let fits = (1..=256).contains(&name.len()) && name != "." && name != "..";

@@ -6,7 +6,7 @@ use crate::{
     topology::rules,
 };
 
-/// A server with the user of docs/OPERATIONS.md, and a replica that is that user.
+/// A server with the user of docs/guides/redis.md, and a replica that is that user.
 async fn scene() -> (Redis, Replica) {
     let security = Security::acl(&rules("a server"));
     let redis = Redis::secured(&security, &[]);

@@ -97,7 +97,8 @@ async fn assert_lost_because(replica: &Replica, reason: &str) {
         replica.log().contains(&format!("\"reason\":\"{reason}\""))
     })
     .await;
-    let (_, symptoms) = include_str!("../../../docs/OPERATIONS.md").split_once("\n## Symptoms").expect("the table");
+    let (_, symptoms) =
+        include_str!("../../../docs/guides/symptoms.md").split_once("\n## Symptoms").expect("the table");
     assert!(symptoms.contains(&format!("`{reason}`")), "the symptoms lack {reason:?}");
 }
 

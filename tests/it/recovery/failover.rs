@@ -32,7 +32,7 @@ async fn lost_grant(settings: &[(&str, &str)]) -> (Instant, Instant) {
 
 #[tokio::test]
 async fn without_the_grace_a_grant_that_was_lost_overlaps_with_the_next() {
-    // So it is in `docs/GUARANTEES.md`, "A failover may lose a grant".
+    // So it is in `docs/internals/limits.md`, "A failover may lose a grant".
     let (ends, again) = lost_grant(&[]).await;
     assert!(again < ends, "two holders at once");
 }

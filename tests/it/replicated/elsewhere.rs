@@ -33,7 +33,7 @@ async fn without_the_option_both_grant() {
     let [at_old, at_new] = [Replica::on(&old).await, Replica::on(&new).await];
     let resource = name("split");
     for replica in [&at_old, &at_new] {
-        // So it is in `docs/GUARANTEES.md`, "A failover may lose a grant".
+        // So it is in `docs/internals/limits.md`, "A failover may lose a grant".
         replica.api.granted(&resource, "me", 30).await;
     }
 }

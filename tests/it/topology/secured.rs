@@ -1,4 +1,4 @@
-//! Users with exactly the rights that docs/OPERATIONS.md gives them, on servers that speak nothing but TLS.
+//! Users with exactly the rights that docs/guides/redis.md gives them, on servers that speak nothing but TLS.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
 
 /// The rights that the document gives to the user of a topology, by the line of its rule that comments say it is for.
 pub fn rules(topology: &str) -> String {
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md");
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/redis.md");
     let document = fs::read_to_string(document).expect("the document");
     let start = "ACL SETUSER gorilla on >PASSWORD ";
     let mut lines = document.lines().skip_while(|line| *line != format!("# {topology}"));

@@ -23,10 +23,10 @@ fn codes_in_source() -> BTreeMap<&'static str, &'static str> {
     entries.collect()
 }
 
-/// The codes in the table of docs/API.md, each with its status.
+/// The codes in the table of docs/reference/errors.md, each with its status.
 fn codes_in_reference() -> BTreeMap<&'static str, u16> {
-    let reference = include_str!("../../../docs/API.md");
-    let (_, table) = reference.split_once("### All codes").expect("the table");
+    let reference = include_str!("../../../docs/reference/errors.md");
+    let (_, table) = reference.split_once("\n## All codes").expect("the table");
     let rows = table.lines().take_while(|line| !line.starts_with("## "));
     let cells = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
     cells.filter_map(|(code, rest)| Some((code, rest.get(..3)?.parse().ok()?))).collect()

@@ -1,4 +1,4 @@
-//! What must hold, after the promises in `docs/GUARANTEES.md`, and what must be possible.
+//! What must hold, after the promises in `docs/internals/guarantees.md`, and what must be possible.
 
 use stateright::Property;
 

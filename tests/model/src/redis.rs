@@ -1,4 +1,5 @@
-//! What one resource has in Redis: the keys that the scripts read and write, as `docs/ARCHITECTURE.md` lists them.
+//! What one resource has in Redis: the keys that the scripts read and write, as `docs/reference/redis-keys.md` lists
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Decides from a history whether the promises of docs/GUARANTEES.md were kept: exactly, and in O(n log n).
+//! Decides from a history whether the promises of docs/internals/guarantees.md were kept: exactly, and in O(n log n).
 //!
 //! Nothing here knows how Gorilla works. What a client can't know counts in favour of the service: a lease counts from
 //! when it was asked for, a release from when it was sent.

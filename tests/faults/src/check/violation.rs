@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::history::{Moment, SECOND};
 
-/// A promise of docs/GUARANTEES.md, with its number there.
+/// A promise of docs/internals/guarantees.md, with its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Property {
     /// At most one live grant of a resource.
