@@ -43,7 +43,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
             format!("{address} may not be used by this user. Choose a port above 1023 with --listen HOST:PORT.")
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{address} is no address of this machine. Choose another with --listen HOST:PORT.")
+            format!("{address} is not an address of this machine. Choose another with --listen HOST:PORT.")
         }
         _ => format!("{address} can't be opened: {error}."),
     })

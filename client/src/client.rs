@@ -62,7 +62,8 @@ impl Builder {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let Some(url) = url.filter(|url| url.query().is_none() && url.fragment().is_none()) else {
-            let message = format!("{:?} is no address of a server; one looks like http://127.0.0.1:4000", self.url);
+            let message =
+                format!("{:?} is not the address of a server; an address looks like http://127.0.0.1:4000", self.url);
             return Err(refused("invalid_url", message));
         };
         let api_key = match self.api_key {
@@ -70,7 +71,7 @@ impl Builder {
             Some(key) => {
                 let value = HeaderValue::try_from(format!("Bearer {key}"));
                 let mut value = value.map_err(|_| {
-                    refused("invalid_api_key", "the API key has characters that no header can have".into())
+                    refused("invalid_api_key", "the API key has characters that a header must not have".into())
                 })?;
                 value.set_sensitive(true);
                 Some(value)

@@ -173,7 +173,7 @@ impl Client {
         }
         let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let why = match message.trim_end_matches('.') {
-            "" => format!("{} answers {status}{}, which is no answer of Gorilla's", self.url, self.way()),
+            "" => format!("{} answers {status}{}, which is not an answer of Gorilla", self.url, self.way()),
             message => message.to_string(),
         };
         // What is between here and Gorilla may answer for it, and does not know whether a request was executed.

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 /// Look at the settings.
 #[derive(Subcommand)]
 pub enum Config {
-    /// Say everything that is wrong with the settings, each with its source
+    /// List everything that is wrong with the settings, each with its source
     Check(Sources),
     /// Print the settings in force with their sources, secrets masked
     Show(Sources),

@@ -7,11 +7,11 @@ use clap_complete::Shell;
 
 use super::{Cli, fail};
 
-/// Print what completes the commands in a shell.
+/// Print the completions of the commands for a shell.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gorilla completions bash > ~/.local/share/bash-completion/completions/gorilla")]
 pub struct Completions {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 
@@ -19,7 +19,7 @@ pub struct Completions {
 #[derive(Args)]
 #[command(after_help = "Example:\n  gorilla man ~/.local/share/man/man1 && man gorilla-lock")]
 pub struct Man {
-    /// Where to
+    /// The folder to write to
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

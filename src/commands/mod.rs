@@ -32,17 +32,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve locks kept in a Redis of yours
+    /// Serve locks kept in your Redis
     Serve(Sources),
     /// Serve locks kept in a private Redis, to try Gorilla or to develop against it
     Dev(dev::Dev),
     /// Run a command while holding a lock
     Lock(Box<lock::Lock>),
-    /// Take a lock that outlives this command
+    /// Acquire a lock that outlives this command
     Acquire(client::Acquire),
     /// Make the lease of a lock last longer
     Extend(client::Extend),
-    /// Give a lock back
+    /// Release a lock
     Release(client::Release),
     /// Show who holds a lock, since when, and who waits
     Status(client::Status),
@@ -55,7 +55,7 @@ enum Command {
     Config(config::Config),
     /// Ask the Gorilla on this machine whether it is alive; for container health checks
     Healthcheck(Sources),
-    /// Print what completes the commands in a shell
+    /// Print the completions of the commands for a shell
     Completions(manual::Completions),
     /// Write man pages into a folder
     Man(manual::Man),

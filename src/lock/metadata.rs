@@ -39,7 +39,7 @@ impl Metadata {
                 "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
             return Err(Invalid::new("metadata", why));
         }
-        Self::from_stored(list).ok_or_else(|| Invalid::new("metadata", "is no valid JSON"))
+        Self::from_stored(list).ok_or_else(|| Invalid::new("metadata", "is not valid JSON"))
     }
 
     /// Takes a list that `parse` made before; none where it is no JSON.

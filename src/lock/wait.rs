@@ -16,7 +16,7 @@ pub fn parse(raw: Option<&str>, longest: Duration) -> Result<Duration, Invalid> 
     };
     let milliseconds = seconds::milliseconds(raw).map_err(refuse)?;
     if milliseconds < 0.0 || raw.trim_matches('"').starts_with('-') {
-        return Err(refuse(format!("is {raw}, which is less than nothing")));
+        return Err(refuse(format!("is {raw}, and must not be negative")));
     }
     if milliseconds > longest.as_millis() as f64 {
         return Err(refuse(format!("is {raw}, which is too long")));
@@ -46,5 +46,11 @@ mod tests {
         ] {
             assert_eq!(parse(raw), expected, "{raw:?}");
         }
+    }
+
+    #[test]
+    fn a_wait_below_zero_is_refused_in_words_that_say_so() {
+        let refused = parse(Some("-1"), Duration::from_secs(60)).expect_err("it is refused");
+        assert!(refused.to_string().starts_with("wait is -1, and must not be negative; "), "{refused:?}");
     }
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::{Asking, Remote, remote::block_on, show::Form};
 use crate::commands::lock::Voice;
 
-/// Take a lock that outlives this command.
+/// Acquire a lock that outlives this command.
 #[derive(Args)]
 #[command(after_help = concat!(
-    "The lock ends with its lease unless it is extended. `gorilla lock` renews it by itself and is right for most.\n\n",
+    "The lock ends with its lease unless you extend it. For most purposes use `gorilla lock`, which renews the lock by itself.\n\n",
     "Examples:\n  token=$(gorilla acquire deploy --ttl 10m -q)\n  gorilla acquire report -n --json | jq .fence"
 ))]
 pub struct Acquire {

@@ -14,20 +14,20 @@ pub struct Asking {
     /// What to lock: any name without `/` and control characters, up to 256 bytes
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: String,
-    /// The lease: how long the lock lasts after the last renewal
+    /// The lease: how long the lock lasts after its last renewal
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub ttl: Duration,
-    /// Wait at most so long for the lock, first come, first served, and for a server that is away [default: for ever; 5s
-    /// for a server that never answered]
+    /// Wait at most this long for the lock, first come, first served, and for a server that is away [default: for ever;
+    /// 5s for a server that never answered]
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
-    /// Don't wait: fail at once if somebody has the lock
+    /// Don't wait: fail at once if somebody else holds the lock
     #[arg(short, long)]
     pub no_wait: bool,
-    /// Who holds the lock, for people to read [default: user@host:pid]
+    /// The owner: says to people who holds the lock [default: user@host:pid]
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
-    /// Keep this with the lock, for people to read; may be repeated
+    /// Keep this with the lock, for people to read; repeat it for more
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub meta: Vec<(String, String)>,
 }

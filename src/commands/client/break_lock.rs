@@ -13,23 +13,23 @@ use crate::commands::{exit, tell};
 /// End a lock whose holder is gone.
 #[derive(Args)]
 #[command(
-    after_help = "A holder that is still there goes on until it notices: look first who it is. Unless --fence says otherwise, \
-    the lock is broken only if the holder is still the one that was shown.\n\nExample:\n  gorilla break deploy --reason 'ci-7 was switched off'"
+    after_help = "Breaking a lock does not stop its holder: look first who holds it. Without --fence, the lock is broken only if \
+    it is still held by the holder that was shown.\n\nExample:\n  gorilla break deploy --reason 'ci-7 was switched off'"
 )]
 pub struct Break {
-    /// What is locked
+    /// The name of the lock
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
-    /// Why, for the server's audit log
+    /// Why you break the lock, for the server's audit log
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// End only the grant with this fencing token
+    /// Break the lock only while its grant has this fence
     #[arg(long, value_name = "FENCE")]
     fence: Option<u64>,
-    /// Don't ask
+    /// Break the lock without asking
     #[arg(short, long)]
     yes: bool,
-    /// Print JSON with the names of the HTTP API
+    /// Print JSON with the fields of the HTTP API
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -46,7 +46,7 @@ impl Break {
         };
         if !self.yes {
             if !io::stdin().is_terminal() {
-                tell("there is no terminal to ask on; say --yes to break the lock without.");
+                tell("there is no terminal to ask on; give --yes to break the lock without asking.");
                 return Err(ExitCode::from(exit::USAGE));
             }
             let age = show::age(tenure);

@@ -16,12 +16,12 @@ use super::{
 #[derive(Args)]
 #[command(after_help = "Example:\n  token=$(gorilla extend deploy \"$token\" --ttl 10m -q)")]
 pub struct Extend {
-    /// What is locked
+    /// The name of the lock
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]
     token: TokenSource,
-    /// The lease from now on; never shorter than what is left
+    /// The new lease, counted from now; at least the time that is left
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     ttl: Duration,
     #[command(flatten)]

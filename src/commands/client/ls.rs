@@ -10,10 +10,10 @@ use super::{Remote, remote::block_on, show};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gorilla ls\n  gorilla ls deploy- --json | jq -r .owner")]
 pub struct Ls {
-    /// Only those whose names begin so
+    /// List only the locks whose names begin with this
     #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
-    /// Print JSON, one lock a line, with the names of the HTTP API
+    /// Print JSON, one lock a line, with the fields of the HTTP API
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -42,7 +42,10 @@ impl Ls {
             all.sort_by(|a, b| a.resource.cmp(&b.resource));
             all.dedup_by(|a, b| a.resource == b.resource);
             match all.is_empty() {
-                true => eprintln!("No lock is held{}.", if self.prefix.is_empty() { "" } else { " under such a name" }),
+                true => eprintln!(
+                    "No lock is held{}.",
+                    if self.prefix.is_empty() { "" } else { " under a name that begins so" }
+                ),
                 false => show::list(&all),
             }
         }

@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::{Remote, asking::name, remote::block_on, token::TokenSource};
 
-/// Give a lock back.
+/// Release a lock.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gorilla release deploy \"$token\"\n  gorilla release deploy - < token-file")]
 pub struct Release {
-    /// What is locked
+    /// The name of the lock
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]

@@ -22,8 +22,8 @@ const DEFAULT_URL: &str = "http://127.0.0.1:4000";
 /// The server of a command.
 #[derive(Args)]
 pub struct Remote {
-    /// The server, or the load balancer in front of it [default: that of ~/.config/gorilla/config.toml, or
-    /// http://127.0.0.1:4000]. The API key is taken from GORILLA_API_KEY or that file
+    /// The server, or the load balancer in front of it [default: `url` in ~/.config/gorilla/config.toml, else
+    /// http://127.0.0.1:4000]. The API key comes from GORILLA_API_KEY or that file
     #[arg(long, value_name = "URL", env = "GORILLA_URL", hide_env_values = true, global = true)]
     url: Option<String>,
 }
@@ -81,7 +81,10 @@ impl File {
         let source = config::File::from_str(&text, config::FileFormat::Toml);
         let file = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
         let file: Self = file.map_err(|_| {
-            format!("{} is not as it must be: TOML with `url` and `api_key`, both strings, at most.", path.display())
+            format!(
+                "{} is wrong: it must be TOML, and may have only `url` and `api_key`, both strings.",
+                path.display()
+            )
         })?;
         let warning = file.danger(&path, &metadata).map(|danger| format!("warning: {danger}."));
         Ok((file, warning))

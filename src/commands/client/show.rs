@@ -18,10 +18,10 @@ const LOW: f64 = 0.2;
 /// How to print.
 #[derive(Args)]
 pub struct Form {
-    /// Print JSON with the names of the HTTP API
+    /// Print JSON with the fields of the HTTP API
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
-    /// Print nothing but what a script needs: the token of a lock that was taken or extended
+    /// Print only what a script needs: the token of a lock that was acquired or extended
     #[arg(short, long)]
     pub quiet: bool,
 }

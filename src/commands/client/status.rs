@@ -9,11 +9,11 @@ use super::{Remote, asking::name, remote::block_on, show::Form, token::TokenSour
 /// Show who holds a lock, since when, and who waits.
 #[derive(Args)]
 #[command(
-    after_help = "Exits with 0 if somebody holds the lock, and with 1 if nobody does. With a token: with 0 if it is that of the \
-    lock, and with 76 if not.\n\nExamples:\n  gorilla status deploy\n  until ! gorilla status deploy -q; do sleep 1; done"
+    after_help = "Exits with 0 if somebody holds the lock, and with 1 if nobody holds it. With a token it exits with 0 if the lock \
+    has this token, and with 76 if not.\n\nExamples:\n  gorilla status deploy\n  until ! gorilla status deploy -q; do sleep 1; done"
 )]
 pub struct Status {
-    /// What is locked
+    /// The name of the lock
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
     #[command(flatten)]

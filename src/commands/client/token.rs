@@ -43,7 +43,9 @@ impl TokenSource {
     /// The token, which must be given.
     pub fn require(&self) -> Result<Token, ExitCode> {
         self.read()?.ok_or_else(|| {
-            tell("the token is missing: give it behind the name, as `-` from standard input, or with --token-file.");
+            tell(
+                "the token is missing: give it after the name, or `-` to read it from standard input, or --token-file.",
+            );
             ExitCode::from(exit::USAGE)
         })
     }

@@ -39,29 +39,30 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Args)]
 #[command(
     after_help = "The command gets GORILLA_LOCK_NAME, GORILLA_LOCK_FENCE, GORILLA_LOCK_OWNER, GORILLA_LOCK_EXPIRES_AT (the end of \
-    the first lease) and GORILLA_LOCK_TOKEN_FD, a file descriptor to read the present token from.\n\n\
-    Exit codes: that of the command; 128 + the signal that ended it; 75 not acquired (-E changes it), 76 lost, 69 server \
-    unreachable, 64 wrong usage, 78 wrong configuration, 126 and 127 as in shells.\n\n\
+    the first lease) and GORILLA_LOCK_TOKEN_FD, a file descriptor from which the command reads the current token.\n\n\
+    Exit codes: that of the command; 128 + the signal that ended it; 75 if the lock was not acquired (-E changes it), 76 if \
+    it was lost, 69 server unreachable, 64 wrong usage, 78 wrong settings, 126 and 127 as in shells.\n\n\
     Examples:\n  gorilla lock report -n -- ./nightly-report\n  gorilla lock deploy-web --wait 10m -- ./deploy.sh v42\n  \
     gorilla lock migrations --ttl 1m --meta release=v42 -- sh -c './migrate up'"
 )]
 pub struct Lock {
     #[command(flatten)]
     asking: Asking,
-    /// What to do when the lock is lost while the command runs: kill it, warn and let it go on, or let it go on
+    /// What to do if the lock is lost while the command runs: kill the command, warn and let the command go on, or let
+    /// the command go on silently
     #[arg(long, value_name = "WHAT", default_value = "kill")]
     on_lost: OnLost,
-    /// From TERM to KILL. So long before the lease may have run out the command is told to end [default: a sixth of
-    /// the lease, at most 5s]
+    /// The time from TERM to KILL. The command gets TERM this long before the lease may end, and KILL at its end
+    /// [default: a sixth of the lease, at most 5s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     grace: Option<Duration>,
-    /// The exit code if the lock is not acquired
+    /// Exit with this code if the lock is not acquired
     #[arg(short = 'E', long, value_name = "CODE", default_value_t = exit::NOT_ACQUIRED)]
     conflict_exit_code: u8,
-    /// Say what happens as JSON on standard error, one event a line
+    /// Print what happens as JSON on standard error, one event a line
     #[arg(long)]
     json: bool,
-    /// Say on standard error only what went wrong; that the lock was not acquired tells the exit code
+    /// Print only errors on standard error; only the exit code then tells that the lock was not acquired
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -271,9 +272,11 @@ impl<'a> Session<'a> {
         let facts = json!({ "reason": reason.to_string() });
         match self.lock.on_lost {
             OnLost::Kill => self.voice.warn("lost", facts, &format!("lost {name:?}, ending the command: {reason}.")),
-            OnLost::Warn => {
-                self.voice.warn("lost", facts, &format!("lost {name:?}, the command goes on without: {reason}."))
-            }
+            OnLost::Warn => self.voice.warn(
+                "lost",
+                facts,
+                &format!("lost {name:?}, the command goes on without the lock: {reason}."),
+            ),
             OnLost::Ignore => self.voice.mention("lost", facts),
         }
         self.lock.dies_with_the_lease()
