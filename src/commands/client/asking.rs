@@ -24,7 +24,7 @@ pub struct Asking {
     /// Don't wait: fail at once if somebody else holds the lock
     #[arg(short, long)]
     pub no_wait: bool,
-    /// The owner: says to people who holds the lock [default: user@host:pid]
+    /// The owner: a label that tells people who holds the lock [default: user@host:pid]
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
     /// Keep this with the lock, for people to read; repeat it for more
