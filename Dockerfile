@@ -9,20 +9,23 @@ WORKDIR /build
 # the downloads when the layer does have to be rebuilt.
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
+COPY crates/gorilla-scripts/Cargo.toml crates/gorilla-scripts/
 COPY benches/Cargo.toml benches/
 COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src tests/faults/src tests/harness/src tests/model/src benches/src \
-    && touch src/lib.rs client/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
+    mkdir -p src client/src crates/gorilla-scripts/src tests/faults/src tests/harness/src tests/model/src benches/src \
+    && touch src/lib.rs client/src/lib.rs crates/gorilla-scripts/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
     && echo 'fn main() {}' | tee benches/src/main.rs >src/main.rs \
     && cargo build --release --locked \
-    && cargo clean --release --package gorilla --package gorilla-client && rm -r src client/src
+    && cargo clean --release --package gorilla --package gorilla-client --package gorilla-scripts \
+    && rm -r src client/src crates/gorilla-scripts/src
 
 COPY lua lua
 COPY docs/openapi.json docs/
 COPY client client
+COPY crates crates
 COPY src src
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked

@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
--- Frees a lock without its token, because its holder is gone, and wakes who waits first.
+-- Frees a lock without its token, because its holder is gone, and wakes the first who waits.
 --
--- KEYS  1 lock   2 queue   3 turn   4 request, only with an Idempotency-Key
--- ARGV  1 fence of the grant to end ('' for whichever stands)
---       2 fingerprint ('' without an Idempotency-Key)   3 retry window (ms)
--- For example: EVALSHA <sha> 3 gorilla:{a}:lock gorilla:{a}:queue gorilla:{a}:queue:turn '' '' 60000
+-- KEYS  1 lock
+-- Touches  queue queue:turn request
+-- Arguments
+--   fence    of the grant to end, as text; absent for whichever stands
+--   request  the Idempotency-Key, if there is one
+--   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'broken', id, owner, fence, ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'replayed', id, owner, fence}  broken before, by the same Idempotency-Key
@@ -12,18 +14,23 @@
 --   {'changed', owner, fence, ttl (ms)}  held by another grant than the one named
 --   {'reused'}                      the Idempotency-Key came before with another request
 
-if #KEYS < 3 or #KEYS > 4 or #ARGV ~= 3 then return redis.error_reply('ERR break takes 3 or 4 KEYS and 3 ARGV') end
-local lock, queue, turn, request = unpack(KEYS)
-local named, fingerprint, window = unpack(ARGV)
-
-local record, other = recall(request, fingerprint)
+--- decide
+--- include record
+--- include turn
+--- include holders
+--- constant WINDOW
+local request = req.request and beside(lock, 'request:' .. req.request)
+local seen, other
+if request then seen, other = record.recall(request, req.print) end
 if other then return {'reused'} end
-if record then return {'replayed', record[3], record[4], record[5]} end
+if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 
 local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'))
 if not id then return {'missing'} end
-if named ~= '' and named ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
+if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
 
-redis.call('DEL', lock)
-if request then remember(request, {'broken', fingerprint, id, owner, fence}, window) end
-return {'broken', id, owner, fence, wake(queue, turn)}
+holders.remove(lock)
+if request then
+  record.write(request, {outcome = 'broken', print = req.print, id = id, owner = owner, fence = fence}, WINDOW)
+end
+return {'broken', id, owner, fence, turn.give(lock)}

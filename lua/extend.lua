@@ -1,10 +1,14 @@
 #!lua flags=allow-oom
 -- Renews a lease and replaces its token, if the caller has the current one.
 --
--- KEYS  1 lock   2 fence   3 request, only with an Idempotency-Key
--- ARGV  1 token   2 new token   3 lease (ms)   4 how long the last fence is kept (ms)
---       5 fingerprint ('' without an Idempotency-Key)   6 retry window (ms)
--- For example: EVALSHA <sha> 2 gorilla:{a}:lock gorilla:{a}:fence <token> <new token> 30000 86400000 '' 60000
+-- KEYS  1 lock
+-- Touches  fence request
+-- Arguments
+--   token      the current one
+--   new_token  that replaces it
+--   lease      ms
+--   request    the Idempotency-Key, if there is one
+--   print      fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'extended', token, id, owner, metadata, fence, created, updated, expires, ttl}  times in ms since 1970, ttl in ms
 --   {'replayed', ...}        the same nine: extended before, by the same Idempotency-Key
@@ -14,33 +18,39 @@
 --   {'gone'}                 extended before, by the same Idempotency-Key; that lease has ended since
 --   {'reused'}               the Idempotency-Key came before with another request
 
-if #KEYS < 2 or #KEYS > 3 or #ARGV ~= 6 then return redis.error_reply('ERR extend takes 2 or 3 KEYS and 6 ARGV') end
-local lock, fence_key, request = unpack(KEYS)
-local token, new_token, lease, fence_kept, fingerprint, window = unpack(ARGV)
-lease = tonumber(lease)
-
-local record, other = recall(request, fingerprint)
+--- decide
+--- include keys
+--- include number
+--- include clock
+--- include record
+--- constant FENCE_KEPT
+--- constant WINDOW
+local request = req.request and beside(lock, 'request:' .. req.request)
+local seen, other
+if request then seen, other = record.recall(request, req.print) end
 if other then return {'reused'} end
 
 local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created')
 local id, current, owner, metadata, fence, created = unpack(held)
-local now = math.floor(clock_us() / 1000)
+local now = math.floor(now_us() / 1000)
 
-if record then
-  local updated = tonumber(record[5])
-  local ttl = updated + lease - now
-  if ttl <= 0 or id ~= record[3] then return {'gone'} end
-  return {'replayed', record[4], id, owner, metadata, fence, created, updated, updated + lease, ttl}
+if seen then
+  local updated = tonumber(seen.updated)
+  local ttl = updated + req.lease - now
+  if ttl <= 0 or id ~= seen.id then return {'gone'} end
+  return {'replayed', seen.token, id, owner, metadata, fence, created, updated, updated + req.lease, ttl}
 end
 
 if not id then return {'missing'} end
 local ttl = redis.call('PTTL', lock)
-if current ~= token then return {'mismatch', owner, fence, ttl} end
-if lease < ttl then return {'shorter', ttl} end
+if current ~= req.token then return {'mismatch', owner, fence, ttl} end
+if req.lease < ttl then return {'shorter', ttl} end
 
-redis.call('HSET', lock, 'token', new_token, 'updated', whole(now))
-redis.call('PEXPIREAT', lock, whole(now + lease))
+redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))
+redis.call('PEXPIREAT', lock, whole(now + req.lease))
 -- An extend is a grant of more time, so the fence is kept as long after it as after an acquire.
-redis.call('SET', fence_key, fence, 'PX', fence_kept)
-if request then remember(request, {'extended', fingerprint, id, new_token, whole(now)}, window) end
-return {'extended', new_token, id, owner, metadata, fence, created, now, now + lease, lease}
+redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)
+if request then
+  record.write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = whole(now)}, WINDOW)
+end
+return {'extended', req.new_token, id, owner, metadata, fence, created, now, now + req.lease, req.lease}

@@ -3,10 +3,11 @@
 -- NOREPLICAS …). Not when it is out of memory, because those two still work then, and only here.
 --
 -- KEYS  none
--- ARGV  none
--- For example: EVALSHA <sha> 0
+-- Touches  nothing
+-- Arguments
+--   none
 -- Replies
 --   {'ready'}
 
-if #KEYS ~= 0 or #ARGV ~= 0 then return redis.error_reply('ERR ready takes 0 KEYS and 0 ARGV') end
+--- decide
 return {'ready'}

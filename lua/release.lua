@@ -1,9 +1,12 @@
 #!lua flags=allow-oom
--- Frees a lock, if the caller has its token, and wakes who waits first.
+-- Frees a lock, if the caller has its token, and wakes the first who waits.
 --
--- KEYS  1 lock   2 queue   3 turn   4 request, only with an Idempotency-Key
--- ARGV  1 token   2 fingerprint ('' without an Idempotency-Key)   3 retry window (ms)
--- For example: EVALSHA <sha> 3 gorilla:{a}:lock gorilla:{a}:queue gorilla:{a}:queue:turn <token> '' 60000
+-- KEYS  1 lock
+-- Touches  queue queue:turn request
+-- Arguments
+--   token    the current one
+--   request  the Idempotency-Key, if there is one
+--   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'released', ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'replayed'}  released before, by the same Idempotency-Key
@@ -11,18 +14,31 @@
 --   {'mismatch'}  held under another token
 --   {'reused'}    the Idempotency-Key came before with another request
 
-if #KEYS < 3 or #KEYS > 4 or #ARGV ~= 3 then return redis.error_reply('ERR release takes 3 or 4 KEYS and 3 ARGV') end
-local lock, queue, turn, request = unpack(KEYS)
-local token, fingerprint, window = unpack(ARGV)
+--- include keys
+--- plain
+-- Mostly nobody waits, and nobody wants the release to be remembered.
+if req.request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
+local current = redis.call('HGET', lock, 'token')
+if not current then return {'missing'} end
+if current ~= req.token then return {'mismatch'} end
+redis.call('DEL', lock)
+return {'released', 0}
 
-local record, other = recall(request, fingerprint)
+--- decide
+--- include record
+--- include turn
+--- include holders
+--- constant WINDOW
+local request = req.request and beside(lock, 'request:' .. req.request)
+local seen, other
+if request then seen, other = record.recall(request, req.print) end
 if other then return {'reused'} end
-if record then return {'replayed'} end
+if seen then return {'replayed'} end
 
 local current = redis.call('HGET', lock, 'token')
 if not current then return {'missing'} end
-if current ~= token then return {'mismatch'} end
+if current ~= req.token then return {'mismatch'} end
 
-redis.call('DEL', lock)
-if request then remember(request, {'released', fingerprint}, window) end
-return {'released', wake(queue, turn)}
+holders.remove(lock)
+if request then record.write(request, {outcome = 'released', print = req.print}, WINDOW) end
+return {'released', turn.give(lock)}

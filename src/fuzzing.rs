@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use fred::types::Resp3Frame;
+use gorilla_scripts::{Keys, Malformed, Reader};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 
 use crate::{
     http,
-    lock::{Failure, Metadata, Owner, ResourceName},
+    lock::{Metadata, Owner, ResourceName},
     settings::Limits,
-    store::{Keys, Reply},
 };
 
 /// A path becomes a name that survives being encoded, as a path and as a key; or it is refused.
@@ -24,7 +24,7 @@ pub fn path(bytes: &[u8]) {
     assert!(http::in_path(&again).is_ok_and(|(other, _)| other == name), "{name:?} is another one once it was encoded");
     let keys = Keys::new("gorilla");
     let key = keys.lock(&name);
-    assert_eq!(keys.resource(&key).as_ref(), Some(&name), "{key:?} is another's");
+    assert_eq!(keys.resource(&key).as_deref(), Some(name.as_str()), "{key:?} is another's");
     assert_eq!(key.matches(['{', '}']).collect::<String>(), "{}", "{key:?} belongs to another slot");
 }
 
@@ -47,17 +47,17 @@ pub fn body(bytes: &[u8]) {
 
 /// A reply becomes values, or the failure that says so. Each half-byte of `readers` says what is read next.
 pub fn reply(readers: u64, frame: Resp3Frame) {
-    let Ok((_, mut reply)) = Reply::open(frame) else { return };
+    let Ok((_, mut reply)) = Reader::open(frame) else { return };
     for at in 0..16 {
         let read = match readers >> (4 * at) & 7 {
             0 => reply.text().map(drop),
             1 => reply.number::<i64>().map(drop),
             2 => reply.number::<u64>().map(drop),
-            3 => reply.metadata().map(drop),
+            3 => reply.some_number().map(drop),
             4 => reply.holder().map(drop),
             _ => reply.tenure().map(drop),
         };
-        assert!(matches!(read, Ok(()) | Err(Failure::Broken(_))), "{read:?}");
+        assert!(matches!(read, Ok(()) | Err(Malformed(_))), "{read:?}");
     }
 }
 

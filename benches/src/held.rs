@@ -6,7 +6,9 @@ use itertools::Itertools;
 use redis::{Connection, Value};
 use uuid::Uuid;
 
-use crate::{results::GORILLA, results::figures, run::Bench, run::Turn, scripts, scripts::ask, servers::Server};
+use crate::{
+    results::GORILLA, results::figures, run::Bench, run::Turn, scripts, scripts::Command, scripts::ask, servers::Server,
+};
 
 const NAME: &str = "held-locks";
 /// Few enough that nothing queues, so that the latency is that of the work.
@@ -55,12 +57,13 @@ fn name(lock: u64) -> String {
 
 /// Has so many locks taken by the script that takes them.
 fn take(redis: &mut Connection, locks: u64) -> Result<()> {
-    let acquire =
-        |lock| scripts::acquire([&name(lock); 2], &Uuid::now_v7().to_string(), &Uuid::new_v4().to_string(), LEASE);
-    acquire(0).alone().load(redis)?;
+    let acquire = |lock| {
+        Command::of(&[scripts::acquire(&name(lock), &Uuid::now_v7().to_string(), &Uuid::new_v4().to_string(), LEASE)])
+    };
+    acquire(0).load(redis)?;
     // Each grant would be on disk before the next thousand.
     ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "no"])?;
-    pipeline(redis, locks, |lock| acquire(lock).alone().evalsha())?;
+    pipeline(redis, locks, |lock| acquire(lock).evalsha())?;
     ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "always"])?;
     let keys: u64 = ask(redis, &["DBSIZE"])?;
     ensure!(keys == 2 * locks, "{locks} locks and their fences make {keys} keys");

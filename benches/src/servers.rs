@@ -1,20 +1,21 @@
 //! Servers that are asked over HTTP for locks, as contestants.toml has them, each with what it stands on.
 
 use std::{
-    fs, net::Ipv4Addr, net::SocketAddr, net::TcpListener, path::Path, process::Command, process::Stdio, thread,
+    fs, net::Ipv4Addr, net::SocketAddr, net::TcpListener, path::Path, process::Command, process::Stdio, slice, thread,
     time::Duration, time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gorilla_harness::{Process, Redis};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use gorilla_scripts::Request;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::{
     contestant::Task, contestant::file, language::Exchange, language::Language, language::Speaker, language::filled,
-    language::with, load, machine, results::Figures, scripts, scripts::Call, workload::Step,
+    language::with, load, machine, results::Figures, scripts, scripts::ID, scripts::TOKEN, workload::Step,
 };
 
 /// How a server is started and spoken to.
@@ -53,7 +54,7 @@ impl Server {
         let Described { what, version, start, config, language, ready, .. } = described;
         let (folder, redis) = (tempfile::tempdir()?, Redis::start(&[]));
         let mut connection = scripts::connect(redis.port)?;
-        calls(0).iter().try_for_each(|(_, call)| call.alone().load(&mut connection))?;
+        calls(0).iter().try_for_each(|(_, call)| scripts::Command::of(slice::from_ref(call)).load(&mut connection))?;
         let program = ("{program}", program.display().to_string());
         let mut what = what.clone();
         if let Some(version) = version {
@@ -93,9 +94,15 @@ impl Server {
         let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
         values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
         values.extend(calls(lock).map(|(step, call)| {
-            let command = call.alone();
-            let words = command.words.iter().map(|word| utf8_percent_encode(word, &RESERVED).to_string());
-            (step, format!("EVALSHA/{}/{}", command.script.get_hash(), words.collect::<Vec<_>>().join("/")))
+            let command = scripts::Command::of(&[call]);
+            let words = command.words.iter().map(|word| percent_encode(word, &RESERVED).to_string());
+            let path = format!("EVALSHA/{}/{}", command.sha, words.collect::<Vec<_>>().join("/"));
+            // Packed arguments say how long each is, so what clients think of stands in only now.
+            let thought_of = [(ID, "{id}"), (TOKEN, "{token}"), (NEW, "{new}")];
+            let place = |path: String, (text, place)| {
+                path.replace(&percent_encode(str::as_bytes(text), &RESERVED).to_string(), place)
+            };
+            (step, thought_of.into_iter().fold(path, place))
         }));
         with(self.language, &values)
     }
@@ -116,15 +123,18 @@ impl Server {
     }
 }
 
+/// A token that a client thinks of, besides the one that it has.
+const NEW: &str = "0c2d9b7e-51f4-4a36-8be0-7d1c3a9f6e58";
+
 /// What is asked of Gorilla's scripts about the lock of this number, each with its place in contestants.toml. Clients think
 /// of ids and tokens, as replicas do.
-fn calls(lock: usize) -> [(&'static str, Call); 4] {
+fn calls(lock: usize) -> [(&'static str, Request); 4] {
     let name = format!("bench-{lock}");
     [
-        ("{acquire}", scripts::acquire([&name; 2], "{id}", "{new}", 60_000)),
-        ("{status}", scripts::inspect(&name, "{token}")),
-        ("{extend}", scripts::extend(&name, "{token}", "{new}")),
-        ("{release}", scripts::release([&name; 2], "{token}")),
+        ("{acquire}", scripts::acquire(&name, ID, NEW, 60_000)),
+        ("{status}", scripts::inspect(&name, TOKEN)),
+        ("{extend}", scripts::extend(&name, TOKEN, NEW)),
+        ("{release}", scripts::release(&name, TOKEN)),
     ]
 }
 

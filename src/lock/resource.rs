@@ -41,3 +41,9 @@ impl fmt::Display for ResourceName {
         f.write_str(&self.0)
     }
 }
+
+impl AsRef<str> for ResourceName {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}

@@ -1,4 +1,4 @@
-//! Acquire, and wait for it: `lua/acquire.lua`.
+//! Acquire, and wait for it: `lua/try.lua`, and for a waiter that asks again `lua/claim.lua`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,13 +6,13 @@ use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{
-    Store,
-    cancel::Attempt,
-    confirm::Effect,
-    reply::{Reply, unexpected},
-};
+use gorilla_scripts::{AcquireReply, CancelReply, Claim, Sibling, Try};
+
+use super::{Store, cancel::Attempt, confirm::Effect, protocol, record};
 use crate::lock::{Acquired, Failure, Lease, Lock, Metadata, Once, Owner, ResourceName, Tenure, Token};
+
+/// Between two attempts to have Redis undo what a lost call may have done.
+const UNDO_AGAIN: Duration = Duration::from_millis(50);
 
 /// What an acquire asks for.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ enum Said {
     Queued {
         /// When it arrived there, in microseconds since 1970.
         arrived: u64,
-        /// Of the holder, 0 if the lock is free.
-        fence: u64,
+        /// Of the holder, if there is one.
+        fence: Option<u64>,
         /// When a claim may succeed without a message.
         look_in: Duration,
     },
@@ -48,18 +48,40 @@ enum Said {
     Superseded,
 }
 
+/// Which call of an attempt is made.
+enum Ask {
+    /// The first one.
+    Try,
+    /// A later one, of an attempt that joined the queue at this time (microseconds since 1970), if that is known.
+    Claim(Option<u64>),
+}
+
 impl Store {
     /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (no reply, or the caller is dropped
     /// while it waits), the place in the queue or the lock is given back in the background.
     pub async fn acquire(self: &Arc<Self>, asked: Acquire) -> Result<Acquired, Failure> {
-        let id = Uuid::now_v7().to_string();
-        let request_key = self.keys.request(&asked.resource, asked.once.as_ref().map_or(&id, |once| once.key.as_str()));
-        let keys = self.keys.of_queue(&asked.resource);
-        let attempt = Attempt::begin(self, keys, request_key, id, asked.owner.clone());
+        let mut attempt = self.begin(&asked);
+        // A call of a waiter without a key that was lost.
+        let mut lost = None;
         let answer = if asked.wait.is_zero() {
-            self.ask_at_once(&attempt, asked).await
+            self.ask_at_once(&attempt, &asked).await
         } else {
-            self.wait(&attempt, asked).await
+            let (deadline, mut came) = (Instant::now() + asked.wait, None);
+            loop {
+                match self.wait(&attempt, &asked, deadline, &mut came).await {
+                    // Without a record nobody can tell later what came of the call: it may have been granted, and that grant
+                    // may be over. Asking again could grant the lock a second time to the same attempt. So that attempt is
+                    // undone, and another one goes on, at the same place.
+                    Err(failure @ Failure::Unknown(_))
+                        if asked.once.is_none() && self.is_undone(&attempt, deadline).await =>
+                    {
+                        lost = Some(failure);
+                        attempt.answered();
+                        attempt = self.begin(&asked);
+                    }
+                    answer => break answer,
+                }
+            }
         };
         let answer = match answer {
             // Boxed, so that nobody who waits keeps room for it.
@@ -75,27 +97,47 @@ impl Store {
             Ok(acquired) if attempt.is_in_doubt() && !acquired.is_grant() => {}
             _ => attempt.answered(),
         }
-        match answer {
-            // A call that was lost may have been granted, and that grant may be over, as its record told while there was one.
-            Ok(acquired) if !acquired.is_grant() && attempt.doubt_outlasts(self.window) => {
+        // A call that was lost may have been granted, and that grant may be over, as its record told while there was one.
+        match (answer, lost) {
+            (Ok(acquired), _) if acquired.is_grant() => Ok(acquired),
+            (_, Some(lost)) => Err(lost),
+            (Ok(_), None) if attempt.doubt_outlasts(self.window) => {
                 Err(Failure::Unknown("a call of the waiter was lost, and its record has lapsed".into()))
             }
-            answer => answer,
+            (answer, None) => answer,
+        }
+    }
+
+    fn begin(self: &Arc<Self>, asked: &Acquire) -> Attempt {
+        let id = Uuid::now_v7().to_string();
+        let request = asked.once.as_ref().map_or(id.as_str(), |once| once.key.as_str()).to_string();
+        Attempt::begin(self, self.keys.lock(&asked.resource), request, id, asked.owner.clone())
+    }
+
+    /// Undoes an attempt, and says whether Redis has confirmed that before the deadline.
+    async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
+        loop {
+            match attempt.undo().await {
+                Ok(_) => return true,
+                Err(Failure::Broken(_)) => return false,
+                Err(_) if self.lines.is_dismissed() || deadline <= Instant::now() => return false,
+                Err(_) => tokio::time::sleep(UNDO_AGAIN).await,
+            }
         }
     }
 
     /// A grant that too few replicas of Redis confirm is given back: with the next failover it could be lost.
     async fn confirmed_or_undone(&self, attempt: &Attempt, acquired: Acquired) -> Result<Acquired, Failure> {
         let (Acquired::Granted(lock) | Acquired::Replayed(lock)) = &acquired else { return Ok(acquired) };
-        let Err(unconfirmed) = self.confirmed(&attempt.keys.lock, Effect::Granted(&lock.tenure.id)).await else {
+        let Err(unconfirmed) = self.confirmed(&attempt.lock, Effect::Granted(&lock.tenure.id)).await else {
             return Ok(acquired);
         };
         let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
-        let undone = match attempt.undo().await.as_deref() {
-            Ok("released") => true,
+        let undone = match attempt.undo().await {
+            Ok(CancelReply::Released { .. }) => true,
             // It had ended by itself. Of a replayed one the same may be said when a copy relies on it.
-            Ok("marked") => lock.tenure.id == attempt.id,
-            _ => false,
+            Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.id,
+            Ok(CancelReply::Kept { .. }) | Err(_) => false,
         };
         if !undone {
             return Err(unconfirmed);
@@ -104,17 +146,26 @@ impl Store {
         Err(Failure::NotReplicated)
     }
 
-    async fn ask_at_once(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
-        match self.ask(attempt, &asked, &Token::random(), Duration::ZERO, "").await? {
+    async fn ask_at_once(&self, attempt: &Attempt, asked: &Acquire) -> Result<Acquired, Failure> {
+        match self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try).await? {
             Said::Done(outcome) => Ok(outcome),
-            Said::Queued { .. } | Said::Superseded => Err(unexpected("queued")),
+            Said::Queued { .. } | Said::Superseded => {
+                Err(Failure::Broken("a script has queued a request that does not wait".into()))
+            }
         }
     }
 
-    async fn wait(&self, attempt: &Attempt, asked: Acquire) -> Result<Acquired, Failure> {
-        let deadline = Instant::now() + asked.wait;
+    /// Waits as this attempt. `came` says when the request joined the queue, by this attempt or one before it.
+    async fn wait(
+        &self,
+        attempt: &Attempt,
+        asked: &Acquire,
+        deadline: Instant,
+        came: &mut Option<u64>,
+    ) -> Result<Acquired, Failure> {
         let token = Token::random();
-        let mut place = self.lines.enter(&attempt.keys.queue, &attempt.id);
+        let queue = Sibling::Queue.key(&attempt.lock);
+        let mut place = self.lines.enter(&queue, &attempt.id);
         // Of a call that may have queued the attempt or taken the lock, until a later one tells.
         let mut in_doubt = None;
         loop {
@@ -128,12 +179,12 @@ impl Store {
                 true => Duration::ZERO,
             };
             let last = left.as_millis() == 0;
-            let arrived = match place.arrived {
-                Some(arrived) => arrived.to_string(),
-                None => in_doubt.as_ref().map_or("", |_| "?").into(),
+            let ask = match place.arrived.or(*came) {
+                None if in_doubt.is_none() => Ask::Try,
+                arrived => Ask::Claim(arrived),
             };
             // Boxed: whoever waits is not to keep room for it.
-            match Box::pin(self.ask(attempt, &asked, &token, left, &arrived)).await {
+            match Box::pin(self.ask(attempt, asked, &token, left, ask)).await {
                 Ok(Said::Done(Acquired::Held { .. } | Acquired::Reserved { .. } | Acquired::Recovering { .. }))
                     if self.lines.is_dismissed() =>
                 {
@@ -147,7 +198,7 @@ impl Store {
                 }
                 Ok(Said::Queued { arrived, fence, look_in }) => {
                     attempt.waits();
-                    in_doubt = None;
+                    (in_doubt, *came) = (None, Some(arrived));
                     place.queued(arrived, fence, look_in);
                 }
                 Ok(Said::Superseded) => {
@@ -155,8 +206,7 @@ impl Store {
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
-                // Without a record nobody can tell later what came of the call: it may have been granted, and that grant may
-                // be over. Asking again could grant the lock a second time to the same attempt.
+                // The caller knows what to do without a record that tells what came of the call.
                 Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
                     return Err(failure);
                 }
@@ -186,77 +236,68 @@ impl Store {
         asked: &Acquire,
         token: &Token,
         wait: Duration,
-        arrived: &str,
+        ask: Ask,
     ) -> Result<Said, Failure> {
-        let Acquire { resource, owner, lease, metadata, once, .. } = asked;
-        let keys = &attempt.keys;
-        let fence_key = self.keys.fence(resource);
-        let incarnation = self.recovery.as_ref().map(|recovery| recovery.key(&keys.lock));
-        let mut keys = vec![keys.lock.as_str(), &fence_key, &keys.queue, &keys.turn, &attempt.request_key];
-        keys.extend(incarnation.as_deref());
-        let grace = self.recovery.as_ref().map_or("0", |recovery| recovery.grace.as_str());
-        let args = [
-            &attempt.id,
-            token.expose(),
-            owner.as_str(),
-            metadata.as_json().get(),
-            &lease.as_millis().to_string(),
-            &self.fence_kept,
-            Self::fingerprint(once.as_ref()),
-            &self.window_ms,
-            &wait.as_millis().to_string(),
-            &self.channel,
-            arrived,
-            &self.queue_limits.most_waiters,
-            &self.queue_limits.place_kept,
-            &self.queue_limits.longest_attempt,
-            grace,
-        ];
-        // Those who wait were let in before: a bound on commands in flight must not cost them their turn.
-        let sent = match arrived.is_empty() {
-            true => self.link.call(&self.scripts.acquire, &keys, &args).await,
-            false => self.link.call_uncounted(&self.scripts.acquire, &keys, &args).await,
+        let Acquire { owner, lease, metadata, once, .. } = asked;
+        let mut call = gorilla_scripts::Acquire {
+            id: &attempt.id,
+            token: token.expose(),
+            owner: owner.as_str(),
+            metadata: metadata.as_json().get(),
+            lease: lease.as_millis(),
+            request: &attempt.request,
+            print: record(once.as_ref()).1,
+            wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
+            channel: &self.channel,
+            arrived: None,
         };
-        let (outcome, mut reply) = Reply::open(sent?)?;
-        let lock = |reply: &mut Reply, replayed: bool| -> Result<Lock, Failure> {
-            let (fence, created) = (reply.number()?, reply.number()?);
-            let (id, token, ttl) = match replayed {
-                false => (attempt.id.clone(), token.clone(), lease.as_millis()),
-                true => (reply.text()?, Token::from_stored(reply.text()?), reply.number()?),
-            };
-            let (owner, updated, expires) = (owner.as_str().into(), created, created + lease.as_millis() as i64);
-            Ok(Lock {
-                tenure: Tenure { id, owner, metadata: metadata.clone(), fence, created, updated, expires, ttl },
-                token,
-            })
-        };
-        Ok(Said::Done(match outcome.as_str() {
-            "granted" => Acquired::Granted(lock(&mut reply, false)?),
-            "replayed" => {
-                let lock = lock(&mut reply, true)?;
-                // The reply to this very attempt was lost.
-                if lock.tenure.id == attempt.id { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
+        let reply = match ask {
+            Ask::Try => self.run_try(&attempt.lock, &Try(call)).await?,
+            Ask::Claim(arrived) => {
+                call.arrived = arrived;
+                self.run_claim(&attempt.lock, &Claim(call)).await?
             }
-            "queued" => {
-                let (arrived, fence, look_in) = (reply.number()?, reply.number()?, reply.number::<u64>()?);
+        };
+        let lock = |id: String, token: Token, fence: u64, created: i64, ttl: u64| {
+            let (owner, updated, expires) = (owner.as_str().into(), created, created + lease.as_millis() as i64);
+            let metadata = metadata.clone();
+            Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token }
+        };
+        // Those who don't wait have no position, which the domain has as 0.
+        let position = Option::unwrap_or_default;
+        Ok(Said::Done(match reply {
+            AcquireReply::Granted { fence, created } => {
+                Acquired::Granted(lock(attempt.id.clone(), token.clone(), fence, created, lease.as_millis()))
+            }
+            AcquireReply::Replayed { fence, created, id, token, ttl } => {
+                let is_own = id == attempt.id;
+                let lock = lock(id, Token::from_stored(token), fence, created, ttl);
+                // The reply to this very attempt was lost.
+                if is_own { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
+            }
+            AcquireReply::Queued { arrived, fence, look_in } => {
                 return Ok(Said::Queued { arrived, fence, look_in: Duration::from_millis(look_in) });
             }
-            "superseded" => return Ok(Said::Superseded),
-            "held" => Acquired::Held { holder: reply.holder()?, waiting: reply.number()?, position: reply.number()? },
-            "reserved" => Acquired::Reserved { waiting: reply.number()?, position: reply.number()? },
-            "recovering" => {
-                let left = reply.number()?;
+            AcquireReply::Superseded => return Ok(Said::Superseded),
+            AcquireReply::Held { holder, waiting, position: place } => {
+                Acquired::Held { holder: protocol::holder(holder), waiting, position: position(place) }
+            }
+            AcquireReply::Reserved { waiting, position: place } => {
+                Acquired::Reserved { waiting, position: position(place) }
+            }
+            AcquireReply::Recovering { left, waiting, position: place } => {
                 if let Some(recovery) = &self.recovery {
                     recovery.note(Duration::from_millis(left), false);
                 }
-                Acquired::Recovering { left, waiting: reply.number()?, position: reply.number()? }
+                Acquired::Recovering { left, waiting, position: position(place) }
             }
-            "unsettled" => Acquired::Unsettled { left: reply.number()? },
-            "full" => Acquired::QueueFull { waiting: reply.number()? },
-            "gone" => Acquired::Gone,
-            "reused" => Acquired::KeyReused,
-            "cancelled" => return Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into())),
-            other => return Err(unexpected(other)),
+            AcquireReply::Unsettled { left } => Acquired::Unsettled { left },
+            AcquireReply::Full { waiting } => Acquired::QueueFull { waiting },
+            AcquireReply::Gone => Acquired::Gone,
+            AcquireReply::Reused => Acquired::KeyReused,
+            AcquireReply::Cancelled => {
+                return Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into()));
+            }
         }))
     }
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{
-    Store,
-    confirm::Effect,
-    reply::{Reply, unexpected},
-};
+use gorilla_scripts::{Break, BreakReply};
+
+use super::{Store, confirm::Effect, protocol, record};
 use crate::lock::{Broken, Ended, Failure, Once, ResourceName};
 
 impl Store {
@@ -17,29 +15,22 @@ impl Store {
         fence: Option<u64>,
         once: Option<&Once>,
     ) -> Result<Broken, Failure> {
-        let (queue_keys, request_key) = (self.keys.of_queue(resource), self.request_key(resource, once));
-        let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
-        keys.extend(request_key.as_deref());
-        let fence = fence.map(|fence| fence.to_string()).unwrap_or_default();
-        let args = [fence.as_str(), Self::fingerprint(once), &self.window_ms];
-        let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.break_lock, &keys, &args).await?)?;
-        let ended = |reply: &mut Reply| -> Result<Ended, Failure> {
-            Ok(Ended { id: reply.text()?, owner: reply.text()?, fence: reply.number()? })
-        };
-        let broken = match outcome.as_str() {
-            "broken" => {
-                let (ended, turn) = (ended(&mut reply)?, reply.number()?);
-                self.police(queue_keys.clone(), turn);
-                Broken::Broken(ended)
+        let lock = self.keys.lock(resource);
+        let fence = fence.map(|fence| fence.to_string());
+        let (request, print) = record(once);
+        let ended = |gorilla_scripts::Ended { id, owner, fence }| Ended { id, owner, fence };
+        let broken = match self.run(&lock, &Break { fence: fence.as_deref(), request, print }).await? {
+            BreakReply::Broken { ended: grant, turn } => {
+                self.police(&lock, turn);
+                Broken::Broken(ended(grant))
             }
-            "replayed" => Broken::Replayed(ended(&mut reply)?),
-            "missing" => Broken::Missing,
-            "changed" => Broken::Changed(reply.holder()?),
-            "reused" => Broken::KeyReused,
-            other => return Err(unexpected(other)),
+            BreakReply::Replayed(grant) => Broken::Replayed(ended(grant)),
+            BreakReply::Missing => Broken::Missing,
+            BreakReply::Changed(holder) => Broken::Changed(protocol::holder(holder)),
+            BreakReply::Reused => Broken::KeyReused,
         };
         if let Broken::Broken(ended) | Broken::Replayed(ended) = &broken {
-            self.confirmed(&queue_keys.lock, Effect::Broken(&ended.id)).await?;
+            self.confirmed(&lock, Effect::Broken(&ended.id)).await?;
         }
         Ok(broken)
     }

@@ -11,7 +11,9 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 use tracing::{info, warn};
 
-use super::{Store, keys::QueueKeys, reply::Reply};
+use gorilla_scripts::{Cancel, CancelReply};
+
+use super::Store;
 use crate::lock::{Failure, Owner};
 
 /// Between two attempts to reach Redis.
@@ -60,10 +62,10 @@ impl Drop for Cancellation {
 /// An acquire that has been sent or is about to be. Dropped without an answer, it cancels itself.
 pub(super) struct Attempt {
     store: Arc<Store>,
-    /// The keys of the lock and its queue.
-    pub keys: QueueKeys,
-    /// The key of the request record that the acquire uses.
-    pub request_key: String,
+    /// The key of the lock.
+    pub lock: String,
+    /// The name of the record that the acquire uses.
+    pub request: String,
     /// The id of the tenure that it would begin.
     pub id: String,
     owner: Owner,
@@ -74,9 +76,9 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub fn begin(store: &Arc<Store>, keys: QueueKeys, request_key: String, id: String, owner: Owner) -> Self {
+    pub fn begin(store: &Arc<Store>, lock: String, request: String, id: String, owner: Owner) -> Self {
         let ([waits, answered], in_doubt) = ([const { AtomicBool::new(false) }; 2], OnceLock::new());
-        Self { store: Arc::clone(store), keys, request_key, id, owner, waits, in_doubt, answered }
+        Self { store: Arc::clone(store), lock, request, id, owner, waits, in_doubt, answered }
     }
 
     /// It has joined the queue.
@@ -105,14 +107,10 @@ impl Attempt {
         self.in_doubt.get().is_some_and(|since| since.elapsed() + self.store.command_timeout >= window)
     }
 
-    /// Its place in the queue.
-    fn place(&self) -> String {
-        format!("{} {} {}", self.id, self.store.channel, self.owner.as_str())
-    }
-
-    /// Undoes it at once, if Redis can be reached. The outcome is that of `lua/cancel.lua`.
-    pub async fn undo(&self) -> Result<String, Failure> {
-        self.store.cancel_once(&self.keys, &self.request_key, &self.id, &self.place()).await
+    /// Undoes it at once, if Redis can be reached.
+    pub async fn undo(&self) -> Result<CancelReply, Failure> {
+        let Self { store, lock, request, id, owner, .. } = self;
+        store.cancel_once(lock, request, id, owner).await
     }
 
     /// The outcome is known.
@@ -128,39 +126,42 @@ impl Drop for Attempt {
         if *self.answered.get_mut() {
             return;
         }
-        let (store, keys) = (Arc::clone(&self.store), self.keys.clone());
-        let place = self.place();
-        let [request_key, id] = [&mut self.request_key, &mut self.id].map(std::mem::take);
+        let (store, owner) = (Arc::clone(&self.store), self.owner.clone());
+        let [lock, request, id] = [&mut self.lock, &mut self.request, &mut self.id].map(std::mem::take);
         let cancellation = store.cancellations.begin();
         runtime.spawn(async move {
-            store.cancel(keys, &request_key, &id, &place).await;
+            store.cancel(&lock, &request, &id, &owner).await;
             drop(cancellation);
         });
     }
 }
 
 impl Store {
-    /// The outcome: `released`, `marked` or `kept`.
     async fn cancel_once(
         self: &Arc<Self>,
-        keys: &QueueKeys,
-        request_key: &str,
+        lock: &str,
+        request: &str,
         id: &str,
-        place: &str,
-    ) -> Result<String, Failure> {
-        let all = [keys.lock.as_str(), &keys.queue, &keys.turn, request_key];
-        let args = [id, place, &self.window_ms, &self.queue_limits.place_kept];
-        let (outcome, mut reply) = Reply::open(self.link.call_uncounted(&self.scripts.cancel, &all, &args).await?)?;
-        self.police(keys.clone(), reply.number()?);
-        Ok(outcome)
+        owner: &Owner,
+    ) -> Result<CancelReply, Failure> {
+        let call = Cancel { id, owner: owner.as_str(), channel: &self.channel, request };
+        let reply = self.run_uncounted(lock, &call).await?;
+        let (CancelReply::Released { turn } | CancelReply::Marked { turn } | CancelReply::Kept { turn }) = reply;
+        self.police(lock, turn);
+        Ok(reply)
     }
 
     /// Repeats until Redis has confirmed it.
-    async fn cancel(self: &Arc<Self>, keys: QueueKeys, request_key: &str, id: &str, place: &str) {
+    async fn cancel(self: &Arc<Self>, lock: &str, request: &str, id: &str, owner: &Owner) {
         let begun = Instant::now();
         loop {
-            match self.cancel_once(&keys, request_key, id, place).await {
-                Ok(outcome) => {
+            match self.cancel_once(lock, request, id, owner).await {
+                Ok(reply) => {
+                    let outcome = match reply {
+                        CancelReply::Released { .. } => "released",
+                        CancelReply::Marked { .. } => "marked",
+                        CancelReply::Kept { .. } => "kept",
+                    };
                     info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
                     return;
                 }

@@ -11,13 +11,15 @@
 //! server that is demoted, resynchronised and promoted again between the two, within a round trip and without closing
 //! its connections, would not be noticed.)
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use fred::types::{ConnectHandle, Resp3Frame};
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Store, link::Connection, reply::Reply, script::Scripts, slots};
+use gorilla_scripts::{Confirm, ConfirmReply, Request, slot_of};
+
+use super::{Store, link::Connection, protocol};
 use crate::lock::Failure;
 
 /// Successes that one round confirms at most.
@@ -38,8 +40,7 @@ pub enum Effect<'a> {
 
 /// A success to be confirmed.
 struct Claim {
-    keys: [String; 2],
-    args: [String; 3],
+    request: Request,
     answer: oneshot::Sender<Result<(), String>>,
 }
 
@@ -49,7 +50,6 @@ pub struct Confirmer(mpsc::UnboundedSender<Claim>);
 /// What is to be confirmed by how many, and within which time.
 #[derive(Clone)]
 pub struct Terms {
-    pub scripts: Arc<Scripts>,
     pub replicas: u32,
     pub patience: Duration,
 }
@@ -60,15 +60,16 @@ impl Store {
         if self.replicas_wanted == 0 {
             return Ok(());
         }
-        let confirmation = self.keys.confirmation(self.clustered.then(|| slots::of(lock)));
+        let confirmation = self.keys.confirmation(self.clustered.then(|| slot_of(lock)));
         let (field, value, given) = match effect {
-            Effect::Granted(id) => ("id", id, "1"),
-            Effect::Extended(token) => ("token", token, "1"),
-            Effect::Released(token) => ("token", token, "0"),
-            Effect::Broken(id) => ("id", id, "0"),
+            Effect::Granted(id) => ("id", id, true),
+            Effect::Extended(token) => ("token", token, true),
+            Effect::Released(token) => ("token", token, false),
+            Effect::Broken(id) => ("id", id, false),
         };
-        let confirmed = self.link.confirm([lock.into(), confirmation], [field, value, given].map(String::from)).await;
-        confirmed.map_err(Failure::Unknown)
+        let call = Confirm { field, value, given };
+        let request = Request::new(&self.scripts, Some(lock.into()), &call).and(Some(confirmation));
+        self.link.confirm(request).await.map_err(Failure::Unknown)
     }
 }
 
@@ -93,10 +94,10 @@ impl Confirmer {
     }
 
     /// Takes part in the next round. An error says what is missing.
-    pub async fn confirm(&self, keys: [String; 2], args: [String; 3]) -> Result<(), String> {
+    pub async fn confirm(&self, request: Request) -> Result<(), String> {
         let (answer, answered) = oneshot::channel();
         let closed = || "the connection that confirms was lost".to_string();
-        self.0.send(Claim { keys, args, answer }).map_err(|_| closed())?;
+        self.0.send(Claim { request, answer }).map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 }
@@ -105,7 +106,7 @@ impl Confirmer {
 async fn rounds(connection: &Connection, terms: &Terms, mut claims: mpsc::UnboundedReceiver<Claim>) {
     let mut round = Vec::new();
     while claims.recv_many(&mut round, ROUND).await > 0 {
-        let shown = join_all(round.iter().map(|claim| shows(connection, &terms.scripts, claim))).await;
+        let shown = join_all(round.iter().map(|claim| shows(connection, claim))).await;
         // Not before the replies to the writes: what WAIT says is about those before it.
         let confirmed = if shown.iter().any(Result::is_ok) { wait(connection, terms).await } else { Ok(()) };
         for (claim, shown) in round.drain(..).zip(shown) {
@@ -116,12 +117,10 @@ async fn rounds(connection: &Connection, terms: &Terms, mut claims: mpsc::Unboun
 }
 
 /// Whether the server has the effect.
-async fn shows(connection: &Connection, scripts: &Scripts, claim: &Claim) -> Result<(), String> {
-    let (keys, args) = (claim.keys.each_ref().map(String::as_str), claim.args.each_ref().map(String::as_str));
-    let reply = connection.run(None, &scripts.confirm, &keys, &args).await.and_then(Reply::open);
-    match reply {
-        Ok((outcome, _)) if outcome == "there" => Ok(()),
-        Ok(_) => Err("it is not there any more".into()),
+async fn shows(connection: &Connection, claim: &Claim) -> Result<(), String> {
+    match connection.run(None, &claim.request).await.and_then(protocol::read::<Confirm>) {
+        Ok(ConfirmReply::There) => Ok(()),
+        Ok(ConfirmReply::Lost) => Err("it is not there any more".into()),
         Err(failure) => Err(format!("it can't be confirmed: {failure:?}")),
     }
 }

@@ -1,25 +1,19 @@
 //! Inspect: `lua/inspect.lua`.
 
-use super::{
-    Store,
-    reply::{Reply, unexpected},
-};
+use gorilla_scripts::{Inspect, InspectReply};
+
+use super::{Store, protocol};
 use crate::lock::{Failure, ResourceName, State, Token};
 
 impl Store {
     /// Who holds a lock, and whether `token` is its current one.
     pub async fn inspect(&self, resource: &ResourceName, token: Option<&Token>) -> Result<State, Failure> {
-        let keys = [self.keys.lock(resource), self.keys.queue(resource)];
-        let keys = keys.each_ref().map(String::as_str);
-        let args = [token.map_or("", Token::expose)];
-        let (outcome, mut reply) = Reply::open(self.link.call(&self.scripts.inspect, &keys, &args).await?)?;
-        match outcome.as_str() {
-            "held" => {
-                let own = reply.number::<i64>()? == 1;
-                Ok(State::Held { own, tenure: reply.tenure()?, waiting: reply.number()? })
+        let call = Inspect { token: token.map(Token::expose) };
+        Ok(match self.run(&self.keys.lock(resource), &call).await? {
+            InspectReply::Held { own, tenure, waiting } => {
+                State::Held { own, tenure: protocol::tenure(tenure)?, waiting }
             }
-            "free" => Ok(State::Free { waiting: reply.number()? }),
-            other => Err(unexpected(other)),
-        }
+            InspectReply::Free { waiting } => State::Free { waiting },
+        })
     }
 }

@@ -44,8 +44,8 @@ struct Line {
     order: BTreeMap<(u64, String), Arc<Waiter>>,
     /// When the first of them should look whether the lock is free.
     look_at: Instant,
-    /// The fence of the holder when somebody looked last.
-    fence: u64,
+    /// The fence of the holder when somebody looked last, if there was one.
+    fence: Option<u64>,
     /// Whether the lock was released through this replica, and nothing has been heard of it since.
     released_here: bool,
     /// Whether the last release through this replica handed the lock to a waiter of this replica.
@@ -54,12 +54,12 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: 0, released_here: false, next_is_here: false }
+        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: None, released_here: false, next_is_here: false }
     }
 
-    /// The lock is held under this fence, and for so long unless its lease is extended; 0 for a lock that is free, and
-    /// for so long somebody's turn.
-    fn news(&mut self, fence: u64, look_in: Duration) {
+    /// The lock is held under this fence, and for so long unless its lease is extended; or it is free, and for so long
+    /// somebody's turn.
+    fn news(&mut self, fence: Option<u64>, look_in: Duration) {
         // The holder has not changed since somebody looked: the next handover comes with a message, or with its end.
         let look_in = if fence == self.fence { look_in } else { look_in.min(SECOND_LOOK) };
         let look_at = Instant::now() + look_in + MARGIN;
@@ -106,7 +106,7 @@ impl Lines {
         Place { lines: self, queue, id, waiter, arrived: None, ask_at: None }
     }
 
-    /// A message came, as `lua/shared.lua` sends them: the id of an attempt whose turn it is; or the key of a queue from
+    /// A message came, as `lua/lib/turn.lua` and `lua/lib/queue.lua` send them: the id of an attempt whose turn it is; or the key of a queue from
     /// which this replica's places were dropped; or a lease in milliseconds, a fence and the key of a queue, when the
     /// lock has changed hands and this replica has the first place.
     pub fn message(&self, text: &str) {
@@ -117,7 +117,7 @@ impl Lines {
         {
             if let Some(line) = state.lines.get_mut(queue) {
                 line.released_here = false;
-                line.news(fence, Duration::from_millis(lease));
+                line.news(Some(fence), Duration::from_millis(lease));
             }
         } else if let Some(waiter) = state.waiters.get(text) {
             waiter.call();
@@ -164,7 +164,7 @@ impl Lines {
 
 impl Place<'_> {
     /// Redis has queued the attempt. `fence` is the holder's, `look_in` how long it may hold the lock.
-    pub fn queued(&mut self, arrived: u64, fence: u64, look_in: Duration) {
+    pub fn queued(&mut self, arrived: u64, fence: Option<u64>, look_in: Duration) {
         if self.arrived != Some(arrived) {
             self.leave_line();
         }
@@ -188,7 +188,7 @@ impl Place<'_> {
     pub fn granted(&self, fence: u64, lease: Duration) {
         if let Some(line) = self.lines.state().lines.get_mut(self.queue) {
             line.next_is_here = std::mem::take(&mut line.released_here);
-            line.news(fence, lease);
+            line.news(Some(fence), lease);
         }
     }
 

@@ -1,5 +1,5 @@
 //! The connection to Redis: how it is opened, and opened anew, is in `connect`, what is sent over it in `connection`, how
-//! many requests become one command in `batch` (each is some `pieces`), and what comes without being asked for in `listen`.
+//! many requests become one command in `batch`, and what comes without being asked for in `listen`.
 //!
 //! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
 //! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
@@ -10,7 +10,6 @@ mod batch;
 mod connect;
 mod connection;
 mod listen;
-mod pieces;
 
 use std::{
     sync::{
@@ -28,7 +27,9 @@ use fred::{
 use tokio::sync::SetOnce;
 use tracing::warn;
 
-use super::{confirm::Terms, lines::Lines, recovery::Recovery, script::Script};
+use gorilla_scripts::Request;
+
+use super::{confirm::Terms, lines::Lines, recovery::Recovery};
 use crate::{lock::Failure, settings};
 pub use connection::Connection;
 
@@ -112,40 +113,29 @@ impl Link {
     }
 
     /// Sends a script, and its text once if Redis doesn't know it. Counts among the commands in flight.
-    pub async fn call(&self, script: &Arc<Script>, keys: &[&str], args: &[&str]) -> Result<Resp3Frame, Failure> {
+    pub async fn call(&self, request: Request) -> Result<Resp3Frame, Failure> {
         let slot = Slot(&self.in_flight);
         if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
             return Err(Failure::Overloaded);
         }
-        let reply = self.call_uncounted(script, keys, args).await;
+        let reply = self.call_uncounted(request).await;
         drop(slot);
         reply
     }
 
     /// The same beside the bound on commands in flight, for what must be done under overload too.
-    pub async fn call_uncounted(
-        &self,
-        script: &Arc<Script>,
-        keys: &[&str],
-        args: &[&str],
-    ) -> Result<Resp3Frame, Failure> {
-        self.call_at(None, script, keys, args).await
+    pub async fn call_uncounted(&self, request: Request) -> Result<Resp3Frame, Failure> {
+        self.call_at(None, request).await
     }
 
     /// The same at the given node, else at that of the first key.
-    pub async fn call_at(
-        &self,
-        node: Option<&Server>,
-        script: &Arc<Script>,
-        keys: &[&str],
-        args: &[&str],
-    ) -> Result<Resp3Frame, Failure> {
+    pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Resp3Frame, Failure> {
         let begun = Instant::now();
         loop {
             let connection = self.connection().map_err(Failure::Unreachable)?;
             let reply = match node {
-                None => connection.request(script, keys, args).await,
-                node => connection.run(node, script, keys, args).await,
+                None => connection.request(&request).await,
+                node => connection.run(node, &request).await,
             };
             // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
             // way, its keys are on either side, and a script finds no node that has them all.
@@ -176,12 +166,13 @@ impl Link {
     }
 
     /// Returns once enough replicas of the node that has a lock have confirmed what was done to it, or why they don't.
-    pub async fn confirm(&self, keys: [String; 2], args: [String; 3]) -> Result<(), String> {
+    pub async fn confirm(&self, request: Request) -> Result<(), String> {
         let connection = self.connection()?;
         let slots = connection.client.cached_cluster_state();
-        let node = slots.and_then(|slots| slots.get_server(redis_keyslot(keys[0].as_bytes())).cloned());
+        let key = request.first_key().unwrap_or_default();
+        let node = slots.and_then(|slots| slots.get_server(redis_keyslot(key)).cloned());
         match connection.confirmers.get(&node) {
-            Some(confirmer) => confirmer.confirm(keys, args).await,
+            Some(confirmer) => confirmer.confirm(request).await,
             None => {
                 let why = "the cluster has another master than when it was connected to";
                 connection.give_up(why);

@@ -6,10 +6,7 @@ use fred::types::Resp3Frame;
 use futures_util::future::join_all;
 use tracing::warn;
 
-use super::{
-    Store,
-    reply::{is_of_its_keys, unexpected},
-};
+use super::{Store, protocol::is_of_its_keys};
 use crate::lock::{Failure, ResourceName, State};
 
 /// SCAN steps a page may take; each looks at about as many keys as the page still has room for. Bounds the work of a
@@ -71,7 +68,7 @@ impl Store {
                 (step as i64).into(),
             ];
             let (scan, keys) = scanned(self.link.command(server.clone(), "SCAN", args).await?)?;
-            names.extend(keys.iter().filter_map(|key| self.keys.resource(key)));
+            names.extend(keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok()));
             next = match scan {
                 0 if node + 1 < nodes.len() => Some(Cursor { node: node + 1, scan: 0 }),
                 0 => None,
@@ -106,9 +103,13 @@ fn scanned(frame: Resp3Frame) -> Result<(u64, Vec<String>), Failure> {
         Resp3Frame::BlobString { data, .. } => std::str::from_utf8(data).ok().map(String::from),
         _ => None,
     };
-    let Resp3Frame::Array { data, .. } = &frame else { return Err(unexpected("of SCAN")) };
-    let [cursor, Resp3Frame::Array { data: keys, .. }] = data.as_slice() else { return Err(unexpected("of SCAN")) };
-    let cursor = text(cursor).and_then(|cursor| cursor.parse().ok()).ok_or_else(|| unexpected("of SCAN"))?;
+    let Resp3Frame::Array { data, .. } = &frame else { return Err(malformed()) };
+    let [cursor, Resp3Frame::Array { data: keys, .. }] = data.as_slice() else { return Err(malformed()) };
+    let cursor = text(cursor).and_then(|cursor| cursor.parse().ok()).ok_or_else(malformed)?;
     // A key that is no UTF-8 is none of ours.
     Ok((cursor, keys.iter().filter_map(text).collect()))
+}
+
+fn malformed() -> Failure {
+    Failure::Broken("Redis replied to SCAN with something else than a cursor and keys".into())
 }

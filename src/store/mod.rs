@@ -7,35 +7,25 @@ mod confirm;
 mod explain;
 mod extend;
 mod inspect;
-mod keys;
 mod lines;
 mod link;
 mod list;
 mod police;
+mod protocol;
 mod ready;
 mod recovery;
 mod release;
-mod reply;
-mod script;
-mod slots;
 
 use std::{sync::Arc, time::Duration};
 
 pub use acquire::Acquire;
 pub use cancel::Cancellations;
 pub use extend::Extend;
-pub use keys::Keys;
+use gorilla_scripts::{Constants, Keys, Scripts};
 pub use list::{Cursor, Page};
-#[cfg(any(fuzzing, test))]
-pub(crate) use reply::Reply;
-pub use script::{Script, Scripts};
-
 use uuid::Uuid;
 
-use crate::{
-    lock::{Once, ResourceName},
-    settings::Settings,
-};
+use crate::{lock::Once, settings::Settings};
 use confirm::Terms;
 use lines::Lines;
 use link::Link;
@@ -57,7 +47,6 @@ pub struct Store {
     beat: Beat,
     /// By which this replica's waiters are woken.
     channel: String,
-    queue_limits: QueueLimits,
     scripts: Arc<Scripts>,
     keys: Keys,
     cancellations: Cancellations,
@@ -67,19 +56,8 @@ pub struct Store {
     clustered: bool,
     /// How long what became of a request is kept.
     window: Duration,
-    /// The same in milliseconds, as text.
-    window_ms: String,
     /// How long a command may take.
     command_timeout: Duration,
-    /// `FENCE_KEPT` in milliseconds, as text.
-    fence_kept: String,
-}
-
-/// As text for the scripts, times in milliseconds.
-struct QueueLimits {
-    most_waiters: String,
-    place_kept: String,
-    longest_attempt: String,
 }
 
 impl Store {
@@ -88,16 +66,17 @@ impl Store {
         let keys = Keys::new(&settings.redis.key_prefix.0);
         let replica = Uuid::new_v4().simple().to_string();
         let (channel, lines) = (keys.channel(&replica[..12]), Arc::<Lines>::default());
-        let queue_limits = QueueLimits {
-            most_waiters: settings.limits.max_waiters.to_string(),
-            place_kept: PLACE_KEPT.as_millis().to_string(),
-            longest_attempt: (settings.limits.max_wait + SLACK).as_millis().to_string(),
-        };
-        let scripts = Arc::<Scripts>::default();
+        let scripts = Arc::new(Scripts::new(&Constants {
+            grace: settings.redis.failover_grace,
+            window: settings.idempotency_window,
+            fence_kept: FENCE_KEPT,
+            place_kept: PLACE_KEPT,
+            longest_attempt: settings.limits.max_wait + SLACK,
+            room: settings.limits.max_waiters,
+        }));
         let recovery = Recovery::new(&settings.redis, &keys, &scripts);
         let replicas_wanted = settings.redis.min_replicas_ack;
         let terms = Terms {
-            scripts: Arc::clone(&scripts),
             replicas: replicas_wanted,
             // So that there is time to undo what was not confirmed.
             patience: settings.redis.command_timeout / 2,
@@ -114,7 +93,6 @@ impl Store {
             lines,
             beat: Beat::default(),
             channel,
-            queue_limits,
             scripts,
             keys,
             cancellations: Cancellations::default(),
@@ -122,9 +100,7 @@ impl Store {
             replicas_wanted,
             clustered: settings.redis.url.is_cluster(),
             window: settings.idempotency_window,
-            window_ms: settings.idempotency_window.as_millis().to_string(),
             command_timeout: settings.redis.command_timeout,
-            fence_kept: FENCE_KEPT.as_millis().to_string(),
         })
     }
 
@@ -142,14 +118,9 @@ impl Store {
     pub fn dismiss_waiters(&self) {
         self.lines.dismiss();
     }
+}
 
-    /// The key of a request's record, where the request may come again.
-    fn request_key(&self, resource: &ResourceName, once: Option<&Once>) -> Option<String> {
-        once.map(|once| self.keys.request(resource, once.key.as_str()))
-    }
-
-    /// The fingerprint that a script is told: none where the request may act twice.
-    fn fingerprint(once: Option<&Once>) -> &str {
-        once.map_or("", |once| once.fingerprint.as_str())
-    }
+/// The name of a request's record and its fingerprint, where the request may come again.
+fn record(once: Option<&Once>) -> (Option<&str>, Option<&str>) {
+    once.map(|once| (once.key.as_str(), once.fingerprint.as_str())).unzip()
 }

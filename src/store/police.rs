@@ -8,19 +8,17 @@ use std::{
 
 use tracing::debug;
 
-use super::{
-    Store,
-    keys::QueueKeys,
-    reply::{Reply, unexpected},
-};
+use gorilla_scripts::Wake;
+
+use super::Store;
 use crate::lock::Failure;
 
-/// How long a turn lasts, as in `lua/shared.lua`.
+/// How long a turn lasts, as in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
 /// Attempts to reach Redis, one a turn. Then the waiters themselves have noticed.
 const ATTEMPTS: u32 = 60;
 
-/// The queues, by their keys, in which this replica has woken somebody lately; and whether once more meanwhile.
+/// The queues, by the keys of their locks, in which this replica has woken somebody lately; and whether once more meanwhile.
 #[derive(Default)]
 pub struct Beat(Mutex<HashMap<String, bool>>);
 
@@ -31,26 +29,24 @@ impl Beat {
 }
 
 impl Store {
-    /// Somebody was woken and has the turn for `turn` ms; 0 for nobody. When it is over, the next one gets it. One task
-    /// a queue does, however often the lock changes hands.
-    pub(super) fn police(self: &Arc<Self>, keys: QueueKeys, turn: u64) {
-        if turn == 0 {
-            return;
-        }
-        if let Some(again) = self.beat.queues().get_mut(&keys.queue) {
+    /// A waiter was woken and has the turn for `turn` ms. When it is over, the next one gets it. One task a queue does,
+    /// however often the lock changes hands.
+    pub(super) fn police(self: &Arc<Self>, lock: &str, turn: Option<u64>) {
+        let Some(turn) = turn else { return };
+        if let Some(again) = self.beat.queues().get_mut(lock) {
             *again = true;
             return;
         }
-        self.beat.queues().insert(keys.queue.clone(), false);
-        let store = Arc::clone(self);
-        tokio::spawn(async move { store.walk(&keys, Duration::from_millis(turn)).await });
+        self.beat.queues().insert(lock.into(), false);
+        let (store, lock) = (Arc::clone(self), lock.to_string());
+        tokio::spawn(async move { store.walk(&lock, Duration::from_millis(turn)).await });
     }
 
-    async fn walk(&self, keys: &QueueKeys, mut turn: Duration) {
+    async fn walk(&self, lock: &str, mut turn: Duration) {
         let mut failures = 0;
         loop {
             tokio::time::sleep(turn).await;
-            turn = match self.wake_next(keys).await {
+            turn = match self.wake_next(lock).await {
                 Ok(turn) => turn,
                 Err(failure) => {
                     debug!(?failure, "could not see to a queue");
@@ -60,8 +56,8 @@ impl Store {
             };
             if turn.is_zero() {
                 let mut queues = self.beat.queues();
-                if queues.insert(keys.queue.clone(), false) == Some(false) {
-                    queues.remove(&keys.queue);
+                if queues.insert(lock.into(), false) == Some(false) {
+                    queues.remove(lock);
                     return;
                 }
                 turn = TURN;
@@ -69,12 +65,7 @@ impl Store {
         }
     }
 
-    async fn wake_next(&self, keys: &QueueKeys) -> Result<Duration, Failure> {
-        let keys = [keys.lock.as_str(), &keys.queue, &keys.turn];
-        let (outcome, mut reply) = Reply::open(self.link.call_uncounted(&self.scripts.wake, &keys, &[]).await?)?;
-        match outcome.as_str() {
-            "woken" => Ok(Duration::from_millis(reply.number()?)),
-            other => Err(unexpected(other)),
-        }
+    async fn wake_next(&self, lock: &str) -> Result<Duration, Failure> {
+        Ok(Duration::from_millis(self.run_uncounted(lock, &Wake {}).await?.unwrap_or_default()))
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use fred::types::{Resp3Frame, config::Server};
 use futures_util::future::join_all;
+use gorilla_scripts::Ready;
 use tracing::warn;
 
 use super::Store;
@@ -49,8 +50,8 @@ impl Store {
         if self.replicas_wanted > 0 {
             self.replicas_online(node.clone()).await.map_err(Unready::Refuses)?;
         }
-        let sent = self.link.call_at(node.as_ref(), &self.scripts.ready, &[], &[]).await;
-        sent.map(drop).map_err(|failure| Unready::Refuses(reason(failure)))
+        let sent = self.run_at(node.as_ref(), &Ready {}).await;
+        sent.map_err(|failure| Unready::Refuses(reason(failure)))
     }
 
     /// Whether a master has as many replicas as must confirm what is done.

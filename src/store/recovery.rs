@@ -1,4 +1,4 @@
-//! After data of Redis may have been lost, grants wait until whatever was lost has run out: `lua/shared.lua` decides it,
+//! After data of Redis may have been lost, grants wait until whatever was lost has run out: `lua/lib/incarnation.lua` decides it,
 //! for each grant. Here a new connection has it decided at once, and it is logged.
 
 use std::{
@@ -9,13 +9,9 @@ use std::{
 use futures_util::{StreamExt, stream};
 use tracing::{debug, info, warn};
 
-use super::{
-    keys::Keys,
-    link::Connection,
-    reply::{Reply, unexpected},
-    script::Scripts,
-    slots,
-};
+use gorilla_scripts::{Keys, Request, Scripts, Settle, Settled, all_slots, slot_of};
+
+use super::{link::Connection, protocol};
 use crate::{lock::Failure, settings};
 
 /// Slots of a cluster that are settled at once: few, because requests go over the same connection.
@@ -23,8 +19,6 @@ const AT_ONCE: usize = 32;
 
 /// What `redis.failover_grace` needs, where it is on.
 pub struct Recovery {
-    /// In milliseconds, as text.
-    pub grace: String,
     clustered: bool,
     keys: Keys,
     scripts: Arc<Scripts>,
@@ -32,31 +26,25 @@ pub struct Recovery {
     said: Mutex<Instant>,
 }
 
-/// What `lua/settle.lua` replies.
-struct Settled {
-    left: Duration,
-    is_new: bool,
-}
-
 impl Recovery {
     /// Nothing where the option is off.
     pub fn new(settings: &settings::Redis, keys: &Keys, scripts: &Arc<Scripts>) -> Option<Arc<Self>> {
         let (grace, clustered) = (settings.failover_grace, settings.url.is_cluster());
         let (keys, scripts, said) = (keys.clone(), Arc::clone(scripts), Mutex::new(Instant::now()));
-        let recovery = Self { grace: grace.as_millis().to_string(), clustered, keys, scripts, said };
+        let recovery = Self { clustered, keys, scripts, said };
         (!grace.is_zero()).then(|| Arc::new(recovery))
     }
 
     /// The key that tells a script whether the data of a resource are of a new incarnation.
     pub fn key(&self, lock: &str) -> String {
-        self.keys.incarnation(self.clustered.then(|| slots::of(lock)))
+        self.keys.incarnation(self.clustered.then(|| slot_of(lock)))
     }
 
     /// Has the time begin with a new connection. An error says what the server lacks. One that refuses writes now is no
     /// worse for that: then it refuses grants as well, and they settle it later.
     pub async fn begin(&self, connection: &Connection) -> Result<(), String> {
         match self.settle(connection, self.clustered.then_some(0)).await {
-            Ok(settled) if !self.clustered => self.note(settled.left, settled.is_new),
+            Ok(settled) if !self.clustered => self.note(Duration::from_millis(settled.left), settled.is_new),
             Ok(_) => {}
             Err(Failure::Broken(cause)) => {
                 return Err(format!(
@@ -74,12 +62,12 @@ impl Recovery {
             return;
         }
         let begun = Instant::now();
-        let mut replies = stream::iter(slots::all()).map(|slot| self.settle(connection, Some(slot))).buffered(AT_ONCE);
+        let mut replies = stream::iter(all_slots()).map(|slot| self.settle(connection, Some(slot))).buffered(AT_ONCE);
         let mut slots = 0_u32;
         while let Some(reply) = replies.next().await {
             match reply {
                 Ok(settled) => {
-                    self.note(settled.left, false);
+                    self.note(Duration::from_millis(settled.left), false);
                     slots += 1;
                 }
                 // Its node has none, or slots are moving. Grants settle it later.
@@ -108,14 +96,7 @@ impl Recovery {
     }
 
     async fn settle(&self, connection: &Connection, slot: Option<u16>) -> Result<Settled, Failure> {
-        let key = self.keys.incarnation(slot);
-        let (outcome, mut reply) =
-            Reply::open(connection.run(None, &self.scripts.settle, &[key.as_str()], &[self.grace.as_str()]).await?)?;
-        match outcome.as_str() {
-            "settled" => {
-                Ok(Settled { left: Duration::from_millis(reply.number()?), is_new: reply.number::<u8>()? == 1 })
-            }
-            other => Err(unexpected(other)),
-        }
+        let request = Request::new(&self.scripts, Some(self.keys.incarnation(slot)), &Settle {});
+        protocol::read::<Settle>(connection.run(None, &request).await?)
     }
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{
-    Store,
-    confirm::Effect,
-    reply::{Reply, unexpected},
-};
+use gorilla_scripts::{Release, ReleaseReply, Sibling};
+
+use super::{Store, confirm::Effect, record};
 use crate::lock::{Failure, Once, Released, ResourceName, Token};
 
 impl Store {
@@ -17,27 +15,25 @@ impl Store {
         token: &Token,
         once: Option<&Once>,
     ) -> Result<Released, Failure> {
-        let (queue_keys, request_key) = (self.keys.of_queue(resource), self.request_key(resource, once));
-        let mut keys = vec![queue_keys.lock.as_str(), &queue_keys.queue, &queue_keys.turn];
-        keys.extend(request_key.as_deref());
-        let args = [token.expose(), Self::fingerprint(once), &self.window_ms];
-        let release = self.link.call(&self.scripts.release, &keys, &args);
+        let lock = self.keys.lock(resource);
+        let queue = Sibling::Queue.key(&lock);
+        let (request, print) = record(once);
+        let call = Release { token: token.expose(), request, print };
+        let release = self.run(&lock, &call);
         // `biased` polls in this order, so the release is on its way first.
-        let (sent, ()) = tokio::join!(biased; release, async { self.lines.released(&queue_keys.queue) });
-        let (outcome, mut reply) = Reply::open(sent?)?;
-        let released = match outcome.as_str() {
-            "released" => {
-                self.police(queue_keys.clone(), reply.number()?);
+        let (released, ()) = tokio::join!(biased; release, async { self.lines.released(&queue) });
+        let released = match released? {
+            ReleaseReply::Released { turn } => {
+                self.police(&lock, turn);
                 Released::Released
             }
-            "replayed" => Released::Replayed,
-            "missing" => Released::Missing,
-            "mismatch" => Released::TokenMismatch,
-            "reused" => Released::KeyReused,
-            other => return Err(unexpected(other)),
+            ReleaseReply::Replayed => Released::Replayed,
+            ReleaseReply::Missing => Released::Missing,
+            ReleaseReply::Mismatch => Released::TokenMismatch,
+            ReleaseReply::Reused => Released::KeyReused,
         };
         if let Released::Released | Released::Replayed = released {
-            self.confirmed(&queue_keys.lock, Effect::Released(token.expose())).await?;
+            self.confirmed(&lock, Effect::Released(token.expose())).await?;
         }
         Ok(released)
     }

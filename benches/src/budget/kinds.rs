@@ -7,7 +7,7 @@ use itertools::Itertools;
 use redis::Value;
 use uuid::Uuid;
 
-use crate::{http::Connection, scripts, scripts::Call, scripts::ask};
+use crate::{http::Connection, scripts, scripts::Command, scripts::ask};
 
 /// A request with a budget: its name, in which `with_key` stands for an Idempotency-Key, of which a record is kept; how many
 /// are made at once, each over a connection of its own, before the first is answered; its method and body; and the status
@@ -119,12 +119,12 @@ pub fn cycle(redis: &mut redis::Connection, together: usize, step: usize) -> Res
     let locks: Vec<_> = (0..together).map(|place| (name(place), Uuid::new_v4().to_string())).collect();
     let acquire = locks.iter().map(|(name, token)| {
         let id = Uuid::now_v7().to_string();
-        (scripts::acquire([name; 2], &id, token, 3_600_000), "granted")
+        (scripts::acquire(name, &id, token, 3_600_000), "granted")
     });
-    let release = locks.iter().map(|(name, token)| (scripts::release([name; 2], token), "released"));
+    let release = locks.iter().map(|(name, token)| (scripts::release(name, token), "released"));
     for calls in [acquire.collect_vec(), release.collect_vec()] {
         let (calls, expected): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
-        let command = if together == 1 { calls[0].alone() } else { Call::together(&calls) };
+        let command = Command::of(&calls);
         if step == 0 {
             command.load(redis)?;
         }

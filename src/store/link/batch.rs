@@ -1,4 +1,4 @@
-//! Requests that come in one moment go to Redis as one command: `lua/batch.lua` runs their script once for each. Beside
+//! Requests that come in one moment go to Redis as one command: `lua/lib/run.lua` runs their script once for each. Beside
 //! what it costs to encode, write and answer a command, fred writes each script to the socket by itself, however many
 //! others wait behind it.
 //!
@@ -14,15 +14,13 @@ use std::{
     },
 };
 
-use fred::{
-    bytes_utils::Str,
-    types::{Resp3Frame, Value},
-};
+use fred::types::Resp3Frame;
 use futures_util::future::join_all;
+use gorilla_scripts::Request;
 use tokio::sync::oneshot;
 
-use super::{connection::Connection, pieces::Pieces};
-use crate::{lock::Failure, store::script::Script};
+use super::connection::Connection;
+use crate::lock::Failure;
 
 /// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
 const MOST: usize = 64;
@@ -32,20 +30,18 @@ const MOST: usize = 64;
 pub struct Batch {
     /// Commands that were sent and not answered.
     on_their_way: AtomicUsize,
-    requests: Mutex<Vec<Request>>,
+    requests: Mutex<Vec<Asked>>,
 }
 
-struct Request {
-    script: Arc<Script>,
-    pieces: Pieces,
+struct Asked {
+    request: Request,
     reply: oneshot::Sender<Result<Resp3Frame, Failure>>,
 }
 
-impl Request {
+impl Asked {
     /// Whether the two can go together.
     fn is_like(&self, other: &Self) -> bool {
-        let counts = |request: &Self| (request.pieces.keys, request.pieces.len());
-        Arc::ptr_eq(&self.script, &other.script) && counts(self) == counts(other)
+        Arc::ptr_eq(&self.request.script, &other.request.script)
     }
 }
 
@@ -70,17 +66,11 @@ impl Batch {
     }
 
     /// Sends a request with those that come in this moment.
-    pub async fn add(
-        &self,
-        connection: &Arc<Connection>,
-        script: &Arc<Script>,
-        pieces: Pieces,
-    ) -> Result<Resp3Frame, Failure> {
+    pub async fn add(&self, connection: &Arc<Connection>, request: Request) -> Result<Resp3Frame, Failure> {
         let (reply, replied) = oneshot::channel();
-        let request = Request { script: Arc::clone(script), pieces, reply };
         let is_first = {
             let mut requests = self.requests();
-            requests.push(request);
+            requests.push(Asked { request, reply });
             requests.len() == 1
         };
         if is_first {
@@ -90,7 +80,7 @@ impl Batch {
         replied.await.unwrap_or_else(|_| Err(Failure::Unknown("the connection was dropped".into())))
     }
 
-    fn requests(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
+    fn requests(&self) -> std::sync::MutexGuard<'_, Vec<Asked>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,77 +90,33 @@ impl Connection {
     async fn send_batch(&self) {
         let Some(batch) = &self.batch else { return };
         let mut requests = mem::take(&mut *batch.requests());
-        requests.sort_by_key(|request| (!request.script.goes_first, Arc::as_ptr(&request.script), request.pieces.keys));
-        let mut groups: Vec<Vec<Request>> = Vec::new();
-        for request in requests {
+        requests.sort_by_key(|Asked { request, .. }| (!request.script.goes_first, Arc::as_ptr(&request.script)));
+        let mut groups: Vec<Vec<Asked>> = Vec::new();
+        for asked in requests {
             match groups.last_mut() {
-                Some(group) if group.len() < MOST && group[0].is_like(&request) => group.push(request),
-                _ => groups.push(vec![request]),
+                Some(group) if group.len() < MOST && group[0].is_like(&asked) => group.push(asked),
+                _ => groups.push(vec![asked]),
             }
         }
         // Each is on its way before the first is answered.
         join_all(groups.into_iter().map(|group| batch.alone(self.send_group(group)))).await;
     }
 
-    async fn send_group(&self, group: Vec<Request>) {
-        let replies = match &group[..] {
-            [] => return,
-            [Request { script, pieces, .. }] => {
-                self.run_text(None, &script.one, |text| pieces.call(text)).await.map(|reply| vec![Ok(reply)])
-            }
-            [first, ..] => {
-                let reply = self.run_text(None, &first.script.many, |text| together(text, &group)).await;
-                reply.and_then(|reply| self.apart(reply, group.len()))
-            }
-        };
+    async fn send_group(&self, group: Vec<Asked>) {
+        let requests: Vec<_> = group.iter().map(|asked| &asked.request).collect();
+        let replies = self.run_all(None, &requests).await;
         // Who asked may have gone.
         match replies {
             Ok(replies) => {
-                for (request, reply) in group.into_iter().zip(replies) {
-                    let _ = request.reply.send(reply);
+                for (asked, reply) in group.into_iter().zip(replies) {
+                    let _ = asked.reply.send(reply);
                 }
             }
             Err(failure) => {
-                for request in group {
-                    let _ = request.reply.send(Err(failure.clone()));
+                for asked in group {
+                    let _ = asked.reply.send(Err(failure.clone()));
                 }
             }
         }
     }
-
-    /// The replies to so many requests.
-    fn apart(&self, reply: Resp3Frame, requests: usize) -> Result<Vec<Result<Resp3Frame, Failure>>, Failure> {
-        match reply {
-            Resp3Frame::Array { data, .. } if data.len() == requests => Ok(data
-                .into_iter()
-                .map(|reply| match reply {
-                    Resp3Frame::SimpleError { data, .. } => Err(self.refusal(&data)),
-                    reply => Ok(reply),
-                })
-                .collect()),
-            _ => Err(Failure::Broken("Redis replied to a batch with something else than a list".into())),
-        }
-    }
-}
-
-/// The call for many requests, as `lua/batch.lua` says.
-fn together(script: &Str, group: &[Request]) -> Vec<Value> {
-    let (first, rest) = (&group[0].pieces, &group[1..]);
-    // Most of what a request is sent with are settings, which Redis needs to be told but once.
-    let differs = |&arg: &usize| rest.iter().any(|request| request.pieces.text(arg) != first.text(arg));
-    let differing: Vec<_> = (first.keys..first.len()).filter(differs).collect();
-    let places: Vec<_> = differing.iter().map(|arg| (arg - first.keys + 1).to_string()).collect();
-
-    let number = group.len() * first.keys;
-    let mut all = Vec::with_capacity(4 + number + first.len() + rest.len() * differing.len());
-    all.extend([Value::String(script.clone()), (number as i64).into()]);
-    for Request { pieces, .. } in group {
-        all.extend((0..pieces.keys).map(|key| pieces.value(key)));
-    }
-    all.extend([first.keys.to_string().into(), places.join(" ").into()]);
-    all.extend((first.keys..first.len()).map(|arg| first.value(arg)));
-    for Request { pieces, .. } in rest {
-        all.extend(differing.iter().map(|&arg| pieces.value(arg)));
-    }
-    all
 }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use fred::{
-    bytes_utils::Str,
     clients::Client,
     error::ErrorKind,
     interfaces::{ClientLike, ClusterInterface},
@@ -20,14 +19,12 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::SetOnce;
 
-use super::{REDIRECTED, batch::Batch, pieces::Pieces};
+use gorilla_scripts::{Request, together};
+
+use super::{REDIRECTED, batch::Batch};
 use crate::{
     lock::Failure,
-    store::{
-        confirm::Confirmer,
-        explain::explain,
-        script::{Script, Text},
-    },
+    store::{confirm::Confirmer, explain::explain},
 };
 
 /// How long a connection may be silent before it is tried.
@@ -56,16 +53,11 @@ impl Connection {
     }
 
     /// Sends a request: at once if nothing is on its way, else with what else is asked for in this moment.
-    pub async fn request(
-        self: &Arc<Self>,
-        script: &Arc<Script>,
-        keys: &[&str],
-        args: &[&str],
-    ) -> Result<Resp3Frame, Failure> {
+    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Failure> {
         match &self.batch {
-            Some(batch) if batch.is_worth_it() => batch.add(self, script, Pieces::new(keys, args)).await,
-            Some(batch) => batch.alone(self.run(None, script, keys, args)).await,
-            None => self.run(None, script, keys, args).await,
+            Some(batch) if batch.is_worth_it() => batch.add(self, request.clone()).await,
+            Some(batch) => batch.alone(self.run(None, request)).await,
+            None => self.run(None, request).await,
         }
     }
 
@@ -106,31 +98,42 @@ impl Connection {
         nodes.into_iter().map(Some).collect()
     }
 
-    /// Sends a script, in a cluster to the given node or to that of its first key, and its text once if Redis doesn't know
-    /// it. Only the node that lacks it gets it: loading it everywhere would be a stampede.
-    pub async fn run(
-        &self,
-        node: Option<&Server>,
-        script: &Script,
-        keys: &[&str],
-        args: &[&str],
-    ) -> Result<Resp3Frame, Failure> {
-        let pieces = Pieces::new(keys, args);
-        self.run_text(node, &script.one, |text| pieces.call(text)).await
+    /// Has a script run for one request, in a cluster at the given node or at that of its first key.
+    pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Resp3Frame, Failure> {
+        let replies = self.run_all(node, &[request]).await?;
+        replies.into_iter().next().unwrap_or_else(|| Err(Failure::Broken("Redis replied to nothing".into())))
     }
 
-    /// The same with what makes a command of the script's name, or of its text.
-    pub(super) async fn run_text(
+    /// The same for many requests, which share their script. Each has a reply.
+    pub(super) async fn run_all(
         &self,
         node: Option<&Server>,
-        script: &Text,
-        call: impl Fn(&Str) -> Vec<Value>,
-    ) -> Result<Resp3Frame, Failure> {
-        match self.send(node.cloned(), "EVALSHA", call(&script.sha)).await {
+        requests: &[&Request],
+    ) -> Result<Vec<Result<Resp3Frame, Failure>>, Failure> {
+        let Some(first) = requests.first() else { return Ok(Vec::new()) };
+        let (keys, arguments) = together(requests.iter().copied());
+        let call = |text: &_| {
+            let head = [Value::String(Clone::clone(text)), (keys.len() as i64).into()];
+            let keys = keys.iter().cloned().map(Value::Bytes);
+            head.into_iter().chain(keys).chain([Value::Bytes(arguments.clone())]).collect()
+        };
+        // The text is sent once if Redis doesn't know it, and only to the node that lacks it: loading it everywhere would be
+        // a stampede.
+        let reply = match self.send(node.cloned(), "EVALSHA", call(&first.script.sha)).await {
             Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
-                self.send(node.cloned(), "EVAL", call(&script.source)).await
+                self.send(node.cloned(), "EVAL", call(&first.script.source)).await
             }
             reply => reply,
+        };
+        match reply? {
+            Resp3Frame::Array { data, .. } if data.len() == requests.len() => Ok(data
+                .into_iter()
+                .map(|reply| match reply {
+                    Resp3Frame::SimpleError { data, .. } => Err(self.refusal(&data)),
+                    reply => Ok(reply),
+                })
+                .collect()),
+            _ => Err(Failure::Broken("Redis replied to requests with something else than a list of replies".into())),
         }
     }
 

@@ -1,10 +1,10 @@
-//! `lua/acquire.lua`
+//! `lua/try.lua`, and `lua/claim.lua` where it differs.
 
 use super::{Lab, number};
 use crate::harness::Redis;
 
 #[test]
-fn acquire_gives_every_reply_of_its_header() {
+fn try_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     let granted = lab.acquire("id-1", "request:k", "print", "30000");
     let [name, fence, created] = granted.as_slice() else { panic!("{granted:?}") };
@@ -30,10 +30,10 @@ fn acquire_gives_every_reply_of_its_header() {
     lab.seen.borrow_mut().remove("marked");
     assert_eq!(lab.acquire("id-6", "request:id-6", "", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
-    for waiting in ["reserved", "full", "queued", "superseded", "recovering", "unsettled"] {
+    for waiting in ["reserved", "full", "queued", "recovering", "unsettled"] {
         lab.seen.borrow_mut().insert(waiting.into());
     }
-    lab.saw_every_reply_of("acquire");
+    lab.saw_every_reply_of("try");
 }
 
 #[test]
@@ -89,21 +89,20 @@ fn a_refused_acquire_changes_nothing() {
 }
 
 #[test]
-fn a_call_that_arrives_after_a_later_one_of_its_attempt_was_granted_and_released_locks_for_nobody() {
+fn a_first_call_that_arrives_after_a_later_one_was_granted_and_released_locks_for_nobody() {
     let lab = Lab::on(Redis::shared());
-    let release =
-        |id: &str| lab.run("release", &["lock", "queue", "queue:turn"], &[&format!("token-of-{id}"), "", "60000"]);
-    let late = |id: &str, print: &str| lab.queue(id, &format!("request:{id}"), print, "60000", "20000", "");
+    let late = |id: &str| lab.queue(id, "request:k", "print", "60000", "20000", "");
 
-    // The first call is on its way over a connection that was given up; the next one says so by its fingerprint.
-    assert_eq!(lab.queue("7", "request:7", "7", "60000", "20000", "?")[0], "granted");
-    release("7");
-    assert_eq!(late("7", "")[0], "reused");
+    // The first call is on its way over a connection that was given up, and the next one is granted.
+    assert_eq!(lab.queue("7", "request:k", "print", "60000", "20000", "?")[0], "granted");
+    lab.release("7");
+    assert_eq!(late("7")[0], "gone");
 
-    // The first was executed, the second is on its way, the third is told of the grant.
-    assert_eq!(late("8", "")[0], "granted");
-    assert_eq!(lab.queue("8", "request:8", "8", "60000", "20000", "?")[0], "replayed");
-    release("8");
-    assert_eq!(late("8", "8")[0], "gone");
+    // The first was executed, the second is told of the grant.
+    lab.cli(&["DEL"], "request:k", &[]);
+    assert_eq!(late("8")[0], "granted");
+    assert_eq!(lab.queue("8", "request:k", "print", "60000", "20000", "?")[0], "replayed");
+    lab.release("8");
+    assert_eq!(late("8")[0], "gone");
     assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
 }

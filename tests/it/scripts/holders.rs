@@ -1,6 +1,11 @@
 //! `lua/extend.lua`, `lua/release.lua`, `lua/break.lua`, `lua/inspect.lua` and `lua/ready.lua`
 
-use super::{Lab, number};
+use std::time::Duration;
+
+use gorilla_scripts::{Break, Constants, Extend, Inspect, Ready, Release};
+
+use super::{CONSTANTS, Lab, number};
+
 use crate::harness::Redis;
 
 /// A lab in which `id-1` holds the lock; its fence and when it was created.
@@ -10,13 +15,18 @@ fn held(lab: &Lab) -> (String, String) {
     (granted[1].clone(), granted[2].clone())
 }
 
+/// The name and the fingerprint of a request, where it has a key.
+fn named(print: &str) -> (Option<&str>, Option<&str>) {
+    Some(("k", print)).filter(|_| !print.is_empty()).unzip()
+}
+
 #[test]
 fn extend_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     let (fence, created) = held(&lab);
-    let extend = |token: &str, new: &str, lease: &str, print: &str| {
-        let keys: &[&str] = if print.is_empty() { &["lock", "fence"] } else { &["lock", "fence", "request:k"] };
-        lab.run("extend", keys, &[token, new, lease, "86400000", print, "60000"])
+    let extend = |token: &str, new_token: &str, lease: &str, print: &str| {
+        let (request, print) = named(print);
+        lab.run(&Extend { token, new_token, lease: number(lease) as u64, request, print })
     };
     let mismatch = extend("another", "token-2", "60000", "");
     assert_eq!(mismatch[..3], ["mismatch".into(), "owner-of-id-1".into(), fence.clone()]);
@@ -58,12 +68,8 @@ fn release_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     held(&lab);
     let release = |token: &str, print: &str| {
-        let keys: &[&str] = if print.is_empty() {
-            &["lock", "queue", "queue:turn"]
-        } else {
-            &["lock", "queue", "queue:turn", "request:k"]
-        };
-        lab.run("release", keys, &[token, print, "60000"])
+        let (request, print) = named(print);
+        lab.run(&Release { token, request, print })
     };
     assert_eq!(release("another", "print"), ["mismatch"]);
     assert_eq!(lab.keys(), ["fence", "lock"]);
@@ -83,13 +89,9 @@ fn break_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     let (fence, _) = held(&lab);
     let broken = |name: &str| [name.to_string(), "id-1".into(), "owner-of-id-1".into(), fence.clone()];
-    let break_lock = |named: &str, print: &str| {
-        let keys: &[&str] = if print.is_empty() {
-            &["lock", "queue", "queue:turn"]
-        } else {
-            &["lock", "queue", "queue:turn", "request:k"]
-        };
-        lab.run("break", keys, &[named, print, "60000"])
+    let break_lock = |fence: &str, print: &str| {
+        let (request, print) = named(print);
+        lab.run(&Break { fence: Some(fence).filter(|fence| !fence.is_empty()), request, print })
     };
     let changed = break_lock("1", "print");
     assert_eq!(changed[..3], ["changed".into(), "owner-of-id-1".into(), fence.clone()]);
@@ -108,7 +110,7 @@ fn break_gives_every_reply_of_its_header() {
 #[test]
 fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
     let lab = Lab::on(Redis::shared());
-    let inspect = |token: &str| lab.run("inspect", &["lock", "queue"], &[token]);
+    let inspect = |token: &str| lab.run(&Inspect { token: Some(token).filter(|token| !token.is_empty()) });
     assert_eq!(inspect(""), ["free", "0"]);
     lab.cli(&["ZADD"], "queue", &["1", "id gorilla:wake:other me"]);
     assert_eq!(inspect("token-of-id-1"), ["free", "1"]);
@@ -130,17 +132,17 @@ fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
 #[test]
 fn ready_says_so_and_writes_nothing() {
     let lab = Lab::on(Redis::shared());
-    assert_eq!(lab.run("ready", &[], &[]), ["ready"]);
+    assert_eq!(lab.run_on(None, None, &Ready {}), ["ready"]);
     lab.saw_every_reply_of("ready");
 }
 
 #[test]
 fn a_record_without_a_lock_vanishes_with_the_window() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), Constants { window: Duration::from_millis(50), ..CONSTANTS });
     held(&lab);
-    lab.run("release", &["lock", "queue", "queue:turn", "request:k"], &["token-of-id-1", "print", "50"]);
+    lab.run(&Release { token: "token-of-id-1", request: Some("k"), print: Some("print") });
     let begun = std::time::Instant::now();
     while lab.keys() != ["fence"] {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", lab.keys());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", lab.keys());
     }
 }

@@ -1,5 +1,7 @@
 //! When Redis is out of memory, locks can still be given back and kept, and none is begun.
 
+use gorilla_scripts::{Acquire, Break, Confirm, Extend, Inspect, Ready, Release, Settle, Try};
+
 use super::Lab;
 use crate::harness::Redis;
 
@@ -20,32 +22,44 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         reply
     };
     let acquire = || {
-        let args =
-            ["id-2", "token", "me", "[]", "30000", "86400000", "print", "60000", "0", "", "", "3", "0", "0", "0"];
-        empty.try_run("acquire", &["lock", "fence", "queue", "queue:turn", "request:k"], &args)
+        empty.try_run(&Try(Acquire {
+            id: "id-2",
+            token: "token",
+            owner: "me",
+            metadata: "[]",
+            lease: 30_000,
+            request: "k",
+            print: Some("print"),
+            wait: None,
+            channel: "",
+            arrived: None,
+        }))
     };
     for _ in 0..2 {
         assert!(out_of_memory(&acquire).starts_with("OOM "));
-        assert!(!out_of_memory(&|| empty.try_run("ready", &[], &[])).starts_with("OOM "), "holders are still served");
+        assert!(
+            !out_of_memory(&|| empty.try_run_on(None, None, &Ready {})).starts_with("OOM "),
+            "holders are still served"
+        );
     }
     assert!(empty.keys().is_empty(), "{:?}", empty.keys());
 
-    let extend = ["token-of-id-1", "token-2", "60000", "86400000", "print", "60000"];
-    let extend = || extended.run("extend", &["lock", "fence", "request:k"], &extend)[0].clone();
-    assert_eq!(out_of_memory(&extend), "extended");
+    let (request, print) = (Some("k"), Some("print"));
+    let extend = Extend { token: "token-of-id-1", new_token: "token-2", lease: 60_000, request, print };
+    assert_eq!(out_of_memory(&|| extended.run(&extend)[0].clone()), "extended");
     assert_eq!(extended.cli(&["HGET"], "lock", &["token"]), "token-2");
-    let inspect = || extended.run("inspect", &["lock", "queue"], &["token-2"])[1].clone();
-    assert_eq!(out_of_memory(&inspect), "1");
-    let keys = ["lock", "queue", "queue:turn", "request:k"];
-    let confirm = || extended.run("confirm", &["lock", "confirmation"], &["token", "token-2", "1"])[0].clone();
+    let inspect = Inspect { token: Some("token-2") };
+    assert_eq!(out_of_memory(&|| extended.run(&inspect)[1].clone()), "1");
+    let confirm = Confirm { field: "token", value: "token-2", given: true };
+    let confirm = || extended.run_on(Some("lock"), Some("confirmation"), &confirm)[0].clone();
     assert_eq!(out_of_memory(&confirm), "there");
-    let settle = || extended.run("settle", &["incarnation"], &["60000"])[0].clone();
+    let settle = || extended.run_on(Some("incarnation"), None, &Settle {})[0].clone();
     assert_eq!(out_of_memory(&settle), "settled");
-    let release = || released.run("release", &keys, &["token-of-id-1", "print", "60000"])[0].clone();
-    assert_eq!(out_of_memory(&release), "released");
+    let release = Release { token: "token-of-id-1", request, print };
+    assert_eq!(out_of_memory(&|| released.run(&release)[0].clone()), "released");
     assert_eq!(released.keys(), ["fence", "request:k"]);
-    let break_lock = || broken.run("break", &keys, &["", "print", "60000"])[0].clone();
-    assert_eq!(out_of_memory(&break_lock), "broken");
+    let break_lock = Break { fence: None, request, print };
+    assert_eq!(out_of_memory(&|| broken.run(&break_lock)[0].clone()), "broken");
     assert_eq!(broken.keys(), ["fence", "request:k"]);
     assert_eq!(out_of_memory(&|| cancelled.cancel("id-1", "request:id-1")[0].clone()), "released");
     assert_eq!(cancelled.keys(), ["fence", "request:id-1"]);

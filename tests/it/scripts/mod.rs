@@ -12,15 +12,26 @@ mod queue_model;
 mod recovery;
 mod service;
 mod shared;
+mod skew;
 
-use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
+use std::{cell::RefCell, collections::BTreeSet, fs, path::Path, time::Duration};
 
-use gorilla::store::Script;
+use gorilla_scripts::{Acquire, Call, Cancel, Claim, Constants, Release, Request, Scripts, Try, together};
 
 use crate::harness::{Redis, name};
 
 /// By which the lab's waiters would be woken.
 const CHANNEL: &str = "gorilla:wake:lab";
+
+/// What tests tell the scripts of the deployment.
+const CONSTANTS: Constants = Constants {
+    grace: Duration::ZERO,
+    window: Duration::from_secs(60),
+    fence_kept: Duration::from_secs(24 * 60 * 60),
+    place_kept: Duration::from_secs(10),
+    longest_attempt: Duration::from_secs(120),
+    room: 3,
+};
 
 /// The text of a script, as its file has it.
 fn text(script: &str) -> String {
@@ -32,6 +43,7 @@ fn text(script: &str) -> String {
 /// that touched a key which is not in KEYS would fail in whatever test.
 struct Lab<'a> {
     redis: &'a Redis,
+    scripts: Scripts,
     resource: String,
     user: String,
     seen: RefCell<BTreeSet<String>>,
@@ -39,8 +51,13 @@ struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     fn on(redis: &'a Redis) -> Self {
+        Self::with(redis, CONSTANTS)
+    }
+
+    fn with(redis: &'a Redis, constants: Constants) -> Self {
         let resource = name("lab");
-        Self { redis, user: format!("user-of-{resource}"), resource, seen: RefCell::default() }
+        let user = format!("user-of-{resource}");
+        Self { redis, scripts: Scripts::new(&constants), resource, user, seen: RefCell::default() }
     }
 
     /// A key of the resource by what it is: `lock`, `fence`, `queue`, `request:k`.
@@ -52,27 +69,48 @@ impl<'a> Lab<'a> {
         self.redis.cli(&[command, &[&self.key(what)], rest].concat())
     }
 
-    /// Runs a script; what Redis says, an item a line, an error too.
-    fn try_run(&self, script: &str, keys: &[&str], args: &[&str]) -> String {
-        let keys: Vec<_> = keys.iter().map(|what| self.key(what)).collect();
-        let patterns: Vec<_> = keys.iter().map(|key| format!("~{key}")).collect();
+    /// Has a script run for requests; what Redis says, an item a line, an error too.
+    fn send(&self, requests: &[Request], touched: &[String]) -> String {
+        let (keys, arguments) = together(requests.iter());
+        let keys: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+        let patterns: Vec<_> = keys.iter().chain(touched).map(|key| format!("~{key}")).collect();
         let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(self.redis.cli(&user), "OK");
-        let (source, number) = (Script::new(&text(script)).one.source, keys.len().to_string());
-        let call = ["--user", &self.user, "--pass", "none", "EVAL", &source, &number];
-        let call: Vec<_> =
-            call.into_iter().chain(keys.iter().map(String::as_str)).chain(args.iter().copied()).collect();
-        self.redis.cli(&call)
+        let (source, number) = (&requests[0].script.source, keys.len().to_string());
+        let call = ["--user", &self.user, "--pass", "none", "EVAL", source, &number];
+        let call: Vec<_> = call.into_iter().chain(keys.iter().map(String::as_str)).collect();
+        self.redis.cli_with(&call, &arguments)
     }
 
-    /// Runs a script that must not fail; its reply.
+    /// Runs a script for a lock of this name, with another key behind it if the script wants one.
+    fn try_run_on<C: Call>(&self, lock: Option<&str>, other: Option<&str>, call: &C) -> String {
+        let lock = lock.map(|lock| self.key(lock));
+        let touched: Vec<_> =
+            call.touches().into_iter().map(|it| it.key(lock.as_deref().unwrap_or_default())).collect();
+        let request = Request::new(&self.scripts, lock, call).and(other.map(|other| self.key(other)));
+        self.send(&[request], &touched)
+    }
+
+    /// The same for the lock.
+    fn try_run<C: Call>(&self, call: &C) -> String {
+        self.try_run_on(Some("lock"), None, call)
+    }
+
+    /// The same of a script that must not fail; its reply.
     #[track_caller]
-    fn run(&self, script: &str, keys: &[&str], args: &[&str]) -> Vec<String> {
-        let reply: Vec<_> = self.try_run(script, keys, args).lines().map(String::from).collect();
-        assert!(replies_in_header(&text(script)).contains(&reply[0]), "the header of {script} has no {reply:?}");
+    fn run_on<C: Call>(&self, lock: Option<&str>, other: Option<&str>, call: &C) -> Vec<String> {
+        let reply: Vec<_> = self.try_run_on(lock, other, call).lines().map(String::from).collect();
+        let listed = replies_in_header(&text(C::NAME));
+        assert!(reply.first().is_some_and(|name| listed.contains(name)), "the header of {} has no {reply:?}", C::NAME);
         self.seen.borrow_mut().insert(reply[0].clone());
         reply
+    }
+
+    /// The same for the lock.
+    #[track_caller]
+    fn run<C: Call>(&self, call: &C) -> Vec<String> {
+        self.run_on(Some("lock"), None, call)
     }
 
     /// Asserts that every reply which the header of a script lists was seen here.
@@ -93,7 +131,7 @@ impl<'a> Lab<'a> {
         self.recover(id, request, fingerprint, lease, wait, arrived, None)
     }
 
-    /// The same, where grants wait so long after data may have been lost.
+    /// The same, where grants wait after data may have been lost: then the incarnation has a key.
     #[track_caller]
     #[expect(clippy::too_many_arguments, reason = "as many as the script takes that tests vary")]
     fn recover(
@@ -104,34 +142,38 @@ impl<'a> Lab<'a> {
         lease: &str,
         wait: &str,
         arrived: &str,
-        grace: Option<&str>,
+        incarnation: Option<&str>,
     ) -> Vec<String> {
-        let mut keys = vec!["lock", "fence", "queue", "queue:turn", request];
-        keys.extend(grace.map(|_| "incarnation"));
-        let args = [
+        let token = format!("token-of-{id}");
+        let owner = format!("owner-of-{id}");
+        let call = Acquire {
             id,
-            &format!("token-of-{id}"),
-            &format!("owner-of-{id}"),
-            "[1.0]",
-            lease,
-            "86400000",
-            fingerprint,
-            "60000",
-            wait,
-            CHANNEL,
-            arrived,
-            "3",
-            "10000",
-            "120000",
-            grace.unwrap_or("0"),
-        ];
-        self.run("acquire", &keys, &args)
+            token: &token,
+            owner: &owner,
+            metadata: "[1.0]",
+            lease: number(lease) as u64,
+            request: request.strip_prefix("request:").expect("the key of a record"),
+            print: Some(fingerprint).filter(|print| !print.is_empty()),
+            wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
+            channel: CHANNEL,
+            arrived: arrived.parse().ok(),
+        };
+        match arrived {
+            "" => self.run_on(Some("lock"), incarnation, &Try(call)),
+            _ => self.run_on(Some("lock"), incarnation, &Claim(call)),
+        }
     }
 
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
-        let place = format!("{id} {CHANNEL} owner-of-{id}");
-        self.run("cancel", &["lock", "queue", "queue:turn", request], &[id, &place, "60000", "10000"])
+        let request = request.strip_prefix("request:").expect("the key of a record");
+        self.run(&Cancel { id, owner: &format!("owner-of-{id}"), channel: CHANNEL, request })
+    }
+
+    /// Releases by the token that `acquire` gave to `id`.
+    #[track_caller]
+    fn release(&self, id: &str) -> Vec<String> {
+        self.run(&Release { token: &format!("token-of-{id}"), request: None, print: None })
     }
 
     /// All keys of the resource, by what they are.

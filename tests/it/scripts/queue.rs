@@ -1,5 +1,7 @@
-//! Waiting and waking, script by script: what `lua/acquire.lua`, `lua/release.lua`, `lua/cancel.lua` and `lua/wake.lua`
+//! Waiting and waking, script by script: what `lua/try.lua`, `lua/claim.lua`, `lua/release.lua`, `lua/cancel.lua` and `lua/wake.lua`
 //! do to a queue.
+
+use gorilla_scripts::Wake;
 
 use super::{CHANNEL, Lab, number};
 use crate::harness::Redis;
@@ -26,7 +28,7 @@ fn again(lab: &Lab, id: &str, wait: &str, arrived: &str) -> Vec<String> {
 }
 
 fn release(lab: &Lab, id: &str) -> Vec<String> {
-    lab.run("release", &["lock", "queue", "queue:turn"], &[&format!("token-of-{id}"), "", "60000"])
+    lab.release(id)
 }
 
 fn queue(lab: &Lab) -> String {
@@ -91,12 +93,12 @@ fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it
     joined(&lab, "id-3");
     release(&lab, "holder");
     age_turn(&lab, 1001);
-    let woken = lab.run("wake", &["lock", "queue", "queue:turn"], &[]);
+    let woken = lab.run(&Wake {});
     assert_eq!(woken, ["woken", "1000"]);
     assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
     // Nobody is left to claim after the second turn either.
     age_turn(&lab, 1001);
-    assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "0"]);
+    assert_eq!(lab.run(&Wake {}), ["woken", "0"]);
     assert_eq!(lab.keys(), ["fence"]);
     lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);
     // The other replica has the turn; this one is before it, as it came first.
@@ -160,28 +162,32 @@ fn a_waiter_that_leaves_while_it_has_the_turn_passes_it_on() {
 #[test]
 fn a_waiter_whose_reply_was_lost_is_told_of_its_grant_again() {
     let lab = held(Redis::shared());
-    let arrived = joined(&lab, "id-1");
+    let again = |arrived: &str| lab.queue("id-1", "request:k", "print", "30000", "20000", arrived);
+    let arrived = again("")[1].clone();
     release(&lab, "holder");
-    let granted = again(&lab, "id-1", "20000", &arrived);
-    let replayed = again(&lab, "id-1", "20000", &arrived);
+    let granted = again(&arrived);
+    let replayed = again(&arrived);
     assert_eq!((replayed[0].as_str(), &replayed[1], &replayed[3]), ("replayed", &granted[1], &"id-1".to_string()));
 }
 
 #[test]
 fn a_waiter_whose_first_reply_was_lost_has_one_place_and_can_leave_it() {
     let lab = held(Redis::shared());
-    let arrived = joined(&lab, "id-1");
-    assert_eq!(again(&lab, "id-1", "20000", "?")[..2], ["queued", &arrived]);
+    let again = |id: &str, wait: &str, arrived: &str| {
+        lab.queue(id, &format!("request:key-of-{id}"), "print", "30000", wait, arrived)
+    };
+    let arrived = again("id-1", "20000", "")[1].clone();
+    assert_eq!(again("id-1", "20000", "?")[..2], ["queued", &arrived]);
     assert_eq!(queue(&lab), format!("id-1 {CHANNEL} owner-of-id-1"));
-    assert_eq!(again(&lab, "id-1", "0", "?")[0], "held");
-    assert_eq!(lab.keys(), ["fence", "lock"]);
+    assert_eq!(again("id-1", "0", "?")[0], "held");
+    assert_eq!(lab.keys(), ["fence", "lock", "request:key-of-id-1"]);
     // Its first call never arrived.
-    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "queued");
-    assert_eq!(again(&lab, "id-3", "0", "?")[0], "held");
+    assert_eq!(again("id-2", "20000", "?")[0], "queued");
+    assert_eq!(again("id-3", "0", "?")[0], "held");
     assert_eq!(queue(&lab), format!("id-2 {CHANNEL} owner-of-id-2"));
     release(&lab, "holder");
-    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "granted");
-    assert_eq!(again(&lab, "id-2", "20000", "?")[0], "replayed");
+    assert_eq!(again("id-2", "20000", "?")[0], "granted");
+    assert_eq!(again("id-2", "20000", "?")[0], "replayed");
 }
 
 #[test]
@@ -216,6 +222,6 @@ fn attempts_of_replicas_that_died_long_ago_make_room() {
 fn wake_gives_every_reply_of_its_header() {
     let lab = held(Redis::shared());
     lab.seen.borrow_mut().clear();
-    assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "0"]);
+    assert_eq!(lab.run(&Wake {}), ["woken", "0"]);
     lab.saw_every_reply_of("wake");
 }

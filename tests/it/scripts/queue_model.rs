@@ -15,7 +15,7 @@ use crate::harness::Redis;
 
 /// Shorter than a place is kept for a client that is away, so that no place lapses.
 const RUN: Duration = Duration::from_secs(5);
-/// As in `lua/shared.lua`.
+/// As in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
 const FEWEST_STEPS: u32 = 200;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -144,8 +144,7 @@ impl Model<'_> {
     fn release(&mut self, index: usize) {
         let Place::Holding { id, .. } = self.clients[index].place.clone() else { return };
         self.clients[index].place = Place::Nowhere;
-        let keys = ["lock", "queue", "queue:turn"];
-        let reply = self.lab.run("release", &keys, &[&format!("token-of-{id}"), "", "60000"]);
+        let reply = self.lab.release(&id);
         self.check_turn("released", &reply);
         self.seen.insert(("release", "released"));
     }

@@ -1,11 +1,14 @@
-//! What `lua/acquire.lua` does after data may have been lost, `lua/settle.lua`, and `lua/confirm.lua`.
+//! What `lua/try.lua` and `lua/claim.lua` do after data may have been lost, `lua/settle.lua`, and `lua/confirm.lua`.
 
 use std::time::Duration;
+
+use gorilla_scripts::{Confirm, Constants, Settle, Wake};
 
 use super::{CHANNEL, Lab, number};
 use crate::harness::{Redis, eventually};
 
-const GRACE: Option<&str> = Some("60000");
+const GRACE: Option<&str> = Some("incarnation");
+const CONSTANTS: Constants = Constants { grace: Duration::from_secs(60), ..super::CONSTANTS };
 
 impl Lab<'_> {
     /// Whose the data are, by Redis's own word.
@@ -31,7 +34,7 @@ impl Lab<'_> {
     }
 
     fn settle(&self) -> Vec<String> {
-        self.run("settle", &["incarnation"], &["60000"])
+        self.run_on(Some("incarnation"), None, &Settle {})
     }
 
     fn place(&self, id: &str) -> String {
@@ -41,7 +44,7 @@ impl Lab<'_> {
 
 #[test]
 fn a_grant_waits_for_one_grace_after_an_incarnation_was_first_seen() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     let replid = lab.replid();
     for (whose, before) in [("", ""), ("another", &*"0".repeat(40)), ("garbage", "x")] {
         lab.cli(&["DEL"], "incarnation", &[]);
@@ -69,7 +72,7 @@ fn a_grant_waits_for_one_grace_after_an_incarnation_was_first_seen() {
 
 #[test]
 fn a_clock_that_stepped_back_makes_nobody_wait_longer_than_the_grace() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     lab.seen(&lab.replid(), 3_600_000);
     assert_eq!(lab.ask("id", "0", "")[1], "60000");
 }
@@ -83,14 +86,14 @@ fn without_the_option_nothing_is_looked_at_and_nothing_written() {
 
 #[test]
 fn a_held_lock_is_refused_as_ever_and_its_holder_goes_on() {
-    let lab = Lab::on(Redis::shared());
-    lab.acquire("id-1", "request:k", "print", "30000");
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
+    lab.seen(&lab.replid(), 0);
+    lab.recover("id-1", "request:k", "print", "30000", "0", "", GRACE);
+    lab.cli(&["DEL"], "incarnation", &[]);
     assert_eq!(lab.ask("id-2", "0", "")[0], "held");
     assert_eq!(lab.keys(), ["fence", "lock", "request:k"], "not even the incarnation is looked at");
     // How that grant ended may have been lost, and whoever was granted the lock after it.
     assert_eq!(lab.recover("id-3", "request:k", "print", "30000", "0", "", GRACE), ["unsettled", "60000"]);
-    // Whose reply was lost asks again, without an Idempotency-Key.
-    assert_eq!(lab.ask("id-1", "5000", "?")[0], "replayed");
     lab.seen(&lab.replid(), 0);
     let replayed = lab.recover("id-3", "request:k", "print", "30000", "0", "", GRACE);
     assert_eq!((replayed[0].as_str(), replayed[3].as_str()), ("replayed", "id-1"));
@@ -98,7 +101,7 @@ fn a_held_lock_is_refused_as_ever_and_its_holder_goes_on() {
 
 #[test]
 fn waiters_join_keep_their_places_and_have_no_turn_until_it_is_over() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     let replid = lab.replid();
     lab.seen(&replid, 20_000);
     let mut arrived = Vec::new();
@@ -118,7 +121,7 @@ fn waiters_join_keep_their_places_and_have_no_turn_until_it_is_over() {
     assert_eq!(lab.cli(&["ZRANGE"], "queue", &["0", "-1"]), format!("{}\n{}", lab.place("a"), lab.place("b")));
     // Neither does who doesn't wait slip in, nor does who was woken get it early.
     assert_eq!(lab.ask("c", "0", "")[0], "recovering");
-    assert_eq!(lab.run("wake", &["lock", "queue", "queue:turn"], &[]), ["woken", "1000"]);
+    assert_eq!(lab.run(&Wake {}), ["woken", "1000"]);
     assert_eq!(lab.ask("a", "5000", &arrived[0])[0], "queued");
 
     lab.seen(&replid, 0);
@@ -129,7 +132,7 @@ fn waiters_join_keep_their_places_and_have_no_turn_until_it_is_over() {
 
 #[test]
 fn a_wait_that_is_over_meanwhile_leaves_the_queue_and_says_its_position() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     lab.seen(&lab.replid(), 20_000);
     lab.ask("a", "5000", "");
     let queue = |wait, arrived| lab.recover("b", "request:k", "print", "30000", wait, arrived, GRACE);
@@ -143,7 +146,7 @@ fn a_wait_that_is_over_meanwhile_leaves_the_queue_and_says_its_position() {
 
 #[test]
 fn settle_begins_the_time_and_tells_whether_it_did() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     assert_eq!(lab.settle(), ["settled", "60000", "1"]);
     let [_, left, is_new] = &lab.settle()[..] else { panic!() };
     assert!((59_000..=60_000).contains(&number(left)) && is_new == "0", "{left} {is_new}");
@@ -156,7 +159,7 @@ fn settle_begins_the_time_and_tells_whether_it_did() {
 async fn a_restart_a_flush_and_a_promotion_each_make_a_new_incarnation() {
     let (mut redis, master) = (Redis::start(&[]), Redis::start(&[]));
     {
-        let lab = Lab::on(&redis);
+        let lab = Lab::with(&redis, CONSTANTS);
         lab.settle();
         redis.cli(&["FLUSHALL"]);
         assert_eq!(lab.settle()[2], "1", "a flush");
@@ -164,7 +167,7 @@ async fn a_restart_a_flush_and_a_promotion_each_make_a_new_incarnation() {
     }
     redis.stop();
     redis.run();
-    let lab = Lab::on(&redis);
+    let lab = Lab::with(&redis, CONSTANTS);
     // What the lab settled has another name; the one of before is in the append-only file.
     let marker = redis.cli(&["KEYS", "*:incarnation"]);
     assert!(!redis.cli(&["GET", &marker]).contains(&lab.replid()), "a restart");
@@ -174,8 +177,8 @@ async fn a_restart_a_flush_and_a_promotion_each_make_a_new_incarnation() {
         redis.cli(&["INFO", "replication"]).contains("master_link_status:up")
     })
     .await;
-    let lab_of_master =
-        Lab { redis: &master, resource: lab.resource.clone(), user: "u".into(), seen: Default::default() };
+    let mut lab_of_master = Lab::with(&master, CONSTANTS);
+    lab_of_master.resource.clone_from(&lab.resource);
     lab_of_master.settle();
     eventually("it has what the master has", Duration::from_secs(10), || async { lab.keys() == ["incarnation"] }).await;
     redis.cli(&["REPLICAOF", "NO", "ONE"]);
@@ -185,17 +188,19 @@ async fn a_restart_a_flush_and_a_promotion_each_make_a_new_incarnation() {
 
 #[test]
 fn confirm_writes_only_where_the_server_has_the_effect() {
-    let lab = Lab::on(Redis::shared());
+    let lab = Lab::with(Redis::shared(), CONSTANTS);
     let confirm = |field: &str, value: &str, given: &str| {
         lab.cli(&["DEL"], "confirmation", &[]);
-        let reply = lab.run("confirm", &["lock", "confirmation"], &[field, value, given])[0].clone();
+        let call = Confirm { field, value, given: given == "1" };
+        let reply = lab.run_on(Some("lock"), Some("confirmation"), &call)[0].clone();
         assert_eq!(lab.cli(&["EXISTS"], "confirmation", &[]) == "1", reply == "there", "{reply}");
         reply
     };
     for (field, value, given, expected) in [("id", "id-1", "1", "lost"), ("id", "id-1", "0", "there")] {
         assert_eq!(confirm(field, value, given), expected, "free: {field} {value} {given}");
     }
-    lab.acquire("id-1", "request:id-1", "", "30000");
+    lab.seen(&lab.replid(), 0);
+    lab.ask("id-1", "0", "");
     for (field, value, given, expected) in [
         ("id", "id-1", "1", "there"),
         ("id", "id-2", "1", "lost"),

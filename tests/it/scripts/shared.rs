@@ -1,7 +1,10 @@
-//! What `lua/shared.lua` gives to the scripts, where no reply of theirs shows it at its edges.
+//! What `lua/lib/` gives to the scripts, where no reply of theirs shows it at its edges.
 
-use gorilla::store::Script;
+use std::collections::BTreeMap;
 
+use gorilla_scripts::Script;
+
+use super::CONSTANTS;
 use crate::harness::Redis;
 
 #[test]
@@ -16,12 +19,14 @@ fn whole_numbers_are_written_digit_for_digit() {
     numbers.extend(halves.flat_map(|high| [high * HALF, high * HALF + 1, (high + 1) * HALF - 1]));
     numbers.extend((0..300).map(|_| rng.u64(..=MOST)));
     numbers.retain(|number| *number <= MOST);
-    let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
 
     let script = Script::new(
-        "#!lua\nlocal texts = {}\nfor index, number in ipairs(ARGV) do texts[index] = whole(tonumber(number)) end\nreturn texts",
+        "#!lua\n--- include number\n--- decide\nfor index, number in ipairs(req.numbers) do req.numbers[index] = whole(number) end\nreturn req.numbers",
+        &CONSTANTS,
     );
-    let call = ["EVAL", &*script.one.source, "0"];
-    let texts = Redis::shared().cli(&call.into_iter().chain(numbers.iter().map(String::as_str)).collect::<Vec<_>>());
+    // They come packed, as those of every call do.
+    let packed = rmp_serde::to_vec(&[BTreeMap::from([("numbers", &numbers)])]).expect("numbers can be packed");
+    let texts = Redis::shared().cli_with(&["EVAL", &script.source, "0"], &packed);
+    let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
     assert_eq!(texts.lines().collect::<Vec<_>>(), numbers);
 }

@@ -1,4 +1,4 @@
-//! `lua/acquire.lua`.
+//! `lua/try.lua` and `lua/claim.lua`, which differ by what the attempt knows of when it joined the queue.
 
 use super::{Env, Reply, grace, shared};
 use crate::{
@@ -9,9 +9,9 @@ use crate::{
 /// What an attempt knows of when it joined the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arrived {
-    /// It has not: `''`.
+    /// It has not: `try`.
     Not,
-    /// The reply that would tell was lost: `'?'`.
+    /// The reply that would tell was lost: `claim` without a time.
     Unknown,
     /// Then.
     At(Us),
@@ -47,8 +47,7 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
     let joined = call.arrived != Arrived::Not;
     let mut named = id;
     let mut arrived = match call.arrived {
-        Arrived::Not => None,
-        Arrived::Unknown => own(redis).map(|place| place.arrived),
+        Arrived::Not | Arrived::Unknown => None,
         Arrived::At(when) => Some(when),
     };
 
@@ -98,14 +97,6 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
         redis.requests.insert(call.request, record);
     };
 
-    if let Some(lock) = redis.lock.as_ref().filter(|lock| lock.id == id) {
-        let Lock { fence, created, .. } = *lock;
-        let ttl = lock.expires - now;
-        if let Some(fingerprint) = call.fingerprint {
-            note(redis, Outcome::Acquired { fingerprint, id, token: call.token, fence, created });
-        }
-        return Reply::Replayed { fence, created, id, token: call.token, ttl };
-    }
     let mut left = None;
     let recovering = if redis.lock.is_none() { recovery } else { 0 };
     if recovering > 0 {

@@ -29,7 +29,7 @@ use crate::{
 pub struct Env {
     /// The clock of the node.
     pub now: Us,
-    /// How long a waiter that was woken may take: `TURN` in `lua/shared.lua`.
+    /// How long a waiter that was woken may take: `TURN` in `lua/lib/turn.lua`.
     pub turn: Ms,
     /// Most places in the queue.
     pub room: usize,

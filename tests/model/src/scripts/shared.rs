@@ -1,4 +1,4 @@
-//! `lua/shared.lua`.
+//! `lua/lib/turn.lua`, and of `lua/lib/record.lua` what becomes of a copy.
 
 use super::Env;
 use crate::redis::{Fingerprint, Ms, Name, Place, Record, Redis, Turn};

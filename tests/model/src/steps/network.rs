@@ -57,7 +57,7 @@ impl Bounds {
         }
     }
 
-    /// Runs `lua/acquire.lua`, and notes what must not happen.
+    /// Runs `lua/try.lua` or `lua/claim.lua`, and notes what must not happen.
     fn acquire(&self, state: &mut State, id: Id, sent: Sent) -> Told {
         let attempt = state.attempt(id).clone();
         let call = Acquire {

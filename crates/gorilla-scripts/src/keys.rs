@@ -4,24 +4,12 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::slots;
-use crate::lock::ResourceName;
+use crate::slots::tag_of;
 
 /// Builds keys: `prefix:{resource}:what`. The braces make one resource one cluster slot.
 #[derive(Clone, Debug)]
 pub struct Keys {
     prefix: String,
-}
-
-/// The keys by which a lock is handed over.
-#[derive(Clone, Debug)]
-pub struct QueueKeys {
-    /// The live grant, a hash.
-    pub lock: String,
-    /// Who waits, a sorted set.
-    pub queue: String,
-    /// Whose turn it is to claim the lock, a string.
-    pub turn: String,
 }
 
 impl Keys {
@@ -30,39 +18,20 @@ impl Keys {
         Self { prefix: prefix.into() }
     }
 
-    /// The live grant, a hash.
-    pub fn lock(&self, resource: &ResourceName) -> String {
-        self.key(resource, "lock")
-    }
-
-    /// The last fence given, a string.
-    pub fn fence(&self, resource: &ResourceName) -> String {
-        self.key(resource, "fence")
-    }
-
-    /// Who waits, a sorted set.
-    pub fn queue(&self, resource: &ResourceName) -> String {
-        self.key(resource, "queue")
-    }
-
-    /// Whose turn it is to claim the lock, a string.
-    pub fn turn(&self, resource: &ResourceName) -> String {
-        self.key(resource, "queue:turn")
-    }
-
-    /// All that a handover touches.
-    pub fn of_queue(&self, resource: &ResourceName) -> QueueKeys {
-        QueueKeys { lock: self.lock(resource), queue: self.queue(resource), turn: self.turn(resource) }
+    /// The live grant, a hash. What else belongs to a lock has a key beside this one: `Sibling`.
+    pub fn lock(&self, resource: impl AsRef<str>) -> String {
+        let resource = resource.as_ref();
+        let mut key = String::with_capacity(self.prefix.len() + resource.len() + 32);
+        key.push_str(&self.prefix);
+        key.push_str(":{");
+        key.push_str(&encoded(resource));
+        key.push_str("}:lock");
+        key
     }
 
     /// The channel by which the waiters of a replica are woken. No key, so it belongs to no slot.
     pub fn channel(&self, replica: &str) -> String {
         format!("{}:wake:{replica}", self.prefix)
-    }
-
-    /// What became of a request, a string. `name` is an Idempotency-Key or the id of an attempt.
-    pub fn request(&self, resource: &ResourceName, name: &str) -> String {
-        self.key(resource, "request:") + name
     }
 
     /// Whose data this is, and until when grants wait, a string. One for all; in a cluster one for each slot, because
@@ -90,29 +59,17 @@ impl Keys {
         pattern + "*}:lock"
     }
 
-    /// The resource that a lock's key belongs to.
-    pub fn resource(&self, lock: &str) -> Option<ResourceName> {
+    /// The name of the resource that a lock's key belongs to.
+    pub fn resource(&self, lock: &str) -> Option<String> {
         let encoded = lock.strip_prefix(&self.prefix)?.strip_prefix(":{")?.strip_suffix("}:lock")?;
-        let name = percent_decode_str(encoded).decode_utf8().ok()?;
-        ResourceName::parse(&name).ok()
+        percent_decode_str(encoded).decode_utf8().ok().map(Into::into)
     }
 
     fn of_slot(&self, slot: Option<u16>, what: &str) -> String {
         match slot {
             None => format!("{}:{what}", self.prefix),
-            Some(slot) => format!("{}:{{{}}}:{what}", self.prefix, slots::tag(slot)),
+            Some(slot) => format!("{}:{{{}}}:{what}", self.prefix, tag_of(slot)),
         }
-    }
-
-    fn key(&self, resource: &ResourceName, what: &str) -> String {
-        let resource = resource.as_str();
-        let mut key = String::with_capacity(self.prefix.len() + resource.len() + what.len() + 48);
-        key.push_str(&self.prefix);
-        key.push_str(":{");
-        key.push_str(&encoded(resource));
-        key.push_str("}:");
-        key.push_str(what);
-        key
     }
 }
 
@@ -128,23 +85,20 @@ fn encoded(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name(text: &str) -> ResourceName {
-        ResourceName::parse(text).unwrap_or_else(|invalid| panic!("{invalid}"))
-    }
+    use crate::Sibling;
 
     /// Users and their tools read these keys, so they are pinned to the letter.
     #[test]
     fn keys_are_these_literals() {
         let keys = Keys::new("gorilla");
-        let orders = name("orders");
-        assert_eq!(keys.lock(&orders), "gorilla:{orders}:lock");
-        assert_eq!(keys.fence(&orders), "gorilla:{orders}:fence");
-        assert_eq!(keys.queue(&orders), "gorilla:{orders}:queue");
-        assert_eq!(keys.turn(&orders), "gorilla:{orders}:queue:turn");
+        let orders = keys.lock("orders");
+        assert_eq!(orders, "gorilla:{orders}:lock");
+        assert_eq!(Sibling::Fence.key(&orders), "gorilla:{orders}:fence");
+        assert_eq!(Sibling::Queue.key(&orders), "gorilla:{orders}:queue");
+        assert_eq!(Sibling::Turn.key(&orders), "gorilla:{orders}:queue:turn");
         assert_eq!(keys.channel("4f3a"), "gorilla:wake:4f3a");
-        assert_eq!(keys.request(&orders, "k1"), "gorilla:{orders}:request:k1");
-        assert_eq!(keys.lock(&name("a{b}c%d e:f🦍")), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
+        assert_eq!(Sibling::Request("k1").key(&orders), "gorilla:{orders}:request:k1");
+        assert_eq!(keys.lock("a{b}c%d e:f🦍"), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
         assert_eq!(keys.incarnation(None), "gorilla:incarnation");
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");
@@ -157,8 +111,8 @@ mod tests {
         let keys = Keys::new("gorilla");
         let mut seen = std::collections::HashSet::new();
         for text in ["a", "{", "}", "%", "%7B", "{}", "}:lock", "a:{b}:lock", "a b", "🦍", "é", "*", "\\"] {
-            let key = keys.lock(&name(text));
-            assert_eq!(keys.resource(&key), Some(name(text)), "{key}");
+            let key = keys.lock(text);
+            assert_eq!(keys.resource(&key), Some(text.to_string()), "{key}");
             assert!(seen.insert(key));
         }
     }

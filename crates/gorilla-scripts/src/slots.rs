@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use fred::util::redis_keyslot;
+use redis_protocol::redis_keyslot;
 
 const SLOTS: usize = 16_384;
 
@@ -24,17 +24,17 @@ static TAGS: LazyLock<Vec<u32>> = LazyLock::new(|| {
 });
 
 /// All slots.
-pub fn all() -> impl Iterator<Item = u16> {
+pub fn all_slots() -> impl Iterator<Item = u16> {
     0..SLOTS as u16
 }
 
 /// The slot of a key.
-pub fn of(key: &str) -> u16 {
+pub fn slot_of(key: &str) -> u16 {
     redis_keyslot(key.as_bytes())
 }
 
 /// The smallest number that lies in a slot, when it stands in the braces of a key.
-pub fn tag(slot: u16) -> u32 {
+pub fn tag_of(slot: u16) -> u32 {
     TAGS[usize::from(slot)]
 }
 
@@ -45,11 +45,11 @@ mod tests {
     #[test]
     fn every_slot_has_a_number_and_it_is_the_smallest() {
         let mut seen = std::collections::HashSet::new();
-        let largest = all().map(tag).max().unwrap_or_default();
+        let largest = all_slots().map(tag_of).max().unwrap_or_default();
         for number in 0..=largest {
-            let slot = of(&format!("gorilla:{{{number}}}:incarnation"));
+            let slot = slot_of(&format!("gorilla:{{{number}}}:incarnation"));
             if seen.insert(slot) {
-                assert_eq!(tag(slot), number);
+                assert_eq!(tag_of(slot), number);
             }
         }
         assert_eq!(seen.len(), SLOTS);

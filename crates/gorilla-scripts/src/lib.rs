@@ -1,0 +1,24 @@
+//! The protocol between Gorilla and its Lua scripts on Redis, described once: the names of keys, what a script is called
+//! with, what it replies, and its text. The store, the benchmark and the tests all use it.
+//!
+//! A call is a struct. serde packs it as a MessagePack map, and the script finds each argument under the name of its field.
+//! A reply is an enum. To add an argument, add a field to the struct and use it in the script; the compiler finds who has to
+//! give it.
+
+mod calls;
+mod keys;
+mod reply;
+mod request;
+mod slots;
+mod text;
+
+pub use calls::{
+    Acquire, AcquireReply, Break, BreakReply, Call, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Ended, Extend,
+    ExtendReply, Grant, Holder, Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Sibling, Tenure,
+    Try, Wake,
+};
+pub use keys::Keys;
+pub use reply::{Malformed, Reader};
+pub use request::{Request, together};
+pub use slots::{all_slots, slot_of, tag_of};
+pub use text::{Constants, Script, Scripts};

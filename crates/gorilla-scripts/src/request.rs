@@ -1,0 +1,71 @@
+//! What is sent to Redis to have a script run, for one request or for many at once.
+
+use std::sync::Arc;
+
+use redis_protocol::bytes::Bytes;
+
+use crate::{
+    calls::{Call, Sibling},
+    text::{Script, Scripts},
+};
+
+/// A call of a script, packed.
+#[derive(Clone)]
+pub struct Request {
+    /// Which script.
+    pub script: Arc<Script>,
+    /// The lock that the call is about, where it is about one.
+    lock: Option<Bytes>,
+    /// Keys behind the lock, as the script's header lists them.
+    others: Vec<Bytes>,
+    arguments: Bytes,
+}
+
+impl Request {
+    /// A call about the lock at this key.
+    pub fn new<C: Call>(scripts: &Scripts, lock: Option<String>, call: &C) -> Self {
+        // A struct of texts and numbers can always be packed.
+        let arguments = rmp_serde::to_vec_named(call).unwrap_or_default();
+        let script = Arc::clone(C::script(scripts));
+        Self { script, lock: lock.map(Bytes::from), others: Vec::new(), arguments: arguments.into() }
+    }
+
+    /// The same with one more key behind the lock.
+    pub fn and(mut self, key: Option<String>) -> Self {
+        self.others.extend(key.map(Bytes::from));
+        self
+    }
+
+    /// The same with all keys named that the script touches. A Cluster refuses the call then before it runs if one of them
+    /// is elsewhere; else a slot that is on its way could stop the script in its middle.
+    pub fn with_siblings<C: Call>(mut self, call: &C) -> Self {
+        let lock = self.lock.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        self.others.extend(call.touches().into_iter().map(|sibling: Sibling| Bytes::from(sibling.key(&lock))));
+        self
+    }
+
+    /// The key by which a Cluster finds the node.
+    pub fn first_key(&self) -> Option<&[u8]> {
+        self.lock.as_deref().or(self.others.first().map(|key| &**key))
+    }
+}
+
+/// All keys of requests that go together, which share their script, and the one argument that has them all.
+pub fn together<'a>(requests: impl ExactSizeIterator<Item = &'a Request> + Clone) -> (Vec<Bytes>, Bytes) {
+    let count = requests.len();
+    let mut keys: Vec<_> = requests.clone().filter_map(|request| request.lock.clone()).collect();
+    if let Some(first) = requests.clone().next() {
+        keys.extend(first.others.iter().cloned());
+    }
+    let mut packed = Vec::with_capacity(3 + requests.clone().map(|request| request.arguments.len()).sum::<usize>());
+    // The head of a list in MessagePack: up to 15 items in one byte, up to 65,535 behind 0xdc.
+    match count {
+        ..16 => packed.push(0x90 | count as u8),
+        _ => {
+            packed.push(0xdc);
+            packed.extend((count as u16).to_be_bytes());
+        }
+    }
+    requests.for_each(|request| packed.extend_from_slice(&request.arguments));
+    (keys, packed.into())
+}

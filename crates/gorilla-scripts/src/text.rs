@@ -1,0 +1,170 @@
+//! The texts of the scripts, put together from the files of `lua/`.
+//!
+//! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- constant NAME` stands for a setting of
+//! the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request, with `lock` and `req`;
+//! what the second needs isn't even defined where the first has replied to all requests, which saves Redis much of the
+//! work. All else is in the text as it stands in the file.
+
+use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
+
+use redis_protocol::bytes_utils::Str;
+use sha1_smol::Sha1;
+
+macro_rules! library {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../lua/lib/", $name, ".lua")))),*]
+    };
+}
+
+const LIBRARY: [(&str, &str); 11] = library!(
+    "acquire" "clock" "grant" "holders" "incarnation" "keys" "number" "place" "queue" "record" "turn"
+);
+const RUN: &str = include_str!("../../../lua/lib/run.lua");
+
+/// What is the same for all calls of a deployment, and so stands in the texts.
+#[derive(Clone, Copy, Debug)]
+pub struct Constants {
+    /// How long grants wait after data may have been lost; zero for not.
+    pub grace: Duration,
+    /// How long what became of a request is kept.
+    pub window: Duration,
+    /// How long the last fence is kept after a grant.
+    pub fence_kept: Duration,
+    /// How long a place is kept for a client that is away.
+    pub place_kept: Duration,
+    /// The longest life of an attempt.
+    pub longest_attempt: Duration,
+    /// Most places in a queue.
+    pub room: usize,
+}
+
+/// What Redis runs, with the name that it knows it by.
+pub struct Script {
+    /// The whole text.
+    pub source: Str,
+    /// The SHA-1 of the text, in hexadecimal.
+    pub sha: Str,
+    /// Whether it goes to Redis before other scripts that are sent in the same moment.
+    pub goes_first: bool,
+}
+
+/// Each script has a field. What it takes and replies stands in its file.
+#[allow(missing_docs, reason = "each field is the file of that name in lua/")]
+pub struct Scripts {
+    pub try_acquire: Arc<Script>,
+    pub claim: Arc<Script>,
+    pub extend: Arc<Script>,
+    pub release: Arc<Script>,
+    pub break_lock: Arc<Script>,
+    pub inspect: Arc<Script>,
+    pub cancel: Arc<Script>,
+    pub wake: Arc<Script>,
+    pub ready: Arc<Script>,
+    pub settle: Arc<Script>,
+    pub confirm: Arc<Script>,
+}
+
+impl Constants {
+    fn get(&self, name: &str) -> String {
+        match name {
+            "GRACE" => self.grace.as_millis().to_string(),
+            "WINDOW" => self.window.as_millis().to_string(),
+            "FENCE_KEPT" => self.fence_kept.as_millis().to_string(),
+            "PLACE_KEPT" => self.place_kept.as_millis().to_string(),
+            "LONGEST_ATTEMPT" => self.longest_attempt.as_millis().to_string(),
+            "ROOM" => self.room.to_string(),
+            // The texts are a part of this program, and a test puts all of them together.
+            _ => panic!("a script asks for the constant {name}, which there isn't"),
+        }
+    }
+}
+
+impl Script {
+    /// Puts a script together.
+    pub fn new(file: &str, constants: &Constants) -> Self {
+        let source = Text { constants, included: BTreeSet::new(), all: String::new() }.of(file);
+        let sha = Sha1::from(&source).digest().to_string();
+        Self { source: source.into(), sha: sha.into(), goes_first: false }
+    }
+}
+
+/// A text in the making.
+struct Text<'a> {
+    constants: &'a Constants,
+    included: BTreeSet<String>,
+    all: String,
+}
+
+impl Text<'_> {
+    fn of(mut self, file: &str) -> String {
+        let (head, parts) = split(file);
+        let mut head = head.lines();
+        // Redis wants the flags in the first line.
+        self.all.extend([head.next().unwrap_or_default(), "\n"]);
+        self.all.push_str(RUN);
+        head.for_each(|line| self.line(line));
+        for part in parts {
+            // What a part needs stands before it, and not within what runs for each request.
+            let (needs, body): (Vec<_>, Vec<_>) = part.lines().partition(|line| line.starts_with("--- "));
+            needs.into_iter().for_each(|line| self.line(line));
+            let _ = writeln!(self.all, "if run(function(lock, req)\n{}\nend) then return replies end", body.join("\n"));
+        }
+        // Whoever replied to nothing in its last part has no reply at all, and an error says so.
+        self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
+        self.all
+    }
+
+    fn line(&mut self, line: &str) {
+        if let Some(name) = line.strip_prefix("--- include ") {
+            if self.included.insert(name.into()) {
+                let found = LIBRARY.iter().find(|(known, _)| *known == name);
+                let (_, text) = found.unwrap_or_else(|| panic!("a script includes {name}, which there isn't"));
+                text.lines().for_each(|line| self.line(line));
+            }
+        } else if let Some(name) = line.strip_prefix("--- constant ") {
+            if self.included.insert(name.into()) {
+                let _ = writeln!(self.all, "local {name} = '{}'", self.constants.get(name));
+            }
+        } else {
+            self.all.extend([line, "\n"]);
+        }
+    }
+}
+
+/// What stands before the first part, and the parts.
+fn split(file: &str) -> (String, Vec<String>) {
+    let mut pieces = vec![String::new()];
+    for line in file.lines() {
+        match line {
+            "--- plain" | "--- decide" => pieces.push(String::new()),
+            line => {
+                if let Some(piece) = pieces.last_mut() {
+                    piece.extend([line, "\n"]);
+                }
+            }
+        }
+    }
+    let parts = pieces.split_off(1);
+    (pieces.concat(), parts)
+}
+
+impl Scripts {
+    /// Puts all of them together for a deployment.
+    pub fn new(constants: &Constants) -> Self {
+        let script = |file| Script::new(file, constants);
+        Self {
+            try_acquire: script(include_str!("../../../lua/try.lua")).into(),
+            claim: script(include_str!("../../../lua/claim.lua")).into(),
+            extend: script(include_str!("../../../lua/extend.lua")).into(),
+            // The claim of a waiter may be sent right after the release that it is about.
+            release: Script { goes_first: true, ..script(include_str!("../../../lua/release.lua")) }.into(),
+            break_lock: script(include_str!("../../../lua/break.lua")).into(),
+            inspect: script(include_str!("../../../lua/inspect.lua")).into(),
+            cancel: script(include_str!("../../../lua/cancel.lua")).into(),
+            wake: script(include_str!("../../../lua/wake.lua")).into(),
+            ready: script(include_str!("../../../lua/ready.lua")).into(),
+            settle: script(include_str!("../../../lua/settle.lua")).into(),
+            confirm: script(include_str!("../../../lua/confirm.lua")).into(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+--- include grant
+--- include record
+--- include turn
+--- include incarnation
+--- constant WINDOW
+--- constant PLACE_KEPT
+-- The steps that an acquire takes, whether it asks for the first time or as a waiter. What they find out about the request
+-- they note in `req`:
+--   record     the key of its record       own    the place that this attempt has or would have
+--   cancelled  attempts to be refused      named  the place under its Idempotency-Key, which may be that of a copy
+--   arrived    when it came to wait, if it has
+local acquire = {}
+
+-- Copies that are counted when they are answered from a record.
+local MOST_TOLD = 16
+
+local function incarnation_key() return KEYS[#requests + 1] end
+
+-- Keeps what is known under an Idempotency-Key, and which of its attempts were cancelled.
+function acquire.note(req, seen, ms)
+  if not req.print then return end
+  seen.print, seen.cancelled = req.print, req.cancelled
+  record.write(req.record, seen, ms)
+end
+
+-- Answers a copy of a request that was granted.
+local function replay(lock, req, seen)
+  -- The lease that was answered counts, not what a later extend made of it: its token and its end are what the client has.
+  local ttl = seen.created + req.lease - math.floor(now_us() / 1000)
+  if ttl <= 0 or not holders.find(lock, seen.id) then return {'gone'} end
+  -- Where data were lost, so may be the end of this grant, and another one that was made after it.
+  local unsettled = GRACE ~= '0' and recovery(incarnation_key()) or 0
+  if unsettled > 0 then return {'unsettled', unsettled} end
+  -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock. Beyond
+  -- MOST_TOLD it is only noted that there are more: then no cancellation ends it, whoever is cancelled.
+  if #seen.told <= MOST_TOLD and not record.find(seen.told, req.id) then
+    seen.told[#seen.told + 1] = #seen.told < MOST_TOLD and req.id or 'more'
+    record.write(req.record, seen)
+  end
+  return {'replayed', seen.fence, tonumber(seen.created), seen.id, seen.token, ttl}
+end
+
+-- What an earlier call of the same request decides: a reply, or nothing. `waits` says whether this attempt has been in the
+-- queue and goes on waiting: then a copy that took the place over keeps it.
+function acquire.remembered(lock, req, waits)
+  req.record, req.own = beside(lock, 'request:' .. req.request), place.of(req)
+  req.named, req.cancelled = req.own, {}
+  local seen = record.read(req.record)
+  if not seen then return nil end
+  if record.find(seen.cancelled, req.id) then return {'cancelled'} end
+  req.cancelled = seen.cancelled
+  if seen.outcome == 'cancelled' then return nil end
+  if seen.print ~= req.print then return {'reused'} end
+  if seen.outcome ~= 'waiting' then return replay(lock, req, seen) end
+  if seen.place ~= req.own then
+    if waits then return {'superseded'} end
+    req.named = seen.place
+  end
+  req.arrived = tonumber(seen.arrived)
+end
+
+-- What is in the way of a grant, with the ms until it may be gone; or nothing. One of
+--   {left, holder = {owner, fence}}   somebody holds the lock
+--   {left, recovering = true}         a grant may have been lost
+--   {left}                            others came before, and have the turn
+-- The second result tells that others wait behind this request.
+function acquire.blocks(lock, req)
+  local holder = holders.blocks(lock, req)
+  if holder then return {left = holders.next_end(lock), holder = holder} end
+  local recovering = GRACE ~= '0' and recovery(incarnation_key()) or 0
+  if recovering > 0 then
+    -- As if the lock were held until then. A turn that was given meanwhile can't be claimed, and must not pass: that would
+    -- cost places.
+    turn.take(lock)
+    return {left = recovering, recovering = true}
+  end
+  local head, since = turn.first(lock)
+  if head and not (req.arrived and req.arrived <= since) then return {left = turn.give(lock)} end
+  return nil, head
+end
+
+-- Grants the lock, which nothing is in the way of.
+function acquire.granted(lock, req, others_wait)
+  local key = beside(lock, 'queue')
+  if others_wait then
+    redis.call('ZREM', key, req.own, req.named)
+    turn.take(lock)
+  end
+  local reply = grant(lock, req)
+  if others_wait then queue.tell(key, req.channel, req.lease, reply[2]) end
+  acquire.note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = whole(reply[3])}, WINDOW)
+  return reply
+end
+
+-- Refuses a request that doesn't wait, or no longer.
+function acquire.refused(lock, req, block, waiting, position)
+  if block.recovering then return {'recovering', block.left, waiting, position} end
+  if not block.holder then return {'reserved', waiting, position} end
+  return {'held', block.holder[1], block.holder[2], block.left, waiting, position}
+end
+
+-- Gives the request a place in the queue, unless it has one.
+function acquire.queued(lock, req, block)
+  local key = beside(lock, 'queue')
+  local score = redis.call('ZSCORE', key, req.own)
+  -- A first call may arrive after a later one has joined.
+  if score then req.arrived = tonumber(score) else
+    local full = acquire.join(key, req)
+    if full then return full end
+  end
+  return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}
+end
+
+--- constant ROOM
+--- constant LONGEST_ATTEMPT
+-- Joins the queue, at the place from before if there was one. Replies where there is no room.
+function acquire.join(key, req)
+  if not req.arrived then
+    local now = now_us()
+    -- A few places are looked at whenever somebody joins: the attempts of replicas that died would fill the queue of
+    -- a lock that is held for long. The id tells when an attempt began, by its replica's clock.
+    queue.drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
+      local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
+      return begun and begun + LONGEST_ATTEMPT < now / 1000
+    end)
+    local waiting = redis.call('ZCARD', key)
+    if waiting >= tonumber(ROOM) then return {'full', waiting} end
+    local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
+    req.arrived = math.max(now, (tonumber(last) or 0) + 1)
+  end
+  if req.named ~= req.own then redis.call('ZREM', key, req.named) end
+  redis.call('ZADD', key, whole(req.arrived), req.own)
+  -- Should all replicas die, the keys go too.
+  if redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then redis.call('PEXPIRE', key, LONGEST_ATTEMPT) end
+  acquire.note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
+end

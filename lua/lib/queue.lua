@@ -1,0 +1,33 @@
+--- include number
+--- include clock
+--- include keys
+--- include place
+-- Who waits for a lock, first come, first served. All replicas share the queue, a sorted set of places.
+local queue = {}
+
+-- Takes out the places that `lost` picks, and tells their replicas, which take them again if they live.
+function queue.drop(key, places, lost)
+  local told = {}
+  for _, one in ipairs(places) do
+    local channel = place.channel(one)
+    if lost(one, channel) then
+      redis.call('ZREM', key, one)
+      if not told[channel] then redis.call('PUBLISH', channel, key) end
+      told[channel] = true
+    end
+  end
+end
+
+-- The first place and when it arrived, or nothing.
+function queue.head(key)
+  local head = redis.call('ZRANGE', key, '0', '0', 'WITHSCORES')
+  return head[1], tonumber(head[2])
+end
+
+-- Tells the first how long a new grant lasts, so that somebody is there when that lease ends, whatever becomes of the holder
+-- and its replica. The replica that gets the grant, whose channel this is, knows without a message.
+function queue.tell(key, channel, lease, fence)
+  local head = queue.head(key)
+  local other = head and place.channel(head)
+  if other and other ~= channel then redis.call('PUBLISH', other, whole(lease) .. ' ' .. fence .. ' ' .. key) end
+end

@@ -1,0 +1,48 @@
+#!lua
+-- Grants a lock if nobody holds it and nobody who came before waits for it; else queues the request, if it wants to wait.
+-- This is the first call of an attempt; a waiter goes on with claim.lua.
+--
+-- KEYS  1 lock   2 incarnation, only with a grace
+-- Touches  fence queue queue:turn request
+-- Arguments
+--   id        of the attempt, and of the tenure that it begins
+--   token     that the lock gets
+--   owner     a name, for people
+--   metadata  a JSON list
+--   lease     ms
+--   request   the name of the record: the Idempotency-Key, or without one the id
+--   print     fingerprint of the request, only with an Idempotency-Key
+--   wait      how long to wait from now (ms), absent for not at all
+--   channel   that wakes this replica
+-- Replies
+--   {'granted', fence, created (ms since 1970)}
+--   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  granted before, to the same Idempotency-Key
+--   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
+--   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
+--   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
+--   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless the grant was lost
+--   {'unsettled', ms until grants are made again}  granted before, to the same Idempotency-Key, unless it was lost how
+--                  that grant ended
+--   {'full', waiting}  the queue has no more room
+--   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
+--   {'reused'}     the Idempotency-Key came before with another request
+--   {'cancelled'}  this attempt was cancelled before it arrived
+
+--- include grant
+--- constant GRACE
+--- plain
+-- Mostly the lock is free, nobody waits, nobody has heard of the request, and nobody wants to remember it.
+local is_plain = GRACE == '0' and not req.print
+  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. req.request)) == 0
+return is_plain and grant(lock, req)
+
+--- decide
+--- include acquire
+local seen = acquire.remembered(lock, req, false)
+if seen then return seen end
+local block, others_wait = acquire.blocks(lock, req)
+if not block then return acquire.granted(lock, req, others_wait) end
+if req.wait then return acquire.queued(lock, req, block) end
+local key = beside(lock, 'queue')
+local rank = redis.call('ZRANK', key, req.named)
+return acquire.refused(lock, req, block, redis.call('ZCARD', key), rank and rank + 1 or 0)
