@@ -9,6 +9,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::document;
+
 /// One replica, seen by a client with connections of its own. Clones share them.
 #[derive(Clone)]
 pub struct Api {
@@ -135,7 +137,7 @@ impl Api {
         self.try_send(method, path, headers, body).await.expect("an answer")
     }
 
-    /// Any request, where no answer may come.
+    /// Any request, where no answer may come. An answer that docs/openapi.json does not describe fails the test.
     pub async fn try_send(
         &self,
         method: Method,
@@ -143,7 +145,7 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> reqwest::Result<Answer> {
-        let mut request: RequestBuilder = self.client.request(method, format!("http://{}{path}", self.address));
+        let mut request: RequestBuilder = self.client.request(method.clone(), format!("http://{}{path}", self.address));
         if let Some(body) = body {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 request = request.header("Content-Type", "application/json");
@@ -155,7 +157,11 @@ impl Api {
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, text: response.text().await? })
+        let answer = Answer { status, headers, text: response.text().await? };
+        if let Err(problem) = document::check(&method, path, &answer) {
+            panic!("{method} {path} got an answer that is not described: {problem}; {answer:?}");
+        }
+        Ok(answer)
     }
 
     /// `POST` of a client that hangs up after a while: it says that it will send no more, as a client that ends does, and

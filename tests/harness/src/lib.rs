@@ -2,6 +2,7 @@
 
 mod api;
 mod cluster;
+mod document;
 mod process;
 mod proxy;
 mod redis;

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-use crate::harness::Replica;
+use crate::harness::{Api, Replica};
 
 /// The document as a replica serves it.
 async fn document() -> Value {
@@ -146,5 +150,62 @@ async fn every_reference_within_the_document_leads_somewhere() {
             let reference = format!("#/components/{kind}/{part}");
             assert!(references.contains(&reference.as_str()), "nothing refers to {reference}");
         }
+    }
+}
+
+/// What a test says that is answered this, as a request to its own server: nothing where it goes on.
+async fn said_of(path: &'static str, head: &str, body: &str) -> Option<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let api = Api::at(&listener.local_addr().expect("an address").to_string());
+    let asking = tokio::spawn(async move { api.get(path).await });
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+    stream.read(&mut [0; 4096]).await.expect("a request");
+    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).await.expect("a client that reads");
+    let panic = asking.await.err()?.into_panic();
+    Some(*panic.downcast::<String>().expect("a message"))
+}
+
+#[tokio::test]
+async fn an_answer_that_the_document_does_not_describe_fails_the_test_that_gets_it() {
+    let json = "Content-Type: application/json";
+    let health = r#"{"status":"ok","version":"0"}"#;
+    for (path, head, body, says) in [
+        (
+            "/_health",
+            format!("200 OK\r\n{json}"),
+            r#"{"status":"fine","version":"0"}"#,
+            &["/_health", "/status", "\"ok\""][..],
+        ),
+        ("/_health", format!("200 OK\r\n{json}"), r#"{"status":"ok"}"#, &["version"]),
+        ("/_health?a=b", format!("200 OK\r\n{json}"), "{}", &["status"]),
+        ("/_health", format!("202 Accepted\r\n{json}"), health, &["no status 202 for GET /_health"]),
+        ("/_health", "200 OK\r\nContent-Type: text/json".into(), health, &["no text/json for 200 of GET /_health"]),
+        ("/_health", format!("200 OK\r\n{json}"), "{", &["not valid JSON"]),
+        (
+            "/api/v1/locks/a",
+            format!("404 Not Found\r\n{json}"),
+            r#"{"errorMessage":"No.","code":"queue_full","outcome":"not_executed"}"#,
+            &["/code", "queue_full"],
+        ),
+        (
+            "/api/v1/locks/a/00000000-0000-4000-8000-000000000000",
+            format!("404 Not Found\r\n{json}"),
+            r#"{"errorMessage":"No.","code":"lock_not_found","outcome":"perhaps"}"#,
+            &["/outcome", "perhaps"],
+        ),
+    ] {
+        let said = said_of(path, &head, body).await.unwrap_or_else(|| panic!("{path} may answer {head}: {body}"));
+        for part in says {
+            assert!(said.contains(part), "{part:?} is not in {said:?}");
+        }
+    }
+    // What the document describes is nobody's business, nor is what it does not have.
+    for (path, head, body) in [
+        ("/_health", format!("200 OK\r\n{json}; charset=utf-8"), health),
+        ("/_health", "502 Bad Gateway\r\nContent-Type: text/html".into(), "<h1>"),
+        ("/elsewhere", format!("200 OK\r\n{json}"), "[]"),
+    ] {
+        assert_eq!(said_of(path, &head, body).await, None, "{path} {head}");
     }
 }
