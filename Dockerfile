@@ -10,17 +10,18 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
 COPY crates/gorilla-scripts/Cargo.toml crates/gorilla-scripts/
+COPY crates/gorilla-wire/Cargo.toml crates/gorilla-wire/
 COPY benches/Cargo.toml benches/
 COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src crates/gorilla-scripts/src tests/faults/src tests/harness/src tests/model/src benches/src \
-    && touch src/lib.rs client/src/lib.rs crates/gorilla-scripts/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
-    && echo 'fn main() {}' | tee benches/src/main.rs >src/main.rs \
+    mkdir -p src client/src crates/gorilla-scripts/src crates/gorilla-wire/src/bin tests/faults/src tests/harness/src tests/model/src benches/src \
+    && touch src/lib.rs client/src/lib.rs crates/gorilla-scripts/src/lib.rs crates/gorilla-wire/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
+    && echo 'fn main() {}' | tee benches/src/main.rs crates/gorilla-wire/src/bin/openapi.rs >src/main.rs \
     && cargo build --release --locked \
-    && cargo clean --release --package gorilla --package gorilla-client --package gorilla-scripts \
-    && rm -r src client/src crates/gorilla-scripts/src
+    && cargo clean --release --package gorilla --package gorilla-client --package gorilla-scripts --package gorilla-wire \
+    && rm -r src client/src crates/gorilla-scripts/src crates/gorilla-wire/src
 
 COPY lua lua
 COPY docs/openapi.json docs/

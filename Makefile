@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # Tests wait for leases to end more than they work.
 THREADS := $(shell echo $$((2 * $$(nproc))))
-.PHONY: help deps run install test soak faults bench budget fuzz schemathesis check ci compose-test
+.PHONY: help deps run install test soak faults bench budget fuzz openapi schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ budget: deps ## Count what requests cost a replica and Redis in instructions, an
 
 fuzz: ## Look for bytes that break a path, a body or a reply; needs nightly Rust and cargo-fuzz; FUZZ=… seconds a target
 	tests/fuzz/run $(or $(FUZZ),60)
+
+openapi: ## Write docs/openapi.json from the types, operations and codes in crates/gorilla-wire
+	@mkdir -p target
+	cargo run --locked --quiet --package gorilla-wire --features openapi --bin openapi >target/openapi.json
+	mv target/openapi.json docs/openapi.json
 
 schemathesis: deps ## Try /openapi.json on a running server for 60 s, with Schemathesis from PyPI; TRY=… for another number of seconds
 	tests/schemathesis/run $(or $(TRY),60)

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use gorilla_wire::{Acquire, Code};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    Lock,
     client::{Client, extend, lost_or_refused, new_key, path},
     clock::Moment,
     error::{Busy, Error},
     guard::{Guard, Lease},
-    lock::Lock,
     wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, read},
 };
 
@@ -114,7 +115,7 @@ impl LockRequest {
         let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
         if grace > self.ttl / 2 {
             let message = format!("the grace ({grace:?}) must be at most half of the lease ({:?})", self.ttl);
-            return Err(Error::Refused { code: "invalid_request".into(), message });
+            return Err(Error::Refused { code: Code::InvalidRequest.as_str().into(), message });
         }
         loop {
             let (sent, lock) = self.ask().await?;
@@ -153,16 +154,18 @@ impl LockRequest {
         let owner = self.owner.clone().unwrap_or_else(default_owner);
         loop {
             let wait = deadline.left().min(piece);
-            let mut body = json!({ "owner": owner, "timeout": self.ttl.as_secs_f64(), "metadata": self.metadata });
-            if !wait.is_zero() {
-                body["wait"] = wait.as_secs_f64().into();
-            }
+            let body = Acquire::<Value> {
+                owner: Some(owner.as_str().into()),
+                timeout: Some(self.ttl.as_secs_f64().into()),
+                metadata: Some(self.metadata.clone()),
+                wait: (!wait.is_zero()).then(|| wait.as_secs_f64().into()),
+            };
             let request = Request {
                 method: Method::POST,
                 path: path(&self.resource),
                 token: None,
                 key: Some(&key),
-                body: Some(body),
+                body: Some(json!(body)),
                 timeout: match self.wait.is_zero() {
                     true => ANSWER_TIMEOUT,
                     false => (wait + ANSWER_TIMEOUT).min((deadline + LATE).left()),
@@ -184,8 +187,8 @@ impl LockRequest {
                 }
             };
             (heard, retry) = (Some(Moment::now()), new_retry());
-            match refusal.code.as_str() {
-                "wait_timeout" | "lock_held" | "lock_reserved" => {
+            match refusal.known() {
+                Some(Code::WaitTimeout | Code::LockHeld | Code::LockReserved) => {
                     let busy = refusal.busy();
                     if deadline.left().is_zero() {
                         return Err(Error::NotAcquired(busy));
@@ -194,9 +197,9 @@ impl LockRequest {
                     piece = longest.min(piece * 4);
                 }
                 // It was granted, the answer got lost, and the lease has ended since.
-                "lock_gone" => key = new_key(),
+                Some(Code::LockGone) => key = new_key(),
                 // The server allows less.
-                "invalid_request" if refusal.field() == Some("wait") && wait > SHORTEST_PIECE => {
+                Some(Code::InvalidRequest) if refusal.field() == Some("wait") && wait > SHORTEST_PIECE => {
                     longest = wait / 2;
                     piece = longest;
                 }

@@ -2,22 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gorilla_wire::{Break, Code, Extend, LOCKS};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, header::HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    Broken, Lock, Page, State, Token,
     acquire::LockRequest,
     clock::Moment,
     error::{Error, Lost},
-    lock::{Broken, Lock, Page, State, Token},
     proxy,
     wire::{ANSWER_TIMEOUT, Answer, CONNECT_TIMEOUT, Refusal, Request, read},
 };
 
 /// What a URL may have as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The codes of what this client refuses itself, beside those of the server.
+const INVALID_URL: &str = "invalid_url";
+const INVALID_API_KEY: &str = "invalid_api_key";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections.
@@ -64,14 +68,14 @@ impl Builder {
         let Some(url) = url.filter(|url| url.query().is_none() && url.fragment().is_none()) else {
             let message =
                 format!("{:?} is not the address of a server; an address looks like http://127.0.0.1:4000", self.url);
-            return Err(refused("invalid_url", message));
+            return Err(refused(INVALID_URL, message));
         };
         let api_key = match self.api_key {
             None => None,
             Some(key) => {
                 let value = HeaderValue::try_from(format!("Bearer {key}"));
                 let mut value = value.map_err(|_| {
-                    refused("invalid_api_key", "the API key has characters that a header must not have".into())
+                    refused(INVALID_API_KEY, "the API key has characters that a header must not have".into())
                 })?;
                 value.set_sensitive(true);
                 Some(value)
@@ -190,7 +194,7 @@ impl Client {
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
         let [prefix, cursor] = [prefix, cursor.unwrap_or_default()].map(|text| utf8_percent_encode(text, PLAIN));
-        let path = format!("/api/v1/locks?limit=1000&prefix={prefix}&cursor={cursor}");
+        let path = format!("{LOCKS}?limit=1000&prefix={prefix}&cursor={cursor}");
         match self.send(&get(path, None), self.give_up()).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.into()),
@@ -209,7 +213,7 @@ impl Client {
             path: format!("{}/break", path(resource)),
             token: None,
             key: Some(&key),
-            body: Some(json!({ "fence": fence, "reason": reason })),
+            body: Some(json!(Break::<Value> { fence: Some(fence.into()), reason: Some(reason.into()) })),
             timeout: ANSWER_TIMEOUT,
         };
         match self.send(&request, self.give_up()).await? {
@@ -229,7 +233,7 @@ pub fn new_key() -> String {
 }
 
 pub fn path(resource: &str) -> String {
-    format!("/api/v1/locks/{}", utf8_percent_encode(resource, PLAIN))
+    format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
 }
 
 pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
@@ -238,7 +242,7 @@ pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str)
         path: path(resource),
         token: Some(token),
         key: Some(key),
-        body: Some(json!({ "timeout": ttl.as_secs_f64() })),
+        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()) })),
         timeout: ANSWER_TIMEOUT,
     }
 }
@@ -249,8 +253,8 @@ fn get(path: String, token: Option<&Token>) -> Request<'_> {
 
 /// What a refusal means to somebody who had the lock.
 pub fn lost_or_refused(refusal: Refusal) -> Error {
-    match refusal.code.as_str() {
-        "lock_not_found" | "token_not_found" | "token_mismatch" | "lock_gone" => {
+    match refusal.known() {
+        Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {
             Error::Lost(Lost::Ended(refusal.message))
         }
         _ => refusal.into(),

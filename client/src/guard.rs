@@ -11,10 +11,10 @@ use tokio::{
 };
 
 use crate::{
+    Lock, Token,
     client::{Client, extend, lost_or_refused, new_key},
     clock::{Moment, sleep_until},
     error::{Error, Lost},
-    lock::{Lock, Token},
     wire::{ANSWER_TIMEOUT, Answer, read},
 };
 

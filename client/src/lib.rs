@@ -41,7 +41,6 @@ mod client;
 mod clock;
 mod error;
 mod guard;
-mod lock;
 mod proxy;
 mod wire;
 
@@ -49,5 +48,6 @@ pub use acquire::{LockRequest, Progress};
 pub use client::{Builder, Client};
 pub use clock::{Moment, sleep_until};
 pub use error::{Busy, Error, Holder, Lost};
+#[doc(inline)]
+pub use gorilla_wire::{Broken, Code, Lock, Page, State, Tenure, Token};
 pub use guard::{Guard, Lease};
-pub use lock::{Broken, Lock, Page, State, Tenure, Token};

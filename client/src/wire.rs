@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gorilla_wire::{Code, Facts, Outcome};
 use reqwest::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -46,9 +47,10 @@ pub enum Answer {
 
 /// A refusal as the server words it.
 pub struct Refusal {
+    /// Of this version or a later one.
     pub code: String,
     pub message: String,
-    body: Value,
+    facts: Facts,
 }
 
 /// No answer, or one that asks to come again.
@@ -106,19 +108,22 @@ impl From<Trouble> for Error {
 }
 
 impl Refusal {
+    /// The code, if this version knows it.
+    pub fn known(&self) -> Option<Code> {
+        self.code.parse().ok()
+    }
+
     /// Who is in the way.
     pub fn busy(&self) -> Busy {
-        let number = |name: &str| self.body[name].as_u64();
-        let holder = || {
-            let owner = self.body["owner"].as_str()?.into();
-            Some(Holder { owner, fence: number("fence")?, ttl: Duration::from_millis(number("ttlMs")?) })
-        };
-        Busy { holder: holder(), waiting: number("waiting").unwrap_or_default(), position: number("position") }
+        let Facts { owner, fence, ttl_ms, waiting, position, .. } = &self.facts;
+        let holder =
+            || Some(Holder { owner: owner.clone()?, fence: (*fence)?, ttl: Duration::from_millis((*ttl_ms)?) });
+        Busy { holder: holder(), waiting: waiting.unwrap_or_default(), position: *position }
     }
 
     /// The field that breaks a rule.
     pub fn field(&self) -> Option<&str> {
-        self.body["field"].as_str()
+        self.facts.field.as_deref()
     }
 }
 
@@ -160,26 +165,27 @@ impl Client {
         let response = builder.send().await.map_err(|error| self.trouble(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.bytes().await.map_err(|error| self.trouble(&error))?;
-        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
         if status.is_success() {
-            return Ok(Answer::Done(sent, body));
+            return Ok(Answer::Done(sent, serde_json::from_slice(&text).unwrap_or(Value::Null)));
         }
-        let field = |name: &str| body[name].as_str().unwrap_or_default().to_string();
-        let (code, message) = (field("code"), field("errorMessage"));
+        let said = serde_json::from_slice::<gorilla_wire::Error<String>>(&text).ok();
         let passing = status.is_server_error()
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
-        if !passing && !code.is_empty() {
-            return Ok(Answer::Refused(Refusal { code, message, body }));
+        // What is between here and Gorilla may answer for it, and does not know whether a request was executed.
+        let not_gorilla = || gorilla_wire::Error {
+            error_message: format!("{} answers {status}{}, which is not an answer of Gorilla", self.url, self.way()),
+            code: String::new(),
+            outcome: Outcome::Unknown,
+            facts: Facts::default(),
+        };
+        let gorilla_wire::Error { error_message: message, code, outcome, facts } = said.unwrap_or_else(not_gorilla);
+        if !passing {
+            return Ok(Answer::Refused(Refusal { code, message, facts }));
         }
         let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let why = match message.trim_end_matches('.') {
-            "" => format!("{} answers {status}{}, which is not an answer of Gorilla", self.url, self.way()),
-            message => message.to_string(),
-        };
-        // What is between here and Gorilla may answer for it, and does not know whether a request was executed.
-        let in_doubt = status.is_server_error() && field("outcome") != "not_executed";
-        let trouble = Trouble { in_doubt, why, after: after.map(Duration::from_secs) };
-        if passing { Err(trouble) } else { Ok(Answer::Refused(Refusal { code, message: trouble.why, body })) }
+        let in_doubt = status.is_server_error() && outcome != Outcome::NotExecuted;
+        let why = message.trim_end_matches('.').to_string();
+        Err(Trouble { in_doubt, why, after: after.map(Duration::from_secs) })
     }
 
     /// What is between here and the server, to follow what it did: it may be the proxy's fault.

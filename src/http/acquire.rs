@@ -6,10 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use super::{
-    App, answer,
-    body::{self, Fields},
+    App, answer, body,
     error::{ApiError, InTheWay},
     extract::{About, once},
 };
@@ -18,8 +18,6 @@ use crate::{
     settings::Limits,
     store::Acquire,
 };
-
-const FIELDS: [&str; 4] = ["owner", "timeout", "metadata", "wait"];
 
 /// Takes a lock, or waits for it.
 pub async fn acquire(State(app): State<App>, about: About) -> Result<Response, ApiError> {
@@ -60,13 +58,11 @@ pub async fn acquire(State(app): State<App>, about: About) -> Result<Response, A
 
 /// What a request asks for.
 pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
-    let mut fields = Fields::parse(&body)?;
-    let [owner, timeout, metadata, wait] = FIELDS.map(|name| fields.take(name));
-    fields.finish(&FIELDS)?;
-    let owner = Owner::parse(owner.map(|raw| raw.get()))?;
-    let lease = Lease::parse(timeout.map(|raw| raw.get()), limits.max_timeout)?;
-    let metadata = Metadata::parse(metadata)?;
-    let wait = wait::parse(wait.map(|raw| raw.get()), limits.max_wait)?;
+    let asked: gorilla_wire::Acquire<&RawValue> = body::parse(&body)?;
+    let owner = Owner::parse(asked.owner.map(RawValue::get))?;
+    let lease = Lease::parse(asked.timeout.map(RawValue::get), limits.max_timeout)?;
+    let metadata = Metadata::parse(asked.metadata)?;
+    let wait = wait::parse(asked.wait.map(RawValue::get), limits.max_wait)?;
     // A client may wait in pieces of different lengths, so the wait is no part of what it asks for.
     let timeout = lease.as_millis().to_string();
     let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_json().get()])?;

@@ -1,12 +1,15 @@
 //! The JSON of successes.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use gorilla_wire::seconds;
 use serde::Serialize;
-use serde_json::{Number, value::RawValue};
+use serde_json::value::RawValue;
 
 use crate::{
     json::Object,
@@ -17,33 +20,16 @@ use crate::{
 /// In bytes; longer than a lock mostly is.
 const USUAL_LENGTH: usize = 512;
 
-/// A resource, for everybody.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase", untagged)]
-enum PublicState<'a> {
-    #[serde(rename_all = "camelCase")]
-    Held {
-        resource: &'a str,
-        held: bool,
-        id: &'a str,
-        owner: &'a str,
-        fence: u64,
-        metadata: &'a RawValue,
-        created_at: Rfc3339,
-        updated_at: Rfc3339,
-        expire_at: Rfc3339,
-        ttl_ms: u64,
-        waiting: u64,
-    },
-    Free {
-        resource: &'a str,
-        held: bool,
-        waiting: u64,
-    },
-}
+/// What everybody may know of a resource, as the server has it.
+pub type PublicState<'a> = gorilla_wire::State<Cow<'a, str>, &'a RawValue>;
 
 /// 200 with a lock, for its holder. `timeout` is in milliseconds here and in seconds in the answer.
 pub fn lock(resource: &ResourceName, lock: &Lock, timeout: u64, replayed: bool) -> Response {
+    mark(ok(lock_json(resource, lock, timeout)), replayed)
+}
+
+/// The JSON of a [`gorilla_wire::Lock`], written member by member: by serde it would take a tenth of a request more.
+fn lock_json(resource: &ResourceName, lock: &Lock, timeout: u64) -> String {
     let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
     let mut body = Object::with_capacity(USUAL_LENGTH);
     body.text("id", id);
@@ -57,27 +43,29 @@ pub fn lock(resource: &ResourceName, lock: &Lock, timeout: u64, replayed: bool) 
     body.text("expireAt", Rfc3339::from_millis(*expires).as_str());
     body.whole("fence", *fence);
     body.whole("ttlMs", *ttl);
-    mark(ok(body.end()), replayed)
+    body.end()
 }
 
 /// What everybody may know of a resource, to be serialised.
-pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> impl Serialize + 'a {
-    let resource = resource.as_str();
-    match state {
-        State::Held { tenure, waiting, .. } => PublicState::Held {
-            resource,
-            held: true,
-            id: &tenure.id,
-            owner: &tenure.owner,
-            fence: tenure.fence,
-            metadata: tenure.metadata.as_json(),
-            created_at: Rfc3339::from_millis(tenure.created),
-            updated_at: Rfc3339::from_millis(tenure.updated),
-            expire_at: Rfc3339::from_millis(tenure.expires),
-            ttl_ms: tenure.ttl,
-            waiting: *waiting,
-        },
-        State::Free { waiting } => PublicState::Free { resource, held: false, waiting: *waiting },
+pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
+    let (tenure, waiting) = match state {
+        State::Held { tenure, waiting, .. } => (Some(public_tenure(tenure)), *waiting),
+        State::Free { waiting } => (None, *waiting),
+    };
+    PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, waiting }
+}
+
+fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {
+    let time = |millis| Rfc3339::from_millis(millis).as_str().to_string().into();
+    gorilla_wire::Tenure {
+        id: tenure.id.as_str().into(),
+        owner: tenure.owner.as_str().into(),
+        fence: tenure.fence,
+        metadata: tenure.metadata.as_json(),
+        created_at: time(tenure.created),
+        updated_at: time(tenure.updated),
+        expire_at: time(tenure.expires),
+        ttl_ms: tenure.ttl,
     }
 }
 
@@ -102,8 +90,29 @@ pub fn mark(mut response: Response, replayed: bool) -> Response {
     response
 }
 
-/// Milliseconds as JSON seconds: whole numbers as integers.
-pub fn seconds(milliseconds: u64) -> Number {
-    let fraction = || Number::from_f64(milliseconds as f64 / 1000.0);
-    if milliseconds.is_multiple_of(1000) { None } else { fraction() }.unwrap_or_else(|| (milliseconds / 1000).into())
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lock::{Metadata, Token};
+
+    proptest! {
+        #[test]
+        fn a_lock_is_written_as_gorilla_wire_describes_it(
+            id in "\\PC{0,9}", owner in any::<String>(), resource in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{3,9}",
+            token in "\\PC{0,9}", word in any::<String>(), fence in 1..1u64 << 53, ttl in 0..1u64 << 40,
+            timeout in 0..1u64 << 40, times in prop::array::uniform3(0..253_402_300_800_000i64),
+        ) {
+            let metadata = serde_json::to_string(&[&word]).expect("JSON");
+            let metadata = Metadata::from_stored(metadata).expect("a list");
+            let [created, updated, expires] = times;
+            let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl };
+            let lock = Lock { tenure, token: Token::from_client(&token) };
+            let written = lock_json(&ResourceName::parse(&resource).expect("a name"), &lock, timeout);
+            let read: gorilla_wire::Lock = serde_json::from_str(&written).expect("a lock");
+            // The same members in the same order, and each value unchanged.
+            prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), written);
+        }
+    }
 }

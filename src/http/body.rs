@@ -1,12 +1,13 @@
 //! Reads the body of a request: a JSON object with known fields.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use axum::{
-    body::Body,
+    body::Body as Stream,
     http::{HeaderMap, HeaderValue, header},
 };
 use bytes::Bytes;
+use gorilla_wire::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,14 +18,14 @@ use super::{App, error::ApiError};
 pub const LONGEST: usize = 16 * 1024;
 
 /// Reads the whole body, within the limits of length and time. A body that is not empty is said to be JSON.
-pub async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+pub async fn read(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
     refuse_encoding(headers)?;
     let body = read_bytes(app, headers, body).await?;
     refuse_other_types(headers, &body)?;
     Ok(body)
 }
 
-async fn read_bytes(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+async fn read_bytes(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > LONGEST as u64) {
         return Err(ApiError::BodyTooLarge);
@@ -62,91 +63,58 @@ fn refuse_other_types(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> 
     if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType(Some(given.into()))) }
 }
 
-/// The fields of a JSON object, each as the text that was sent.
-pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Fields<'a> {
-    /// Takes a body apart.
-    pub fn parse(body: &'a [u8]) -> Result<Self, ApiError> {
-        let malformed = |problem: &str| ApiError::MalformedBody(problem.into());
-        match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => {
-                return Err(malformed("is empty; it must be a JSON object such as {\"owner\":\"me\",\"timeout\":30}"));
-            }
-            Some(b'{') => {}
-            Some(_) => return Err(malformed("must be a JSON object, which begins with \"{\"")),
-        }
-        serde_json::from_slice(body).map_err(|error| malformed(&format!("is no valid JSON: {error}")))
+/// Takes a body apart into its fields, each as the JSON that was sent.
+pub fn parse<'a, B: Body + Deserialize<'a>>(body: &'a [u8]) -> Result<B, ApiError> {
+    let malformed = |problem: &str| ApiError::MalformedBody(problem.into());
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(malformed("is empty; it must be a JSON object such as {\"owner\":\"me\",\"timeout\":30}")),
+        Some(b'{') => {}
+        Some(_) => return Err(malformed("must be a JSON object, which begins with \"{\"")),
     }
+    serde_json::from_slice(body).map_err(|error| ApiError::MalformedBody(explain(body, B::FIELDS, error)))
+}
 
-    /// The value of a field.
-    pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        let index = self.0.iter().position(|(field, _)| field == name)?;
-        Some(self.0.swap_remove(index).1)
+/// What is wrong with a body that is not read. serde says the first thing that it meets; this names all fields.
+fn explain(body: &[u8], known: &[&str], error: serde_json::Error) -> String {
+    let names = match serde_json::from_slice(body) {
+        Ok(Names(names)) => names,
+        Err(error) => return format!("is no valid JSON: {error}"),
+    };
+    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let (some, unknown): (Vec<_>, Vec<_>) = names.iter().partition(|name| known.contains(&name.as_str()));
+    if !unknown.is_empty() {
+        return format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", "));
     }
-
-    /// Refuses what nobody took: unknown fields, and known ones that came twice.
-    pub fn finish(self, known: &[&str]) -> Result<(), ApiError> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let names = |twice: bool| -> Vec<String> {
-            let chosen = self.0.iter().filter(|(field, _)| known.contains(&field.as_ref()) == twice);
-            chosen.map(|(field, _)| format!("{field:?}")).collect()
-        };
-        let (unknown, twice) = (names(false).join(", "), names(true).join(", "));
-        let problem = if unknown.is_empty() {
-            format!("has more than one field {twice}")
-        } else {
-            format!("has unknown fields: {unknown}; known are {}", known.join(", "))
-        };
-        Err(ApiError::MalformedBody(problem))
+    let is_second = |at: usize| some[..at].iter().filter(|name| **name == some[at]).count() == 1;
+    let twice: Vec<_> = (0..some.len()).filter(|&at| is_second(at)).map(|at| some[at]).collect();
+    if twice.is_empty() {
+        format!("is no valid JSON: {error}")
+    } else {
+        format!("has more than one field {}", quoted(twice))
     }
 }
 
-impl<'a> Deserialize<'a> for Fields<'a> {
+/// The names of the fields of a JSON object, as often as they come.
+struct Names(Vec<String>);
+
+impl<'a> Deserialize<'a> for Names {
     fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
         impl<'a> Visitor<'a> for Collect {
-            type Value = Fields<'a>;
+            type Value = Names;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Fields<'a>, A::Error> {
-                let mut fields = Vec::with_capacity(4);
-                while let Some(field) = map.next_entry::<FieldName<'a>, &'a RawValue>()? {
-                    fields.push((field.0.0, field.1));
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, _)) = map.next_entry::<String, &'a RawValue>()? {
+                    names.push(name);
                 }
-                Ok(Fields(fields))
+                Ok(Names(names))
             }
         }
         deserializer.deserialize_map(Collect)
-    }
-}
-
-/// A name, borrowed where it has no escapes.
-struct FieldName<'a>(Cow<'a, str>);
-
-impl<'a> Deserialize<'a> for FieldName<'a> {
-    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl<'a> Visitor<'a> for Name {
-            type Value = FieldName<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("the name of a field")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'a str) -> Result<FieldName<'a>, E> {
-                Ok(FieldName(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<FieldName<'a>, E> {
-                Ok(FieldName(Cow::Owned(name.into())))
-            }
-        }
-        deserializer.deserialize_str(Name)
     }
 }

@@ -5,18 +5,16 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{
-    App, answer,
-    body::{self, Fields},
+    App, answer, body,
     error::ApiError,
     extract::{About, once},
     observe::Caller,
 };
 use crate::lock::{Broken, Ended, Invalid};
 
-const FIELDS: [&str; 2] = ["fence", "reason"];
 /// In bytes.
 const LONGEST_REASON: usize = 256;
 
@@ -29,16 +27,15 @@ pub async fn break_lock(
 ) -> Result<Response, ApiError> {
     let About { resource, headers, body, .. } = about;
     let body = body::read(&app, &headers, body).await?;
-    let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { &body })?;
-    let [fence, reason] = FIELDS.map(|name| fields.take(name).map(RawValue::get).filter(|raw| *raw != "null"));
-    fields.finish(&FIELDS)?;
+    let asked: gorilla_wire::Break<&RawValue> = body::parse(if body.is_empty() { b"{}" } else { &body })?;
+    let [fence, reason] = [asked.fence, asked.reason].map(|raw| raw.map(RawValue::get).filter(|raw| *raw != "null"));
     let fence = fence.map(parse_fence).transpose()?;
     let reason = reason.map(parse_reason).transpose()?;
 
     let fence_text = fence.map(|fence| fence.to_string()).unwrap_or_default();
     let once = once(&headers, &["break", &fence_text, reason.as_deref().unwrap_or_default()])?;
     let answer = |Ended { id, owner, fence }: Ended, replayed| {
-        let body = json!({ "resource": resource.as_str(), "id": id, "owner": owner, "fence": fence });
+        let body = gorilla_wire::Broken { resource: resource.as_str(), id: &id, owner: &owner, fence };
         answer::mark(answer::json(&body), replayed)
     };
     Ok(match app.store.break_lock(&resource, fence, once.as_ref()).await? {

@@ -1,4 +1,4 @@
-//! From what went wrong to HTTP: one table of statuses, codes and messages.
+//! From what went wrong to HTTP: one table of codes and messages.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -6,10 +6,8 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use gorilla_wire::{Code, Error, Facts, Outcome, Problem, seconds};
 
-use super::answer::seconds;
 use crate::lock::{Failure, Holder, Invalid, ResourceName};
 
 /// Every answer that is no success.
@@ -87,43 +85,10 @@ pub enum InTheWay {
 
 /// How an [`ApiError`] looks from outside.
 pub struct Shape {
-    /// The status.
-    pub status: StatusCode,
-    /// The stable code.
-    pub code: &'static str,
-    /// A sentence that a person can act on.
-    pub message: String,
-    /// Whether the operation happened: `not_executed` or `unknown`.
-    pub outcome: &'static str,
-    /// More members of the body.
-    pub facts: Map<String, Value>,
+    /// What the body tells.
+    pub body: Error,
     /// In seconds.
     pub retry_after: Option<u64>,
-}
-
-/// Gorilla's own form.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorMessage {
-    error_message: String,
-    code: &'static str,
-    outcome: &'static str,
-    #[serde(flatten)]
-    facts: Map<String, Value>,
-}
-
-/// RFC 9457, with Gorilla's facts as extension members.
-#[derive(Serialize)]
-struct ProblemDetails {
-    #[serde(rename = "type")]
-    kind: String,
-    title: String,
-    status: u16,
-    detail: String,
-    code: &'static str,
-    outcome: &'static str,
-    #[serde(flatten)]
-    facts: Map<String, Value>,
 }
 
 impl From<Invalid> for ApiError {
@@ -141,13 +106,11 @@ impl From<Failure> for ApiError {
 impl ApiError {
     /// The table.
     pub fn shape(&self) -> Shape {
-        use StatusCode as S;
-        let (status, code, message): (S, &str, Cow<str>) = match self {
-            Self::Invalid(invalid) => (S::BAD_REQUEST, "invalid_request", format!("{invalid}.").into()),
-            Self::MalformedBody(problem) => (S::BAD_REQUEST, "invalid_request", format!("The body {problem}.").into()),
+        let (code, message): (Code, Cow<str>) = match self {
+            Self::Invalid(invalid) => (Code::InvalidRequest, format!("{invalid}.").into()),
+            Self::MalformedBody(problem) => (Code::InvalidRequest, format!("The body {problem}.").into()),
             Self::HostNotAllowed(host) => (
-                S::MISDIRECTED_REQUEST,
-                "host_not_allowed",
+                Code::HostNotAllowed,
                 format!(
                     "This replica does not serve the host {host:?}; name that host in the setting \
                      server.allowed_hosts, or use localhost on the machine that serves."
@@ -155,8 +118,7 @@ impl ApiError {
                 .into(),
             ),
             Self::CrossOrigin => (
-                S::FORBIDDEN,
-                "cross_origin",
+                Code::CrossOrigin,
                 "A browser sent this request for a page of another site, and such a page may not change locks; \
                  send the request from a page of this host, or from a program that is not a browser."
                     .into(),
@@ -167,45 +129,39 @@ impl ApiError {
                     None => "The body has no Content-Type".into(),
                 };
                 let message = format!("{given}; it must be application/json.");
-                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message.into())
+                (Code::UnsupportedMediaType, message.into())
             }
             Self::UnsupportedEncoding(given) => (
-                S::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
+                Code::UnsupportedMediaType,
                 format!("Content-Encoding is {given:?}; send the body uncompressed, without this header.").into(),
             ),
             Self::BodyTooLarge => (
-                S::PAYLOAD_TOO_LARGE,
-                "body_too_large",
+                Code::BodyTooLarge,
                 format!("The body is too long; it must be at most {} bytes.", super::body::LONGEST).into(),
             ),
             Self::BodyTimeout(limit) => (
-                S::REQUEST_TIMEOUT,
-                "body_timeout",
+                Code::BodyTimeout,
                 format!("The body did not arrive within {} s.", limit.as_secs_f64()).into(),
             ),
             Self::MissingToken => (
-                S::BAD_REQUEST,
-                "token_required",
+                Code::TokenRequired,
                 "The token of the lock is missing: send it in the header Lock-Token or as the last part of the path.".into(),
             ),
             Self::UnknownPath => (
-                S::NOT_FOUND,
-                "not_found",
+                Code::NotFound,
                 "There is nothing at this path; locks are at /api/v1/locks/{resource}.".into(),
             ),
             Self::MethodNotAllowed => (
-                S::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
+                Code::MethodNotAllowed,
                 "This path does not have this method; the header Allow lists those it has.".into(),
             ),
             Self::LockHeld { resource, holder, .. } => {
-                (S::CONFLICT, "lock_held", format!("{}; try again later.", held(resource, holder)).into())
+                (Code::LockHeld, format!("{}; try again later.", held(resource, holder)).into())
             }
             Self::LockReserved { resource, waiting } => {
                 let resource = resource.as_str();
                 let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
-                (S::CONFLICT, "lock_reserved", message.into())
+                (Code::LockReserved, message.into())
             }
             Self::WaitTimeout { resource, wait, why, position, .. } => {
                 let held = match why {
@@ -215,34 +171,33 @@ impl ApiError {
                 };
                 let waited = wait.as_secs_f64();
                 let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");
-                (S::CONFLICT, "wait_timeout", message.into())
+                (Code::WaitTimeout, message.into())
             }
             Self::Recovering { resource, left, .. } => {
                 let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
-                (S::SERVICE_UNAVAILABLE, "recovering", message.into())
+                (Code::Recovering, message.into())
             }
             Self::Unsettled { resource, left } => {
                 let message = format!("{}; the first request with this Idempotency-Key was granted it, and whether that stands is certain then: send it again.", recovering(resource, *left));
-                (S::SERVICE_UNAVAILABLE, "recovering", message.into())
+                (Code::Recovering, message.into())
             }
             Self::QueueFull { resource, waiting } => {
                 let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
-                (S::TOO_MANY_REQUESTS, "queue_full", message.into())
+                (Code::QueueFull, message.into())
             }
             Self::LockNotFound { resource } => {
-                (S::NOT_FOUND, "lock_not_found", format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
+                (Code::LockNotFound, format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
             }
             Self::TokenNotFound { resource, is_uuid } => {
                 let why = if *is_uuid { "it was superseded by an extend, or was never valid" } else { "a token is a UUID" };
                 let resource = resource.as_str();
-                (S::NOT_FOUND, "token_not_found", format!("The token is not that of a lock on {resource:?}: {why}.").into())
+                (Code::TokenNotFound, format!("The token is not that of a lock on {resource:?}: {why}.").into())
             }
             Self::TokenMismatch { resource, holder } => {
-                (S::CONFLICT, "token_mismatch", format!("{}, under another token.", held(resource, holder)).into())
+                (Code::TokenMismatch, format!("{}, under another token.", held(resource, holder)).into())
             }
             Self::TimeoutShorter { ttl, asked } => (
-                S::CONFLICT,
-                "timeout_shorter",
+                Code::TimeoutShorter,
                 format!(
                     "timeout is {} s, which is less than the {} s that remain; an extend never shortens a lease.",
                     seconds(*asked),
@@ -252,11 +207,10 @@ impl ApiError {
             ),
             Self::FenceChanged { resource, holder } => {
                 let held = held(resource, holder);
-                (S::CONFLICT, "fence_changed", format!("The grant with that fence has ended; {held}.").into())
+                (Code::FenceChanged, format!("The grant with that fence has ended; {held}.").into())
             }
             Self::LockGone { resource } => (
-                S::CONFLICT,
-                "lock_gone",
+                Code::LockGone,
                 format!(
                     "The first request with this Idempotency-Key succeeded, but its lease on {:?} has ended since; use a new key to ask again.",
                     resource.as_str()
@@ -264,46 +218,41 @@ impl ApiError {
                 .into(),
             ),
             Self::KeyReused => (
-                S::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
+                Code::IdempotencyKeyReused,
                 "This Idempotency-Key came before with another request on the same resource; use a new key.".into(),
             ),
-            Self::Draining => (S::SERVICE_UNAVAILABLE, "draining", "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
-            Self::NotReady(why) => (S::SERVICE_UNAVAILABLE, "not_ready", format!("{why}.").into()),
+            Self::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
+            Self::NotReady(why) => (Code::NotReady, format!("{why}.").into()),
             Self::Store(Failure::Unreachable(why)) => (
-                S::SERVICE_UNAVAILABLE,
-                "redis_unavailable",
+                Code::RedisUnavailable,
                 format!("Redis can't be reached ({why}); nothing was done.").into(),
             ),
             Self::Store(Failure::Refused(prefix)) => (
-                S::SERVICE_UNAVAILABLE,
-                "redis_refused",
+                Code::RedisRefused,
                 format!("Redis can't serve this now ({prefix}); nothing was done.").into(),
             ),
             Self::Store(Failure::Overloaded) => (
-                S::SERVICE_UNAVAILABLE,
-                "overloaded",
+                Code::Overloaded,
                 "As many requests wait for Redis as this replica allows; nothing was done.".into(),
             ),
             Self::Store(Failure::NotReplicated) => (
-                S::SERVICE_UNAVAILABLE,
-                "not_replicated",
+                Code::NotReplicated,
                 "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.".into(),
             ),
             Self::Store(Failure::Unknown(_)) => (
-                S::GATEWAY_TIMEOUT,
-                "outcome_unknown",
+                Code::OutcomeUnknown,
                 "The request was sent to Redis and was not confirmed, so it may have been done or not. Send it again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is undone.".into(),
             ),
             Self::Store(Failure::Broken(_)) | Self::Panic => (
-                S::INTERNAL_SERVER_ERROR,
-                "internal_error",
+                Code::InternalError,
                 "Something is wrong inside of Gorilla or Redis; the log of this replica has the cause under this X-Request-Id.".into(),
             ),
         };
         let outcome = match self {
-            Self::Store(Failure::Unknown(_) | Failure::Broken(_)) | Self::Unsettled { .. } | Self::Panic => "unknown",
-            _ => "not_executed",
+            Self::Store(Failure::Unknown(_) | Failure::Broken(_)) | Self::Unsettled { .. } | Self::Panic => {
+                Outcome::Unknown
+            }
+            _ => Outcome::NotExecuted,
         };
         let retry_after = match self {
             Self::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
@@ -311,7 +260,8 @@ impl ApiError {
             Self::Draining | Self::NotReady(_) | Self::QueueFull { .. } => Some(1),
             _ => None,
         };
-        Shape { status, code, message: message.into(), outcome, facts: self.facts(), retry_after }
+        let body = Error { error_message: message.into(), code, outcome, facts: self.facts() };
+        Shape { body, retry_after }
     }
 
     /// What goes into the log and not to the client.
@@ -322,42 +272,41 @@ impl ApiError {
         }
     }
 
-    fn facts(&self) -> Map<String, Value> {
-        let holder = |resource: &ResourceName, holder: &Holder| json!({ "resource": resource.as_str(), "owner": holder.owner, "fence": holder.fence, "ttlMs": holder.ttl });
-        let mut facts = match self {
-            Self::Invalid(invalid) => json!({ "field": invalid.field }),
-            Self::LockHeld { resource, holder: by, .. }
-            | Self::WaitTimeout { resource, why: InTheWay::Holder(by), .. }
-            | Self::TokenMismatch { resource, holder: by }
-            | Self::FenceChanged { resource, holder: by } => holder(resource, by),
-            Self::WaitTimeout { resource, why: InTheWay::Recovery { left }, .. }
-            | Self::Recovering { resource, left, .. }
-            | Self::Unsettled { resource, left } => json!({ "resource": resource.as_str(), "recoveringMs": left }),
-            Self::WaitTimeout { resource, why: InTheWay::Queue, .. }
-            | Self::LockReserved { resource, .. }
-            | Self::QueueFull { resource, .. }
-            | Self::LockNotFound { resource }
-            | Self::TokenNotFound { resource, .. }
-            | Self::LockGone { resource } => {
-                json!({ "resource": resource.as_str() })
-            }
-            Self::TimeoutShorter { ttl, .. } => json!({ "ttlMs": ttl }),
-            _ => json!({}),
+    fn facts(&self) -> Facts {
+        let about = |resource: &ResourceName| Facts { resource: Some(resource.as_str().into()), ..Facts::default() };
+        let held = |resource: &ResourceName, holder: &Holder| Facts {
+            owner: Some(holder.owner.clone()),
+            fence: Some(holder.fence),
+            ttl_ms: Some(holder.ttl),
+            ..about(resource)
         };
-        if let Self::LockHeld { waiting, .. }
-        | Self::LockReserved { waiting, .. }
-        | Self::WaitTimeout { waiting, .. }
-        | Self::Recovering { waiting, .. }
-        | Self::QueueFull { waiting, .. } = self
-        {
-            facts["waiting"] = (*waiting).into();
-        }
-        if let Self::WaitTimeout { position, .. } = self {
-            facts["position"] = (*position).into();
-        }
-        match facts {
-            Value::Object(facts) => facts,
-            _ => Map::new(),
+        let recovering = |resource, left: u64| Facts { recovering_ms: Some(left), ..about(resource) };
+        match self {
+            Self::Invalid(invalid) => Facts { field: Some(invalid.field.into()), ..Facts::default() },
+            Self::LockHeld { resource, holder, waiting } => Facts { waiting: Some(*waiting), ..held(resource, holder) },
+            Self::WaitTimeout { resource, why, waiting, position, .. } => {
+                let in_the_way = match why {
+                    InTheWay::Holder(holder) => held(resource, holder),
+                    InTheWay::Recovery { left } => recovering(resource, *left),
+                    InTheWay::Queue => about(resource),
+                };
+                Facts { waiting: Some(*waiting), position: Some(*position), ..in_the_way }
+            }
+            Self::TokenMismatch { resource, holder } | Self::FenceChanged { resource, holder } => {
+                held(resource, holder)
+            }
+            Self::Recovering { resource, left, waiting } => {
+                Facts { waiting: Some(*waiting), ..recovering(resource, *left) }
+            }
+            Self::Unsettled { resource, left } => recovering(resource, *left),
+            Self::LockReserved { resource, waiting } | Self::QueueFull { resource, waiting } => {
+                Facts { waiting: Some(*waiting), ..about(resource) }
+            }
+            Self::LockNotFound { resource } | Self::TokenNotFound { resource, .. } | Self::LockGone { resource } => {
+                about(resource)
+            }
+            Self::TimeoutShorter { ttl, .. } => Facts { ttl_ms: Some(*ttl), ..Facts::default() },
+            _ => Facts::default(),
         }
     }
 }
@@ -365,26 +314,14 @@ impl ApiError {
 impl Shape {
     /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
     pub fn into_response(self, problem: bool) -> Response {
-        let (code, outcome, facts) = (self.code, self.outcome, self.facts);
-        let (content_type, body) = if problem {
-            let (kind, title) = (format!("urn:gorilla:problem:{code}"), code.replace('_', " "));
-            let body = ProblemDetails {
-                kind,
-                title,
-                status: self.status.as_u16(),
-                detail: self.message,
-                code,
-                outcome,
-                facts,
-            };
-            ("application/problem+json", serde_json::to_vec(&body))
-        } else {
-            let body = ErrorMessage { error_message: self.message, code, outcome, facts };
-            ("application/json", serde_json::to_vec(&body))
+        let status = self.body.code.status();
+        let (content_type, body) = match problem {
+            true => ("application/problem+json", serde_json::to_vec(&Problem::from(self.body))),
+            false => ("application/json", serde_json::to_vec(&self.body)),
         };
         // Neither form can fail to serialise: their keys are strings.
         let body = body.unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

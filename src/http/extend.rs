@@ -4,10 +4,10 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use serde_json::value::RawValue;
 
 use super::{
-    App, answer,
-    body::{self, Fields},
+    App, answer, body,
     error::ApiError,
     extract::{About, once},
 };
@@ -16,17 +16,13 @@ use crate::{
     store::Extend,
 };
 
-const FIELDS: [&str; 1] = ["timeout"];
-
 /// Renews a lease and replaces its token.
 pub async fn extend(State(app): State<App>, about: About) -> Result<Response, ApiError> {
     let About { resource, token, headers, body } = about;
     let token = token.ok_or(ApiError::MissingToken)?;
     let body = body::read(&app, &headers, body).await?;
-    let mut fields = Fields::parse(&body)?;
-    let [timeout] = FIELDS.map(|name| fields.take(name));
-    fields.finish(&FIELDS)?;
-    let lease = Lease::parse(timeout.map(|raw| raw.get()), app.settings.limits.max_timeout)?;
+    let asked: gorilla_wire::Extend<&RawValue> = body::parse(&body)?;
+    let lease = Lease::parse(asked.timeout.map(RawValue::get), app.settings.limits.max_timeout)?;
 
     let timeout = lease.as_millis();
     let once = once(&headers, &["extend", token.expose(), &timeout.to_string()])?;

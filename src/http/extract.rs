@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, HeaderName},
 };
+use gorilla_wire::LOCKS;
 use percent_encoding::percent_decode_str;
 
 use super::{App, error::ApiError};
@@ -14,8 +15,6 @@ use crate::lock::{Fingerprint, IdempotencyKey, Invalid, Once, ResourceName, Toke
 
 const LOCK_TOKEN: HeaderName = HeaderName::from_static("lock-token");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// What the paths of all resources begin with.
-const BEFORE: &str = "/api/v1/locks/";
 
 /// A request about one resource.
 pub struct About {
@@ -47,10 +46,10 @@ impl FromRequest<App> for About {
     }
 }
 
-/// The resource and the token of a path that begins with `BEFORE`. Not by axum's extractor: it refuses the whole
+/// The resource and the token of a path that begins with [`LOCKS`]. Not by axum's extractor: it refuses the whole
 /// path where only the token is no UTF-8, and that is nobody's token.
 pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
-    let rest = path.strip_prefix(BEFORE).unwrap_or_default();
+    let rest = path.strip_prefix(LOCKS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
     let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
     let resource = decoded(resource);
     let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;

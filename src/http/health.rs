@@ -1,13 +1,13 @@
 //! `/_health` and `/_ready`
 
 use axum::{extract::State, response::Response};
-use serde_json::json;
+use gorilla_wire::{Alive, Health, Readiness, Ready};
 
 use super::{App, answer, error::ApiError};
 
 /// The process answers. Never asks Redis: a restart would not mend Redis.
 pub async fn health() -> Response {
-    answer::json(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+    answer::json(&Health { status: Alive::Ok, version: env!("CARGO_PKG_VERSION") })
 }
 
 /// Whether requests should be sent here: Redis takes writes, and the replica is not about to end.
@@ -16,5 +16,5 @@ pub async fn ready(State(app): State<App>) -> Result<Response, ApiError> {
         return Err(ApiError::Draining);
     }
     app.store.ready().await.map_err(ApiError::NotReady)?;
-    Ok(answer::json(&json!({ "status": "ready" })))
+    Ok(answer::json(&Ready { status: Readiness::Ready }))
 }

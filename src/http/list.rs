@@ -6,7 +6,7 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use serde::Serialize;
+use gorilla_wire::Page;
 
 use super::{App, answer, error::ApiError};
 use crate::{
@@ -40,7 +40,7 @@ pub async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> Result<R
     }
     let page = app.store.list(&prefix, cursor, limit).await?;
     let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
-    Ok(answer::json(&Listed { locks, cursor: page.next.map(|next| next.to_string()) }))
+    Ok(answer::json(&Page { locks, cursor: page.next.map(|next| next.to_string()) }))
 }
 
 /// The parameters in the order of `PARAMETERS`.
@@ -56,11 +56,4 @@ fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; 3], Invalid> {
         }
     }
     Ok(given)
-}
-
-/// A page. `cursor` is null on the last one.
-#[derive(Serialize)]
-struct Listed<L> {
-    locks: Vec<L>,
-    cursor: Option<String>,
 }

@@ -25,8 +25,9 @@ use axum::{
     Router,
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, post},
+    routing::{MethodFilter, MethodRouter, on},
 };
+use gorilla_wire::Operation;
 
 use crate::{settings::Settings, store::Store};
 use error::ApiError;
@@ -59,11 +60,13 @@ impl App {
 
     /// What answers requests.
     pub fn service(&self) -> Service {
-        let router = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+        let route = |router: Router<Self>, operation: Operation| router.route(operation.path(), handler(operation));
+        let router = Operation::ALL.into_iter().fold(Router::new(), route);
         let router = router.fallback(async || ApiError::UnknownPath).method_not_allowed_fallback(other_method);
         let mut paths = matchit::Router::new();
-        for path in self::paths() {
-            // One that is refused here the router would have refused by a panic.
+        for path in Operation::ALL.map(Operation::path) {
+            // Some operations share a path. One that is refused for another reason the router would have refused by a
+            // panic.
             let _ = paths.insert(path, path);
         }
         let served = Served::by(&self.settings.server);
@@ -87,25 +90,21 @@ impl Service {
     }
 }
 
-/// Each path with its methods. A list, because a router does not tell its paths, and a test holds the document against them.
-fn routes() -> [(&'static str, MethodRouter<App>); 7] {
-    [
-        ("/api/v1/locks", get(list::list)),
-        (
-            "/api/v1/locks/{resource}",
-            get(status::state_or_status).post(acquire::acquire).put(extend::extend).delete(release::release),
-        ),
-        ("/api/v1/locks/{resource}/{token}", get(status::status).put(extend::extend).delete(release::release)),
-        ("/api/v1/locks/{resource}/break", post(break_lock::break_lock)),
-        ("/_health", get(health::health)),
-        ("/_ready", get(health::ready)),
-        ("/openapi.json", get(openapi::openapi)),
-    ]
-}
-
-/// The paths of all routes, with names in braces where they have parameters.
-pub fn paths() -> impl Iterator<Item = &'static str> {
-    routes().into_iter().map(|(path, _)| path)
+/// What answers the requests of an operation.
+fn handler(operation: Operation) -> MethodRouter<App> {
+    let method = MethodFilter::try_from(operation.method()).expect("axum has the methods of all operations");
+    match operation {
+        Operation::List => on(method, list::list),
+        Operation::State => on(method, status::state_or_status),
+        Operation::Acquire => on(method, acquire::acquire),
+        Operation::ExtendByHeader | Operation::Extend => on(method, extend::extend),
+        Operation::ReleaseByHeader | Operation::Release => on(method, release::release),
+        Operation::Status => on(method, status::status),
+        Operation::Break => on(method, break_lock::break_lock),
+        Operation::Health => on(method, health::health),
+        Operation::Ready => on(method, health::ready),
+        Operation::OpenApi => on(method, openapi::openapi),
+    }
 }
 
 /// A known path with a method that it doesn't have. axum adds `Allow`.

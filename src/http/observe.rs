@@ -51,7 +51,7 @@ impl Service {
         let mut outcome = "ok";
         if let Some(error) = response.extensions_mut().remove::<ApiError>() {
             let shape = error.shape();
-            outcome = shape.code;
+            outcome = shape.body.code.as_str();
             if let Some(cause) = error.cause() {
                 tracing::error!(request_id = id, route, code = outcome, cause, "a request has no outcome");
             }

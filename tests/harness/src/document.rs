@@ -32,8 +32,8 @@ static PATHS: LazyLock<matchit::Router<String>> = LazyLock::new(|| {
     router
 });
 
-/// What is wrong with an answer, by the document. Paths and methods that the document does not have are not judged, nor are
-/// answers without JSON, such as those to bytes that are not HTTP.
+/// What is wrong with an answer, by the document. Paths and methods that the document does not have are not judged, nor
+/// are answers without JSON, such as those to bytes that are not HTTP.
 pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String> {
     let media_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let path = path.split('?').next().unwrap_or_default();

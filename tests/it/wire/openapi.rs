@@ -1,7 +1,12 @@
 //! The document that machines read, held against the service.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
+use gorilla_wire::{Code, Operation};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::{
@@ -16,15 +21,9 @@ async fn document() -> Value {
     Replica::shared().await.get("/openapi.json").await.json()
 }
 
-/// The codes in the table of src/http/error.rs, each with its statuses: `S::CONFLICT, "lock_held"`.
-fn codes_in_source() -> BTreeMap<&'static str, &'static str> {
-    let source = include_str!("../../../src/http/error.rs");
-    let entries = source.split("S::").skip(1).filter_map(|rest| {
-        let (status, rest) = rest.split_once(',')?;
-        let code = rest.trim_start().strip_prefix('"')?.split('"').next()?;
-        status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_').then_some((code, status))
-    });
-    entries.collect()
+/// All codes, each with its status.
+fn codes() -> BTreeMap<&'static str, u16> {
+    Code::ALL.iter().map(|code| (code.as_str(), code.status().as_u16())).collect()
 }
 
 /// The codes in the table of docs/reference/errors.md, each with its status.
@@ -62,6 +61,49 @@ async fn the_document_is_that_of_the_repository_and_of_this_version() {
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
+#[test]
+fn the_document_is_the_one_that_the_types_and_the_operations_make() {
+    let (committed, made) = (include_str!("../../../docs/openapi.json"), gorilla_wire::openapi::document());
+    let other = committed.lines().zip(made.lines()).enumerate().find(|(_, (committed, made))| committed != made);
+    assert!(committed == made, "docs/openapi.json is not what `make openapi` writes; the first difference: {other:?}");
+}
+
+/// Rust files below a directory of the repository.
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let below = directories.iter().flat_map(|directory| sources(directory));
+    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "rs")).chain(below).collect()
+}
+
+#[test]
+fn neither_the_server_nor_the_client_writes_a_code_as_text() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<_> =
+        ["src/http", "src/commands", "client/src"].iter().flat_map(|part| sources(&root.join(part))).collect();
+    assert!(files.len() > 40, "only {} files were found", files.len());
+    for file in files {
+        let text = fs::read_to_string(&file).expect("text");
+        for code in codes().keys() {
+            assert!(!text.contains(&format!("\"{code}\"")), "{} has the code {code:?} as text", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_without_a_name_and_a_break_in_place_of_a_token_are_answered_as_the_document_says() {
+    let api = Replica::shared().await;
+    for path in ["/api/v1/locks/", "/api/v1/locks/a/"] {
+        let answer = api.get(path).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+    }
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let answer = api.send(method.clone(), "/api/v1/locks/a/break", &[], None).await;
+        assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"), "{method}");
+        assert_eq!(answer.header("allow"), Some("POST"), "{method}");
+    }
+}
+
 #[tokio::test]
 async fn who_has_the_document_is_not_sent_it_again() {
     let api = Replica::shared().await;
@@ -83,7 +125,7 @@ async fn who_has_the_document_is_not_sent_it_again() {
 async fn the_paths_and_methods_are_those_of_the_routes() {
     let (api, document) = (Replica::shared().await, document().await);
     let described = document["paths"].as_object().expect("paths");
-    let routes: BTreeSet<_> = gorilla::http::paths().collect();
+    let routes: BTreeSet<_> = Operation::ALL.into_iter().map(Operation::path).collect();
     assert_eq!(described.keys().map(String::as_str).collect::<BTreeSet<_>>(), routes);
     for path in routes {
         // The service itself says which methods a path has.
@@ -110,9 +152,9 @@ async fn the_parameters_of_each_path_are_those_in_its_braces() {
 #[tokio::test]
 async fn every_code_of_an_error_is_in_the_document_and_in_the_reference() {
     let document = document().await;
-    let (source, reference) = (codes_in_source(), codes_in_reference());
-    let codes: BTreeSet<_> = source.keys().copied().collect();
-    assert_eq!(codes, reference.keys().copied().collect());
+    let reference = codes_in_reference();
+    assert_eq!(codes(), reference);
+    let codes: BTreeSet<_> = reference.keys().copied().collect();
     assert!(codes.len() >= 25, "{codes:?}");
     for schema in ["Error", "Problem"] {
         let code = &document["components"]["schemas"][schema]["properties"]["code"];
@@ -143,10 +185,8 @@ async fn every_reference_within_the_document_leads_somewhere() {
         let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads out of the document"));
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
-    // What belongs to paths and methods that aren't described, and so to no operation.
-    let of_the_rest = ["not_found", "not_found_problem", "method_not_allowed", "method_not_allowed_problem", "Allow"];
     for (kind, parts) in document["components"].as_object().expect("components") {
-        for part in parts.as_object().expect("parts").keys().filter(|part| !of_the_rest.contains(&part.as_str())) {
+        for part in parts.as_object().expect("parts").keys() {
             let reference = format!("#/components/{kind}/{part}");
             assert!(references.contains(&reference.as_str()), "nothing refers to {reference}");
         }
@@ -159,7 +199,8 @@ async fn said_of(path: &'static str, head: &str, body: &str) -> Option<String> {
     let api = Api::at(&listener.local_addr().expect("an address").to_string());
     let asking = tokio::spawn(async move { api.get(path).await });
     let (mut stream, _) = listener.accept().await.expect("a connection");
-    stream.read(&mut [0; 4096]).await.expect("a request");
+    let request = stream.read(&mut [0; 4096]).await.expect("a request");
+    assert_ne!(request, 0, "the client hung up");
     let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await.expect("a client that reads");
     let panic = asking.await.err()?.into_panic();

@@ -1,0 +1,198 @@
+//! The bodies of successes.
+//!
+//! Their texts and JSON are owned where a client reads them. The server, which only writes them, has others that
+//! borrow.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::seconds::{as_milliseconds, as_seconds};
+
+/// The right to extend and to release a lock. Replaced by every extend.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// From what [`Token::expose`] gave.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text. Whoever has it may release the lock: it belongs into no log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// A lock, for its holder. Its JSON has the token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Lock {
+    /// Of this tenure, the same through its extensions: a UUIDv7.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    pub id: String,
+    /// Who holds it: a label of 1 to 256 bytes.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub owner: String,
+    /// What is locked: the name as decoded from the path.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub resource: String,
+    /// The right to extend and to release it: a UUIDv4, replaced by every extend.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    pub token: Token,
+    /// The lease that was granted (acquire, extend), or the whole seconds that remain of it (status); on the wire in
+    /// seconds.
+    #[serde(with = "as_seconds")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::seconds"))]
+    pub timeout: Duration,
+    /// What was given with the acquire, without the white space between its parts.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
+    pub metadata: Value,
+    /// When it was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub created_at: String,
+    /// When it was last extended, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub updated_at: String,
+    /// When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub expire_at: String,
+    /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    pub fence: u64,
+    /// How long the lease lasted when Redis answered; on the wire in milliseconds.
+    #[serde(rename = "ttlMs", with = "as_milliseconds")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub ttl: Duration,
+}
+
+/// What everybody may know of a resource, with the names of the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "State"))]
+pub struct State<Text = String, Json = Value> {
+    /// Its name, as decoded from the path.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub resource: Text,
+    /// Whether somebody holds it.
+    pub held: bool,
+    /// The holder's tenure and lease.
+    #[serde(flatten)]
+    pub tenure: Option<Tenure<Text, Json>>,
+    /// How many requests wait for it.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub waiting: u64,
+}
+
+/// The tenure of a holder, without its token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Tenure"))]
+pub struct Tenure<Text = String, Json = Value> {
+    /// Its id, the same through its extensions: a UUIDv7.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    pub id: Text,
+    /// Who holds the lock: a label of 1 to 256 bytes.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub owner: Text,
+    /// Its fencing token: larger than that of every earlier grant of the resource, below 2^53.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    pub fence: u64,
+    /// What was given with the acquire, without the white space between its parts.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
+    pub metadata: Json,
+    /// When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub created_at: Text,
+    /// When it was last extended, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub updated_at: Text,
+    /// When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    pub expire_at: Text,
+    /// How long the lease lasted when Redis answered, in milliseconds.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub ttl_ms: u64,
+}
+
+/// A part of all locks that are held.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Page"))]
+pub struct Page<S = State> {
+    /// The locks, in no order. A page may be empty without being the last.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::held_locks"))]
+    pub locks: Vec<S>,
+    /// What to ask for the next page with, if there is one; null on the last one.
+    pub cursor: Option<String>,
+}
+
+/// A lock that was broken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Broken"))]
+pub struct Broken<Text = String> {
+    /// Its name, as decoded from the path.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub resource: Text,
+    /// The tenure that was ended: its id, a UUIDv7.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    pub id: Text,
+    /// Who held it: a label of 1 to 256 bytes.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub owner: Text,
+    /// The holder's fencing token.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    pub fence: u64,
+}
+
+/// A replica that answers.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Health {
+    /// Always the same.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    pub status: Alive,
+    /// The version of the replica.
+    pub version: &'static str,
+}
+
+/// That the process answers.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+pub enum Alive {
+    /// It does.
+    Ok,
+}
+
+/// A replica that requests should be sent to.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Ready {
+    /// Always the same.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    pub status: Readiness,
+}
+
+/// That requests should be sent to a replica.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+pub enum Readiness {
+    /// They should.
+    Ready,
+}

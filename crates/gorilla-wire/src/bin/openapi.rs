@@ -1,0 +1,5 @@
+//! Writes docs/openapi.json to standard output: `make openapi`.
+
+fn main() {
+    print!("{}", gorilla_wire::openapi::document());
+}

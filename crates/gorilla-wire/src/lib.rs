@@ -1,0 +1,18 @@
+//! The HTTP interface of Gorilla, described once. The server answers with these types, the Rust client reads them, and
+//! docs/openapi.json is made from them (`make openapi`).
+
+mod answer;
+mod code;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+mod operation;
+mod refusal;
+mod request;
+mod seconds;
+
+pub use answer::{Alive, Broken, Health, Lock, Page, Readiness, Ready, State, Tenure, Token};
+pub use code::Code;
+pub use operation::{LOCKS, Operation};
+pub use refusal::{Error, Facts, Outcome, Problem};
+pub use request::{Acquire, Body, Break, Extend};
+pub use seconds::seconds;

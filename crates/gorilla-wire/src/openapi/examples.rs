@@ -1,0 +1,194 @@
+//! Answers to show, as a replica gave them.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Broken,
+    Code::{self, *},
+    Error, Facts, Lock, Outcome, Problem, State, Tenure, Token,
+};
+
+const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
+const OWNER: &str = "worker-7";
+const FENCE: u64 = 1_795_426_110_645_374;
+const GRANTED: &str = "2026-11-23T09:28:30.645Z";
+const ENDS: &str = "2026-11-23T09:29:01.145Z";
+
+/// A lock with a timeout and a time that is left, both in milliseconds.
+pub fn lock(timeout: u64, ttl: u64) -> Lock {
+    Lock {
+        id: ID.into(),
+        owner: OWNER.into(),
+        resource: "stock".into(),
+        token: Token::new("997f2fe4-d0cb-4d03-b066-beeea3b31eec"),
+        timeout: Duration::from_millis(timeout),
+        metadata: json!([]),
+        created_at: GRANTED.into(),
+        updated_at: GRANTED.into(),
+        expire_at: ENDS.into(),
+        fence: FENCE,
+        ttl: Duration::from_millis(ttl),
+    }
+}
+
+/// The same lock after an extend.
+pub fn extended() -> Lock {
+    Lock {
+        token: Token::new("10eaf7d2-1902-4511-8f4a-0dee4b10f3f3"),
+        updated_at: "2026-11-23T09:28:31.037Z".into(),
+        expire_at: "2026-11-23T09:29:31.037Z".into(),
+        ..lock(60_000, 60_000)
+    }
+}
+
+/// The same lock for everybody.
+pub fn held() -> State {
+    let tenure = Tenure {
+        id: ID.into(),
+        owner: OWNER.into(),
+        fence: FENCE,
+        metadata: json!([]),
+        created_at: GRANTED.into(),
+        updated_at: GRANTED.into(),
+        expire_at: ENDS.into(),
+        ttl_ms: 30_260,
+    };
+    State { resource: "stock".into(), held: true, tenure: Some(tenure), waiting: 0 }
+}
+
+/// A lock that nobody holds.
+pub fn free() -> State {
+    State { resource: "free".into(), held: false, tenure: None, waiting: 0 }
+}
+
+/// A lock that was broken.
+pub fn broken() -> Broken {
+    Broken {
+        resource: "orders".into(),
+        id: "01a207c4-8fe0-74dc-b92c-8aeaa12c4109".into(),
+        owner: OWNER.into(),
+        fence: 1_795_426_652_132_943,
+    }
+}
+
+/// An answer with each code, in both forms.
+pub fn all() -> Map<String, Value> {
+    let both = |&code: &Code| {
+        let error = error(code);
+        let shown = |value: Value| json!({ "summary": code.meaning(), "value": value });
+        let own = (code.as_str().into(), shown(json!(error)));
+        [own, (format!("{}_problem", code.as_str()), shown(json!(Problem::from(error))))]
+    };
+    Code::ALL.iter().flat_map(both).collect()
+}
+
+fn error(code: Code) -> Error {
+    let (message, facts) = said(code);
+    let outcome = if matches!(code, InternalError | OutcomeUnknown) { Outcome::Unknown } else { Outcome::NotExecuted };
+    Error { error_message: message.into(), code, outcome, facts }
+}
+
+/// The sentence and the facts of an answer with a code.
+fn said(code: Code) -> (&'static str, Facts) {
+    let nothing = Facts::default;
+    let about = |resource: &str| Facts { resource: Some(resource.into()), ..nothing() };
+    let held = |ttl| Facts { owner: Some(OWNER.into()), fence: Some(FENCE), ttl_ms: Some(ttl), ..about("stock") };
+    match code {
+        InvalidRequest => (
+            "timeout is 0.05, which is too short; it must be a number of seconds from 0.1 to 86400, such as 30, \
+             0.5 or \"30\"; there is no endless lock.",
+            Facts { field: Some("timeout".into()), ..nothing() },
+        ),
+        TokenRequired => (
+            "The token of the lock is missing: send it in the header Lock-Token or as the last part of the path.",
+            nothing(),
+        ),
+        CrossOrigin => (
+            "A browser sent this request for a page of another site, and such a page may not change locks; send \
+             the request from a page of this host, or from a program that is not a browser.",
+            nothing(),
+        ),
+        NotFound => ("There is nothing at this path; locks are at /api/v1/locks/{resource}.", nothing()),
+        LockNotFound => ("Nobody holds a lock on \"free\".", about("free")),
+        TokenNotFound => (
+            "The token is not that of a lock on \"stock\": it was superseded by an extend, or was never valid.",
+            about("stock"),
+        ),
+        MethodNotAllowed => ("This path does not have this method; the header Allow lists those it has.", nothing()),
+        BodyTimeout => ("The body did not arrive within 10 s.", nothing()),
+        LockHeld => (
+            "\"stock\" is held by \"worker-7\" for another 30.368 s; try again later.",
+            Facts { waiting: Some(0), ..held(30_368) },
+        ),
+        LockReserved => (
+            "\"stock\" is free, but requests that came before wait for it (2); send \"wait\" to join them, or \
+             try again later.",
+            Facts { waiting: Some(2), ..about("stock") },
+        ),
+        WaitTimeout => (
+            "Not granted within 0.5 s: \"stock\" is held by \"worker-7\" for another 28.427 s, and this request \
+             was number 1 in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its \
+             place.",
+            Facts { position: Some(1), waiting: Some(1), ..held(28_427) },
+        ),
+        TokenMismatch => ("\"stock\" is held by \"worker-7\" for another 59.94 s, under another token.", held(59_940)),
+        TimeoutShorter => (
+            "timeout is 5 s, which is less than the 30.156 s that remain; an extend never shortens a lease.",
+            Facts { ttl_ms: Some(30_156), ..nothing() },
+        ),
+        FenceChanged => (
+            "The grant with that fence has ended; \"stock\" is held by \"worker-7\" for another 59.511 s.",
+            held(59_511),
+        ),
+        LockGone => (
+            "The first request with this Idempotency-Key succeeded, but its lease on \"idem\" has ended since; \
+             use a new key to ask again.",
+            about("idem"),
+        ),
+        BodyTooLarge => ("The body is too long; it must be at most 16384 bytes.", nothing()),
+        UnsupportedMediaType => ("Content-Type is \"text/plain\"; it must be application/json.", nothing()),
+        HostNotAllowed => (
+            "This replica does not serve the host \"evil.test\"; name that host in the setting \
+             server.allowed_hosts, or use localhost on the machine that serves.",
+            nothing(),
+        ),
+        IdempotencyKeyReused => {
+            ("This Idempotency-Key came before with another request on the same resource; use a new key.", nothing())
+        }
+        QueueFull => (
+            "10000 requests wait for \"stock\", as many as may; try again later.",
+            Facts { waiting: Some(10_000), ..about("stock") },
+        ),
+        InternalError => (
+            "Something is wrong inside of Gorilla or Redis; the log of this replica has the cause under this \
+             X-Request-Id.",
+            nothing(),
+        ),
+        RedisUnavailable => ("Redis can't be reached (Redis did not answer in time); nothing was done.", nothing()),
+        RedisRefused => ("Redis can't serve this now (OOM); nothing was done.", nothing()),
+        Overloaded => ("As many requests wait for Redis as this replica allows; nothing was done.", nothing()),
+        Recovering => (
+            "Redis may have lost who holds \"orders\", so nobody is granted it for another 41.5 s; send \"wait\" \
+             to be granted it in turn, or try again then.",
+            Facts { recovering_ms: Some(41_500), waiting: Some(0), ..about("orders") },
+        ),
+        NotReplicated => (
+            "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.",
+            nothing(),
+        ),
+        Draining => (
+            "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, \
+             which keeps its place for 10 s.",
+            nothing(),
+        ),
+        NotReady => ("Redis refuses writes: OOM.", nothing()),
+        OutcomeUnknown => (
+            "The request was sent to Redis and was not confirmed, so it may have been done or not. Send it \
+             again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is \
+             undone.",
+            nothing(),
+        ),
+    }
+}

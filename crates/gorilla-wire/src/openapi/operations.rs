@@ -1,0 +1,291 @@
+//! What the document says of each operation.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    examples::{broken, extended, free, held, lock},
+    parameters::{of_document, of_list},
+    part,
+};
+use crate::{
+    Alive,
+    Code::{self, *},
+    Health, LOCKS, Operation, Page, Readiness, Ready,
+};
+
+/// An operation in words.
+pub struct Words {
+    /// Its name for programs that are made from the document.
+    pub id: &'static str,
+    /// The group that it belongs to.
+    pub tag: &'static str,
+    /// A line.
+    pub summary: &'static str,
+    /// What else there is to know.
+    pub description: &'static str,
+    /// Parameters beside those of the path and X-Request-Id.
+    pub parameters: Vec<Value>,
+    /// The body that it takes.
+    pub body: Option<RequestBody>,
+    /// Its answers that are not refusals.
+    pub successes: Vec<Success>,
+}
+
+/// The body of a request.
+pub struct RequestBody {
+    /// The name of its schema.
+    pub schema: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// By their names.
+    pub examples: Value,
+}
+
+/// An answer that is not a refusal.
+pub struct Success {
+    /// The status.
+    pub status: StatusCode,
+    /// When it comes.
+    pub description: &'static str,
+    /// Headers beside X-Request-Id.
+    pub headers: &'static [&'static str],
+    /// The schema and examples of its body, if it has one.
+    pub content: Option<Value>,
+}
+
+/// The codes of the refusals of an operation, by their statuses.
+pub fn codes(operation: Operation) -> Vec<Code> {
+    let mut codes = vec![InvalidRequest, HostNotAllowed];
+    if operation.path().starts_with(LOCKS) {
+        codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
+    }
+    if operation.method() != Method::GET {
+        codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType, IdempotencyKeyReused]);
+    }
+    // Without its last part it is another path, and with `break` in place of the token it is the path of a break.
+    if operation.path().ends_with('}') {
+        codes.push(NotFound);
+    }
+    if operation.path().contains("{token}") {
+        codes.push(MethodNotAllowed);
+    }
+    codes.extend_from_slice(match operation {
+        Operation::List | Operation::Health | Operation::OpenApi => &[],
+        Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
+        Operation::Acquire => {
+            &[LockHeld, LockReserved, WaitTimeout, LockGone, QueueFull, Recovering, NotReplicated, Draining]
+        }
+        Operation::ExtendByHeader | Operation::Extend => {
+            &[TokenRequired, LockNotFound, TokenMismatch, TimeoutShorter, LockGone]
+        }
+        Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
+        Operation::Break => &[LockNotFound, FenceChanged],
+        Operation::Ready => &[Draining, NotReady],
+    });
+    codes.sort_unstable();
+    codes
+}
+
+/// What the document says of an operation.
+pub fn words(operation: Operation) -> Words {
+    let key = || part("parameters", "Idempotency-Key");
+    let token = || part("parameters", "Lock-Token");
+    match operation {
+        Operation::List => Words {
+            id: "list",
+            tag: "locks",
+            summary: "The held locks, page by page",
+            description: "Walks Redis with SCAN: a page may have a few locks more than `limit`, fewer or none. \
+                          Only a null cursor is the end. A lock held all the while is on one page at least.",
+            parameters: of_list().into(),
+            body: None,
+            successes: ok(
+                "A page.",
+                &[],
+                part("schemas", "Page"),
+                json!({
+                    "page": { "value": Page { locks: vec![held()], cursor: Some("0-8".into()) } },
+                    "last": { "value": Page::<()> { locks: vec![], cursor: None } },
+                }),
+            ),
+        },
+        Operation::State => Words {
+            id: "state",
+            tag: "locks",
+            summary: "Who holds a lock, for everybody",
+            description: "Never tells a token. With the header Lock-Token it is the status of the holder's lock.",
+            parameters: vec![part("parameters", "Lock-Token-optional")],
+            body: None,
+            successes: ok(
+                "The public state; with Lock-Token the lock.",
+                &[],
+                json!({ "oneOf": [part("schemas", "Held"), part("schemas", "Free"), part("schemas", "Lock")] }),
+                json!({
+                    "held": { "value": held() },
+                    "free": { "value": free() },
+                    "withLockToken": { "value": lock(30_000, 30_176) },
+                }),
+            ),
+        },
+        Operation::Acquire => Words {
+            id: "acquire",
+            tag: "locks",
+            summary: "Take a lock",
+            description: "Grants the lock if it is free and no request waits for it. Otherwise the request is \
+                          refused; with `wait` it joins the queue, first come, first served.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Acquire",
+                required: true,
+                examples: json!({
+                    "short": { "value": { "owner": "worker-7", "timeout": 30.5 } },
+                    "withMetadata": {
+                        "value": { "owner": "worker-7", "timeout": 30, "metadata": { "job": "nightly" } },
+                    },
+                    "waiting": { "value": { "owner": "worker-8", "timeout": 30, "wait": 20 } },
+                }),
+            }),
+            successes: ok(
+                "Granted, or granted before to the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                part("schemas", "Lock"),
+                json!({ "granted": { "value": lock(30_500, 30_500) } }),
+            ),
+        },
+        Operation::ExtendByHeader => Words {
+            id: "extendByHeader",
+            summary: "Extend a lease and replace its token, the token in a header",
+            parameters: vec![token(), key()],
+            ..words(Operation::Extend)
+        },
+        Operation::Extend => Words {
+            id: "extend",
+            tag: "locks",
+            summary: "Extend a lease and replace its token",
+            description: "The new lease counts from now and is not shorter than what remains. The old token is \
+                          dead from then on.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Extend",
+                required: true,
+                examples: json!({ "extend": { "value": { "timeout": 60 } } }),
+            }),
+            successes: ok(
+                "Extended, or extended before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                part("schemas", "Lock"),
+                json!({ "extended": { "value": extended() } }),
+            ),
+        },
+        Operation::ReleaseByHeader => Words {
+            id: "releaseByHeader",
+            summary: "Release a lock, the token in a header",
+            parameters: vec![token(), key()],
+            ..words(Operation::Release)
+        },
+        Operation::Release => Words {
+            id: "release",
+            tag: "locks",
+            summary: "Release a lock",
+            description: "Frees the lock, and the first request of its queue is granted it.",
+            parameters: vec![key()],
+            body: None,
+            successes: vec![Success {
+                status: StatusCode::NO_CONTENT,
+                description: "The lock is free.",
+                headers: &["Idempotent-Replay"],
+                content: None,
+            }],
+        },
+        Operation::Status => Words {
+            id: "status",
+            tag: "locks",
+            summary: "A lock, for the holder of its token",
+            description: "`timeout` is the whole seconds that remain, rounded down; `ttlMs` is exact.",
+            parameters: vec![],
+            body: None,
+            successes: ok(
+                "The token is the lock's current one.",
+                &[],
+                part("schemas", "Lock"),
+                json!({ "status": { "value": lock(30_000, 30_176) } }),
+            ),
+        },
+        Operation::Break => Words {
+            id: "break",
+            tag: "locks",
+            summary: "End a lock whose holder is gone",
+            description: "Needs no token and is recorded in the audit log. Give `fence`, or you may break the \
+                          lock of the next holder.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Break",
+                required: false,
+                examples: json!({
+                    "one": { "value": { "fence": broken().fence, "reason": "worker-7 lost its disk" } },
+                }),
+            }),
+            successes: ok(
+                "Broken, or broken before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                part("schemas", "Broken"),
+                json!({ "broken": { "value": broken() } }),
+            ),
+        },
+        Operation::Health => Words {
+            id: "health",
+            tag: "health",
+            summary: "The process answers; never asks Redis",
+            description: "For what restarts a replica that hangs. A replica is healthy without Redis, because a \
+                          restart would not mend Redis.",
+            parameters: vec![],
+            body: None,
+            successes: ok(
+                "Alive.",
+                &[],
+                part("schemas", "Health"),
+                json!({ "ok": { "value": Health { status: Alive::Ok, version: env!("CARGO_PKG_VERSION") } } }),
+            ),
+        },
+        Operation::Ready => Words {
+            id: "ready",
+            tag: "health",
+            summary: "Requests should be sent here",
+            description: "Redis takes writes and may not evict locks, and the replica is not about to end.",
+            parameters: vec![],
+            body: None,
+            successes: ok(
+                "Ready.",
+                &[],
+                part("schemas", "Ready"),
+                json!({ "ready": { "value": Ready { status: Readiness::Ready } } }),
+            ),
+        },
+        Operation::OpenApi => Words {
+            id: "openapi",
+            tag: "interface",
+            summary: "This document",
+            description: "Describes the interface that exactly this version of the replica has.",
+            parameters: vec![of_document()],
+            body: None,
+            successes: document(),
+        },
+    }
+}
+
+fn ok(description: &'static str, headers: &'static [&'static str], schema: Value, examples: Value) -> Vec<Success> {
+    let content = Some(json!({ "schema": schema, "examples": examples }));
+    vec![Success { status: StatusCode::OK, description, headers, content }]
+}
+
+fn document() -> Vec<Success> {
+    let headers: &[&str] = &["ETag", "Cache-Control"];
+    let schema =
+        json!({ "type": "object", "properties": { "openapi": { "type": "string" } }, "required": ["openapi"] });
+    let content = Some(json!({ "schema": schema }));
+    vec![
+        Success { status: StatusCode::OK, description: "The document.", headers, content },
+        Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None },
+    ]
+}

@@ -1,0 +1,137 @@
+//! What requests have beside a body, and what heads of answers have.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::Code;
+
+const TOKEN: &str = "997f2fe4-d0cb-4d03-b066-beeea3b31eec";
+
+/// The parameters that several operations have. Those of a path are named as in its braces.
+pub fn parameters() -> Value {
+    json!({
+        "resource": {
+            "name": "resource",
+            "in": "path",
+            "required": true,
+            "description": "Percent-encoded. After decoding 1 to 256 bytes of UTF-8 without control characters \
+             or `/`; neither `.` nor `..`.",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 256,
+                "pattern": "^[^/\\u0000-\\u001f\\u007f-\\u009f]+$",
+                "not": { "enum": [".", ".."] },
+            },
+            "example": "stock",
+        },
+        "token": {
+            "name": "token",
+            "in": "path",
+            "required": true,
+            "description": "The token of the lock. Text that is no UUID is a token that no lock has.",
+            "schema": { "type": "string" },
+            "example": TOKEN,
+        },
+        "Lock-Token": {
+            "name": "Lock-Token",
+            "in": "header",
+            "required": true,
+            "description": "The token of the lock, kept out of paths. Without it the answer is 400 `token_required`.",
+            "schema": { "type": "string" },
+            "example": TOKEN,
+        },
+        "Lock-Token-optional": {
+            "name": "Lock-Token",
+            "in": "header",
+            "required": false,
+            "description": "The token of the lock: answers its status instead of the public state.",
+            "schema": { "type": "string" },
+            "example": TOKEN,
+        },
+        "Idempotency-Key": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "The same key on the same resource with the same request gives the answer of the \
+             first success again, for 60 s. Refusals are not remembered.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+            "example": "4f0f3b6e-6f0b-4a53-9c1e-0c4a6a1f7d55",
+        },
+        "X-Request-Id": {
+            "name": "X-Request-Id",
+            "in": "header",
+            "required": false,
+            "description": "1 to 128 visible ASCII characters are taken over into the answer and the log.",
+            "schema": { "type": "string" },
+            "example": "deploy-42",
+        },
+    })
+}
+
+/// The parameters of the list alone.
+pub fn of_list() -> [Value; 3] {
+    [
+        json!({
+            "name": "prefix",
+            "in": "query",
+            "description": "Only resources whose names begin with it; at most 256 bytes.",
+            "schema": { "type": "string", "maxLength": 256 },
+            "example": "stock",
+        }),
+        json!({
+            "name": "cursor",
+            "in": "query",
+            "description": "The cursor of the page before.",
+            "schema": { "type": "string", "pattern": "^([0-9]{1,4}-[0-9]{1,19})?$" },
+            "example": "0-8",
+        }),
+        json!({
+            "name": "limit",
+            "in": "query",
+            "description": "About how many locks a page has.",
+            "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 },
+        }),
+    ]
+}
+
+/// The parameter of the document alone.
+pub fn of_document() -> Value {
+    json!({
+        "name": "If-None-Match",
+        "in": "header",
+        "required": false,
+        "description": "The ETag of the document that the client has.",
+        "schema": { "type": "string" },
+    })
+}
+
+/// The headers of answers.
+pub fn headers() -> Value {
+    json!({
+        "X-Request-Id": {
+            "description": "The client's name for the request, or a UUID.",
+            "schema": { "type": "string" },
+        },
+        "Idempotent-Replay": {
+            "description": "Present and `true` if this success was answered before.",
+            "schema": { "type": "string", "const": "true" },
+        },
+        "Retry-After": { "description": "Seconds.", "schema": { "type": "integer", "minimum": 1 } },
+        "Allow": { "description": "The methods of the path.", "schema": { "type": "string" } },
+        "ETag": { "description": "Another one for another document.", "schema": { "type": "string" } },
+        "Cache-Control": {
+            "description": "`no-cache`: it may be kept, and must be asked for again.",
+            "schema": { "type": "string", "const": "no-cache" },
+        },
+    })
+}
+
+/// The header that answers with the status of a code have beside X-Request-Id.
+pub fn header_of(code: Code) -> Option<&'static str> {
+    match code.status() {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some("Retry-After"),
+        StatusCode::METHOD_NOT_ALLOWED => Some("Allow"),
+        _ => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! What can be asked for: the table of routes.
+
+use http::Method;
+
+/// Where the locks are; each is below, by its name.
+pub const LOCKS: &str = "/api/v1/locks";
+
+/// An operation of the interface. HEAD is there wherever GET is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The held locks, page by page.
+    List,
+    /// Who holds a lock, for everybody.
+    State,
+    /// Take a lock.
+    Acquire,
+    /// Extend a lease, the token in a header.
+    ExtendByHeader,
+    /// Release a lock, the token in a header.
+    ReleaseByHeader,
+    /// The lock of its holder.
+    Status,
+    /// Extend a lease.
+    Extend,
+    /// Release a lock.
+    Release,
+    /// End a lock whose holder is gone.
+    Break,
+    /// The process answers.
+    Health,
+    /// Requests should be sent here.
+    Ready,
+    /// The document of the interface.
+    OpenApi,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::List,
+        Self::State,
+        Self::Acquire,
+        Self::ExtendByHeader,
+        Self::ReleaseByHeader,
+        Self::Status,
+        Self::Extend,
+        Self::Release,
+        Self::Break,
+        Self::Health,
+        Self::Ready,
+        Self::OpenApi,
+    ];
+
+    /// The path, with the names of its parameters in braces.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::List => LOCKS,
+            Self::State | Self::Acquire | Self::ExtendByHeader | Self::ReleaseByHeader => "/api/v1/locks/{resource}",
+            Self::Status | Self::Extend | Self::Release => "/api/v1/locks/{resource}/{token}",
+            Self::Break => "/api/v1/locks/{resource}/break",
+            Self::Health => "/_health",
+            Self::Ready => "/_ready",
+            Self::OpenApi => "/openapi.json",
+        }
+    }
+
+    /// The method.
+    pub const fn method(self) -> Method {
+        match self {
+            Self::List | Self::State | Self::Status | Self::Health | Self::Ready | Self::OpenApi => Method::GET,
+            Self::Acquire | Self::Break => Method::POST,
+            Self::ExtendByHeader | Self::Extend => Method::PUT,
+            Self::ReleaseByHeader | Self::Release => Method::DELETE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_a_lock_is_below_that_of_the_locks() {
+        for operation in Operation::ALL {
+            let rest = operation.path().strip_prefix(LOCKS);
+            assert_eq!(rest.is_some(), operation.path().contains("locks"), "{operation:?}");
+            assert!(rest.is_none_or(|rest| rest.is_empty() || rest.starts_with("/{resource}")), "{operation:?}");
+        }
+    }
+}

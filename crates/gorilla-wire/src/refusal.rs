@@ -1,0 +1,135 @@
+//! The bodies of answers that are not a success, in Gorilla's own form and in that of RFC 9457.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Code;
+
+/// Whether a request that has no success may have changed anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+pub enum Outcome {
+    /// It changed nothing.
+    NotExecuted,
+    /// It may have been executed. So is an outcome that this version does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// What an answer tells beside its code: each member where it applies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Facts {
+    /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    pub fence: Option<u64>,
+    /// With invalid_request about one field, parameter or header: its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub field: Option<String>,
+    /// A label that says who holds the lock; 1 to 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub owner: Option<String>,
+    /// With wait_timeout: the place in the queue when the answer was given; 0 without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub position: Option<u64>,
+    /// Milliseconds until grants are made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub recovering_ms: Option<u64>,
+    /// As decoded from the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub resource: Option<String>,
+    /// Milliseconds that remained when Redis answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub ttl_ms: Option<u64>,
+    /// Requests that wait for the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    pub waiting: Option<u64>,
+}
+
+/// Gorilla's own form of an answer that is not a success. A client reads the code as text, because a server of a later
+/// version may have more codes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Error"))]
+pub struct Error<C = Code> {
+    /// A sentence for a person; may change.
+    pub error_message: String,
+    /// Stable.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::list_codes))]
+    pub code: C,
+    /// Whether this request may have changed anything.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    pub outcome: Outcome,
+    /// What else there is to tell.
+    #[serde(flatten)]
+    pub facts: Facts,
+}
+
+/// The form of RFC 9457 of an answer that is not a success, with the facts as extension members.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Problem {
+    /// A URN that ends with the code.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^urn:gorilla:problem:")))]
+    pub kind: String,
+    /// The code in words.
+    pub title: String,
+    /// The status of the answer.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::status"))]
+    pub status: u16,
+    /// A sentence for a person; may change.
+    pub detail: String,
+    /// Stable.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::list_codes))]
+    pub code: Code,
+    /// Whether this request may have changed anything.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    pub outcome: Outcome,
+    /// What else there is to tell.
+    #[serde(flatten)]
+    pub facts: Facts,
+}
+
+impl From<Error> for Problem {
+    fn from(Error { error_message, code, outcome, facts }: Error) -> Self {
+        Self {
+            kind: format!("urn:gorilla:problem:{}", code.as_str()),
+            title: code.as_str().replace('_', " "),
+            status: code.status().as_u16(),
+            detail: error_message,
+            code,
+            outcome,
+            facts,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> serde_json::Result<Error<String>> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn a_client_reads_codes_outcomes_and_members_of_later_versions() {
+        let error =
+            read(r#"{"errorMessage":"No.","code":"new","outcome":"half","left":[],"waiting":1}"#).expect("an error");
+        assert_eq!((error.code.as_str(), error.outcome, error.facts.waiting), ("new", Outcome::Unknown, Some(1)));
+        assert_eq!(read(r#"{"errorMessage":"No.","code":"new"}"#).expect("an error").outcome, Outcome::Unknown);
+        assert!(read(r#"{"message":"No."}"#).is_err(), "that is not from Gorilla");
+    }
+}

@@ -1,0 +1,112 @@
+//! The bodies of requests.
+//!
+//! `V` is a value of a field, which each side has in its own form: the server the JSON as it came, in a borrowed
+//! `RawValue`, so that it judges each value itself and says what is wrong with it; a client whatever it writes.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A body: a JSON object with these fields and no others, each at most once.
+pub trait Body {
+    /// The names of the fields.
+    const FIELDS: &'static [&'static str];
+}
+
+/// Takes a lock, or waits for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Acquire", extend("required" = ["owner", "timeout"])))]
+pub struct Acquire<V> {
+    /// A label that says who holds the lock; 1 to 256 bytes.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    pub owner: Option<V>,
+    /// Seconds, as a number or a numeric string, rounded to a millisecond; at most `limits.max_timeout` (86400 by
+    /// default). The pattern is that of plain decimals; other forms of a number, such as "1e1", are taken too.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::timeout"))]
+    pub timeout: Option<V>,
+    /// Any JSON. A list is kept as it is, null or nothing becomes [], anything else the only element of a list. At most
+    /// 4096 bytes without the white space between its parts, nested at most 64 deep.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::anything"))]
+    pub metadata: Option<V>,
+    /// Seconds to wait for the lock in a fair queue: a number or a numeric string, 0 to `limits.max_wait` (60). null, 0
+    /// or nothing: don't wait.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::wait"))]
+    pub wait: Option<V>,
+}
+
+/// Extends a lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Extend", extend("required" = ["timeout"])))]
+pub struct Extend<V> {
+    /// Seconds, as a number or a numeric string, rounded to a millisecond; at most `limits.max_timeout` (86400 by
+    /// default). The pattern is that of plain decimals; other forms of a number, such as "1e1", are taken too.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::timeout"))]
+    pub timeout: Option<V>,
+}
+
+/// Ends a lock whose holder is gone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Break"))]
+pub struct Break<V> {
+    /// Break only while this grant stands.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence_or_null"))]
+    pub fence: Option<V>,
+    /// For the audit log.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::reason"))]
+    pub reason: Option<V>,
+}
+
+impl<V> Body for Acquire<V> {
+    const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait"];
+}
+
+impl<V> Body for Extend<V> {
+    const FIELDS: &'static [&'static str] = &["timeout"];
+}
+
+impl<V> Body for Break<V> {
+    const FIELDS: &'static [&'static str] = &["fence", "reason"];
+}
+
+/// A field that is there, also where it is null: serde takes a null for no value.
+fn given<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V>, D::Error> {
+    V::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The fields that serde knows, by what it says of one that it does not know.
+    fn known<B: for<'de> Deserialize<'de> + std::fmt::Debug>() -> Vec<String> {
+        let error = serde_json::from_value::<B>(json!({ "?": 0 })).expect_err("an unknown field").to_string();
+        error.split('`').skip(3).step_by(2).map(String::from).collect()
+    }
+
+    #[test]
+    fn the_names_of_the_fields_are_those_that_are_read() {
+        assert_eq!(known::<Acquire<Value>>(), Acquire::<Value>::FIELDS);
+        assert_eq!(known::<Extend<Value>>(), Extend::<Value>::FIELDS);
+        assert_eq!(known::<Break<Value>>(), Break::<Value>::FIELDS);
+    }
+
+    #[test]
+    fn null_is_a_value_and_what_is_not_given_is_not_written() {
+        let body: Break<Value> = serde_json::from_str(r#"{"fence":null}"#).expect("a body");
+        assert_eq!((&body.fence, &body.reason), (&Some(Value::Null), &None));
+        assert_eq!(serde_json::to_string(&body).expect("JSON"), r#"{"fence":null}"#);
+    }
+}
