@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # Tests wait for leases to end more than they work.
 THREADS := $(shell echo $$((2 * $$(nproc))))
-.PHONY: help deps run install test soak faults bench budget fuzz openapi schemathesis check ci compose-test
+.PHONY: help deps run install test soak faults bench budget fuzz openapi lint-openapi schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ openapi: ## Write docs/openapi.json from the types, operations and codes in crat
 	cargo run --locked --quiet --package gorilla-wire --features openapi --bin openapi >target/openapi.json
 	mv target/openapi.json docs/openapi.json
 
+lint-openapi: ## Hold docs/openapi.json against the strictest rules of Redocly and Spectral, from npm
+	@tests/openapi/lint
+
 schemathesis: deps ## Try /openapi.json on a running server for 60 s, with Schemathesis from PyPI; TRY=… for another number of seconds
 	tests/schemathesis/run $(or $(TRY),60)
 
@@ -60,7 +63,7 @@ check: ## Check the format, lints, documentation and licences
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --quiet --workspace --test it licences
 
-ci: check test ## Everything but the containers
+ci: check lint-openapi test ## Everything but the containers
 
 compose-test: ## Try docker-compose.yml with real containers; exits 77 where no Docker engine answers
 	@tests/compose-test.sh
