@@ -16,7 +16,10 @@ pub(crate) mod as_seconds {
     use super::*;
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)?;
+        // The wire has milliseconds, and a fraction in binary may be a nanosecond less.
+        Ok(Duration::from_millis((seconds * 1000.0).round() as u64))
     }
 
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
