@@ -6,22 +6,19 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use fred::types::Resp3Frame;
+use gorilla_domain::{Metadata, Owner, ResourceName};
 use gorilla_scripts::{Keys, Malformed, Reader};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 
-use crate::{
-    http,
-    lock::{Metadata, Owner, ResourceName},
-    settings::Limits,
-};
+use crate::{api, settings::Limits};
 
 /// A path becomes a name that survives being encoded, as a path and as a key; or it is refused.
 pub fn path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok((name, _)) = http::in_path(&format!("/api/v1/locks/{text}")) else { return };
+    let Ok((name, _)) = api::in_path(&format!("/api/v1/locks/{text}")) else { return };
     let again = format!("/api/v1/locks/{}", utf8_percent_encode(name.as_str(), NON_ALPHANUMERIC));
-    assert!(http::in_path(&again).is_ok_and(|(other, _)| other == name), "{name:?} is another one once it was encoded");
+    assert!(api::in_path(&again).is_ok_and(|(other, _)| other == name), "{name:?} is another one once it was encoded");
     let keys = Keys::new("gorilla");
     let key = keys.lock(&name);
     assert_eq!(keys.resource(&key).as_deref(), Some(name.as_str()), "{key:?} is another's");
@@ -34,15 +31,15 @@ pub fn body(bytes: &[u8]) {
     let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1 };
     let Ok(resource) = ResourceName::parse("fuzzed") else { return };
     let body = Bytes::copy_from_slice(bytes);
-    let Ok(asked) = http::parse_acquire(&limits, resource, HeaderMap::new(), body) else { return };
+    let Ok(asked) = api::parse_acquire(&limits, resource, HeaderMap::new(), body) else { return };
     assert!((1..=Owner::LONGEST).contains(&asked.owner.as_str().len()));
     assert!((100..=86_400_000).contains(&asked.lease.as_millis()) && asked.wait <= day);
-    let list = asked.metadata.as_json().get();
+    let list = asked.metadata.as_str();
     assert!(list.len() <= Metadata::LONGEST && list.starts_with('['), "{list}");
     assert!(serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok(), "{list}");
     // Kept as it was sent, so what was kept is kept again as it is.
-    let again = Metadata::parse(Some(asked.metadata.as_json())).map(|again| again.as_json().get().to_string());
-    assert_eq!(again.as_deref(), Ok(list));
+    let raw = serde_json::from_str(list).ok();
+    assert_eq!(api::metadata(raw), Ok(asked.metadata.clone()));
 }
 
 /// A reply becomes values, or the failure that says so. Each half-byte of `readers` says what is read next.

@@ -1,11 +1,11 @@
-//! Gorilla, a distributed lock service: HTTP in front of Redis. The README has the code map; the dependencies point
-//! inward, `http → lock ← store`.
+//! Gorilla, a distributed lock service: HTTP in front of Redis. `api` asks `service`, which asks `store`; all of them speak
+//! of locks in the words of the crate `gorilla-domain`. docs/internals/code-map.md says what is in which file.
 
-pub mod lock;
+pub mod api;
+
+pub mod service;
 
 pub mod store;
-
-pub mod http;
 
 pub mod settings;
 

@@ -18,11 +18,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{
-    http::{App, Service},
-    settings::Settings,
-    store::Store,
-};
+use crate::{api::Api, service::Service, settings::Settings, store::Store};
 pub use signals::outlive_others;
 use signals::{End, Ends};
 use socket::Socket;
@@ -76,8 +72,8 @@ impl Replica {
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
         let Self { listener, settings, store, mut ends } = self;
-        let app = App::new(Arc::clone(&store), Arc::clone(&settings));
-        let connections = Connections::new(app.service(), &settings);
+        let service = Service::new(Arc::clone(&store));
+        let connections = Connections::new(Api::new(&service, &settings), &settings);
         // A load balancer may send requests before it has checked, and they would be refused for want of a connection
         // that is about to be there. So they wait in the kernel's queue until Redis was tried.
         let serve = async {
@@ -89,7 +85,7 @@ impl Replica {
             end = ends.next() => end,
         };
         let begun = Instant::now();
-        app.drain();
+        service.drain();
         if end == End::Patient {
             info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
             tokio::select! {
@@ -127,7 +123,7 @@ impl Error for ClientGone {}
 
 /// The connections being served.
 struct Connections {
-    service: Arc<Service>,
+    api: Arc<Api>,
     http: http1::Builder,
     write_timeout: Duration,
     all: GracefulShutdown,
@@ -135,7 +131,7 @@ struct Connections {
 }
 
 impl Connections {
-    fn new(service: Service, settings: &Settings) -> Self {
+    fn new(api: Api, settings: &Settings) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.server.header_timeout)
@@ -143,7 +139,7 @@ impl Connections {
             .max_headers(MOST_HEADERS);
         let room = Arc::new(Semaphore::new(settings.server.max_connections));
         let write_timeout = settings.server.write_timeout;
-        Self { service: Arc::new(service), http, write_timeout, all: GracefulShutdown::new(), room }
+        Self { api: Arc::new(api), http, write_timeout, all: GracefulShutdown::new(), room }
     }
 
     /// Accepts for as long as it is polled.
@@ -163,16 +159,16 @@ impl Connections {
     fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // Without it small answers would wait for the acknowledgement of those before. Only a dead socket refuses it.
         let _ = stream.set_nodelay(true);
-        let service = Arc::clone(&self.service);
+        let api = Arc::clone(&self.api);
         let socket = Socket::new(stream, self.write_timeout);
         let client = socket.client();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (service, client) = (Arc::clone(&service), client.clone());
+            let (api, client) = (Arc::clone(&api), client.clone());
             async move {
                 tokio::select! {
                     // An answer that is there is given, also to a client that sends no more.
                     biased;
-                    answer = service.answer(peer, request.map(Body::new)) => Ok(answer),
+                    answer = api.answer(peer, request.map(Body::new)) => Ok(answer),
                     // What was begun for the client is dropped, and so undone.
                     () = client.gone() => Err(ClientGone),
                 }

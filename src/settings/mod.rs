@@ -154,7 +154,7 @@ impl Settings {
                 reader.refuse(key, "must be longer than nothing".into());
             }
         }
-        if settings.limits.max_timeout < crate::lock::Lease::SHORTEST {
+        if settings.limits.max_timeout < gorilla_domain::Lease::SHORTEST {
             reader.refuse("limits.max_timeout", "must be at least 100ms, the shortest lease".into());
         }
         let (grace, longest) = (settings.redis.failover_grace, settings.limits.max_timeout);

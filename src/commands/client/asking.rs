@@ -6,7 +6,7 @@ use clap::Args;
 use gorilla_client::{Client, LockRequest};
 use serde_json::{Map, Value};
 
-use crate::lock::ResourceName;
+use gorilla_domain::ResourceName;
 
 /// The lock that a command takes.
 #[derive(Args)]
@@ -58,7 +58,7 @@ fn default_owner() -> String {
 
 /// A name that the server would take too. What is no name is wrong usage, and no server needs to be asked.
 pub fn name(text: &str) -> Result<String, String> {
-    ResourceName::parse(text).map(|_| text.into()).map_err(|invalid| invalid.problem)
+    ResourceName::parse(text).map(|_| text.into()).map_err(|rule| rule.to_string())
 }
 
 /// Such as `30s`, `5m`, `1h 30m`; a number alone is seconds.

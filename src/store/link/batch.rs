@@ -2,25 +2,23 @@
 //! what it costs to encode, write and answer a command, fred writes each script to the socket by itself, however many
 //! others wait behind it.
 //!
-//! Nothing waits for more to come. Whoever finds no batch begins one and has it sent by a task of its own, which runs after
-//! those tasks that are ready now; so the busier the replica, the larger the batches.
+//! Nothing waits for more to come. A request that finds no batch begins one, and a task of its own sends the batch. That
+//! task runs after those tasks that are ready now; so the busier the replica, the larger the batches.
 
 use std::{
     future::Future,
     mem,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use fred::types::Resp3Frame;
-use futures_util::future::join_all;
 use gorilla_scripts::Request;
 use tokio::sync::oneshot;
 
-use super::connection::Connection;
-use crate::lock::Failure;
+use super::error::Error;
 
 /// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
 const MOST: usize = 64;
@@ -33,26 +31,32 @@ pub struct Batch {
     requests: Mutex<Vec<Asked>>,
 }
 
+/// What came of a request.
+type Reply = Result<Resp3Frame, Error>;
+
 struct Asked {
     request: Request,
-    reply: oneshot::Sender<Result<Resp3Frame, Failure>>,
+    reply: oneshot::Sender<Reply>,
 }
 
-impl Asked {
-    /// Whether the two can go together.
-    fn is_like(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.request.script, &other.request.script)
-    }
+/// A request that has joined a batch.
+pub struct Joined {
+    /// Whether it has begun the batch, and so must have it sent.
+    pub is_first: bool,
+    reply: oneshot::Receiver<Reply>,
 }
+
+/// Requests that go together in one command, because they share their script.
+pub struct Group(Vec<Asked>);
 
 impl Batch {
-    /// Whether a request should go with others. Where nothing is on its way it goes alone, which takes a task less.
+    /// Whether a request should go with others. If nothing is on its way it goes alone, which takes a task less.
     pub fn is_worth_it(&self) -> bool {
         self.on_their_way.load(Relaxed) > 0 || !self.requests().is_empty()
     }
 
     /// Counts a command while it is on its way.
-    pub async fn alone<R>(&self, sent: impl Future<Output = R>) -> R {
+    pub async fn counted<R>(&self, sent: impl Future<Output = R>) -> R {
         /// Also when the caller is gone.
         struct OnItsWay<'a>(&'a AtomicUsize);
         impl Drop for OnItsWay<'_> {
@@ -65,56 +69,62 @@ impl Batch {
         sent.await
     }
 
-    /// Sends a request with those that come in this moment.
-    pub async fn add(&self, connection: &Arc<Connection>, request: Request) -> Result<Resp3Frame, Failure> {
+    /// Adds a request to those that come in this moment.
+    pub fn join(&self, request: Request) -> Joined {
         let (reply, replied) = oneshot::channel();
-        let is_first = {
-            let mut requests = self.requests();
-            requests.push(Asked { request, reply });
-            requests.len() == 1
-        };
-        if is_first {
-            let connection = Arc::clone(connection);
-            tokio::spawn(async move { connection.send_batch().await });
-        }
-        replied.await.unwrap_or_else(|_| Err(Failure::Unknown("the connection was dropped".into())))
+        let mut requests = self.requests();
+        requests.push(Asked { request, reply });
+        Joined { is_first: requests.len() == 1, reply: replied }
     }
 
-    fn requests(&self) -> std::sync::MutexGuard<'_, Vec<Asked>> {
+    /// Takes what has come together, those that are alike in the order in which they came.
+    pub fn take(&self) -> Vec<Group> {
+        let mut requests = mem::take(&mut *self.requests());
+        requests.sort_by_key(|Asked { request, .. }| (!request.script.goes_first, Arc::as_ptr(&request.script)));
+        let mut groups: Vec<Group> = Vec::new();
+        for asked in requests {
+            match groups.last_mut() {
+                Some(group) if group.has_room_for(&asked) => group.0.push(asked),
+                _ => groups.push(Group(vec![asked])),
+            }
+        }
+        groups
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Vec<Asked>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Connection {
-    /// Sends what has come together, those that are alike in the order in which they came.
-    async fn send_batch(&self) {
-        let Some(batch) = &self.batch else { return };
-        let mut requests = mem::take(&mut *batch.requests());
-        requests.sort_by_key(|Asked { request, .. }| (!request.script.goes_first, Arc::as_ptr(&request.script)));
-        let mut groups: Vec<Vec<Asked>> = Vec::new();
-        for asked in requests {
-            match groups.last_mut() {
-                Some(group) if group.len() < MOST && group[0].is_like(&asked) => group.push(asked),
-                _ => groups.push(vec![asked]),
-            }
-        }
-        // Each is on its way before the first is answered.
-        join_all(groups.into_iter().map(|group| batch.alone(self.send_group(group)))).await;
+impl Joined {
+    /// Waits for what comes of the request.
+    pub async fn reply(self) -> Reply {
+        self.reply.await.unwrap_or_else(|_| Err(Error::Lost("the connection was dropped".into())))
+    }
+}
+
+impl Group {
+    fn has_room_for(&self, asked: &Asked) -> bool {
+        self.0.len() < MOST && Arc::ptr_eq(&self.0[0].request.script, &asked.request.script)
     }
 
-    async fn send_group(&self, group: Vec<Asked>) {
-        let requests: Vec<_> = group.iter().map(|asked| &asked.request).collect();
-        let replies = self.run_all(None, &requests).await;
-        // Who asked may have gone.
+    /// The requests.
+    pub fn requests(&self) -> Vec<&Request> {
+        self.0.iter().map(|asked| &asked.request).collect()
+    }
+
+    /// Tells each what came of it, or of all.
+    pub fn answer(self, replies: Result<Vec<Reply>, Error>) {
+        // A caller that asked may have gone.
         match replies {
             Ok(replies) => {
-                for (asked, reply) in group.into_iter().zip(replies) {
+                for (asked, reply) in self.0.into_iter().zip(replies) {
                     let _ = asked.reply.send(reply);
                 }
             }
-            Err(failure) => {
-                for asked in group {
-                    let _ = asked.reply.send(Err(failure.clone()));
+            Err(error) => {
+                for asked in self.0 {
+                    let _ = asked.reply.send(Err(error.clone()));
                 }
             }
         }

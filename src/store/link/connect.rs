@@ -1,153 +1,159 @@
-//! Opens connections, and keeps one open.
+//! Opens connections.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use fred::{
     clients::Client,
-    error::Error,
-    interfaces::{ClientLike, EventInterface},
+    interfaces::ClientLike,
     types::{
         Builder, ConnectHandle, Resp3Frame, RespVersion,
         config::{ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig},
     },
 };
 use futures_util::future::join_all;
-use tracing::info;
 
-use super::{Line, Link, connection::Connection, listen};
-use crate::{
-    lock::Failure,
-    store::{
-        confirm::{Confirmer, Terms},
-        explain::explain,
-        ready,
-    },
+use super::{
+    confirmer::{Confirmer, RequiredAcks},
+    connection::Connection,
+    error::Error,
+    events::Events,
+    explain::explain,
+    fitness, listen,
 };
-
-/// From the loss of a connection to the next attempt.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+use crate::settings;
 
 /// Messages that may wait to be read. Should there be more, all waiters ask.
 const MOST_MESSAGES: usize = 4096;
 
-/// Keeps a connection open as long as the process runs.
-pub async fn supervise(link: Arc<Link>) {
-    loop {
-        let begun = Instant::now();
-        match connect(&link).await {
-            Ok((connection, mut router)) => {
-                info!(redis = %link.settings.url, "connected to Redis");
-                link.remember_nodes(&connection);
-                link.set(Line::Up(Arc::clone(&connection)));
-                // Messages were lost meanwhile, and perhaps the queues.
-                link.lines.call_all();
-                if let Some(recovery) = link.recovery.clone() {
-                    let connection = Arc::clone(&connection);
-                    tokio::spawn(async move { recovery.settle_slots(&connection).await });
-                }
-                let why = connection.watch(&mut router).await;
-                link.remember_nodes(&connection);
-                link.down(why.into());
-                // What is in flight may still be answered, with the truth instead of an unknown outcome.
-                let in_flight = link.settings.command_timeout;
-                tokio::spawn(async move {
-                    tokio::time::sleep(in_flight).await;
-                    router.abort();
-                });
-            }
-            Err(why) => link.down(why),
-        }
-        // A connection that lasted is replaced at once.
-        tokio::time::sleep_until((begun + RETRY_DELAY).into()).await;
-    }
+/// Opens connections to what the settings name.
+pub struct Connector {
+    /// Where Redis is, and how long it may take.
+    pub settings: settings::Redis,
+    /// The channel of this replica.
+    channel: String,
+    /// Given if replicas of Redis confirm successes.
+    required: Option<RequiredAcks>,
+    /// The nodes of a cluster that the last connection knew, because the one that the URL names may be gone.
+    known_nodes: Mutex<Vec<Server>>,
+    /// Attempts to connect so far.
+    attempts: AtomicUsize,
+    /// Who is told of messages and connections.
+    pub events: Arc<dyn Events>,
 }
 
-/// Opens a connection to a server that is fit to keep locks.
-async fn connect(link: &Link) -> Result<(Arc<Connection>, ConnectHandle), String> {
-    let (mut connection, mut router, infos) = reach(link, None).await?;
-    let fitness = infos.iter().try_for_each(|info| match info {
-        Ok(info) => ready::judge(info),
-        Err(failure) => ready::unread(failure),
-    });
-    let mut messages = connection.client.message_rx();
-    let begun = async {
-        fitness?;
-        if let Some(recovery) = &link.recovery {
-            recovery.begin(&connection).await?;
-        }
-        let confirmers = match &link.terms {
-            Some(terms) => confirmers(link, &connection, &infos, terms).await?,
-            None => HashMap::new(),
-        };
-        listen::begin(link, &connection, &mut messages).await?;
-        Ok(confirmers)
-    };
-    let begun = tokio::select! {
-        _ = &mut router => Err("Redis closed the connection".to_string()),
-        begun = begun => begun,
-    };
-    match begun {
-        Ok(confirmers) => connection.confirmers = confirmers,
-        Err(why) => {
-            router.abort();
-            return Err(why);
-        }
-    }
-    // Ends with the client.
-    tokio::spawn(listen::pass_on(messages, Arc::clone(&link.lines)));
-    Ok((Arc::new(connection), router))
+/// A connection that can be used, with what is opened and dropped with it.
+pub struct Session {
+    /// Over which commands go.
+    pub connection: Arc<Connection>,
+    /// For each node as `Connection::nodes` has them, if successes are confirmed.
+    pub confirmers: HashMap<Option<Server>, Confirmer>,
 }
 
 /// What `INFO` says of each node.
-type Infos = Vec<Result<Resp3Frame, Failure>>;
+type Infos = Vec<Result<Resp3Frame, Error>>;
 
-/// Opens a connection, to one node of a cluster or to whatever the URL names.
-async fn reach(link: &Link, node: Option<Server>) -> Result<(Connection, ConnectHandle, Infos), String> {
-    let client = link.client(node).map_err(|error| explain(&error))?;
-    let mut router = client.init().await.map_err(|error| explain(&error))?;
-    let connection = Connection::new(client);
-    // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
-    // sent over it is answered.
-    let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
-    let infos = tokio::select! {
-        _ = &mut router => return Err("Redis closed the connection".into()),
-        infos = infos => infos,
-    };
-    Ok((connection, router, infos))
-}
-
-/// A connection beside the given one to each of its nodes.
-async fn confirmers(
-    link: &Link,
-    beside: &Connection,
-    infos: &Infos,
-    terms: &Terms,
-) -> Result<HashMap<Option<Server>, Confirmer>, String> {
-    let mut confirmers = HashMap::new();
-    for node in beside.nodes() {
-        let (connection, router, other) = reach(link, node.clone()).await?;
-        // During a failover the two may find different masters. Nothing would ever be confirmed.
-        if node.is_none() && ready::process(infos)? != ready::process(&other)? {
-            router.abort();
-            return Err("two connections to Redis have reached two servers".into());
-        }
-        let useless = Arc::clone(&beside.useless);
-        let ended = move |why| {
-            // The first reason stands.
-            let _ = useless.set(why);
-        };
-        confirmers.insert(node, Confirmer::start(connection, router, terms.clone(), ended));
+impl Connector {
+    /// Connects to nothing yet.
+    pub fn new(
+        settings: settings::Redis,
+        channel: String,
+        required: Option<RequiredAcks>,
+        events: Arc<dyn Events>,
+    ) -> Self {
+        let (known_nodes, attempts) = Default::default();
+        Self { settings, channel, required, known_nodes, attempts, events }
     }
-    Ok(confirmers)
-}
 
-impl Link {
+    /// Keeps in mind which nodes a cluster has now.
+    pub fn remember_nodes(&self, connection: &Connection) {
+        if let Some(masters) = connection.masters() {
+            *self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner) = masters;
+        }
+    }
+
+    /// Opens a connection to a server that is fit to keep locks.
+    pub async fn connect(&self) -> Result<(Session, ConnectHandle), String> {
+        let (connection, mut router, infos) = self.reach(None).await?;
+        let fitness = infos.iter().try_for_each(|info| match info {
+            Ok(info) => fitness::judge(info),
+            Err(error) => fitness::judge_unread(error),
+        });
+        let mut messages = connection.messages();
+        let begun = async {
+            fitness?;
+            self.events.begin(&connection).await?;
+            let confirmers = match &self.required {
+                Some(required) => self.confirmers(&connection, &infos, required).await?,
+                None => HashMap::new(),
+            };
+            let patience = self.settings.connect_timeout;
+            listen::begin(&self.channel, patience, &connection, &mut messages, &*self.events).await?;
+            Ok(confirmers)
+        };
+        let begun = tokio::select! {
+            _ = &mut router => Err("Redis closed the connection".to_string()),
+            begun = begun => begun,
+        };
+        let confirmers = match begun {
+            Ok(confirmers) => confirmers,
+            Err(why) => {
+                router.abort();
+                return Err(why);
+            }
+        };
+        // Ends with the client.
+        tokio::spawn(listen::pass_on(messages, Arc::clone(&self.events)));
+        Ok((Session { connection: Arc::new(connection), confirmers }, router))
+    }
+
+    /// Opens a connection, to one node of a cluster or to whatever the URL names.
+    async fn reach(&self, node: Option<Server>) -> Result<(Connection, ConnectHandle, Infos), String> {
+        let client = self.client(node).map_err(|error| explain(&error))?;
+        let mut router = client.init().await.map_err(|error| explain(&error))?;
+        let connection = Connection::new(client);
+        // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
+        // sent over it is answered.
+        let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
+        let infos = tokio::select! {
+            _ = &mut router => return Err("Redis closed the connection".into()),
+            infos = infos => infos,
+        };
+        Ok((connection, router, infos))
+    }
+
+    /// A connection beside the given one to each of its nodes.
+    async fn confirmers(
+        &self,
+        beside: &Connection,
+        infos: &Infos,
+        required: &RequiredAcks,
+    ) -> Result<HashMap<Option<Server>, Confirmer>, String> {
+        let mut confirmers = HashMap::new();
+        for node in beside.nodes() {
+            let (connection, router, other) = self.reach(node.clone()).await?;
+            // During a failover the two may find different masters. Nothing would ever be confirmed.
+            if node.is_none() && fitness::process(infos)? != fitness::process(&other)? {
+                router.abort();
+                return Err("two connections to Redis have reached two servers".into());
+            }
+            let useless = beside.useless();
+            let ended = move |why| {
+                // The first reason stands.
+                let _ = useless.set(why);
+            };
+            confirmers.insert(node, Confirmer::start(connection, router, required.clone(), ended));
+        }
+        Ok(confirmers)
+    }
+
     /// A client of whatever the URL names, or of one node of a cluster.
-    fn client(&self, node: Option<Server>) -> Result<Client, Error> {
+    fn client(&self, node: Option<Server>) -> Result<Client, fred::error::Error> {
         let mut config = self.settings.url.config();
         if let Some(server) = node {
             config.server = ServerConfig::Centralized { server };

@@ -1,7 +1,6 @@
 //! One connection to Redis: sends over it, watches it, and knows when it is of no more use.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,19 +11,19 @@ use std::{
 use fred::{
     clients::Client,
     error::ErrorKind,
-    interfaces::{ClientLike, ClusterInterface},
-    types::{ClusterHash, ConnectHandle, CustomCommand, Resp3Frame, Value, config::Server},
+    interfaces::{ClientLike, ClusterInterface, EventInterface, PubsubInterface},
+    types::{ClusterHash, ConnectHandle, CustomCommand, Message, Resp3Frame, Value, config::Server},
     util::redis_keyslot,
 };
 use futures_util::future::join_all;
-use tokio::sync::SetOnce;
+use tokio::sync::{SetOnce, broadcast::Receiver};
 
 use gorilla_scripts::{Request, together};
 
-use super::{REDIRECTED, batch::Batch};
-use crate::{
-    lock::Failure,
-    store::{confirm::Confirmer, explain::explain},
+use super::{
+    batch::{Batch, Group},
+    error::{Error, Refusal},
+    explain::explain,
 };
 
 /// How long a connection may be silent before it is tried.
@@ -32,16 +31,14 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A connection to a server, or to all masters of a cluster.
 pub struct Connection {
-    pub(super) client: Client,
+    client: Client,
     opened: Instant,
     /// Milliseconds from `opened` to the last reply.
     last_reply: AtomicU64,
     /// Why this connection is of no more use, for the supervisor; set once it is.
-    pub(super) useless: Arc<SetOnce<&'static str>>,
+    useless: Arc<SetOnce<&'static str>>,
     /// Requests that are sent together; in a cluster none are, because their keys may lie on different nodes.
-    pub(super) batch: Option<Batch>,
-    /// What is opened and dropped with it, for each node as `nodes` has them, where successes are confirmed.
-    pub(super) confirmers: HashMap<Option<Server>, Confirmer>,
+    batch: Option<Batch>,
 }
 
 impl Connection {
@@ -49,16 +46,32 @@ impl Connection {
     pub fn new(client: Client) -> Self {
         let batch = (!client.is_clustered()).then(Batch::default);
         let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(SetOnce::new()));
-        Self { client, opened, last_reply, useless, batch, confirmers: HashMap::new() }
+        Self { client, opened, last_reply, useless, batch }
     }
 
     /// Sends a request: at once if nothing is on its way, else with what else is asked for in this moment.
-    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Failure> {
-        match &self.batch {
-            Some(batch) if batch.is_worth_it() => batch.add(self, request.clone()).await,
-            Some(batch) => batch.alone(self.run(None, request)).await,
-            None => self.run(None, request).await,
+    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Error> {
+        let Some(batch) = &self.batch else { return self.run(None, request).await };
+        if !batch.is_worth_it() {
+            return batch.counted(self.run(None, request)).await;
         }
+        let joined = batch.join(request.clone());
+        if joined.is_first {
+            let connection = Arc::clone(self);
+            tokio::spawn(async move { connection.send_batch().await });
+        }
+        joined.reply().await
+    }
+
+    /// Sends what has come together.
+    async fn send_batch(&self) {
+        let Some(batch) = &self.batch else { return };
+        let send = async |group: Group| {
+            let replies = self.run_all(None, &group.requests()).await;
+            group.answer(replies);
+        };
+        // Each is on its way before the first is answered.
+        join_all(batch.take().into_iter().map(|group| batch.counted(send(group)))).await;
     }
 
     /// Waits until the connection is of no more use. Says why.
@@ -68,8 +81,7 @@ impl Connection {
         let heartbeat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
-                let nodes = self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes());
-                if let Some(nodes) = nodes {
+                if let Some(nodes) = self.masters() {
                     join_all(nodes.into_iter().map(|node| self.send(Some(node), "PING", vec![]))).await;
                 } else if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
                     // Where no reply comes, the connection is marked useless.
@@ -84,32 +96,56 @@ impl Connection {
         }
     }
 
+    /// Messages that come over it.
+    pub fn messages(&self) -> Receiver<Message> {
+        self.client.message_rx()
+    }
+
+    /// Subscribes to a channel.
+    pub async fn subscribe(&self, channel: &str) -> Result<(), String> {
+        self.client.subscribe(channel).await.map_err(|error| explain(&error))
+    }
+
+    /// The node of a cluster that has a key, none outside of one.
+    pub fn node_of(&self, key: &[u8]) -> Option<Server> {
+        self.client.cached_cluster_state().and_then(|slots| slots.get_server(redis_keyslot(key)).cloned())
+    }
+
+    /// The masters that a cluster has now.
+    pub fn masters(&self) -> Option<Vec<Server>> {
+        self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes())
+    }
+
+    /// By which another connection, opened beside this one, makes it useless too.
+    pub fn useless(&self) -> Arc<SetOnce<&'static str>> {
+        Arc::clone(&self.useless)
+    }
+
     /// Tells the supervisor that the connection is of no more use, and why.
-    pub(super) fn give_up(&self, why: &'static str) {
+    pub fn give_up(&self, why: &'static str) {
         // Later reasons come from the first.
         let _ = self.useless.set(why);
     }
 
     /// The masters of a cluster in a steady order, or one that needs no name.
-    pub(super) fn nodes(&self) -> Vec<Option<Server>> {
-        let Some(slots) = self.client.cached_cluster_state() else { return vec![None] };
-        let mut nodes = slots.unique_primary_nodes();
+    pub fn nodes(&self) -> Vec<Option<Server>> {
+        let Some(mut nodes) = self.masters() else { return vec![None] };
         nodes.sort();
         nodes.into_iter().map(Some).collect()
     }
 
     /// Has a script run for one request, in a cluster at the given node or at that of its first key.
-    pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Resp3Frame, Failure> {
+    pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Resp3Frame, Error> {
         let replies = self.run_all(node, &[request]).await?;
-        replies.into_iter().next().unwrap_or_else(|| Err(Failure::Broken("Redis replied to nothing".into())))
+        replies.into_iter().next().unwrap_or(Err(Error::Unexpected("Redis replied to nothing")))
     }
 
     /// The same for many requests, which share their script. Each has a reply.
-    pub(super) async fn run_all(
+    async fn run_all(
         &self,
         node: Option<&Server>,
         requests: &[&Request],
-    ) -> Result<Vec<Result<Resp3Frame, Failure>>, Failure> {
+    ) -> Result<Vec<Result<Resp3Frame, Error>>, Error> {
         let Some(first) = requests.first() else { return Ok(Vec::new()) };
         let (keys, arguments) = together(requests.iter().copied());
         let call = |text: &_| {
@@ -120,7 +156,7 @@ impl Connection {
         // The text is sent once if Redis doesn't know it, and only to the node that lacks it: loading it everywhere would be
         // a stampede.
         let reply = match self.send(node.cloned(), "EVALSHA", call(&first.script.sha)).await {
-            Err(Failure::Refused(prefix)) if prefix == "NOSCRIPT" => {
+            Err(Error::Refused(Refusal::NoScript)) => {
                 self.send(node.cloned(), "EVAL", call(&first.script.source)).await
             }
             reply => reply,
@@ -133,16 +169,12 @@ impl Connection {
                     reply => Ok(reply),
                 })
                 .collect()),
-            _ => Err(Failure::Broken("Redis replied to requests with something else than a list of replies".into())),
+            _ => Err(Error::Unexpected("Redis replied to requests with something else than a list of replies")),
         }
     }
 
-    pub async fn send(
-        &self,
-        node: Option<Server>,
-        name: &'static str,
-        args: Vec<Value>,
-    ) -> Result<Resp3Frame, Failure> {
+    /// Sends a command, in a cluster to the given node or to that of its first key.
+    pub async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Error> {
         // The first key decides the slot; a script's keys follow its name and their number. fred takes no other hash of a
         // custom command than a slot that was computed before.
         let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
@@ -163,34 +195,28 @@ impl Connection {
                 self.last_reply.store(self.now(), Relaxed);
                 Ok(frame)
             }
-            Err(error) if *error.kind() == ErrorKind::Timeout => {
-                // Nothing at all came back since this was sent, so the server hangs or the network is gone.
-                if one_node || self.last_reply.load(Relaxed) <= sent {
-                    self.give_up("Redis stopped answering");
+            Err(error) => {
+                match error.kind() {
+                    // Nothing at all came back since this was sent, so the server hangs or the network is gone.
+                    ErrorKind::Timeout if one_node || self.last_reply.load(Relaxed) <= sent => {
+                        self.give_up("Redis stopped answering");
+                    }
+                    // A server has answered, if only where else to ask.
+                    ErrorKind::Routing => self.last_reply.store(self.now(), Relaxed),
+                    _ => {}
                 }
-                Err(Failure::Unknown("Redis did not reply in time".into()))
+                Err(Error::sent(&error))
             }
-            // fred has learnt of the new node, if it is one for good.
-            Err(error) if *error.kind() == ErrorKind::Routing => {
-                self.last_reply.store(self.now(), Relaxed);
-                Err(Failure::Refused(REDIRECTED.into()))
-            }
-            Err(error) => Err(Failure::Unknown(format!("the connection failed: {}", explain(&error)))),
         }
     }
 
-    /// An error of Redis by its first word; the rest differs between versions.
-    pub(super) fn refusal(&self, message: &str) -> Failure {
-        let prefix = message.split_ascii_whitespace().next().unwrap_or_default();
-        match prefix {
-            "READONLY" => {
-                self.give_up("Redis is no longer the master");
-                Failure::Refused(prefix.into())
-            }
-            "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MISCONF" | "NOREPLICAS" | "BUSY" | "OOM"
-            | "NOSCRIPT" => Failure::Refused(prefix.into()),
-            _ => Failure::Broken(format!("Redis answered: {}", message.trim_end_matches('.'))),
+    /// An error that Redis answered.
+    fn refusal(&self, message: &str) -> Error {
+        let error = Error::answered(message);
+        if error == Error::Refused(Refusal::ReadOnly) {
+            self.give_up("Redis is no longer the master");
         }
+        error
     }
 
     fn now(&self) -> u64 {

@@ -5,17 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fred::{interfaces::PubsubInterface, types::Message};
+use fred::types::Message;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::timeout_at,
 };
 
-use super::{Connection, Link};
-use crate::{
-    lock::Failure,
-    store::{explain::explain, lines::Lines, ready},
-};
+use super::{connection::Connection, error::Error, events::Events};
 
 /// What a new connection tells itself, and how long it waits until it tells it again.
 const HELLO: &str = "hello";
@@ -23,25 +19,31 @@ const HELLO_AGAIN: Duration = Duration::from_millis(50);
 
 /// Subscribes to the channel, and hears a message of its own: fred doesn't wait for what Redis says to SUBSCRIBE. Without
 /// the right to it no waiter would be woken, and Redis's refusal could be taken for the reply to another command.
-pub async fn begin(link: &Link, connection: &Connection, messages: &mut Receiver<Message>) -> Result<(), String> {
+pub async fn begin(
+    channel: &str,
+    patience: Duration,
+    connection: &Connection,
+    messages: &mut Receiver<Message>,
+    events: &dyn Events,
+) -> Result<(), String> {
     let refused = |why: String| {
-        let pattern = link.channel.rsplit_once(':').map_or("", |(start, _)| start);
-        format!("Redis refuses SUBSCRIBE {} ({why}); the user needs &{pattern}:* +subscribe +publish", link.channel)
+        let pattern = channel.rsplit_once(':').map_or("", |(start, _)| start);
+        format!("Redis refuses SUBSCRIBE {channel} ({why}); the user needs &{pattern}:* +subscribe +publish")
     };
-    connection.client.subscribe(link.channel.as_str()).await.map_err(|error| refused(explain(&error)))?;
+    connection.subscribe(channel).await.map_err(refused)?;
     let hear = async {
         loop {
-            let hello = vec![link.channel.as_str().into(), HELLO.into()];
-            connection.send(None, "PUBLISH", hello).await.map_err(|failure| match failure {
-                Failure::Broken(why) => refused(why),
-                failure => ready::reason(failure),
+            let hello = vec![channel.into(), HELLO.into()];
+            connection.send(None, "PUBLISH", hello).await.map_err(|error| match error {
+                error @ (Error::Failed(_) | Error::Unexpected(_)) => refused(error.to_string()),
+                error => error.to_string(),
             })?;
             // In a Cluster the message may have overtaken the subscription, which went to another node.
             let again = Instant::now() + HELLO_AGAIN;
             while let Ok(message) = timeout_at(again.into(), messages.recv()).await {
                 match message.map(|message| message.value.as_string().unwrap_or_default()) {
                     Ok(text) if text == HELLO => return Ok(()),
-                    Ok(text) => link.lines.message(&text),
+                    Ok(text) => events.message(&text),
                     // All waiters ask anew when the connection is there.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Err("Redis closed the connection".into()),
@@ -49,17 +51,15 @@ pub async fn begin(link: &Link, connection: &Connection, messages: &mut Receiver
             }
         }
     };
-    tokio::time::timeout(link.settings.connect_timeout, hear)
-        .await
-        .unwrap_or_else(|_| Err(refused("no message came".into())))
+    tokio::time::timeout(patience, hear).await.unwrap_or_else(|_| Err(refused("no message came".into())))
 }
 
 /// Passes messages on.
-pub async fn pass_on(mut messages: Receiver<Message>, lines: Arc<Lines>) {
+pub async fn pass_on(mut messages: Receiver<Message>, events: Arc<dyn Events>) {
     loop {
         match messages.recv().await {
-            Ok(message) => lines.message(&message.value.as_str().unwrap_or_default()),
-            Err(RecvError::Lagged(_)) => lines.call_all(),
+            Ok(message) => events.message(&message.value.as_str().unwrap_or_default()),
+            Err(RecvError::Lagged(_)) => events.messages_lost(),
             Err(RecvError::Closed) => return,
         }
     }

@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use gorilla::lock::Fingerprint;
+use gorilla_domain::Fingerprint;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::service::Service;

@@ -1,0 +1,76 @@
+//! Who holds a lock, and under which grant.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{Metadata, Token};
+
+/// One grant of a lock, from its acquire through its extends. Its times are by the clock of the store.
+#[derive(Clone, Debug)]
+pub struct Tenure {
+    /// UUIDv7, the same from the acquire to the end.
+    pub id: String,
+    /// Who holds the lock.
+    pub owner: String,
+    /// What the holder says about it.
+    pub metadata: Metadata,
+    /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
+    pub fence: u64,
+    /// When the lock was granted, to the millisecond.
+    pub created: SystemTime,
+    /// When the lease was last extended, or granted, to the millisecond.
+    pub updated: SystemTime,
+    /// When the lease ends unless it is extended, to the millisecond.
+    pub expires: SystemTime,
+    /// The time left of the lease, in whole milliseconds.
+    pub ttl: Duration,
+}
+
+/// A tenure with its token, for the holder.
+#[derive(Clone, Debug)]
+pub struct Lock {
+    /// The grant.
+    pub tenure: Tenure,
+    /// The right to extend and release.
+    pub token: Token,
+}
+
+/// The holder of a lock, as others are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The label of the holder.
+    pub owner: String,
+    /// The fencing token of its grant.
+    pub fence: u64,
+    /// The time left of its lease.
+    pub ttl: Duration,
+}
+
+/// The grant that a break ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The id of the tenure.
+    pub id: String,
+    /// Who held the lock.
+    pub owner: String,
+    /// The fencing token of the grant.
+    pub fence: u64,
+}
+
+/// What is known of a resource.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// Somebody holds the lock.
+    Held {
+        /// The grant.
+        tenure: Tenure,
+        /// Whether the token that was asked about is the current one.
+        own: bool,
+        /// How many requests wait.
+        waiting: u64,
+    },
+    /// Nobody holds the lock.
+    Free {
+        /// How many requests wait.
+        waiting: u64,
+    },
+}

@@ -1,0 +1,70 @@
+//! How a request can be sent twice and act once.
+
+use sha2::{Digest, Sha256};
+
+use crate::BrokenRule;
+
+/// The client's name for one request on one resource: 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// A digest of what a request asks for, by which a copy is told from another request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+/// A request that is to act once, however often it arrives.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// Its name.
+    pub key: IdempotencyKey,
+    /// What it asks for.
+    pub fingerprint: Fingerprint,
+}
+
+impl IdempotencyKey {
+    /// The longest key, in bytes.
+    pub const LONGEST: usize = 255;
+
+    /// Checks what a client sent.
+    pub fn parse(value: &[u8]) -> Result<Self, BrokenRule> {
+        let fits = (1..=Self::LONGEST).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+        match std::str::from_utf8(value) {
+            Ok(text) if fits => Ok(Self(text.into())),
+            _ => Err(format!("must be 1 to {} visible ASCII characters, a UUID for example", Self::LONGEST).into()),
+        }
+    }
+
+    /// The key as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Fingerprint {
+    /// Digests the parts of a request; their order and their borders count. 128 bits, as 32 hexadecimal digits.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        Self(digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fingerprint;
+
+    #[test]
+    fn the_borders_between_parts_count() {
+        assert_ne!(Fingerprint::of(&["ab", "c"]), Fingerprint::of(&["a", "bc"]));
+        assert_eq!(Fingerprint::of(&["ab", "c"]), Fingerprint::of(&["ab", "c"]));
+        assert_eq!(Fingerprint::of(&[]).as_str().len(), 32);
+    }
+}

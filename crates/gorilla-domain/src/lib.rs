@@ -1,0 +1,25 @@
+//! The domain: what a lock is, what can be asked of it, and how that can end. It knows neither JSON nor HTTP nor Redis.
+
+mod failure;
+mod grant;
+mod idempotency;
+mod lease;
+mod metadata;
+mod outcome;
+mod owner;
+mod request;
+mod resource;
+mod rule;
+mod token;
+
+pub use failure::Failure;
+pub use grant::{Ended, Holder, Lock, State, Tenure};
+pub use idempotency::{Fingerprint, IdempotencyKey, Once};
+pub use lease::Lease;
+pub use metadata::Metadata;
+pub use outcome::{Acquired, Blocked, Blocker, Broken, Extended, Released};
+pub use owner::Owner;
+pub use request::{Acquire, Break, Extend, Release};
+pub use resource::ResourceName;
+pub use rule::BrokenRule;
+pub use token::Token;

@@ -1,0 +1,112 @@
+//! How an operation can end. What is expected is a value; what keeps an operation from an outcome is a
+//! [`Failure`](crate::Failure).
+
+use std::{num::NonZeroU64, time::Duration};
+
+use crate::{Ended, Holder, Lock};
+
+/// What keeps an acquire from the lock.
+#[derive(Clone, Debug)]
+pub enum Blocker {
+    /// Somebody holds the lock.
+    Holder(Holder),
+    /// Nobody holds it, but requests that came before wait for it.
+    Queue,
+    /// The store may have lost who holds the lock, so nobody is granted it for this long.
+    Recovery(Duration),
+}
+
+/// An acquire that was not granted the lock.
+#[derive(Clone, Debug)]
+pub struct Blocked {
+    /// What is in the way.
+    pub by: Blocker,
+    /// How many requests wait.
+    pub waiting: u64,
+    /// Which of them this request was, if it waited.
+    pub position: Option<NonZeroU64>,
+}
+
+/// How an acquire ended.
+#[derive(Clone, Debug)]
+pub enum Acquired {
+    /// The caller holds the lock.
+    Granted(Lock),
+    /// The caller held it already, by the same Idempotency-Key.
+    Replayed(Lock),
+    /// The caller does not hold it.
+    Blocked(Blocked),
+    /// The caller was granted the lock before, by the same Idempotency-Key; but the store may have lost how that grant
+    /// ended. It is certain after this long.
+    Unsettled(Duration),
+    /// As many requests wait as may.
+    QueueFull {
+        /// How many.
+        waiting: u64,
+    },
+    /// The replica ends, so the caller waits no longer.
+    Dismissed,
+    /// The same Idempotency-Key took the lock before, and that lease has ended.
+    Gone,
+    /// The Idempotency-Key came before with another request.
+    KeyReused,
+}
+
+impl Acquired {
+    /// Whether the caller holds the lock.
+    pub fn is_grant(&self) -> bool {
+        matches!(self, Self::Granted(_) | Self::Replayed(_))
+    }
+}
+
+/// How an extend ended.
+#[derive(Clone, Debug)]
+pub enum Extended {
+    /// The lease is renewed and the token replaced.
+    Extended(Lock),
+    /// It was already, by the same Idempotency-Key.
+    Replayed(Lock),
+    /// Nobody holds the lock.
+    Missing,
+    /// The lock is held under another token.
+    TokenMismatch(Holder),
+    /// The lease asked for would end before the present one, of which this time is left.
+    Shorter {
+        /// The time left.
+        ttl: Duration,
+    },
+    /// The same Idempotency-Key extended the lease before, and that lease has ended.
+    Gone,
+    /// The Idempotency-Key came before with another request.
+    KeyReused,
+}
+
+/// How a release ended.
+#[derive(Clone, Debug)]
+pub enum Released {
+    /// The lock is free.
+    Released,
+    /// It was freed before, by the same Idempotency-Key.
+    Replayed,
+    /// Nobody holds the lock.
+    Missing,
+    /// The lock is held under another token.
+    TokenMismatch,
+    /// The Idempotency-Key came before with another request.
+    KeyReused,
+}
+
+/// How a break ended.
+#[derive(Clone, Debug)]
+pub enum Broken {
+    /// The lock is free.
+    Broken(Ended),
+    /// It was broken before, by the same Idempotency-Key.
+    Replayed(Ended),
+    /// Nobody holds the lock.
+    Missing,
+    /// The lock is held under another grant than the one named.
+    Changed(Holder),
+    /// The Idempotency-Key came before with another request.
+    KeyReused,
+}

@@ -1,0 +1,59 @@
+//! What can be asked of a lock.
+
+use std::time::Duration;
+
+use crate::{Lease, Metadata, Once, Owner, ResourceName, Token};
+
+/// Take a lock, or wait for it.
+#[derive(Debug)]
+pub struct Acquire {
+    /// What to lock.
+    pub resource: ResourceName,
+    /// Who asks.
+    pub owner: Owner,
+    /// For how long.
+    pub lease: Lease,
+    /// What to keep with the lock.
+    pub metadata: Metadata,
+    /// How long to wait for it.
+    pub wait: Duration,
+    /// Given if the request may come again.
+    pub once: Option<Once>,
+}
+
+/// Renew a lease.
+#[derive(Debug)]
+pub struct Extend {
+    /// Which lock.
+    pub resource: ResourceName,
+    /// The right to it.
+    pub token: Token,
+    /// For how long from now.
+    pub lease: Lease,
+    /// Given if the request may come again.
+    pub once: Option<Once>,
+}
+
+/// Free a lock.
+#[derive(Debug)]
+pub struct Release {
+    /// Which lock.
+    pub resource: ResourceName,
+    /// The right to it.
+    pub token: Token,
+    /// Given if the request may come again.
+    pub once: Option<Once>,
+}
+
+/// End a lock whose holder is gone, without its token.
+#[derive(Debug)]
+pub struct Break {
+    /// Which lock.
+    pub resource: ResourceName,
+    /// The fencing token of the grant to end, if only that grant is meant.
+    pub fence: Option<u64>,
+    /// Why, for the audit log.
+    pub reason: Option<String>,
+    /// Given if the request may come again.
+    pub once: Option<Once>,
+}

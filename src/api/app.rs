@@ -1,0 +1,33 @@
+//! What every handler can reach.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    service::Service,
+    settings::{Limits, Settings},
+};
+
+/// Cheap to clone, as axum does for each request.
+#[derive(Clone)]
+pub struct App {
+    /// What can be done.
+    pub service: Arc<Service>,
+    settings: Arc<Settings>,
+}
+
+impl App {
+    /// For the handlers of a replica.
+    pub fn new(service: Arc<Service>, settings: Arc<Settings>) -> Self {
+        Self { service, settings }
+    }
+
+    /// How much a request may ask for.
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    /// How long a body may take to arrive.
+    pub fn body_timeout(&self) -> Duration {
+        self.settings.server.body_timeout
+    }
+}

@@ -1,0 +1,120 @@
+//! Reads the body of a request: a JSON object with known fields.
+
+use std::fmt;
+
+use axum::{
+    body::Body as Stream,
+    http::{HeaderMap, HeaderValue, header},
+};
+use bytes::Bytes;
+use gorilla_wire::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{app::App, error::ApiError};
+
+/// The longest body, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// Reads the whole body, within the limits of length and time. A body that is not empty is said to be JSON.
+pub async fn read(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
+    refuse_encoding(headers)?;
+    let body = read_bytes(app, headers, body).await?;
+    refuse_other_types(headers, &body)?;
+    Ok(body)
+}
+
+async fn read_bytes(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > LONGEST as u64) {
+        return Err(ApiError::BodyTooLarge { longest: LONGEST });
+    }
+    let limit = app.body_timeout();
+    match tokio::time::timeout(limit, Limited::new(body, LONGEST).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { longest: LONGEST }),
+        Ok(Err(_)) => Err(ApiError::MalformedBody("ended before it was complete".into())),
+        Err(_) => Err(ApiError::BodyTimeout(limit)),
+    }
+}
+
+/// Refuses a body that is compressed, because Gorilla would read it as if it were not.
+fn refuse_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let text = |given: &HeaderValue| String::from_utf8_lossy(given.as_bytes()).into_owned();
+    let is_identity = |given: &str| given.split(',').all(|coding| coding.trim().eq_ignore_ascii_case("identity"));
+    let mut given = headers.get_all(header::CONTENT_ENCODING).iter().map(text);
+    given.find(|given| !is_identity(given)).map_or(Ok(()), |given| Err(ApiError::UnsupportedEncoding(given)))
+}
+
+/// Refuses a body whose type is not JSON, or that has no type. A page of any site can make a browser send bodies of a
+/// few other types, or without a type, and the browser does not ask the server first.
+fn refuse_other_types(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else {
+        return if body.is_empty() { Ok(()) } else { Err(ApiError::UnsupportedMediaType(None)) };
+    };
+    // Mostly it is just this, and then nothing needs to be taken apart.
+    if given == "application/json" {
+        return Ok(());
+    }
+    let given = String::from_utf8_lossy(given.as_bytes());
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType(Some(given.into()))) }
+}
+
+/// Takes a body apart into its fields, each as the JSON that was sent.
+pub fn parse<'a, B: Body + Deserialize<'a>>(body: &'a [u8]) -> Result<B, ApiError> {
+    let malformed = |problem: &str| ApiError::MalformedBody(problem.into());
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(malformed("is empty; it must be a JSON object such as {\"owner\":\"me\",\"timeout\":30}")),
+        Some(b'{') => {}
+        Some(_) => return Err(malformed("must be a JSON object, which begins with \"{\"")),
+    }
+    serde_json::from_slice(body).map_err(|error| ApiError::MalformedBody(explain(body, B::FIELDS, error)))
+}
+
+/// What is wrong with a body that is not read. serde says the first thing that it meets; this names all fields.
+fn explain(body: &[u8], known: &[&str], error: serde_json::Error) -> String {
+    let names = match serde_json::from_slice(body) {
+        Ok(Names(names)) => names,
+        Err(error) => return format!("is not valid JSON: {error}"),
+    };
+    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let (some, unknown): (Vec<_>, Vec<_>) = names.iter().partition(|name| known.contains(&name.as_str()));
+    if !unknown.is_empty() {
+        return format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", "));
+    }
+    let is_second = |at: usize| some[..at].iter().filter(|name| **name == some[at]).count() == 1;
+    let twice: Vec<_> = (0..some.len()).filter(|&at| is_second(at)).map(|at| some[at]).collect();
+    if twice.is_empty() {
+        format!("is not valid JSON: {error}")
+    } else {
+        format!("has more than one field {}", quoted(twice))
+    }
+}
+
+/// The names of the fields of a JSON object, as often as they come.
+struct Names(Vec<String>);
+
+impl<'a> Deserialize<'a> for Names {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'a> Visitor<'a> for Collect {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, _)) = map.next_entry::<String, &'a RawValue>()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}

@@ -1,0 +1,104 @@
+//! What can go wrong with a request: every answer that is not a success.
+
+use std::time::Duration;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use gorilla_domain::{Blocked, Failure, Holder, ResourceName};
+
+use super::invalid::Invalid;
+
+/// Every answer that is not a success.
+#[derive(Clone, Debug)]
+pub enum ApiError {
+    /// A field breaks its rule.
+    Invalid(Invalid),
+    /// The body is not a JSON object, or its fields are not those of the operation.
+    MalformedBody(String),
+    /// The request is for a host that this replica does not serve.
+    HostNotAllowed(String),
+    /// A browser sent a write for a page of another origin.
+    CrossOrigin,
+    /// The body has a type that is not JSON, or no type.
+    UnsupportedMediaType(Option<String>),
+    /// The body is compressed.
+    UnsupportedEncoding(String),
+    /// The body is longer than this, in bytes.
+    BodyTooLarge { longest: usize },
+    /// The body did not arrive in time.
+    BodyTimeout(Duration),
+    /// PUT or DELETE without a token.
+    MissingToken,
+    /// No route has the path.
+    UnknownPath,
+    /// The route doesn't have the method.
+    MethodNotAllowed,
+    /// An acquire found the lock held.
+    LockHeld { resource: ResourceName, holder: Holder, waiting: u64 },
+    /// An acquire found the lock free, and others waiting for it.
+    LockReserved { resource: ResourceName, waiting: u64 },
+    /// An acquire waited in vain.
+    WaitTimeout { resource: ResourceName, wait: Duration, blocked: Blocked },
+    /// An acquire found nobody holding the lock, but Redis may have lost who does; for this long.
+    Recovering { resource: ResourceName, left: Duration, waiting: u64 },
+    /// An acquire that was granted before, to the same Idempotency-Key, unless that grant has ended and another was made
+    /// which Redis has lost; for this long.
+    Unsettled { resource: ResourceName, left: Duration },
+    /// As many wait for the lock as may.
+    QueueFull { resource: ResourceName, waiting: u64 },
+    /// Nobody holds the lock.
+    LockNotFound { resource: ResourceName },
+    /// The token is not that of the lock; nothing is told of the lock.
+    TokenNotFound { resource: ResourceName, is_uuid: bool },
+    /// An extend found the lock held under another token.
+    TokenMismatch { resource: ResourceName, holder: Holder },
+    /// An extend would shorten the lease.
+    TimeoutShorter { ttl: Duration, asked: Duration },
+    /// A break named another grant than the one that stands.
+    FenceChanged { resource: ResourceName, holder: Holder },
+    /// A replayed request had taken or extended a lock that has ended since.
+    LockGone { resource: ResourceName },
+    /// An Idempotency-Key came before with another request.
+    KeyReused,
+    /// The replica ends: said by `/_ready`, and to those who wait.
+    Draining,
+    /// `/_ready` while Redis doesn't take writes. Says why.
+    NotReady(String),
+    /// There is no outcome.
+    Store(Failure),
+    /// A bug in Gorilla.
+    Panic,
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl ApiError {
+    /// What goes into the log and not to the client.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Store(Failure::Broken(cause) | Failure::Unknown(cause)) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+/// Leaves the body to `middleware::problem`, which knows what form the client wants.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

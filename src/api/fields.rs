@@ -1,0 +1,220 @@
+//! Reads the fields of bodies: JSON into values of the domain.
+
+use std::time::Duration;
+
+use gorilla_domain::{Lease, Metadata, Owner};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    invalid::Invalid,
+    seconds::{json_kind, milliseconds},
+};
+
+/// The deepest nesting of metadata, the list itself included: common parsers give up at about 128.
+const DEEPEST: usize = 64;
+/// The longest reason of a break, in bytes.
+const LONGEST_REASON: usize = 256;
+
+/// A field as it was sent, if it was sent.
+type Raw<'a> = Option<&'a RawValue>;
+
+/// Reads `owner`.
+pub fn owner(raw: Raw) -> Result<Owner, Invalid> {
+    let refuse = |problem: String| Invalid::new("owner", format!("{problem}; it must be {}", Owner::rule()));
+    let raw = raw.map(RawValue::get).ok_or_else(|| refuse("is missing".into()))?;
+    if !raw.starts_with('"') {
+        return Err(refuse(format!("is {}", json_kind(raw))));
+    }
+    let owner = serde_json::from_str(raw).map_err(|_| refuse("is not valid Unicode".into()))?;
+    Owner::new(owner).map_err(|rule| Invalid::new("owner", rule))
+}
+
+/// Reads `timeout`: seconds, as a number or a numeric string, rounded to the nearest millisecond.
+pub fn lease(raw: Raw, longest: Duration) -> Result<Lease, Invalid> {
+    let refuse = |problem: String| {
+        let longest = longest.as_secs_f64();
+        let rule =
+            format!("a number of seconds from 0.1 to {longest}, such as 30, 0.5 or \"30\"; there is no endless lock");
+        Invalid::new("timeout", format!("{problem}; it must be {rule}"))
+    };
+    let raw = raw.map(RawValue::get).ok_or_else(|| refuse("is missing".into()))?;
+    let length = milliseconds(raw).map_err(refuse)?;
+    Lease::from_millis(length, longest).map_err(|rule| refuse(format!("is {}, which {rule}", raw.trim_matches('"'))))
+}
+
+/// Reads `wait`, whose absence is no wait: seconds, as a number or a numeric string, rounded to the nearest millisecond.
+pub fn wait(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
+    let Some(raw) = raw.map(RawValue::get).filter(|&raw| raw != "null") else { return Ok(Duration::ZERO) };
+    let refuse = |problem: String| {
+        let longest = longest.as_secs_f64();
+        let rule = format!("a number of seconds from 0 to {longest}, such as 10, 0.5 or \"10\"");
+        let hint = "; to wait longer, send the request again with the same Idempotency-Key, which keeps its place";
+        Invalid::new("wait", format!("{problem}; it must be {rule}{hint}"))
+    };
+    let milliseconds = milliseconds(raw).map_err(refuse)?;
+    if milliseconds < 0.0 || raw.trim_matches('"').starts_with('-') {
+        return Err(refuse(format!("is {raw}, and must not be negative")));
+    }
+    if milliseconds > longest.as_millis() as f64 {
+        return Err(refuse(format!("is {raw}, which is too long")));
+    }
+    Ok(Duration::from_millis(milliseconds as u64))
+}
+
+/// Reads `metadata`, any JSON value or its absence: a list as it is, nothing or null as the empty list, anything else as
+/// the only element of a list. The text is kept as it was sent, so that keys, numbers and nesting come back unchanged. Only
+/// the white space between its parts is left out, so that a request which is written anew is the same request.
+pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
+    let list = match raw.map(RawValue::get) {
+        None | Some("null") => "[]".to_string(),
+        Some(list) if list.starts_with('[') => list.to_string(),
+        Some(other) => format!("[{other}]"),
+    };
+    let (list, depth) = compact(&list);
+    let refuse = |rule| Invalid::new("metadata", rule);
+    let metadata = Metadata::new(list).map_err(refuse)?;
+    if depth > DEEPEST {
+        return Err(Invalid::new("metadata", format!("is nested {depth} deep; it must be at most {DEEPEST} deep")));
+    }
+    // Gorilla would return such a text as it is. But a client that reads a list of locks with a common parser, as the
+    // commands of Gorilla do, could then read none of them.
+    if metadata.as_str() != "[]" && serde_json::from_str::<Value>(metadata.as_str()).is_err() {
+        let why = "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
+        return Err(Invalid::new("metadata", why));
+    }
+    Ok(metadata)
+}
+
+/// Reads the `fence` of a break.
+pub fn fence(raw: Raw) -> Result<Option<u64>, Invalid> {
+    let Some(raw) = given(raw) else { return Ok(None) };
+    let fence = raw.parse().ok().filter(|fence| (1..1 << 53).contains(fence));
+    let rule = "must be the fence of the grant to end: a whole number from 1 below 2^53";
+    fence.map(Some).ok_or_else(|| Invalid::new("fence", rule))
+}
+
+/// Reads the `reason` of a break.
+pub fn reason(raw: Raw) -> Result<Option<String>, Invalid> {
+    let Some(raw) = given(raw) else { return Ok(None) };
+    let reason = serde_json::from_str::<String>(raw).ok().filter(|reason| reason.len() <= LONGEST_REASON);
+    let rule = || format!("must be a string of at most {LONGEST_REASON} bytes");
+    reason.map(Some).ok_or_else(|| Invalid::new("reason", rule()))
+}
+
+/// A field that may be missing or null.
+fn given(raw: Raw<'_>) -> Option<&str> {
+    raw.map(RawValue::get).filter(|raw| *raw != "null")
+}
+
+/// Valid JSON without the white space between its parts, and how deep lists and objects are nested in it.
+fn compact(json: &str) -> (String, usize) {
+    let mut kept = String::with_capacity(json.len());
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0usize, false, false);
+    for character in json.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => in_string = !in_string,
+            _ if in_string => {}
+            ' ' | '\t' | '\n' | '\r' => continue,
+            '[' | '{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        kept.push(character);
+    }
+    (kept, deepest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.into()).expect("JSON")
+    }
+
+    #[test]
+    fn seconds_are_numbers_or_numeric_strings_down_to_a_millisecond() {
+        for (json, expected) in [
+            ("10", Some(10_000)),
+            ("\"10\"", Some(10_000)),
+            ("0.1", Some(100)),
+            ("0.1004", Some(100)),
+            ("1.2345", Some(1235)),
+            ("1e1", Some(10_000)),
+            ("86400", Some(86_400_000)),
+            ("86400.001", None),
+            ("0.05", None),
+            ("0", None),
+            ("-1", None),
+            ("1e308", None),
+            ("1e999", None),
+            ("\"abc\"", None),
+            ("\"\"", None),
+            ("\"NaN\"", None),
+            ("\"inf\"", None),
+            ("\" 10\"", None),
+            ("null", None),
+            ("true", None),
+            ("[10]", None),
+        ] {
+            let read = lease(Some(&raw(json)), Duration::from_secs(86_400)).ok().map(Lease::as_millis);
+            assert_eq!(read, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_seconds_down_to_a_millisecond_and_optional() {
+        for (json, expected) in [
+            (None, Some(0)),
+            (Some("null"), Some(0)),
+            (Some("0"), Some(0)),
+            (Some("\"1.5\""), Some(1500)),
+            (Some("0.0004"), Some(0)),
+            (Some("60"), Some(60_000)),
+            (Some("60.001"), None),
+            (Some("-1"), None),
+            (Some("1e999"), None),
+            (Some("true"), None),
+            (Some("\"\""), None),
+        ] {
+            let json = json.map(raw);
+            let read = wait(json.as_deref(), Duration::from_secs(60)).ok().map(|wait| wait.as_millis());
+            assert_eq!(read, expected, "{json:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_below_zero_is_refused_in_words_that_say_so() {
+        let refused = wait(Some(&raw("-1")), Duration::from_secs(60)).expect_err("it is refused");
+        assert!(refused.to_string().starts_with("wait is -1, and must not be negative; "), "{refused:?}");
+    }
+
+    #[test]
+    fn what_common_parsers_refuse_is_refused() {
+        for json in ["1e400", r#""\ud800""#, r#"{"a":[-1e999]}"#, r#"["\udc00\ud800"]"#] {
+            assert!(metadata(Some(&raw(json))).is_err(), "{json}");
+        }
+        for json in ["1e308", "12345678901234567890123456789", r#""\ud83e\udd8d""#, "0.1000", r#"{"a":1,"a":2}"#] {
+            let kept = metadata(Some(&raw(json))).expect("it is taken");
+            assert_eq!(kept.as_str(), format!("[{json}]"));
+        }
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        for (json, expected) in [("1", 0), ("[]", 1), (r#"[{"a":[]}]"#, 3), (r#"["[[\"[["]"#, 1), ("[[],[[]]]", 3)] {
+            assert_eq!(compact(json), (json.to_string(), expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn only_the_white_space_outside_of_strings_is_left_out() {
+        let json = "[ {\r\n\t\"a b\" : 1.0 ,\"\\\" c\": \"d  e\" } , null ]";
+        assert_eq!(compact(json).0, r#"[{"a b":1.0,"\" c":"d  e"},null]"#);
+    }
+}

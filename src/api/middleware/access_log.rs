@@ -1,0 +1,38 @@
+//! The line in the log of a request, and that of an error behind it.
+
+use std::time::Instant;
+
+use axum::{
+    http::{Method, StatusCode},
+    response::Response,
+};
+
+use super::problem::Told;
+
+/// A request that is being answered.
+pub struct Entry {
+    begun: Instant,
+    method: Method,
+    route: &'static str,
+}
+
+impl Entry {
+    /// A request has come to a route.
+    pub fn begin(method: Method, route: &'static str) -> Self {
+        Self { begun: Instant::now(), method, route }
+    }
+
+    /// Logs what kept a request from an outcome, if something did, and the request if requests are logged.
+    pub fn end(self, response: &Response, told: Option<Told>, request_id: &str, is_logged: bool) {
+        let Self { begun, method, route } = self;
+        let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());
+        if let Some(cause) = told.and_then(|told| told.cause) {
+            tracing::error!(request_id, route, code = outcome, cause, "a request has no outcome");
+        }
+        if is_logged {
+            let (method, status) = (method.as_str(), StatusCode::as_u16(&response.status()));
+            let duration_us = begun.elapsed().as_micros() as u64;
+            tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id, "request");
+        }
+    }
+}

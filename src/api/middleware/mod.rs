@@ -1,0 +1,8 @@
+//! What stands around every request, a file for each concern. `server` calls them in order: a layer of axum would clone
+//! and box what is behind it for each request.
+
+pub mod access_log;
+pub mod host;
+pub mod origin;
+pub mod problem;
+pub mod request_id;

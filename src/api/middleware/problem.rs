@@ -1,0 +1,49 @@
+//! The form of an answer that is not a success: Gorilla's own, or RFC 9457 if the client asks for it.
+
+use axum::{
+    http::{HeaderMap, header},
+    response::Response,
+};
+use gorilla_wire::Code;
+
+use crate::api::{error::ApiError, shape::Shape};
+
+/// Which form a client wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    is_problem: bool,
+}
+
+/// What an error was, for the log.
+pub struct Told {
+    /// What the client is told.
+    pub code: Code,
+    /// What only the log is told.
+    pub cause: Option<String>,
+}
+
+impl Form {
+    /// The form that a client accepts.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut kinds = accepted.flat_map(|value| value.split(','));
+        let is_problem = kinds.any(|kind| {
+            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
+        });
+        Self { is_problem }
+    }
+
+    /// Writes the error that a handler has left in an answer, if there is one.
+    pub fn write(self, response: &mut Response) -> Option<Told> {
+        let error = response.extensions_mut().remove::<ApiError>()?;
+        let shape = Shape::of(&error);
+        let told = Told { code: shape.body.code, cause: error.cause().map(String::from) };
+        let mut shaped = shape.into_response(self.is_problem);
+        // axum adds Allow to a 405.
+        if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+            shaped.headers_mut().insert(header::ALLOW, allow);
+        }
+        *response = shaped;
+        Some(told)
+    }
+}

@@ -1,0 +1,25 @@
+//! The name of a request, by which a client finds it in the log: `X-Request-Id`.
+
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
+};
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// In bytes.
+const LONGEST: usize = 128;
+
+/// The client's name for its request if it is fit to be a header and to be logged, else a new one.
+pub fn of(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let fit = given.filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    fit.map_or_else(|| Uuid::new_v4().to_string(), String::from)
+}
+
+/// Tells the client the name.
+pub fn tell(response: &mut Response, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}

@@ -1,0 +1,44 @@
+//! `POST /api/v1/locks/{resource}/break`
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use gorilla_domain::{Break, Broken, Ended};
+use serde_json::value::RawValue;
+
+use crate::api::{
+    answer,
+    app::App,
+    body,
+    error::ApiError,
+    fields,
+    target::{Target, once},
+};
+
+/// Ends a lock whose holder is gone. The body is optional: `fence` names the one grant to end, `reason` goes into the
+/// audit log.
+pub async fn break_lock(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
+    let Target { caller, resource, headers, body, .. } = target;
+    let body = body::read(&app, &headers, body).await?;
+    let asked: gorilla_wire::Break<&RawValue> = body::parse(if body.is_empty() { b"{}" } else { &body })?;
+    let fence = fields::fence(asked.fence)?;
+    let reason = fields::reason(asked.reason)?;
+    let fence_text = fence.map(|fence| fence.to_string()).unwrap_or_default();
+    let once = once(&headers, &["break", &fence_text, reason.as_deref().unwrap_or_default()])?;
+
+    let asked = Break { resource, fence, reason, once };
+    let broken = app.service.break_lock(&caller, &asked).await?;
+    let resource = asked.resource;
+    let answer = |Ended { id, owner, fence }: Ended, replayed| {
+        let body = gorilla_wire::Broken { resource: resource.as_str(), id: &id, owner: &owner, fence };
+        answer::mark(answer::json(&body), replayed)
+    };
+    Ok(match broken {
+        Broken::Broken(ended) => answer(ended, false),
+        Broken::Replayed(ended) => answer(ended, true),
+        Broken::Missing => ApiError::LockNotFound { resource }.into_response(),
+        Broken::Changed(holder) => ApiError::FenceChanged { resource, holder }.into_response(),
+        Broken::KeyReused => ApiError::KeyReused.into_response(),
+    })
+}

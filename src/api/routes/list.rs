@@ -1,0 +1,64 @@
+//! `GET /api/v1/locks?prefix=&cursor=&limit=`
+
+use std::borrow::Cow;
+
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use gorilla_domain::ResourceName;
+use gorilla_wire::Page;
+
+use crate::{
+    api::{answer, app::App, error::ApiError, invalid::Invalid},
+    service::{Caller, Cursor},
+};
+
+const PARAMETERS: [&str; 3] = ["prefix", "cursor", "limit"];
+const DEFAULT_LIMIT: usize = 100;
+const MOST: usize = 1000;
+
+/// A page of the held locks.
+pub async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let [prefix, cursor, limit] = parameters(query.as_deref().unwrap_or_default())?;
+    let prefix = prefix.unwrap_or_default();
+    let cursor = match cursor.as_deref() {
+        None | Some("") => Cursor::default(),
+        Some(cursor) => {
+            cursor.parse().map_err(|()| Invalid::new("cursor", "must be one that a page before answered"))?
+        }
+    };
+    let limit = match limit {
+        None => DEFAULT_LIMIT,
+        Some(limit) => {
+            let limit = limit.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+            limit.ok_or_else(|| Invalid::new("limit", format!("must be a whole number from 1 to {MOST}")))?
+        }
+    };
+    if prefix.len() > ResourceName::LONGEST {
+        return Err(Invalid::new("prefix", format!("must be at most {} bytes", ResourceName::LONGEST)).into());
+    }
+    let page = app.service.list(&caller, &prefix, cursor, limit).await?;
+    let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
+    Ok(answer::json(&Page { locks, cursor: page.next.map(|next| next.to_string()) }))
+}
+
+/// The parameters in the order of `PARAMETERS`.
+fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; 3], Invalid> {
+    let mut given = PARAMETERS.map(|_| None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let Some(at) = PARAMETERS.iter().position(|known| *known == name) else {
+            let problem = format!("has the unknown parameter {name:?}; known are {}", PARAMETERS.join(", "));
+            return Err(Invalid::new("query", problem));
+        };
+        if given[at].replace(value).is_some() {
+            return Err(Invalid::new(PARAMETERS[at], "must not come more than once"));
+        }
+    }
+    Ok(given)
+}

@@ -1,0 +1,38 @@
+//! `GET /api/v1/locks/{resource}` for everybody, and with a token for the holder
+
+use axum::{extract::State, response::Response};
+use gorilla_domain::{self as domain, Lock, ResourceName, Token};
+
+use crate::{
+    api::{answer, app::App, error::ApiError, target::Target},
+    service::Caller,
+};
+
+/// With the header `Lock-Token` the lock of its holder, else the public state.
+pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
+    let Target { caller, resource, token, .. } = target;
+    match token {
+        Some(token) => held_by(&app, &caller, resource, token).await,
+        None => {
+            let state = app.service.inspect(&caller, &resource, None).await?;
+            Ok(answer::json(&answer::public_state(&resource, &state)))
+        }
+    }
+}
+
+/// The lock of its holder, by the token in the path.
+pub async fn status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
+    let Target { caller, resource, token, .. } = target;
+    held_by(&app, &caller, resource, token.ok_or(ApiError::MissingToken)?).await
+}
+
+async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Token) -> Result<Response, ApiError> {
+    match app.service.inspect(caller, &resource, Some(&token)).await? {
+        domain::State::Held { tenure, own: true, .. } => {
+            let whole_seconds = std::time::Duration::from_secs(tenure.ttl.as_secs());
+            Ok(answer::lock(&resource, &Lock { tenure, token }, whole_seconds, false))
+        }
+        domain::State::Held { own: false, .. } => Err(ApiError::TokenNotFound { resource, is_uuid: token.is_uuid() }),
+        domain::State::Free { .. } => Err(ApiError::LockNotFound { resource }),
+    }
+}

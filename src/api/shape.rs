@@ -1,0 +1,255 @@
+//! How an error looks from outside: one table of codes and messages, and the facts beside them.
+
+use std::{borrow::Cow, num::NonZeroU64, time::Duration};
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use gorilla_domain::{Blocked, Blocker, Failure, Holder, ResourceName};
+use gorilla_wire::{Code, Error, Facts, Outcome, Problem, seconds};
+
+use super::error::ApiError;
+
+/// How an [`ApiError`] looks from outside.
+pub struct Shape {
+    /// What the body tells.
+    pub body: Error,
+    /// In seconds.
+    pub retry_after: Option<u64>,
+}
+
+impl Shape {
+    /// The table.
+    pub fn of(error: &ApiError) -> Self {
+        let (code, message): (Code, Cow<str>) = match error {
+            ApiError::Invalid(invalid) => (Code::InvalidRequest, format!("{invalid}.").into()),
+            ApiError::MalformedBody(problem) => (Code::InvalidRequest, format!("The body {problem}.").into()),
+            ApiError::HostNotAllowed(host) => (
+                Code::HostNotAllowed,
+                format!(
+                    "This replica does not serve the host {host:?}; name that host in the setting \
+                     server.allowed_hosts, or use localhost on the machine that serves."
+                )
+                .into(),
+            ),
+            ApiError::CrossOrigin => (
+                Code::CrossOrigin,
+                "A browser sent this request for a page of another site, and such a page may not change locks; \
+                 send the request from a page of this host, or from a program that is not a browser."
+                    .into(),
+            ),
+            ApiError::UnsupportedMediaType(given) => {
+                let given = match given {
+                    Some(given) => format!("Content-Type is {given:?}"),
+                    None => "The body has no Content-Type".into(),
+                };
+                let message = format!("{given}; it must be application/json.");
+                (Code::UnsupportedMediaType, message.into())
+            }
+            ApiError::UnsupportedEncoding(given) => (
+                Code::UnsupportedMediaType,
+                format!("Content-Encoding is {given:?}; send the body uncompressed, without this header.").into(),
+            ),
+            ApiError::BodyTooLarge { longest } => {
+                (Code::BodyTooLarge, format!("The body is too long; it must be at most {longest} bytes.").into())
+            }
+            ApiError::BodyTimeout(limit) => (
+                Code::BodyTimeout,
+                format!("The body did not arrive within {} s.", limit.as_secs_f64()).into(),
+            ),
+            ApiError::MissingToken => (
+                Code::TokenRequired,
+                "The token of the lock is missing: send it in the header Lock-Token or as the last part of the path.".into(),
+            ),
+            ApiError::UnknownPath => (
+                Code::NotFound,
+                "There is nothing at this path; locks are at /api/v1/locks/{resource}.".into(),
+            ),
+            ApiError::MethodNotAllowed => (
+                Code::MethodNotAllowed,
+                "This path does not have this method; the header Allow lists those it has.".into(),
+            ),
+            ApiError::LockHeld { resource, holder, .. } => {
+                (Code::LockHeld, format!("{}; try again later.", held(resource, holder)).into())
+            }
+            ApiError::LockReserved { resource, waiting } => {
+                let resource = resource.as_str();
+                let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
+                (Code::LockReserved, message.into())
+            }
+            ApiError::WaitTimeout { resource, wait, blocked: Blocked { by, position, .. } } => {
+                let held = match by {
+                    Blocker::Holder(holder) => held(resource, holder),
+                    Blocker::Recovery(left) => recovering(resource, *left),
+                    Blocker::Queue => format!("{:?} is about to be taken by the next in the queue", resource.as_str()),
+                };
+                let (waited, position) = (wait.as_secs_f64(), position.map_or(0, NonZeroU64::get));
+                let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");
+                (Code::WaitTimeout, message.into())
+            }
+            ApiError::Recovering { resource, left, .. } => {
+                let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
+                (Code::Recovering, message.into())
+            }
+            ApiError::Unsettled { resource, left } => {
+                let message = format!("{}; the first request with this Idempotency-Key was granted it, and whether that stands is certain then: send it again.", recovering(resource, *left));
+                (Code::Recovering, message.into())
+            }
+            ApiError::QueueFull { resource, waiting } => {
+                let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
+                (Code::QueueFull, message.into())
+            }
+            ApiError::LockNotFound { resource } => {
+                (Code::LockNotFound, format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
+            }
+            ApiError::TokenNotFound { resource, is_uuid } => {
+                let why = if *is_uuid { "it was superseded by an extend, or was never valid" } else { "a token is a UUID" };
+                let resource = resource.as_str();
+                (Code::TokenNotFound, format!("The token is not that of a lock on {resource:?}: {why}.").into())
+            }
+            ApiError::TokenMismatch { resource, holder } => {
+                (Code::TokenMismatch, format!("{}, under another token.", held(resource, holder)).into())
+            }
+            ApiError::TimeoutShorter { ttl, asked } => (
+                Code::TimeoutShorter,
+                format!(
+                    "timeout is {} s, which is less than the {} s that remain; an extend never shortens a lease.",
+                    in_seconds(*asked),
+                    in_seconds(*ttl)
+                )
+                .into(),
+            ),
+            ApiError::FenceChanged { resource, holder } => {
+                let held = held(resource, holder);
+                (Code::FenceChanged, format!("The grant with that fence has ended; {held}.").into())
+            }
+            ApiError::LockGone { resource } => (
+                Code::LockGone,
+                format!(
+                    "The first request with this Idempotency-Key succeeded, but its lease on {:?} has ended since; use a new key to ask again.",
+                    resource.as_str()
+                )
+                .into(),
+            ),
+            ApiError::KeyReused => (
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key came before with another request on the same resource; use a new key.".into(),
+            ),
+            ApiError::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
+            ApiError::NotReady(why) => (Code::NotReady, format!("{why}.").into()),
+            ApiError::Store(Failure::Unreachable(why)) => (
+                Code::RedisUnavailable,
+                format!("Redis can't be reached ({why}); nothing was done.").into(),
+            ),
+            ApiError::Store(Failure::Refused(prefix)) => (
+                Code::RedisRefused,
+                format!("Redis can't serve this now ({prefix}); nothing was done.").into(),
+            ),
+            ApiError::Store(Failure::Overloaded) => (
+                Code::Overloaded,
+                "As many requests wait for Redis as this replica allows; nothing was done.".into(),
+            ),
+            ApiError::Store(Failure::NotReplicated) => (
+                Code::NotReplicated,
+                "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.".into(),
+            ),
+            ApiError::Store(Failure::Unknown(_)) => (
+                Code::OutcomeUnknown,
+                "The request was sent to Redis and was not confirmed, so it may have been done or not. Send it again, with the same Idempotency-Key if it has one; an acquire that nobody asks for again is undone.".into(),
+            ),
+            ApiError::Store(Failure::Broken(_)) | ApiError::Panic => (
+                Code::InternalError,
+                "Something is wrong inside of Gorilla or Redis; the log of this replica has the cause under this X-Request-Id.".into(),
+            ),
+        };
+        let outcome = match error {
+            ApiError::Store(Failure::Unknown(_) | Failure::Broken(_))
+            | ApiError::Unsettled { .. }
+            | ApiError::Panic => Outcome::Unknown,
+            _ => Outcome::NotExecuted,
+        };
+        let retry_after = match error {
+            ApiError::Store(failure) => failure.retry_after().map(|wait| wait.as_secs()),
+            ApiError::Recovering { left, .. } | ApiError::Unsettled { left, .. } => {
+                Some(milliseconds(*left).div_ceil(1000))
+            }
+            ApiError::Draining | ApiError::NotReady(_) | ApiError::QueueFull { .. } => Some(1),
+            _ => None,
+        };
+        let body = Error { error_message: message.into(), code, outcome, facts: facts(error) };
+        Self { body, retry_after }
+    }
+
+    /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
+    pub fn into_response(self, problem: bool) -> Response {
+        let status = self.body.code.status();
+        let (content_type, body) = match problem {
+            true => ("application/problem+json", serde_json::to_vec(&Problem::from(self.body))),
+            false => ("application/json", serde_json::to_vec(&self.body)),
+        };
+        // Neither form can fail to serialise: their keys are strings.
+        let body = body.unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// What an error tells beside its message.
+fn facts(error: &ApiError) -> Facts {
+    let about = |resource: &ResourceName| Facts { resource: Some(resource.as_str().into()), ..Facts::default() };
+    let held = |resource: &ResourceName, holder: &Holder| Facts {
+        owner: Some(holder.owner.clone()),
+        fence: Some(holder.fence),
+        ttl_ms: Some(milliseconds(holder.ttl)),
+        ..about(resource)
+    };
+    let recovering = |resource, left| Facts { recovering_ms: Some(milliseconds(left)), ..about(resource) };
+    match error {
+        ApiError::Invalid(invalid) => Facts { field: Some(invalid.field.into()), ..Facts::default() },
+        ApiError::LockHeld { resource, holder, waiting } => Facts { waiting: Some(*waiting), ..held(resource, holder) },
+        ApiError::WaitTimeout { resource, blocked: Blocked { by, waiting, position }, .. } => {
+            let in_the_way = match by {
+                Blocker::Holder(holder) => held(resource, holder),
+                Blocker::Recovery(left) => recovering(resource, *left),
+                Blocker::Queue => about(resource),
+            };
+            Facts { waiting: Some(*waiting), position: Some(position.map_or(0, NonZeroU64::get)), ..in_the_way }
+        }
+        ApiError::TokenMismatch { resource, holder } | ApiError::FenceChanged { resource, holder } => {
+            held(resource, holder)
+        }
+        ApiError::Recovering { resource, left, waiting } => {
+            Facts { waiting: Some(*waiting), ..recovering(resource, *left) }
+        }
+        ApiError::Unsettled { resource, left } => recovering(resource, *left),
+        ApiError::LockReserved { resource, waiting } | ApiError::QueueFull { resource, waiting } => {
+            Facts { waiting: Some(*waiting), ..about(resource) }
+        }
+        ApiError::LockNotFound { resource }
+        | ApiError::TokenNotFound { resource, .. }
+        | ApiError::LockGone { resource } => about(resource),
+        ApiError::TimeoutShorter { ttl, .. } => Facts { ttl_ms: Some(milliseconds(*ttl)), ..Facts::default() },
+        _ => Facts::default(),
+    }
+}
+
+fn recovering(resource: &ResourceName, left: Duration) -> String {
+    let resource = resource.as_str();
+    format!("Redis may have lost who holds {resource:?}, so nobody is granted it for another {} s", in_seconds(left))
+}
+
+fn held(resource: &ResourceName, holder: &Holder) -> String {
+    format!("{:?} is held by {:?} for another {} s", resource.as_str(), holder.owner, in_seconds(holder.ttl))
+}
+
+fn in_seconds(duration: Duration) -> serde_json::Number {
+    seconds(milliseconds(duration))
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    duration.as_millis() as u64
+}

@@ -1,0 +1,84 @@
+//! What handlers take from a request, parsed.
+
+use std::{borrow::Cow, str::Utf8Error};
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderName},
+};
+use gorilla_domain::{Fingerprint, IdempotencyKey, Once, ResourceName, Token};
+use gorilla_wire::LOCKS;
+use percent_encoding::percent_decode_str;
+
+use super::{app::App, error::ApiError, invalid::Invalid};
+use crate::service::Caller;
+
+const LOCK_TOKEN: HeaderName = HeaderName::from_static("lock-token");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request about one resource.
+pub struct Target {
+    /// Who asks.
+    pub caller: Caller,
+    /// From the path.
+    pub resource: ResourceName,
+    /// From the path, or else from the header `Lock-Token`.
+    pub token: Option<Token>,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// Not read yet.
+    pub body: Body,
+}
+
+impl FromRequest<App> for Target {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        // A client that sends a parameter means something by it, such as to wait.
+        if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+            return Err(
+                Invalid::new("query", "must be empty, because a request about one lock takes no parameters").into()
+            );
+        }
+        let (resource, in_path) = in_path(parts.uri.path())?;
+        let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
+        let token = in_path.or_else(|| header.map(Token::from_client));
+        // `server` has put it there for every request.
+        let caller = parts.extensions.remove().ok_or(ApiError::Panic)?;
+        Ok(Self { caller, resource, token, headers: parts.headers, body })
+    }
+}
+
+/// The resource and the token of a path that begins with [`LOCKS`]. Not by axum's extractor: it refuses the whole
+/// path where only the token is no UTF-8, and that is nobody's token.
+pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
+    let rest = path.strip_prefix(LOCKS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
+    let resource = decoded(resource);
+    let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
+    // `break` is no token, and its handler asks for none. What is no UTF-8 is nobody's token.
+    let token = rest.map(|token| Token::from_client(&decoded(token).unwrap_or_default()));
+    let resource = ResourceName::parse(&resource).map_err(|rule| Invalid::new("resource", rule))?;
+    Ok((resource, token))
+}
+
+/// Without what is percent-encoded.
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
+    match segment.contains('%') {
+        true => percent_decode_str(segment).decode_utf8(),
+        false => Ok(segment.into()),
+    }
+}
+
+/// The request's Idempotency-Key, with the digest of `parts`: all that the request asks for.
+pub fn once(headers: &HeaderMap, parts: &[&str]) -> Result<Option<Once>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Invalid::new("Idempotency-Key", "must not come more than once").into());
+    }
+    let key = IdempotencyKey::parse(value.as_bytes()).map_err(|rule| Invalid::new("Idempotency-Key", rule))?;
+    Ok(Some(Once { key, fingerprint: Fingerprint::of(parts) }))
+}

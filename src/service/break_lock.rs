@@ -1,0 +1,27 @@
+//! End a lock whose holder is gone.
+
+use gorilla_domain::{Break, Broken, Failure};
+
+use super::{base::Service, caller::Caller};
+
+impl Service {
+    /// Ends a lock without its token. The audit log says who did it, to whom, and why.
+    pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Failure> {
+        let broken = self.store.break_lock(asked).await?;
+        if let Broken::Broken(ended) = &broken {
+            tracing::warn!(
+                target: "gorilla::audit",
+                action = "break",
+                resource = asked.resource.as_str(),
+                owner = ended.owner,
+                fence = ended.fence,
+                lock_id = ended.id,
+                reason = asked.reason,
+                peer = %caller.peer,
+                request_id = caller.request_id,
+                "a lock was broken"
+            );
+        }
+        Ok(broken)
+    }
+}

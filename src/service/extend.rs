@@ -1,0 +1,12 @@
+//! Renew a lease.
+
+use gorilla_domain::{Extend, Extended, Failure};
+
+use super::{base::Service, caller::Caller};
+
+impl Service {
+    /// Renews a lease and replaces its token.
+    pub async fn extend(&self, _: &Caller, asked: &Extend) -> Result<Extended, Failure> {
+        self.store.extend(asked).await
+    }
+}

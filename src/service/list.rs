@@ -1,0 +1,13 @@
+//! Look at all locks.
+
+use gorilla_domain::Failure;
+
+use super::{base::Service, caller::Caller};
+use crate::store::{Cursor, Page};
+
+impl Service {
+    /// The held locks whose names begin with `prefix`, about `limit` of them, and where the next page begins.
+    pub async fn list(&self, _: &Caller, prefix: &str, from: Cursor, limit: usize) -> Result<Page, Failure> {
+        self.store.list(prefix, from, limit).await
+    }
+}

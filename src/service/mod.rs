@@ -1,0 +1,17 @@
+//! What can be done with locks: a use case a file, each a function of `Service` from the caller and what it asks for to the
+//! outcome. What is true of a use case for every interface has its place here: the audit log, later rights and quotas.
+
+mod acquire;
+mod base;
+mod break_lock;
+mod caller;
+mod extend;
+mod inspect;
+mod list;
+mod readiness;
+mod release;
+
+pub use crate::store::Cursor;
+pub use base::Service;
+pub use caller::Caller;
+pub use readiness::Readiness;

@@ -1,0 +1,42 @@
+//! Runs scripts for the store: packs calls, sends them, and reads replies.
+
+use fred::types::config::Server;
+use gorilla_scripts::{Call, Claim, Request, Try};
+
+use super::{base::Store, error::Error, protocol::read};
+
+impl Store {
+    /// Runs a script for the lock at a key. Counts among the commands in flight.
+    pub(super) async fn run<C: Call>(&self, lock: &str, call: &C) -> Result<C::Reply, Error> {
+        read::<C>(self.link.call(self.request(lock, None, call)).await?)
+    }
+
+    /// The same beside the bound on commands in flight, for what must be done under overload too.
+    pub(super) async fn run_uncounted<C: Call>(&self, lock: &str, call: &C) -> Result<C::Reply, Error> {
+        read::<C>(self.link.call_uncounted(self.request(lock, None, call)).await?)
+    }
+
+    /// Runs a script that is about no lock, at a node of a cluster.
+    pub(super) async fn run_at<C: Call>(&self, node: Option<&Server>, call: &C) -> Result<C::Reply, Error> {
+        read::<C>(self.link.call_at(node, Request::new(&self.scripts, None, call)).await?)
+    }
+
+    /// Asks for a lock the first time.
+    pub(super) async fn run_try(&self, lock: &str, call: &Try<'_>) -> Result<<Try<'_> as Call>::Reply, Error> {
+        read::<Try>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Asks for a lock again. Waiters were let in before: a bound on commands in flight must not cost them their turn.
+    pub(super) async fn run_claim(&self, lock: &str, call: &Claim<'_>) -> Result<<Claim<'_> as Call>::Reply, Error> {
+        read::<Claim>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    fn incarnation(&self, lock: &str) -> Option<String> {
+        self.recovery.as_ref().map(|recovery| recovery.key(lock))
+    }
+
+    fn request<C: Call>(&self, lock: &str, other_key: Option<String>, call: &C) -> Request {
+        let request = Request::new(&self.scripts, Some(lock.into()), call).and(other_key);
+        if self.clustered { request.with_siblings(call) } else { request }
+    }
+}

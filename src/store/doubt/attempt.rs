@@ -1,0 +1,128 @@
+//! An acquire on its way.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use gorilla_domain::{Acquired, Failure, Owner};
+use gorilla_scripts::CancelReply;
+use tokio::time::Instant;
+
+use crate::store::base::Store;
+
+/// An acquire that has been sent or is about to be. Dropped before it is over, it cancels itself.
+pub struct Attempt {
+    store: Arc<Store>,
+    /// The key of the lock.
+    pub lock: String,
+    /// The name of the record that the acquire uses.
+    pub request: String,
+    /// The id of the tenure that it would begin.
+    pub id: String,
+    owner: Owner,
+    state: Mutex<State>,
+}
+
+/// What is known of an attempt. It only ever moves down:
+///
+/// ```text
+/// Asked ── Redis has queued it ──▶ Queued
+///   │                                │
+///   └─ a call was not answered ──────┴──▶ InDoubt
+///   any of them ── its caller knows the outcome ──▶ Over
+/// ```
+#[derive(Clone, Copy)]
+enum State {
+    /// All its calls were answered, and it is not in the queue.
+    Asked,
+    /// It has joined the queue.
+    Queued,
+    /// One of its calls was not answered, and was given up at this time. The call may still arrive, also after a later one
+    /// was answered.
+    InDoubt { since: Instant },
+    /// Nothing is left to undo.
+    Over,
+}
+
+impl Attempt {
+    /// An attempt that is about to be sent.
+    pub fn begin(store: &Arc<Store>, lock: String, request: String, id: String, owner: Owner) -> Self {
+        Self { store: Arc::clone(store), lock, request, id, owner, state: Mutex::new(State::Asked) }
+    }
+
+    /// Redis has queued it.
+    pub fn queued(&self) {
+        let mut state = self.state();
+        if let State::Asked = *state {
+            *state = State::Queued;
+        }
+    }
+
+    /// One of its calls was not answered.
+    pub fn call_lost(&self) {
+        let mut state = self.state();
+        if let State::Asked | State::Queued = *state {
+            *state = State::InDoubt { since: Instant::now() };
+        }
+    }
+
+    /// It was undone, or its caller knows its outcome.
+    pub fn over(&self) {
+        *self.state() = State::Over;
+    }
+
+    /// Its caller is told this. It is over unless something may be left of it in Redis.
+    pub fn answered(&self, answer: &Result<Acquired, Failure>) {
+        let mut state = self.state();
+        let is_over = match (answer, *state) {
+            // It may have been executed; and a script that broke may have written before.
+            (Err(Failure::Unknown(_) | Failure::Broken(_)), _) => false,
+            // It was undone.
+            (Err(Failure::NotReplicated), _) => true,
+            // A waiter that Redis could not be asked for may still be in the queue.
+            (Err(_), State::Queued | State::InDoubt { .. }) => false,
+            // An earlier call may still arrive, and would queue or lock for nobody.
+            (Ok(acquired), State::InDoubt { .. }) => acquired.is_grant(),
+            _ => true,
+        };
+        if is_over {
+            *state = State::Over;
+        }
+    }
+
+    /// Whether one of its calls was lost so long ago that its record, kept for `window` from a grant, may have lapsed.
+    pub fn doubt_outlasts(&self, window: Duration) -> bool {
+        // The call was sent the time-out of a command before it was given up.
+        let sent_before = self.store.command_timeout;
+        matches!(*self.state(), State::InDoubt { since } if since.elapsed() + sent_before >= window)
+    }
+
+    /// Undoes it at once, if Redis can be reached.
+    pub async fn undo(&self) -> Result<CancelReply, Failure> {
+        let Self { store, lock, request, id, owner, .. } = self;
+        Ok(store.cancel_once(lock, request, id, owner).await?)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and the lease ends the lock.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if let State::Over = *self.state() {
+            return;
+        }
+        let (store, owner) = (Arc::clone(&self.store), self.owner.clone());
+        let [lock, request, id] = [&mut self.lock, &mut self.request, &mut self.id].map(mem::take);
+        let cancellation = store.cancellations.begin();
+        runtime.spawn(async move {
+            store.cancel(&lock, &request, &id, &owner).await;
+            drop(cancellation);
+        });
+    }
+}

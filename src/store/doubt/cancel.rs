@@ -1,0 +1,56 @@
+//! Cancels an acquire whose outcome nobody learns: `lua/cancel.lua`.
+
+use std::{sync::Arc, time::Duration};
+
+use gorilla_domain::{Failure, Owner};
+use gorilla_scripts::{Cancel, CancelReply};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::store::{base::Store, error::Error};
+
+/// Between two attempts to reach Redis.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+/// After this long the acquire's own lease is left to do the work.
+const GIVE_UP: Duration = Duration::from_secs(60);
+
+impl Store {
+    /// Tries it once.
+    pub(super) async fn cancel_once(
+        self: &Arc<Self>,
+        lock: &str,
+        request: &str,
+        id: &str,
+        owner: &Owner,
+    ) -> Result<CancelReply, Error> {
+        let call = Cancel { id, owner: owner.as_str(), channel: &self.channel, request };
+        let reply = self.run_uncounted(lock, &call).await?;
+        let (CancelReply::Released { turn } | CancelReply::Marked { turn } | CancelReply::Kept { turn }) = reply;
+        self.watch_turn(lock, turn);
+        Ok(reply)
+    }
+
+    /// Repeats until Redis has confirmed it.
+    pub(super) async fn cancel(self: &Arc<Self>, lock: &str, request: &str, id: &str, owner: &Owner) {
+        let begun = Instant::now();
+        loop {
+            match self.cancel_once(lock, request, id, owner).await.map_err(Failure::from) {
+                Ok(reply) => {
+                    let outcome = match reply {
+                        CancelReply::Released { .. } => "released",
+                        CancelReply::Marked { .. } => "marked",
+                        CancelReply::Kept { .. } => "kept",
+                    };
+                    info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
+                    return;
+                }
+                // Repeating it does not mend what an operator must fix.
+                Err(failure) if begun.elapsed() > GIVE_UP || matches!(failure, Failure::Broken(_)) => {
+                    warn!(id, ?failure, "could not cancel an acquire; if it took the lock, its lease ends it");
+                    return;
+                }
+                Err(_) => tokio::time::sleep(RETRY_DELAY).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Has replicas of Redis confirm what was done, before it is answered: `lua/confirm.lua`, by way of `link::confirmer`.
+//!
+//! WAIT says how many replicas have got as far as the writes of one connection, which means nothing if that server is
+//! another than the one that executed the command, such as a new master that lacks it. Rather than prove that both are one
+//! process in one role all the while, which a client can't see, the script looks whether the server **has the effect** of
+//! the command. Then the effect is before the script's own write in what this server sends to its replicas, by whichever
+//! way it came there, so a replica that has confirmed the write has the effect too.
+
+use fred::types::Resp3Frame;
+use gorilla_domain::Failure;
+use gorilla_scripts::{Confirm, ConfirmReply, Request, slot_of};
+
+use crate::store::{base::Store, protocol};
+
+/// What an operation has made of a lock, by which a server shows that it has executed it.
+#[derive(Clone, Copy)]
+pub enum Effect<'a> {
+    /// The lock is that of this grant.
+    Granted(&'a str),
+    /// The lock has this token.
+    Extended(&'a str),
+    /// The lock, if there is one, doesn't have this token.
+    Released(&'a str),
+    /// The lock, if there is one, is not that of this grant.
+    Broken(&'a str),
+}
+
+impl Store {
+    /// Returns once enough replicas of Redis have an effect, or that they don't, as an unknown outcome.
+    pub(in crate::store) async fn confirmed(&self, lock: &str, effect: Effect<'_>) -> Result<(), Failure> {
+        if self.replicas_wanted == 0 {
+            return Ok(());
+        }
+        let confirmation = self.keys.confirmation(self.clustered.then(|| slot_of(lock)));
+        let (field, value, given) = match effect {
+            Effect::Granted(id) => ("id", id, true),
+            Effect::Extended(token) => ("token", token, true),
+            Effect::Released(token) => ("token", token, false),
+            Effect::Broken(id) => ("id", id, false),
+        };
+        let call = Confirm { field, value, given };
+        let request = Request::new(&self.scripts, Some(lock.into()), &call).and(Some(confirmation));
+        self.link.confirm(request, shows).await.map_err(Failure::Unknown)
+    }
+}
+
+/// Whether the server has the effect.
+fn shows(reply: Resp3Frame) -> Result<(), String> {
+    match protocol::read::<Confirm>(reply) {
+        Ok(ConfirmReply::There) => Ok(()),
+        Ok(ConfirmReply::Lost) => Err("it is not there any more".into()),
+        Err(error) => Err(format!("it can't be confirmed: {:?}", Failure::from(error))),
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether a server is fit to keep locks, by what `INFO` tells of it.
+
+use std::borrow::Cow;
+
+use fred::types::Resp3Frame;
+use tracing::warn;
+
+use super::error::Error;
+
+/// Redis before it has no script flags, and none of the guarantees that rest on them.
+const OLDEST: u32 = 7;
+
+/// Judges what `INFO` tells: the version, where it is told, and whether Redis may evict locks. An error says what is wrong
+/// and what to do.
+pub fn judge(info: &Resp3Frame) -> Result<(), String> {
+    let info = text(info);
+    let field = |name| field(&info, name);
+    // Valkey tells 7.2.4 here, whatever its own version is.
+    if let Some(version) = field("redis_version") {
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major < OLDEST) {
+            return Err(format!("Redis is version {version}; Gorilla needs 7.0 or newer"));
+        }
+    }
+    match field("maxmemory_policy") {
+        Some("noeviction") => Ok(()),
+        Some(policy) => Err(format!(
+            "Redis has maxmemory-policy {policy} and so may evict locks; set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
+        )),
+        None => {
+            warn!("Redis does not tell its maxmemory-policy; make sure that it is noeviction");
+            Ok(())
+        }
+    }
+}
+
+/// `INFO` could not be read: if only the right to it is missing, the server may still be fit.
+pub fn judge_unread(error: &Error) -> Result<(), String> {
+    match error {
+        error if error.is_no_right() => {
+            warn!(cause = %error, "Redis refuses INFO; make sure that its maxmemory-policy is noeviction");
+            Ok(())
+        }
+        error => Err(error.to_string()),
+    }
+}
+
+/// What `INFO` tells of the process that answers, to compare two.
+pub fn process(infos: &[Result<Resp3Frame, Error>]) -> Result<String, String> {
+    let lacks = |why: String| format!("redis.min_replicas_ack needs a user with the right +info ({why})");
+    let info = infos.first().ok_or_else(|| lacks("no node was asked".into()))?;
+    let info = info.as_ref().map_err(|error| lacks(error.to_string()))?;
+    let run_id = field(&text(info), "run_id").map(String::from);
+    run_id.ok_or_else(|| lacks("INFO tells no run_id".into()))
+}
+
+/// How many replicas of a master are online, by what `INFO replication` tells.
+pub fn replicas_online(info: &Resp3Frame) -> usize {
+    let is_online = |line: &&str| line.starts_with("slave") && line.contains("state=online");
+    text(info).lines().filter(is_online).count()
+}
+
+/// What `INFO` tells.
+fn text(info: &Resp3Frame) -> Cow<'_, str> {
+    match info {
+        Resp3Frame::BlobString { data, .. } | Resp3Frame::VerbatimString { data, .. } => String::from_utf8_lossy(data),
+        _ => "".into(),
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}

@@ -1,0 +1,206 @@
+//! A connection that is replaced whenever it fails.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use fred::types::{Resp3Frame, Value, config::Server};
+use gorilla_scripts::Request;
+use tokio::sync::SetOnce;
+use tracing::{info, warn};
+
+use super::{
+    confirmer::{RequiredAcks, Shows},
+    connect::{Connector, Session},
+    connection::Connection,
+    error::Error,
+    events::Events,
+};
+use crate::settings;
+
+/// From the loss of a connection to the next attempt.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Between two attempts to reach a slot of a cluster that is being moved.
+const MOVING_DELAY: Duration = Duration::from_millis(20);
+
+/// The link to Redis.
+pub struct Link {
+    connector: Connector,
+    max_in_flight: usize,
+    in_flight: AtomicUsize,
+    state: RwLock<LinkState>,
+    /// Set once the first attempt to connect has succeeded or failed.
+    tried: SetOnce<()>,
+}
+
+enum LinkState {
+    Up(Arc<Session>),
+    Down { why: String },
+}
+
+/// One command among those in flight.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Link {
+    /// Starts connecting in the background.
+    pub fn open(
+        settings: settings::Redis,
+        max_in_flight: usize,
+        channel: String,
+        required: Option<RequiredAcks>,
+        events: Arc<dyn Events>,
+    ) -> Arc<Self> {
+        let link = Arc::new(Self {
+            connector: Connector::new(settings, channel, required, events),
+            max_in_flight,
+            in_flight: AtomicUsize::new(0),
+            state: RwLock::new(LinkState::Down { why: "not connected yet".into() }),
+            tried: SetOnce::new(),
+        });
+        let supervised = Arc::clone(&link);
+        tokio::spawn(async move { supervised.supervise().await });
+        link
+    }
+
+    /// Keeps a connection open as long as the process runs.
+    async fn supervise(&self) {
+        let Connector { settings, events, .. } = &self.connector;
+        loop {
+            let begun = Instant::now();
+            match self.connector.connect().await {
+                Ok((session, mut router)) => {
+                    info!(redis = %settings.url, "connected to Redis");
+                    let connection = Arc::clone(&session.connection);
+                    self.connector.remember_nodes(&connection);
+                    self.set(LinkState::Up(Arc::new(session)));
+                    events.messages_lost();
+                    events.connected(Arc::clone(&connection));
+                    let why = connection.watch(&mut router).await;
+                    self.connector.remember_nodes(&connection);
+                    self.down(why.into());
+                    // What is in flight may still be answered, with the truth instead of an unknown outcome.
+                    let in_flight = settings.command_timeout;
+                    tokio::spawn(async move {
+                        tokio::time::sleep(in_flight).await;
+                        router.abort();
+                    });
+                }
+                Err(why) => self.down(why),
+            }
+            // A connection that lasted is replaced at once.
+            tokio::time::sleep_until((begun + RETRY_DELAY).into()).await;
+        }
+    }
+
+    /// Waits until the first attempt to connect has succeeded or failed.
+    pub async fn tried(&self) {
+        self.tried.wait().await;
+    }
+
+    /// Why there is no connection, if there is none.
+    pub fn trouble(&self) -> Option<String> {
+        self.session(|_| ()).err()
+    }
+
+    /// Sends a script, and its text once if Redis doesn't know it. Counts among the commands in flight.
+    pub async fn call(&self, request: Request) -> Result<Resp3Frame, Error> {
+        let counted = InFlight(&self.in_flight);
+        if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
+            return Err(Error::Overloaded);
+        }
+        let reply = self.call_uncounted(request).await;
+        drop(counted);
+        reply
+    }
+
+    /// The same beside the bound on commands in flight, for what must be done under overload too.
+    pub async fn call_uncounted(&self, request: Request) -> Result<Resp3Frame, Error> {
+        self.call_at(None, request).await
+    }
+
+    /// The same at the given node, else at that of the first key.
+    pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Resp3Frame, Error> {
+        let begun = Instant::now();
+        loop {
+            let connection = self.connection()?;
+            let reply = match node {
+                None => connection.request(&request).await,
+                node => connection.run(node, &request).await,
+            };
+            // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
+            // way, its keys are on either side, and a script finds no node that has them all.
+            match reply {
+                Err(error) if error.is_moving() && begun.elapsed() < self.connector.settings.command_timeout => {
+                    tokio::time::sleep(MOVING_DELAY).await;
+                }
+                reply => return reply,
+            }
+        }
+    }
+
+    /// Sends a command that is no script, in a cluster to the given node, else to whichever.
+    pub async fn command(
+        &self,
+        node: Option<Server>,
+        name: &'static str,
+        args: Vec<Value>,
+    ) -> Result<Resp3Frame, Error> {
+        self.connection()?.send(node, name, args).await
+    }
+
+    /// The nodes that share the keys among them, in a steady order: the masters of a cluster, or one that needs no name.
+    pub fn nodes(&self) -> Result<Vec<Option<Server>>, Error> {
+        Ok(self.connection()?.nodes())
+    }
+
+    /// Returns once enough replicas of the node that has the first key of a request have confirmed what the reply to the
+    /// request shows, or why they don't.
+    pub async fn confirm(&self, request: Request, shows: Shows) -> Result<(), String> {
+        let session = self.session(Arc::clone)?;
+        let node = session.connection.node_of(request.first_key().unwrap_or_default());
+        match session.confirmers.get(&node) {
+            Some(confirmer) => confirmer.confirm(request, shows).await,
+            None => {
+                let why = "the cluster has another master than when it was connected to";
+                session.connection.give_up(why);
+                Err(why.into())
+            }
+        }
+    }
+
+    fn connection(&self) -> Result<Arc<Connection>, Error> {
+        self.session(|session| Arc::clone(&session.connection)).map_err(Error::Unreachable)
+    }
+
+    /// Takes something from what is open, or says why nothing is.
+    fn session<T>(&self, take: impl Fn(&Arc<Session>) -> T) -> Result<T, String> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            LinkState::Up(session) => Ok(take(session)),
+            LinkState::Down { why } => Err(why.clone()),
+        }
+    }
+
+    fn set(&self, state: LinkState) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        // Only the first time counts.
+        let _ = self.tried.set(());
+    }
+
+    /// Notes why there is no connection, and logs it when it is news.
+    fn down(&self, why: String) {
+        if self.trouble().as_ref() != Some(&why) {
+            warn!(redis = %self.connector.settings.url, reason = why, "no usable connection to Redis");
+        }
+        self.set(LinkState::Down { why });
+    }
+}

@@ -1,0 +1,107 @@
+//! Acquire, and wait for the lock: `lua/try.lua`, and `lua/claim.lua` for a waiter that asks again.
+
+use std::{sync::Arc, time::Duration};
+
+use gorilla_domain::{Acquire, Acquired, Failure, Token};
+use gorilla_scripts::CancelReply;
+use tokio::time::Instant;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::ask::{Ask, Progress};
+use crate::store::{base::Store, doubt::Attempt, durability::Effect};
+
+/// Between two attempts to have Redis undo what a lost call may have done.
+const UNDO_AGAIN: Duration = Duration::from_millis(50);
+
+impl Store {
+    /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (no reply, or the caller is dropped
+    /// while it waits), the place in the queue or the lock is given back in the background.
+    pub async fn acquire(self: &Arc<Self>, asked: Acquire) -> Result<Acquired, Failure> {
+        let mut attempt = self.begin(&asked);
+        // A call of a waiter without a key that was lost.
+        let mut lost = None;
+        let answer = if asked.wait.is_zero() {
+            self.ask_at_once(&attempt, &asked).await
+        } else {
+            let (deadline, mut came) = (Instant::now() + asked.wait, None);
+            loop {
+                match self.wait_as(&attempt, &asked, deadline, &mut came).await {
+                    // Without a record nobody can tell later what came of the call: it may have been granted, and that grant
+                    // may be over. Asking again could grant the lock a second time to the same attempt. So that attempt is
+                    // undone, and another one goes on, at the same place.
+                    Err(failure @ Failure::Unknown(_))
+                        if asked.once.is_none() && self.is_undone(&attempt, deadline).await =>
+                    {
+                        lost = Some(failure);
+                        attempt.over();
+                        attempt = self.begin(&asked);
+                    }
+                    answer => break answer,
+                }
+            }
+        };
+        let answer = match answer {
+            // Boxed, so that no waiter keeps room for it.
+            Ok(acquired) if self.replicas_wanted > 0 => Box::pin(self.confirmed_or_undone(&attempt, acquired)).await,
+            answer => answer,
+        };
+        attempt.answered(&answer);
+        // A call that was lost may have been granted, and that grant may be over, as its record told while there was one.
+        match (answer, lost) {
+            (Ok(acquired), _) if acquired.is_grant() => Ok(acquired),
+            (_, Some(lost)) => Err(lost),
+            (Ok(_), None) if attempt.doubt_outlasts(self.window) => {
+                Err(Failure::Unknown("a call of the waiter was lost, and its record has lapsed".into()))
+            }
+            (answer, None) => answer,
+        }
+    }
+
+    fn begin(self: &Arc<Self>, asked: &Acquire) -> Attempt {
+        let id = Uuid::now_v7().to_string();
+        let request = asked.once.as_ref().map_or(id.as_str(), |once| once.key.as_str()).to_string();
+        Attempt::begin(self, self.keys.lock(&asked.resource), request, id, asked.owner.clone())
+    }
+
+    /// Undoes an attempt, and says whether Redis has confirmed that before the deadline.
+    async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
+        loop {
+            match attempt.undo().await {
+                Ok(_) => return true,
+                Err(Failure::Broken(_)) => return false,
+                Err(_) if self.waiters.is_dismissed() || deadline <= Instant::now() => return false,
+                Err(_) => tokio::time::sleep(UNDO_AGAIN).await,
+            }
+        }
+    }
+
+    /// A grant that too few replicas of Redis confirm is given back: with the next failover it could be lost.
+    async fn confirmed_or_undone(&self, attempt: &Attempt, acquired: Acquired) -> Result<Acquired, Failure> {
+        let (Acquired::Granted(lock) | Acquired::Replayed(lock)) = &acquired else { return Ok(acquired) };
+        let Err(unconfirmed) = self.confirmed(&attempt.lock, Effect::Granted(&lock.tenure.id)).await else {
+            return Ok(acquired);
+        };
+        let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
+        let undone = match attempt.undo().await {
+            Ok(CancelReply::Released { .. }) => true,
+            // It had ended by itself. Of a replayed one the same may be said when a copy relies on it.
+            Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.id,
+            Ok(CancelReply::Kept { .. }) | Err(_) => false,
+        };
+        if !undone {
+            return Err(unconfirmed);
+        }
+        warn!(id = lock.tenure.id, why, "replicas of Redis did not confirm a grant, and it was undone");
+        Err(Failure::NotReplicated)
+    }
+
+    async fn ask_at_once(&self, attempt: &Attempt, asked: &Acquire) -> Result<Acquired, Failure> {
+        match self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try).await? {
+            Progress::Done(outcome) => Ok(outcome),
+            Progress::Queued { .. } | Progress::Superseded => {
+                Err(Failure::Broken("a script has queued a request that does not wait".into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One call of an acquire: what is asked as the arguments of a script, and its reply as what is known then.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, Failure, Lock, Tenure, Token};
+use gorilla_scripts::{AcquireReply, Claim, Try};
+
+use crate::store::{base::Store, doubt::Attempt, protocol};
+
+/// What Redis said to one call.
+pub enum Progress {
+    /// The acquire has ended.
+    Done(Acquired),
+    /// It waits in the queue.
+    Queued {
+        /// When it arrived there, in microseconds since 1970.
+        arrived: u64,
+        /// Of the holder, if there is one.
+        fence: Option<u64>,
+        /// When a claim may succeed without a message.
+        look_in: Duration,
+    },
+    /// A copy of the request waits in its place.
+    Superseded,
+}
+
+/// Which call of an attempt is made.
+pub enum Ask {
+    /// The first one.
+    Try,
+    /// A later one, of an attempt that joined the queue at this time (microseconds since 1970), if that is known.
+    Claim(Option<u64>),
+}
+
+impl Store {
+    /// Makes one call of an attempt.
+    pub(super) async fn ask(
+        &self,
+        attempt: &Attempt,
+        asked: &Acquire,
+        token: &Token,
+        wait: Duration,
+        ask: Ask,
+    ) -> Result<Progress, Failure> {
+        let Acquire { owner, lease, metadata, once, .. } = asked;
+        let mut call = gorilla_scripts::Acquire {
+            id: &attempt.id,
+            token: token.expose(),
+            owner: owner.as_str(),
+            metadata: metadata.as_str(),
+            lease: lease.as_millis(),
+            request: &attempt.request,
+            print: protocol::record(once.as_ref()).1,
+            wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
+            channel: &self.channel,
+            arrived: None,
+        };
+        let reply = match ask {
+            Ask::Try => self.run_try(&attempt.lock, &Try(call)).await?,
+            Ask::Claim(arrived) => {
+                call.arrived = arrived;
+                self.run_claim(&attempt.lock, &Claim(call)).await?
+            }
+        };
+        let lock = |id: String, token: Token, fence: u64, created: i64, ttl: Duration| {
+            let created = protocol::time(created);
+            let (owner, updated, expires) = (owner.as_str().into(), created, created + lease.as_duration());
+            let metadata = metadata.clone();
+            Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token }
+        };
+        let blocked = |by, waiting, position: Option<u64>| {
+            Acquired::Blocked(Blocked { by, waiting, position: position.and_then(NonZeroU64::new) })
+        };
+        Ok(Progress::Done(match reply {
+            AcquireReply::Granted { fence, created } => {
+                Acquired::Granted(lock(attempt.id.clone(), token.clone(), fence, created, lease.as_duration()))
+            }
+            AcquireReply::Replayed { fence, created, id, token, ttl } => {
+                let is_own = id == attempt.id;
+                let lock = lock(id, Token::from_stored(token), fence, created, Duration::from_millis(ttl));
+                // The reply to this very attempt was lost.
+                if is_own { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
+            }
+            AcquireReply::Queued { arrived, fence, look_in } => {
+                return Ok(Progress::Queued { arrived, fence, look_in: Duration::from_millis(look_in) });
+            }
+            AcquireReply::Superseded => return Ok(Progress::Superseded),
+            AcquireReply::Held { holder, waiting, position } => {
+                blocked(Blocker::Holder(protocol::holder(holder)), waiting, position)
+            }
+            AcquireReply::Reserved { waiting, position } => blocked(Blocker::Queue, waiting, position),
+            AcquireReply::Recovering { left, waiting, position } => {
+                let left = Duration::from_millis(left);
+                if let Some(recovery) = &self.recovery {
+                    recovery.note(left, false);
+                }
+                blocked(Blocker::Recovery(left), waiting, position)
+            }
+            AcquireReply::Unsettled { left } => Acquired::Unsettled(Duration::from_millis(left)),
+            AcquireReply::Full { waiting } => Acquired::QueueFull { waiting },
+            AcquireReply::Gone => Acquired::Gone,
+            AcquireReply::Reused => Acquired::KeyReused,
+            AcquireReply::Cancelled => {
+                return Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into()));
+            }
+        }))
+    }
+}

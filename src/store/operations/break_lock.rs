@@ -1,0 +1,33 @@
+//! Break: `lua/break.lua`.
+
+use std::sync::Arc;
+
+use gorilla_domain::{Break, Broken, Ended, Failure};
+use gorilla_scripts::BreakReply;
+
+use crate::store::{base::Store, durability::Effect, protocol};
+
+impl Store {
+    /// Frees a lock without its token; if a fence is given, only while that grant stands.
+    pub async fn break_lock(self: &Arc<Self>, asked: &Break) -> Result<Broken, Failure> {
+        let lock = self.keys.lock(&asked.resource);
+        let fence = asked.fence.map(|fence| fence.to_string());
+        let (request, print) = protocol::record(asked.once.as_ref());
+        let ended = |gorilla_scripts::Ended { id, owner, fence }| Ended { id, owner, fence };
+        let call = gorilla_scripts::Break { fence: fence.as_deref(), request, print };
+        let broken = match self.run(&lock, &call).await? {
+            BreakReply::Broken { ended: grant, turn } => {
+                self.watch_turn(&lock, turn);
+                Broken::Broken(ended(grant))
+            }
+            BreakReply::Replayed(grant) => Broken::Replayed(ended(grant)),
+            BreakReply::Missing => Broken::Missing,
+            BreakReply::Changed(holder) => Broken::Changed(protocol::holder(holder)),
+            BreakReply::Reused => Broken::KeyReused,
+        };
+        if let Broken::Broken(ended) | Broken::Replayed(ended) = &broken {
+            self.confirmed(&lock, Effect::Broken(&ended.id)).await?;
+        }
+        Ok(broken)
+    }
+}

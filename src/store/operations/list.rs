@@ -1,0 +1,115 @@
+//! The held locks, page by page, by SCAN.
+
+use std::{fmt, str::FromStr};
+
+use fred::types::Resp3Frame;
+use futures_util::future::join_all;
+use gorilla_domain::{Failure, ResourceName, State};
+use tracing::warn;
+
+use crate::store::{base::Store, link};
+
+/// SCAN steps a page may take; each looks at about as many keys as the page still has room for. Bounds the work of a
+/// call where most keys don't match.
+const MOST_STEPS: usize = 100;
+
+/// Where the next page begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which node of a cluster, in their steady order.
+    node: usize,
+    /// The cursor of SCAN there.
+    scan: u64,
+}
+
+/// Some held locks.
+pub struct Page {
+    /// Each with its name; one that ended meanwhile or can't be read is left out.
+    pub locks: Vec<(ResourceName, State)>,
+    /// Where the next page begins, if there is more to look at.
+    pub next: Option<Cursor>,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}-{}", self.node, self.scan)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (node, scan) = text.split_once('-').ok_or(())?;
+        Ok(Self { node: node.parse().map_err(|_| ())?, scan: scan.parse().map_err(|_| ())? })
+    }
+}
+
+impl Store {
+    /// The next locks whose names begin with `prefix`, about `limit` of them: SCAN can't be stopped within a step.
+    /// A lock held all the while is on one page at least, as SCAN guarantees.
+    pub async fn list(&self, prefix: &str, from: Cursor, limit: usize) -> Result<Page, Failure> {
+        let nodes = self.link.nodes()?;
+        let pattern = self.keys.locks_matching(prefix);
+        let mut next = Some(from);
+        let mut names = Vec::new();
+        for _ in 0..MOST_STEPS {
+            let Some(Cursor { node, scan }) = next else { break };
+            let Some(server) = nodes.get(node) else {
+                next = None;
+                break;
+            };
+            let step = limit - names.len();
+            let args = vec![
+                scan.to_string().into(),
+                "MATCH".into(),
+                pattern.as_str().into(),
+                "COUNT".into(),
+                (step as i64).into(),
+            ];
+            let (scan, keys) = scanned(self.link.command(server.clone(), "SCAN", args).await?)?;
+            names.extend(keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok()));
+            next = match scan {
+                0 if node + 1 < nodes.len() => Some(Cursor { node: node + 1, scan: 0 }),
+                0 => None,
+                scan => Some(Cursor { node, scan }),
+            };
+            if names.len() >= limit {
+                break;
+            }
+        }
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.dedup();
+        let states = join_all(names.iter().map(|name| self.look_at(name, None))).await;
+        let mut locks = Vec::with_capacity(names.len());
+        for (name, state) in names.into_iter().zip(states) {
+            match state {
+                Ok(state @ State::Held { .. }) => locks.push((name, state)),
+                Ok(State::Free { .. }) => {}
+                // One key that was changed by hand must not hide all other locks.
+                Err(error) if error.is_of_its_keys() => {
+                    warn!(resource = name.as_str(), ?error, "a lock that can't be read is left out of a list");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Page { locks, next })
+    }
+}
+
+/// The reply of SCAN: the cursor to go on from, and keys.
+fn scanned(frame: Resp3Frame) -> Result<(u64, Vec<String>), link::Error> {
+    let text = |frame: &Resp3Frame| match frame {
+        Resp3Frame::BlobString { data, .. } => std::str::from_utf8(data).ok().map(String::from),
+        _ => None,
+    };
+    let Resp3Frame::Array { data, .. } = &frame else { return Err(malformed()) };
+    let [cursor, Resp3Frame::Array { data: keys, .. }] = data.as_slice() else { return Err(malformed()) };
+    let cursor = text(cursor).and_then(|cursor| cursor.parse().ok()).ok_or_else(malformed)?;
+    // A key that is not UTF-8 is not a key of Gorilla.
+    Ok((cursor, keys.iter().filter_map(text).collect()))
+}
+
+fn malformed() -> link::Error {
+    link::Error::Unexpected("Redis replied to SCAN with something else than a cursor and keys")
+}

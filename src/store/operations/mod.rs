@@ -1,0 +1,13 @@
+//! A file for each operation: from what is asked to the call of a script, and from its reply to the outcome.
+
+mod acquire;
+mod ask;
+mod break_lock;
+mod extend;
+mod inspect;
+mod list;
+mod ready;
+mod release;
+mod wait;
+
+pub use list::{Cursor, Page};

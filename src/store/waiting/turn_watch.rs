@@ -1,0 +1,55 @@
+//! Moves the queue on when a woken waiter doesn't claim the lock in time: `lua/wake.lua`.
+
+use std::{sync::Arc, time::Duration};
+
+use gorilla_scripts::Wake;
+use tracing::debug;
+
+use crate::store::{base::Store, error::Error};
+
+/// How long a turn lasts, as in `lua/lib/turn.lua`.
+const TURN: Duration = Duration::from_secs(1);
+/// Attempts to reach Redis, one a turn. Then the waiters themselves have noticed.
+const ATTEMPTS: u32 = 60;
+
+impl Store {
+    /// A waiter was woken and has the turn for `turn` ms. When it is over, the next one gets it. One task a queue does,
+    /// however often the lock changes hands.
+    pub(in crate::store) fn watch_turn(self: &Arc<Self>, lock: &str, turn: Option<u64>) {
+        let Some(turn) = turn else { return };
+        if let Some(again) = self.watched.queues().get_mut(lock) {
+            *again = true;
+            return;
+        }
+        self.watched.queues().insert(lock.into(), false);
+        let (store, lock) = (Arc::clone(self), lock.to_string());
+        tokio::spawn(async move { store.end_turns(&lock, Duration::from_millis(turn)).await });
+    }
+
+    async fn end_turns(&self, lock: &str, mut turn: Duration) {
+        let mut failures = 0;
+        loop {
+            tokio::time::sleep(turn).await;
+            turn = match self.wake_next(lock).await {
+                Ok(turn) => turn,
+                Err(error) => {
+                    debug!(?error, "could not see to a queue");
+                    failures += 1;
+                    if failures < ATTEMPTS { TURN } else { Duration::ZERO }
+                }
+            };
+            if turn.is_zero() {
+                let mut queues = self.watched.queues();
+                if queues.insert(lock.into(), false) == Some(false) {
+                    queues.remove(lock);
+                    return;
+                }
+                turn = TURN;
+            }
+        }
+    }
+
+    async fn wake_next(&self, lock: &str) -> Result<Duration, Error> {
+        Ok(Duration::from_millis(self.run_uncounted(lock, &Wake {}).await?.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,17 @@
+//! The queues in which this replica has woken a waiter lately.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// The queues, by the keys of their locks, in which this replica has woken somebody lately; and whether once more meanwhile.
+#[derive(Default)]
+pub struct WatchedQueues(Mutex<HashMap<String, bool>>);
+
+impl WatchedQueues {
+    /// The queues.
+    pub fn queues(&self) -> MutexGuard<'_, HashMap<String, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
