@@ -33,8 +33,8 @@ where
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        let mut line = Line(Object::with_capacity(USUAL_LENGTH));
-        line.0.text("timestamp", Rfc3339::to_micros(SystemTime::now().into()).as_str());
+        let mut line = JsonLine(Object::with_capacity(USUAL_LENGTH));
+        line.0.text("timestamp", Rfc3339::to_micros(SystemTime::now()).as_str());
         line.0.text("level", metadata.level().as_str());
         event.record(&mut line);
         line.0.text("target", metadata.target());
@@ -45,10 +45,10 @@ where
 }
 
 /// A line in the making.
-struct Line(Object);
+struct JsonLine(Object);
 
 /// What has no method of its own here arrives as `Debug`.
-impl Visit for Line {
+impl Visit for JsonLine {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.0.text(field.name(), value);
     }

@@ -1,7 +1,11 @@
 //! Lines on their way to standard error, written many at once by a thread of its own.
 //!
-//! A write for each line would cost a request more than all else that is logged of it, and a reader that is slow, of a
+//! A write for each line would cost a request more than everything else that is logged about it, and a slow reader, of a
 //! pipe say, would hold requests up.
+//!
+//! Not tracing-appender: at the end it gives its thread one second and then drops the lines that are left, it doesn't
+//! write into the log how many lines were lost, and it bounds the lines that wait by number instead of by bytes.
+//! docs/BENCHMARKS.md ("What was tried") has the figures.
 
 use std::{
     io::{self, Write},

@@ -1,8 +1,9 @@
 //! What the commands print.
 
+use std::time::{Duration, SystemTime};
+
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use chrono::{DateTime, Utc};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use gorilla_client::{Lock, State, Tenure};
@@ -133,23 +134,23 @@ fn meta(metadata: &serde_json::Value) -> Option<(&'static str, String)> {
     (!empty).then(|| ("metadata", in_json(metadata.to_string())))
 }
 
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+fn time(text: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text).ok()
 }
 
 /// By the server's clock, which is what the end of the lease less the time that is left tells.
 pub fn age(tenure: &Tenure) -> String {
     let age = || {
-        let now = time(&tenure.expire_at)? - chrono::Duration::milliseconds(tenure.ttl_ms as i64);
-        (now - time(&tenure.created_at)?).to_std().ok()
+        let now = time(&tenure.expire_at)?.checked_sub(Duration::from_millis(tenure.ttl_ms))?;
+        now.duration_since(time(&tenure.created_at)?).ok()
     };
-    let whole = std::time::Duration::from_secs(age().unwrap_or_default().as_secs());
+    let whole = Duration::from_secs(age().unwrap_or_default().as_secs());
     humantime::format_duration(whole).to_string()
 }
 
 /// A bar and the seconds.
 fn left(tenure: &Tenure) -> String {
-    let lease = || (time(&tenure.expire_at)? - time(&tenure.updated_at)?).to_std().ok();
+    let lease = || time(&tenure.expire_at)?.duration_since(time(&tenure.updated_at)?).ok();
     let lease = lease().unwrap_or_default().as_secs_f64();
     let seconds = tenure.ttl_ms as f64 / 1000.0;
     let part = if lease > 0.0 { (seconds / lease).clamp(0.0, 1.0) } else { 0.0 };
