@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Asking, Remote, remote::block_on, show::Form};
-use crate::commands::lock::Voice;
+use crate::commands::lock::Reporter;
 
 /// Acquire a lock that outlives this command.
 #[derive(Args)]
@@ -26,11 +26,11 @@ pub struct Acquire {
 impl Acquire {
     pub fn run(&self) -> Result<(), ExitCode> {
         let (client, warning) = self.remote.client_and_warning()?;
-        let voice = Voice::new(&client, &self.asking.name, self.form.json, self.form.quiet);
+        let reporter = Reporter::new(&client, &self.asking.name, self.form.json, self.form.quiet);
         if let Some(warning) = warning {
-            voice.warn("warning", json!({ "reason": warning }), &warning);
+            reporter.warn("warning", json!({ "reason": warning }), &warning);
         }
-        let lock = block_on(async { voice.narrates(self.asking.request(&client)).acquire_unguarded().await })?;
+        let lock = block_on(async { reporter.reporting(self.asking.request(&client)).acquire_unguarded().await })?;
         self.form.lock(&lock);
         Ok(())
     }

@@ -5,10 +5,10 @@
 
 mod child;
 mod minder;
+mod reporter;
 mod signals;
 mod terminal;
 mod token_file;
-mod voice;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
@@ -30,7 +30,7 @@ use token_file::TokenFile;
 
 pub use child::launch;
 pub use minder::run as mind;
-pub use voice::Voice;
+pub use reporter::Reporter;
 
 /// Between two looks at whether the processes that the command left have ended.
 const LOOK: Duration = Duration::from_millis(10);
@@ -82,9 +82,9 @@ enum OnLost {
 impl Lock {
     pub fn run(self) -> Result<(), ExitCode> {
         let (client, warning) = self.remote.client_and_warning()?;
-        let voice = Voice::new(&client, &self.asking.name, self.json, self.quiet);
+        let reporter = Reporter::new(&client, &self.asking.name, self.json, self.quiet);
         if let Some(warning) = warning {
-            voice.warn("warning", json!({ "reason": warning }), &warning);
+            reporter.warn("warning", json!({ "reason": warning }), &warning);
         }
         let mut request = self.asking.request(&client);
         if let Some(grace) = self.grace {
@@ -96,28 +96,28 @@ impl Lock {
             let begun = Moment::now();
             // Giving up closes the connection, which takes the request out of the queue.
             let acquired = tokio::select! {
-                acquired = voice.narrates(request).acquire() => acquired,
+                acquired = reporter.reporting(request).acquire() => acquired,
                 signal = signals.next_end() => return Err(ExitCode::from(128 + signal.as_raw() as u8)),
             };
             let guard = match acquired {
                 Ok(guard) => guard,
-                Err(error) => return Err(self.not_acquired(&voice, &error).await),
+                Err(error) => return Err(self.not_acquired(&reporter, &error).await),
             };
             let waited = begun.elapsed();
             let facts = json!({ "fence": guard.fence(), "owner": guard.owner(), "expireAt": guard.lease().borrow().expire_at, "waitedMs": waited.as_millis() as u64 });
             match waited > Duration::from_secs(1) {
-                true => voice.say("acquired", facts, &format!("acquired {:?} after {:.1} s.", self.asking.name, waited.as_secs_f64())),
-                false => voice.mention("acquired", facts),
+                true => reporter.say("acquired", facts, &format!("acquired {:?} after {:.1} s.", self.asking.name, waited.as_secs_f64())),
+                false => reporter.mention("acquired", facts),
             }
-            let ended = Session::start(&self, grace, &guard, &voice, signals);
+            let ended = Session::start(&self, grace, &guard, &reporter, signals);
             let ended = match ended {
                 Ok(session) => session.run(&guard).await,
                 Err(error) => Err(fail(format!("the command can't be started: {error}."))),
             };
             match guard.release().await {
-                Ok(()) => voice.mention("released", json!({})),
+                Ok(()) => reporter.mention("released", json!({})),
                 Err(Error::Lost(_)) => {}
-                Err(error) => voice.warn(
+                Err(error) => reporter.warn(
                     "not_released",
                     json!({ "reason": error.to_string() }),
                     &format!("the lock could not be released, and ends with its lease: {error}."),
@@ -128,15 +128,15 @@ impl Lock {
         if code == 0 { Ok(()) } else { Err(ExitCode::from(code)) }
     }
 
-    async fn not_acquired(&self, voice: &Voice, error: &Error) -> ExitCode {
+    async fn not_acquired(&self, reporter: &Reporter, error: &Error) -> ExitCode {
         match error {
             Error::NotAcquired(busy) => {
-                let (facts, sentence) = voice.describe(busy).await;
-                voice.say("not_acquired", facts, &format!("not acquired: {sentence}."));
+                let (facts, sentence) = reporter.describe(busy).await;
+                reporter.say("not_acquired", facts, &format!("not acquired: {sentence}."));
                 ExitCode::from(self.conflict_exit_code)
             }
             _ => {
-                voice.warn("failed", json!({ "reason": error.to_string() }), &format!("{error}."));
+                reporter.warn("failed", json!({ "reason": error.to_string() }), &format!("{error}."));
                 ExitCode::from(exit::code(error))
             }
         }
@@ -147,7 +147,7 @@ impl Lock {
 struct Session<'a> {
     lock: &'a Lock,
     grace: Duration,
-    voice: &'a Voice,
+    reporter: &'a Reporter,
     signals: Signals,
     deaths: tokio::signal::unix::Signal,
     minder: Minder,
@@ -161,7 +161,7 @@ impl<'a> Session<'a> {
         lock: &'a Lock,
         grace: Duration,
         guard: &Guard,
-        voice: &'a Voice,
+        reporter: &'a Reporter,
         signals: Signals,
     ) -> std::io::Result<Self> {
         let deaths = signal(SignalKind::child())?;
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
         ];
         let child = Child::start(&lock.command, group, &environment, &token_file);
         match child {
-            Ok(child) => Ok(Self { lock, grace, voice, signals, deaths, minder, child, terminal, token_file }),
+            Ok(child) => Ok(Self { lock, grace, reporter, signals, deaths, minder, child, terminal, token_file }),
             Err(error) => {
                 if terminal.is_some() {
                     minder.give_terminal_to(getpgrp());
@@ -230,7 +230,7 @@ impl<'a> Session<'a> {
                 changed = lease.changed(), if lost.is_none() => if changed.is_ok() {
                     let lease = lease.borrow_and_update().clone();
                     self.token_file.write(&lease.token);
-                    self.voice.mention("renewed", json!({ "expireAt": lease.expire_at }));
+                    self.reporter.mention("renewed", json!({ "expireAt": lease.expire_at }));
                     if self.lock.dies_with_the_lease() {
                         self.minder.kill_at(Some(lease.ends));
                     }
@@ -271,13 +271,13 @@ impl<'a> Session<'a> {
         let name = &self.lock.asking.name;
         let facts = json!({ "reason": reason.to_string() });
         match self.lock.on_lost {
-            OnLost::Kill => self.voice.warn("lost", facts, &format!("lost {name:?}, ending the command: {reason}.")),
-            OnLost::Warn => self.voice.warn(
+            OnLost::Kill => self.reporter.warn("lost", facts, &format!("lost {name:?}, ending the command: {reason}.")),
+            OnLost::Warn => self.reporter.warn(
                 "lost",
                 facts,
                 &format!("lost {name:?}, the command goes on without the lock: {reason}."),
             ),
-            OnLost::Ignore => self.voice.mention("lost", facts),
+            OnLost::Ignore => self.reporter.mention("lost", facts),
         }
         self.lock.dies_with_the_lease()
     }

@@ -11,24 +11,24 @@ use crate::{
 
 /// Speaks about one lock.
 #[derive(Clone)]
-pub struct Voice {
+pub struct Reporter {
     client: Client,
     name: String,
     json: bool,
     quiet: bool,
 }
 
-impl Voice {
+impl Reporter {
     pub fn new(client: &Client, name: &str, json: bool, quiet: bool) -> Self {
         Self { client: client.clone(), name: name.into(), json, quiet }
     }
 
     /// Has the request tell how the waiting goes.
-    pub fn narrates(&self, request: LockRequest) -> LockRequest {
+    pub fn reporting(&self, request: LockRequest) -> LockRequest {
         let (sender, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(self.clone().narrate(receiver));
+        tokio::spawn(self.clone().report(receiver));
         request.on_progress(move |progress| {
-            // The narrator goes on as long as there is a sender.
+            // `report` goes on as long as there is a sender.
             let _ = sender.send(progress);
         })
     }
@@ -79,7 +79,7 @@ impl Voice {
         (facts, format!("{:?} is held by {:?}{since}{queue}", self.name, holder.owner))
     }
 
-    async fn narrate(self, mut progress: UnboundedReceiver<Progress>) {
+    async fn report(self, mut progress: UnboundedReceiver<Progress>) {
         let mut last = None;
         while let Some(news) = progress.recv().await {
             let what = match &news {
