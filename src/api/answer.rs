@@ -1,15 +1,13 @@
 //! The JSON of successes.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, SystemTime},
-};
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use gorilla_domain::{Lock, ResourceName, State, Tenure};
 use gorilla_wire::seconds;
 use serde::Serialize;
@@ -74,9 +72,8 @@ fn milliseconds(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
-fn time(at: SystemTime) -> Rfc3339 {
-    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Rfc3339::from_millis(milliseconds(since_1970) as i64)
+fn time(at: DateTime<Utc>) -> Rfc3339 {
+    Rfc3339::from_millis(at.timestamp_millis())
 }
 
 /// 200 with JSON.
@@ -112,11 +109,11 @@ mod tests {
         fn a_lock_is_written_as_gorilla_wire_describes_it(
             id in "\\PC{0,9}", owner in any::<String>(), resource in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{3,9}",
             token in "\\PC{0,9}", word in any::<String>(), fence in 1..1u64 << 53, ttl in 0..1u64 << 40,
-            timeout in 0..1u64 << 40, times in prop::array::uniform3(0..253_402_300_800_000u64),
+            timeout in 0..1u64 << 40, times in prop::array::uniform3(0..253_402_300_800_000i64),
         ) {
             let metadata = serde_json::to_string(&[&word]).expect("JSON");
             let metadata = Metadata::from_stored(metadata);
-            let [created, updated, expires] = times.map(|at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
+            let [created, updated, expires] = times.map(|at| DateTime::from_timestamp_millis(at).expect("within the calendar"));
             let (ttl, timeout) = (Duration::from_millis(ttl), Duration::from_millis(timeout));
             let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl };
             let lock = Lock { tenure, token: Token::from_client(&token) };

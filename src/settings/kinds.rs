@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use fred::types::config::{Config, ServerConfig};
 
-use super::reader::{items, masked};
+use super::text::{items, masked};
 
 /// A kind of value. An error says what would be right.
 pub(super) trait Kind: Sized {

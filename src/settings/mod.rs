@@ -3,6 +3,7 @@
 
 mod kinds;
 mod reader;
+mod text;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
 
-use super::kinds::Kind;
+use super::{
+    kinds::Kind,
+    text::{items, masked},
+};
 use crate::printable::for_people;
 
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -179,21 +182,6 @@ fn without_excerpt(error: ConfigError) -> String {
     lines.join(": ")
 }
 
-/// A URL without its password and other secrets.
-pub(super) fn masked(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else { return "***".into() };
-    if parsed.password().is_some() && parsed.set_password(Some("***")).is_err() {
-        return "***".into();
-    }
-    let query: Vec<(String, String)> = parsed.query_pairs().into_owned().collect();
-    if query.iter().any(|(name, _)| name == "sentinelPassword") {
-        parsed.query_pairs_mut().clear().extend_pairs(
-            query.iter().map(|(name, value)| (name, if name == "sentinelPassword" { "***" } else { value.as_str() })),
-        );
-    }
-    parsed.into()
-}
-
 /// The settings by their dotted names.
 fn leaves(root: Value) -> BTreeMap<String, Value> {
     fn walk(prefix: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
@@ -226,9 +214,4 @@ fn text(value: &Value, default: &Value) -> String {
         ValueKind::Array(items) if is_list(default) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         _ => plain(value),
     }
-}
-
-/// The items of a list that was written in the environment.
-pub(super) fn items(list: &str) -> Vec<&str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
 }

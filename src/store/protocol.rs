@@ -1,7 +1,8 @@
 //! From the replies of scripts to the domain.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fred::types::Resp3Frame;
 use gorilla_domain::{Holder, Metadata, Once, Tenure};
 use gorilla_scripts::{Call, Malformed, Reader};
@@ -30,12 +31,12 @@ pub fn tenure(tenure: gorilla_scripts::Tenure) -> Result<Tenure, Malformed> {
     serde_json::from_str::<IgnoredAny>(&metadata)
         .map_err(|_| Malformed("a lock has metadata that is not JSON".into()))?;
     let (metadata, ttl) = (Metadata::from_stored(metadata), Duration::from_millis(ttl));
-    let [created, updated, expires] = [created, updated, expires].map(time);
+    let (created, updated, expires) = (time(created)?, time(updated)?, time(expires)?);
     Ok(Tenure { id, owner, metadata, fence, created, updated, expires, ttl })
 }
 
 /// A time from milliseconds since 1970.
-pub fn time(since_1970: i64) -> SystemTime {
-    let distance = Duration::from_millis(since_1970.unsigned_abs());
-    if since_1970 < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
+pub fn time(since_1970: i64) -> Result<DateTime<Utc>, Malformed> {
+    let time = DateTime::from_timestamp_millis(since_1970);
+    time.ok_or_else(|| Malformed("a lock has a time that no calendar has".into()))
 }

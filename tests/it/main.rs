@@ -22,6 +22,7 @@ mod refusals;
 mod replicated;
 mod scripts;
 mod settings;
+mod structure;
 mod topology;
 mod wire;
 

@@ -1,6 +1,8 @@
 //! Who holds a lock, and under which grant.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::{Metadata, Token};
 
@@ -16,11 +18,11 @@ pub struct Tenure {
     /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
     pub fence: u64,
     /// When the lock was granted, to the millisecond.
-    pub created: SystemTime,
+    pub created: DateTime<Utc>,
     /// When the lease was last extended, or granted, to the millisecond.
-    pub updated: SystemTime,
+    pub updated: DateTime<Utc>,
     /// When the lease ends unless it is extended, to the millisecond.
-    pub expires: SystemTime,
+    pub expires: DateTime<Utc>,
     /// The time left of the lease, in whole milliseconds.
     pub ttl: Duration,
 }

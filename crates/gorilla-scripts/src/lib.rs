@@ -5,20 +5,25 @@
 //! A reply is an enum. To add an argument, add a field to the struct and use it in the script; the compiler finds who has to
 //! give it.
 
+mod call;
 mod calls;
+mod grant;
 mod keys;
 mod reply;
 mod request;
+mod sibling;
 mod slots;
 mod text;
 
+pub use call::Call;
 pub use calls::{
-    Acquire, AcquireReply, Break, BreakReply, Call, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Ended, Extend,
-    ExtendReply, Grant, Holder, Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Sibling, Tenure,
-    Try, Wake,
+    Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Extend, ExtendReply,
+    Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Try, Wake,
 };
+pub use grant::{Ended, Grant, Holder, Tenure};
 pub use keys::Keys;
 pub use reply::{Malformed, Reader};
 pub use request::{Request, together};
+pub use sibling::Sibling;
 pub use slots::{all_slots, slot_of, tag_of};
 pub use text::{Constants, Script, Scripts};

@@ -2,7 +2,7 @@
 
 use redis_protocol::resp3::types::BytesFrame;
 
-use crate::calls::{Holder, Tenure};
+use crate::grant::{Holder, Tenure};
 
 /// The rest of a reply, read from front to back.
 pub struct Reader {

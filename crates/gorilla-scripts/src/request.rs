@@ -5,7 +5,8 @@ use std::sync::Arc;
 use redis_protocol::bytes::Bytes;
 
 use crate::{
-    calls::{Call, Sibling},
+    call::Call,
+    sibling::Sibling,
     text::{Script, Scripts},
 };
 

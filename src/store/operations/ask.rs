@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, Failure, Lock, Tenure, Token};
 use gorilla_scripts::{AcquireReply, Claim, Try};
 
-use crate::store::{base::Store, doubt::Attempt, protocol};
+use crate::store::{base::Store, doubt::Attempt, error::Error, protocol};
 
 /// What Redis said to one call.
 pub enum Progress {
@@ -62,22 +62,23 @@ impl Store {
                 self.run_claim(&attempt.lock, &Claim(call)).await?
             }
         };
-        let lock = |id: String, token: Token, fence: u64, created: i64, ttl: Duration| {
-            let created = protocol::time(created);
-            let (owner, updated, expires) = (owner.as_str().into(), created, created + lease.as_duration());
+        let lock = |id: String, token: Token, fence: u64, created: i64, ttl: Duration| -> Result<Lock, Error> {
+            let expires = protocol::time(created.saturating_add_unsigned(lease.as_millis()))?;
+            let created = protocol::time(created)?;
+            let (owner, updated) = (owner.as_str().into(), created);
             let metadata = metadata.clone();
-            Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token }
+            Ok(Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token })
         };
         let blocked = |by, waiting, position: Option<u64>| {
             Acquired::Blocked(Blocked { by, waiting, position: position.and_then(NonZeroU64::new) })
         };
         Ok(Progress::Done(match reply {
             AcquireReply::Granted { fence, created } => {
-                Acquired::Granted(lock(attempt.id.clone(), token.clone(), fence, created, lease.as_duration()))
+                Acquired::Granted(lock(attempt.id.clone(), token.clone(), fence, created, lease.as_duration())?)
             }
             AcquireReply::Replayed { fence, created, id, token, ttl } => {
                 let is_own = id == attempt.id;
-                let lock = lock(id, Token::from_stored(token), fence, created, Duration::from_millis(ttl));
+                let lock = lock(id, Token::from_stored(token), fence, created, Duration::from_millis(ttl))?;
                 // The reply to this very attempt was lost.
                 if is_own { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
             }

@@ -1,0 +1,153 @@
+//! The call of `lua/try.lua` and `lua/claim.lua`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    call::Call,
+    grant::Holder,
+    reply::{Malformed, Reader, unexpected},
+    sibling::Sibling,
+    text::{Script, Scripts},
+};
+
+/// What `try` and `claim` are called with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Acquire<'a> {
+    /// Of the attempt, and of the tenure that it begins.
+    pub id: &'a str,
+    /// That the lock gets.
+    pub token: &'a str,
+    /// A name for people.
+    pub owner: &'a str,
+    /// A JSON list.
+    pub metadata: &'a str,
+    /// In milliseconds.
+    pub lease: u64,
+    /// The name of the record: the Idempotency-Key, or without one the id.
+    pub request: &'a str,
+    /// Of the request, only with an Idempotency-Key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub print: Option<&'a str>,
+    /// How long to wait from now in milliseconds, if at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u64>,
+    /// That wakes this replica.
+    pub channel: &'a str,
+    /// Only for a claim: when the attempt joined the queue, in microseconds since 1970, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<u64>,
+}
+
+/// The first call of an attempt.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Try<'a>(pub Acquire<'a>);
+
+/// A later call of an attempt that waits.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Claim<'a>(pub Acquire<'a>);
+
+/// What `try` and `claim` reply. Times that are left are in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are named as in the headers of the scripts")]
+pub enum AcquireReply {
+    /// The lock is the caller's from now on.
+    Granted { fence: u64, created: i64 },
+    /// It was granted before, to the same Idempotency-Key.
+    Replayed { fence: u64, created: i64, id: String, token: String, ttl: u64 },
+    /// It waits in the queue. `fence` is that of the holder, if there is one.
+    Queued { arrived: u64, fence: Option<u64>, look_in: u64 },
+    /// A copy waits in its place.
+    Superseded,
+    /// Somebody holds the lock.
+    Held { holder: Holder, waiting: u64, position: Option<u64> },
+    /// Nobody does, but others came before.
+    Reserved { waiting: u64, position: Option<u64> },
+    /// A grant may have been lost.
+    Recovering { left: u64, waiting: u64, position: Option<u64> },
+    /// It was granted before, unless it was lost how that grant ended.
+    Unsettled { left: u64 },
+    /// As many wait as may.
+    Full { waiting: u64 },
+    /// It was granted before, and that lease has ended.
+    Gone,
+    /// The Idempotency-Key came with another request.
+    Reused,
+    /// It was cancelled before it arrived.
+    Cancelled,
+}
+
+impl AcquireReply {
+    fn read(outcome: &str, reader: &mut Reader) -> Result<Self, Malformed> {
+        Ok(match outcome {
+            "granted" => Self::Granted { fence: reader.number()?, created: reader.number()? },
+            "replayed" => Self::Replayed {
+                fence: reader.number()?,
+                created: reader.number()?,
+                id: reader.text()?,
+                token: reader.text()?,
+                ttl: reader.number()?,
+            },
+            "queued" => {
+                Self::Queued { arrived: reader.number()?, fence: reader.some_number()?, look_in: reader.number()? }
+            }
+            "superseded" => Self::Superseded,
+            "held" => {
+                Self::Held { holder: reader.holder()?, waiting: reader.number()?, position: reader.some_number()? }
+            }
+            "reserved" => Self::Reserved { waiting: reader.number()?, position: reader.some_number()? },
+            "recovering" => {
+                Self::Recovering { left: reader.number()?, waiting: reader.number()?, position: reader.some_number()? }
+            }
+            "unsettled" => Self::Unsettled { left: reader.number()? },
+            "full" => Self::Full { waiting: reader.number()? },
+            "gone" => Self::Gone,
+            "reused" => Self::Reused,
+            "cancelled" => Self::Cancelled,
+            other => return unexpected(other),
+        })
+    }
+
+    fn touches(request: &str) -> Vec<Sibling<'_>> {
+        vec![Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(request)]
+    }
+}
+
+impl Call for Try<'_> {
+    type Reply = AcquireReply;
+
+    const NAME: &'static str = "try";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.try_acquire
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        AcquireReply::touches(self.0.request)
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {
+        AcquireReply::read(outcome, reader)
+    }
+}
+
+impl Call for Claim<'_> {
+    type Reply = AcquireReply;
+
+    const NAME: &'static str = "claim";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.claim
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        AcquireReply::touches(self.0.request)
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {
+        AcquireReply::read(outcome, reader)
+    }
+}

@@ -1,0 +1,74 @@
+//! The call of `lua/break.lua`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    call::Call,
+    grant::{Ended, Holder},
+    reply::{Malformed, Reader, unexpected},
+    sibling::Sibling,
+    text::{Script, Scripts},
+};
+
+/// What `break` is called with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Break<'a> {
+    /// Of the grant to end, if only that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<&'a str>,
+    /// The Idempotency-Key, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<&'a str>,
+    /// Of the request, only with an Idempotency-Key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub print: Option<&'a str>,
+}
+
+/// What `break` replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreakReply {
+    /// The lock is free.
+    Broken {
+        /// What was ended.
+        ended: Ended,
+        /// For how long the next waiter has the turn, in milliseconds, if there is one.
+        turn: Option<u64>,
+    },
+    /// It was broken before, by the same Idempotency-Key.
+    Replayed(Ended),
+    /// Nobody holds the lock.
+    Missing,
+    /// It is held by another grant than the one named.
+    Changed(Holder),
+    /// The Idempotency-Key came with another request.
+    Reused,
+}
+
+impl Call for Break<'_> {
+    type Reply = BreakReply;
+
+    const NAME: &'static str = "break";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.break_lock
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<BreakReply, Malformed> {
+        let ended =
+            |reader: &mut Reader| Ok(Ended { id: reader.text()?, owner: reader.text()?, fence: reader.number()? });
+        Ok(match outcome {
+            "broken" => BreakReply::Broken { ended: ended(reader)?, turn: reader.some_number()? },
+            "replayed" => BreakReply::Replayed(ended(reader)?),
+            "missing" => BreakReply::Missing,
+            "changed" => BreakReply::Changed(reader.holder()?),
+            "reused" => BreakReply::Reused,
+            other => return unexpected(other),
+        })
+    }
+}

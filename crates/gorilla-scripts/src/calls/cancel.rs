@@ -1,0 +1,61 @@
+//! The call of `lua/cancel.lua`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    call::Call,
+    reply::{Malformed, Reader, unexpected},
+    sibling::Sibling,
+    text::{Script, Scripts},
+};
+
+/// What `cancel` is called with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cancel<'a> {
+    /// Of the attempt.
+    pub id: &'a str,
+    /// As the acquire had it.
+    pub owner: &'a str,
+    /// Of its replica.
+    pub channel: &'a str,
+    /// The name of the record that the acquire used.
+    pub request: &'a str,
+}
+
+/// What `cancel` replies, with the milliseconds for which the next waiter has the turn, if one was woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the field is that of all three")]
+pub enum CancelReply {
+    /// The acquire had been executed; its lock is free again.
+    Released { turn: Option<u64> },
+    /// It had not, or had queued; should it arrive within the window, it is refused.
+    Marked { turn: Option<u64> },
+    /// It had been, and a copy was answered, whose client holds the lock.
+    Kept { turn: Option<u64> },
+}
+
+impl Call for Cancel<'_> {
+    type Reply = CancelReply;
+
+    const NAME: &'static str = "cancel";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.cancel
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        vec![Sibling::Queue, Sibling::Turn, Sibling::Request(self.request)]
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<CancelReply, Malformed> {
+        let turn = reader.some_number()?;
+        Ok(match outcome {
+            "released" => CancelReply::Released { turn },
+            "marked" => CancelReply::Marked { turn },
+            "kept" => CancelReply::Kept { turn },
+            other => return unexpected(other),
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! The call of `lua/extend.lua`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    call::Call,
+    grant::{Grant, Holder},
+    reply::{Malformed, Reader, unexpected},
+    sibling::Sibling,
+    text::{Script, Scripts},
+};
+
+/// What `extend` is called with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Extend<'a> {
+    /// The current one.
+    pub token: &'a str,
+    /// That replaces it.
+    pub new_token: &'a str,
+    /// In milliseconds.
+    pub lease: u64,
+    /// The Idempotency-Key, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<&'a str>,
+    /// Of the request, only with an Idempotency-Key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub print: Option<&'a str>,
+}
+
+/// What `extend` replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtendReply {
+    /// The lease is renewed.
+    Extended(Grant),
+    /// It was renewed before, by the same Idempotency-Key.
+    Replayed(Grant),
+    /// Nobody holds the lock.
+    Missing,
+    /// It is held under another token.
+    Mismatch(Holder),
+    /// The lease asked for would end before the present one, which lasts for so many milliseconds more.
+    Shorter {
+        /// In milliseconds.
+        ttl: u64,
+    },
+    /// It was renewed before, and that lease has ended.
+    Gone,
+    /// The Idempotency-Key came with another request.
+    Reused,
+}
+
+impl Call for Extend<'_> {
+    type Reply = ExtendReply;
+
+    const NAME: &'static str = "extend";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.extend
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        [Sibling::Fence].into_iter().chain(self.request.map(Sibling::Request)).collect()
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<ExtendReply, Malformed> {
+        let grant = |reader: &mut Reader| Ok(Grant { token: reader.text()?, tenure: reader.tenure()? });
+        Ok(match outcome {
+            "extended" => ExtendReply::Extended(grant(reader)?),
+            "replayed" => ExtendReply::Replayed(grant(reader)?),
+            "missing" => ExtendReply::Missing,
+            "mismatch" => ExtendReply::Mismatch(reader.holder()?),
+            "shorter" => ExtendReply::Shorter { ttl: reader.number()? },
+            "gone" => ExtendReply::Gone,
+            "reused" => ExtendReply::Reused,
+            other => return unexpected(other),
+        })
+    }
+}

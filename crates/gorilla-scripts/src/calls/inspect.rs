@@ -1,0 +1,65 @@
+//! The call of `lua/inspect.lua`.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::{
+    call::Call,
+    grant::Tenure,
+    reply::{Malformed, Reader, unexpected},
+    sibling::Sibling,
+    text::{Script, Scripts},
+};
+
+/// What `inspect` is called with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Inspect<'a> {
+    /// To compare with the current one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<&'a str>,
+}
+
+/// What `inspect` replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InspectReply {
+    /// Somebody holds the lock.
+    Held {
+        /// Whether the token is the current one.
+        own: bool,
+        /// The grant.
+        tenure: Tenure,
+        /// How many wait.
+        waiting: u64,
+    },
+    /// Nobody does.
+    Free {
+        /// How many wait.
+        waiting: u64,
+    },
+}
+
+impl Call for Inspect<'_> {
+    type Reply = InspectReply;
+
+    const NAME: &'static str = "inspect";
+
+    fn script(scripts: &Scripts) -> &Arc<Script> {
+        &scripts.inspect
+    }
+
+    fn touches(&self) -> Vec<Sibling<'_>> {
+        vec![Sibling::Queue]
+    }
+
+    fn reply(outcome: &str, reader: &mut Reader) -> Result<InspectReply, Malformed> {
+        match outcome {
+            "held" => {
+                let own = reader.number::<u8>()? == 1;
+                Ok(InspectReply::Held { own, tenure: reader.tenure()?, waiting: reader.number()? })
+            }
+            "free" => Ok(InspectReply::Free { waiting: reader.number()? }),
+            other => unexpected(other),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What replies tell of a grant.
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// A name for people.
+    pub owner: String,
+    /// Of the grant.
+    pub fence: u64,
+    /// What is left of the lease, in milliseconds.
+    pub ttl: u64,
+}
+
+/// A grant, without its token. Times in milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// The same through all extends.
+    pub id: String,
+    /// A name for people.
+    pub owner: String,
+    /// JSON, as it was given.
+    pub metadata: String,
+    /// The number that orders grants.
+    pub fence: u64,
+    /// When it was granted.
+    pub created: i64,
+    /// When it was last extended.
+    pub updated: i64,
+    /// When its lease ends.
+    pub expires: i64,
+    /// What is left of the lease, in milliseconds.
+    pub ttl: u64,
+}
+
+/// A grant with its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The right to it.
+    pub token: String,
+    /// All else.
+    pub tenure: Tenure,
+}
+
+/// A grant that was ended by force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Of the tenure.
+    pub id: String,
+    /// Who held the lock.
+    pub owner: String,
+    /// Of the grant.
+    pub fence: u64,
+}

@@ -1,0 +1,27 @@
+//! What belongs to a lock beside the lock itself.
+
+/// What belongs to a lock, each at a key of its own beside that of the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sibling<'a> {
+    /// The last fence given, a string.
+    Fence,
+    /// Who waits, a sorted set.
+    Queue,
+    /// Whose turn it is to claim the lock, a string.
+    Turn,
+    /// What became of a request, a string. By an Idempotency-Key, or the id of an attempt.
+    Request(&'a str),
+}
+
+impl Sibling<'_> {
+    /// The key beside that of a lock.
+    pub fn key(self, lock: &str) -> String {
+        let stem = lock.strip_suffix("lock").unwrap_or(lock);
+        match self {
+            Self::Fence => format!("{stem}fence"),
+            Self::Queue => format!("{stem}queue"),
+            Self::Turn => format!("{stem}queue:turn"),
+            Self::Request(name) => format!("{stem}request:{name}"),
+        }
+    }
+}
