@@ -178,7 +178,11 @@ impl Client {
             outcome: Outcome::Unknown,
             facts: Facts::default(),
         };
-        let gorilla_wire::Error { error_message: message, code, outcome, facts } = said.unwrap_or_else(not_gorilla);
+        let gorilla_wire::Error { error_message, code, outcome, facts } = said.unwrap_or_else(not_gorilla);
+        let message = match error_message.is_empty() {
+            true => format!("{} answers {status} with the code {code:?}", self.url),
+            false => error_message,
+        };
         if !passing {
             return Ok(Answer::Refused(Refusal { code, message, facts }));
         }

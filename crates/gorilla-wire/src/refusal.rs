@@ -1,6 +1,10 @@
 //! The bodies of answers that are not a success, in Gorilla's own form and in that of RFC 9457.
+//!
+//! A client needs the code and the outcome most. It reads them also where a server of another version leaves out what
+//! stands beside them, or gives it another form.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::Code;
 
@@ -23,35 +27,35 @@ pub enum Outcome {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Facts {
     /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
     pub fence: Option<u64>,
     /// With invalid_request about one field, parameter or header: its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     pub field: Option<String>,
     /// A label that says who holds the lock; 1 to 256 bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub owner: Option<String>,
     /// With wait_timeout: the place in the queue when the answer was given; 0 without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub position: Option<u64>,
     /// Milliseconds until grants are made again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub recovering_ms: Option<u64>,
     /// As decoded from the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub resource: Option<String>,
     /// Milliseconds that remained when Redis answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub ttl_ms: Option<u64>,
     /// Requests that wait for the lock.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub waiting: Option<u64>,
 }
@@ -63,17 +67,24 @@ pub struct Facts {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Error"))]
 pub struct Error<C = Code> {
     /// A sentence for a person; may change.
+    #[serde(default, deserialize_with = "if_readable")]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::always_there))]
     pub error_message: String,
     /// Stable.
     #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::list_codes))]
     pub code: C,
     /// Whether this request may have changed anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_readable")]
     #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
     pub outcome: Outcome,
     /// What else there is to tell.
     #[serde(flatten)]
     pub facts: Facts,
+}
+
+/// Reads a member, or does without it if its value has a form that this version does not know.
+fn if_readable<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Value::deserialize(deserializer).map(|value| serde_json::from_value(value).unwrap_or_default())
 }
 
 /// The form of RFC 9457 of an answer that is not a success, with the facts as extension members.
@@ -129,7 +140,24 @@ mod tests {
         let error =
             read(r#"{"errorMessage":"No.","code":"new","outcome":"half","left":[],"waiting":1}"#).expect("an error");
         assert_eq!((error.code.as_str(), error.outcome, error.facts.waiting), ("new", Outcome::Unknown, Some(1)));
-        assert_eq!(read(r#"{"errorMessage":"No.","code":"new"}"#).expect("an error").outcome, Outcome::Unknown);
-        assert!(read(r#"{"message":"No."}"#).is_err(), "that is not from Gorilla");
+    }
+
+    #[test]
+    fn a_member_that_is_missing_or_has_another_form_hides_no_other() {
+        let error = read(r#"{"errorMessage":["No."],"code":"new","outcome":"not_executed","waiting":"1","ttlMs":2}"#);
+        let error = error.expect("an error");
+        assert_eq!((error.error_message.as_str(), error.outcome), ("", Outcome::NotExecuted));
+        assert_eq!((error.facts.waiting, error.facts.ttl_ms), (None, Some(2)));
+        for outcome in ["", r#","outcome":null"#, r#","outcome":{"not_executed":true}"#] {
+            let error = read(&format!(r#"{{"code":"new","fence":1{outcome}}}"#)).expect("an error");
+            assert_eq!((error.outcome, error.facts.fence), (Outcome::Unknown, Some(1)), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_not_from_gorilla() {
+        for answer in [r#"{"message":"No."}"#, r#"{"errorMessage":"No.","code":7}"#, "{}", "[]", "No."] {
+            assert!(read(answer).is_err(), "{answer}");
+        }
     }
 }

@@ -80,7 +80,11 @@ pub fn enumerate(schema: &mut Schema) {
     let texts: Vec<_> = variants.as_array().into_iter().flatten().map(|variant| variant["const"].clone()).collect();
     schema.insert("type".into(), "string".into());
     schema.insert("enum".into(), texts.into());
-    // It is how a client reads an answer that does not have it, which is no answer of this version.
+    always_there(schema);
+}
+
+/// Takes the default away: with it a client reads an answer of another version, and this version always has the member.
+pub fn always_there(schema: &mut Schema) {
     schema.remove("default");
 }
 

@@ -1,5 +1,7 @@
 //! The Rust client: `gorilla-client`.
 
+mod other_versions;
+
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
