@@ -51,7 +51,7 @@ openapi: ## Write docs/openapi.json from the types, operations and codes in crat
 	cargo run --locked --quiet --package gorilla-wire --features openapi --bin openapi >target/openapi.json
 	mv target/openapi.json docs/openapi.json
 
-lint-openapi: ## Hold docs/openapi.json against the strictest rules of Redocly and Spectral, from npm
+lint-openapi: ## Check docs/openapi.json against the strictest rules of Redocly and Spectral, from npm
 	@tests/openapi/lint
 
 schemathesis: deps ## Try /openapi.json on a running server for 60 s, with Schemathesis from PyPI; TRY=… for another number of seconds

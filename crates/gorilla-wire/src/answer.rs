@@ -1,7 +1,7 @@
 //! The bodies of successes.
 //!
-//! Their texts and JSON are owned where a client reads them. The server, which only writes them, has others that
-//! borrow.
+//! A client owns the texts and the JSON that it reads: the defaults of the type parameters. The server, which only writes
+//! these bodies, borrows them.
 
 use std::{fmt, time::Duration};
 
@@ -21,7 +21,7 @@ impl Token {
         Self(text.into())
     }
 
-    /// The text. Whoever has it may release the lock: it belongs into no log.
+    /// The text. Whoever has it may release the lock, so no log may have it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -39,13 +39,13 @@ impl fmt::Debug for Token {
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Lock {
-    /// Of this tenure, the same through its extensions: a UUIDv7.
+    /// The id of the holder's tenure, a UUIDv7. Extends keep it.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
     pub id: String,
-    /// Who holds it: a label of 1 to 256 bytes.
+    /// Who holds the lock: a label of 1 to 256 bytes.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub owner: String,
-    /// What is locked: the name as decoded from the path.
+    /// The name of the resource that is locked, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub resource: String,
     /// The right to extend and to release it: a UUIDv4, replaced by every extend.
@@ -56,7 +56,7 @@ pub struct Lock {
     #[serde(with = "as_seconds")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::seconds"))]
     pub timeout: Duration,
-    /// What was given with the acquire, without the white space between its parts.
+    /// The metadata that the acquire gave, without the white space between its parts.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
     pub metadata: Value,
     /// When it was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
@@ -83,7 +83,7 @@ pub struct Lock {
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "State"))]
 pub struct State<Text = String, Json = Value> {
-    /// Its name, as decoded from the path.
+    /// The name of the resource, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub resource: Text,
     /// Whether somebody holds it.
@@ -102,7 +102,7 @@ pub struct State<Text = String, Json = Value> {
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Tenure"))]
 pub struct Tenure<Text = String, Json = Value> {
-    /// Its id, the same through its extensions: a UUIDv7.
+    /// The id of the tenure, a UUIDv7. Extends keep it.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
     pub id: Text,
     /// Who holds the lock: a label of 1 to 256 bytes.
@@ -111,7 +111,7 @@ pub struct Tenure<Text = String, Json = Value> {
     /// Its fencing token: larger than that of every earlier grant of the resource, below 2^53.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
     pub fence: u64,
-    /// What was given with the acquire, without the white space between its parts.
+    /// The metadata that the acquire gave, without the white space between its parts.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
     pub metadata: Json,
     /// When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
@@ -136,7 +136,7 @@ pub struct Page<S = State> {
     /// The locks, in no order. A page may be empty without being the last.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::held_locks"))]
     pub locks: Vec<S>,
-    /// What to ask for the next page with, if there is one; null on the last one.
+    /// The parameter `cursor` for the next page; null on the last page.
     pub cursor: Option<String>,
 }
 
@@ -145,10 +145,10 @@ pub struct Page<S = State> {
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Broken"))]
 pub struct Broken<Text = String> {
-    /// Its name, as decoded from the path.
+    /// The name of the resource, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub resource: Text,
-    /// The tenure that was ended: its id, a UUIDv7.
+    /// The id of the tenure that the break ended, a UUIDv7.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
     pub id: Text,
     /// Who held it: a label of 1 to 256 bytes.
@@ -159,40 +159,40 @@ pub struct Broken<Text = String> {
     pub fence: u64,
 }
 
-/// A replica that answers.
+/// The process answers.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Health {
-    /// Always the same.
+    /// Always `ok`.
     #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
     pub status: Alive,
     /// The version of the replica.
     pub version: &'static str,
 }
 
-/// That the process answers.
+/// Whether the process answers.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 pub enum Alive {
-    /// It does.
+    /// It answers.
     Ok,
 }
 
-/// A replica that requests should be sent to.
+/// Clients and load balancers should send requests to this replica.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Ready {
-    /// Always the same.
+    /// Always `ready`.
     #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
     pub status: Readiness,
 }
 
-/// That requests should be sent to a replica.
+/// Whether clients and load balancers should send requests to a replica.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 pub enum Readiness {
-    /// They should.
+    /// They should send requests.
     Ready,
 }

@@ -1,4 +1,4 @@
-//! What can be asked for: the table of routes.
+//! The operations, with their methods and paths: the table of routes.
 
 use http::Method;
 
@@ -18,7 +18,7 @@ pub enum Operation {
     ExtendByHeader,
     /// Release a lock, the token in a header.
     ReleaseByHeader,
-    /// The lock of its holder.
+    /// A lock, for the holder of its token.
     Status,
     /// Extend a lease.
     Extend,
@@ -28,14 +28,14 @@ pub enum Operation {
     Break,
     /// The process answers.
     Health,
-    /// Requests should be sent here.
+    /// Clients and load balancers should send requests to this replica.
     Ready,
-    /// The document of the interface.
+    /// The OpenAPI document.
     OpenApi,
 }
 
 impl Operation {
-    /// All of them.
+    /// All operations.
     pub const ALL: [Self; 12] = [
         Self::List,
         Self::State,

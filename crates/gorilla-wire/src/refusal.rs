@@ -15,7 +15,7 @@ use crate::Code;
 pub enum Outcome {
     /// It changed nothing.
     NotExecuted,
-    /// It may have been executed. So is an outcome that this version does not know.
+    /// It may have been executed. A client takes an outcome that it does not know for this one.
     #[default]
     #[serde(other)]
     Unknown,
@@ -38,11 +38,11 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
     pub owner: Option<String>,
-    /// With wait_timeout: the place in the queue when the answer was given; 0 without one.
+    /// With wait_timeout: the place in the queue when the answer was given; 0 for a request without a place.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub position: Option<u64>,
-    /// Milliseconds until grants are made again.
+    /// Milliseconds until Gorilla grants the lock again.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
     pub recovering_ms: Option<u64>,

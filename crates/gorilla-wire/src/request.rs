@@ -79,7 +79,7 @@ impl<V> Body for Break<V> {
     const FIELDS: &'static [&'static str] = &["fence", "reason"];
 }
 
-/// A field that is there, also where it is null: serde takes a null for no value.
+/// Reads a field that the body has, also if it is null: by itself serde takes null for a field that is missing.
 fn given<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V>, D::Error> {
     V::deserialize(deserializer).map(Some)
 }
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields that serde knows, by what it says of one that it does not know.
+    /// The fields that serde knows: it names them when it refuses a field that it does not know.
     fn known<B: for<'de> Deserialize<'de> + std::fmt::Debug>() -> Vec<String> {
         let error = serde_json::from_value::<B>(json!({ "?": 0 })).expect_err("an unknown field").to_string();
         error.split('`').skip(3).step_by(2).map(String::from).collect()

@@ -1,4 +1,5 @@
-//! Holds answers against docs/openapi.json, so that no test sees an answer which the document does not describe.
+//! Compares answers with docs/openapi.json, so that a test fails if it gets an answer which the document does not
+//! describe.
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Answer;
 
-/// By which the parts of the document refer to the whole.
+/// The name under which the validator knows the whole document, so that references in it lead somewhere.
 const NAME: &str = "urn:gorilla:openapi";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

@@ -9,15 +9,15 @@ use crate::harness::{Replica, lock_path, name, token};
 /// Bodies that no operation takes, with what the sentence says.
 const MALFORMED: [(&str, &[&str]); 15] = [
     ("   \r\n", &["is empty", "JSON object"]),
-    ("{", &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":30"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":30}}"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":30} x"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":NaN}"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":Infinity}"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":+1}"#, &["no valid JSON"]),
-    (r#"{"owner":"me","timeout":30,}"#, &["no valid JSON"]),
-    ("{'owner':'me'}", &["no valid JSON"]),
+    ("{", &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":30"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":30}}"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":30} x"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":NaN}"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":Infinity}"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":+1}"#, &["not valid JSON"]),
+    (r#"{"owner":"me","timeout":30,}"#, &["not valid JSON"]),
+    ("{'owner':'me'}", &["not valid JSON"]),
     ("[]", &["must be a JSON object"]),
     (r#"[{"owner":"me","timeout":30}]"#, &["must be a JSON object"]),
     ("\"owner\"", &["must be a JSON object"]),
@@ -106,7 +106,7 @@ async fn a_body_that_is_not_utf_8_is_refused() {
             .into_bytes();
     request.extend(body);
     let answer = api.raw(&request).await;
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("no valid JSON"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("not valid JSON"), "{answer}");
     assert_eq!(api.state(&resource).await["held"], false);
 }
 

@@ -21,18 +21,31 @@ async fn document() -> Value {
     Replica::shared().await.get("/openapi.json").await.json()
 }
 
-/// All codes, each with its status.
-fn codes() -> BTreeMap<&'static str, u16> {
-    Code::ALL.iter().map(|code| (code.as_str(), code.status().as_u16())).collect()
+/// All codes, each with its status and meaning.
+fn codes() -> BTreeMap<String, (u16, String)> {
+    let row = |code: &Code| (code.as_str().into(), (code.status().as_u16(), code.meaning().into()));
+    Code::ALL.iter().map(row).collect()
 }
 
-/// The codes in the table of docs/reference/errors.md, each with its status.
-fn codes_in_reference() -> BTreeMap<&'static str, u16> {
+/// The codes in the table of docs/reference/errors.md, each with its status and meaning.
+fn codes_in_reference() -> BTreeMap<String, (u16, String)> {
     let reference = include_str!("../../../docs/reference/errors.md");
     let (_, table) = reference.split_once("\n## All codes").expect("the table");
-    let rows = table.lines().take_while(|line| !line.starts_with("## "));
-    let cells = rows.filter_map(|row| row.strip_prefix("| `")?.split_once("` | "));
-    cells.filter_map(|(code, rest)| Some((code, rest.get(..3)?.parse().ok()?))).collect()
+    let rows = table.lines().take_while(|line| !line.starts_with("## ")).filter(|line| line.starts_with("| `"));
+    let row = |row: &str| {
+        let cells: Vec<_> = row.split(" | ").collect();
+        let code = cells[0].trim_start_matches("| ").trim_matches('`');
+        (code.into(), (cells[1].parse().expect("a status"), without_links(cells[2])))
+    };
+    rows.map(row).collect()
+}
+
+/// Markdown with the text of each link in place of the link.
+fn without_links(markdown: &str) -> String {
+    let Some((before, rest)) = markdown.split_once('[') else { return markdown.into() };
+    let (text, rest) = rest.split_once("](").expect("a link");
+    let (_, after) = rest.split_once(')').expect("the end of a link");
+    format!("{before}{text}{}", without_links(after))
 }
 
 fn texts(value: &Value) -> BTreeSet<&str> {
@@ -64,8 +77,12 @@ async fn the_document_is_that_of_the_repository_and_of_this_version() {
 #[test]
 fn the_document_is_the_one_that_the_types_and_the_operations_make() {
     let (committed, made) = (include_str!("../../../docs/openapi.json"), gorilla_wire::openapi::document());
-    let other = committed.lines().zip(made.lines()).enumerate().find(|(_, (committed, made))| committed != made);
-    assert!(committed == made, "docs/openapi.json is not what `make openapi` writes; the first difference: {other:?}");
+    let line = 1 + committed.lines().zip(made.lines()).take_while(|(committed, made)| committed == made).count();
+    let [is, should] = [committed, &made].map(|text| text.lines().nth(line - 1).unwrap_or("the end").trim());
+    assert!(
+        committed == made,
+        "docs/openapi.json is out of date: run `make openapi`. Line {line} is {is}, and should be {should}"
+    );
 }
 
 /// Rust files below a directory of the repository.
@@ -152,23 +169,27 @@ async fn the_parameters_of_each_path_are_those_in_its_braces() {
 async fn every_code_of_an_error_is_in_the_document_and_in_the_reference() {
     let document = document().await;
     let reference = codes_in_reference();
-    assert_eq!(codes(), reference);
-    let codes: BTreeSet<_> = reference.keys().copied().collect();
+    let described = codes();
+    assert!(described.keys().eq(reference.keys()), "{:?} in the crate, {:?}", described.keys(), reference.keys());
+    for (code, is) in &described {
+        assert_eq!(is, &reference[code], "{code} in gorilla-wire's code.rs and in docs/reference/errors.md");
+    }
+    let codes: BTreeSet<_> = reference.keys().map(String::as_str).collect();
     assert!(codes.len() >= 25, "{codes:?}");
     for schema in ["Error", "Problem"] {
         let code = &document["components"]["schemas"][schema]["properties"]["code"];
         assert_eq!(texts(&code["enum"]), codes, "{schema}");
-        for (code_name, status) in &reference {
-            let line = format!("- `{code_name}` ({status}): ");
+        for (code_name, (status, meaning)) in &reference {
+            let line = format!("- `{code_name}` ({status}): {meaning}");
             assert!(code["description"].as_str().is_some_and(|text| text.contains(&line)), "{schema} lacks {line:?}");
         }
     }
     // And each has an example in both forms, with its status.
     let examples = document["components"]["examples"].as_object().expect("examples");
-    for (code, status) in &reference {
-        assert_eq!(examples[*code]["value"]["code"], *code);
+    for (code, (status, _)) in &reference {
+        assert_eq!(examples[code]["value"]["code"], *code);
         let problem = &examples[&format!("{code}_problem")]["value"];
-        assert_eq!((&problem["code"], &problem["status"]), (&(*code).into(), &(*status).into()));
+        assert_eq!((&problem["code"], &problem["status"]), (&code.as_str().into(), &(*status).into()));
     }
     assert_eq!(examples.len(), 2 * codes.len());
 }
@@ -240,7 +261,7 @@ async fn an_answer_that_the_document_does_not_describe_fails_the_test_that_gets_
             assert!(said.contains(part), "{part:?} is not in {said:?}");
         }
     }
-    // What the document describes is nobody's business, nor is what it does not have.
+    // An answer that the document describes is fine. Paths that it does not have, and answers without JSON, are not judged.
     for (path, head, body) in [
         ("/_health", format!("200 OK\r\n{json}; charset=utf-8"), health),
         ("/_health", "502 Bad Gateway\r\nContent-Type: text/html".into(), "<h1>"),

@@ -1,4 +1,4 @@
-//! Answers to show, as a replica gave them.
+//! Examples of answers, as a replica gave them.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ pub fn extended() -> Lock {
     }
 }
 
-/// The same lock for everybody.
+/// What everybody may know of the same lock.
 pub fn held() -> State {
     let tenure = Tenure {
         id: ID.into(),
@@ -85,13 +85,13 @@ pub fn all() -> Map<String, Value> {
 }
 
 fn error(code: Code) -> Error {
-    let (message, facts) = said(code);
+    let (message, facts) = message_and_facts(code);
     let outcome = if matches!(code, InternalError | OutcomeUnknown) { Outcome::Unknown } else { Outcome::NotExecuted };
     Error { error_message: message.into(), code, outcome, facts }
 }
 
 /// The sentence and the facts of an answer with a code.
-fn said(code: Code) -> (&'static str, Facts) {
+fn message_and_facts(code: Code) -> (&'static str, Facts) {
     let nothing = Facts::default;
     let about = |resource: &str| Facts { resource: Some(resource.into()), ..nothing() };
     let held = |ttl| Facts { owner: Some(OWNER.into()), fence: Some(FENCE), ttl_ms: Some(ttl), ..about("stock") };

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{Code, Operation};
-use operations::{Words, codes, words};
+use operations::{Description, codes, describe};
 
 const ABOUT: &str = "\
 Errors are JSON with a stable `code`; with `Accept: application/problem+json` they are RFC 9457. HEAD works \
 wherever GET does; OPTIONS is 204 with Allow; another method is 405 `method_not_allowed` with Allow; another \
-path is 404 `not_found`. What is no proper HTTP, or a head of more than 32 KiB or 100 headers, is refused with \
-400 or 431, an empty body and without X-Request-Id. A replica that listens on a loopback address serves only \
+path is 404 `not_found`. A request that is not valid HTTP, or whose head has more than 32 KiB or 100 headers, is \
+refused with 400 or 431, with an empty body and without X-Request-Id. A replica that listens on a loopback address serves only \
 the hosts of the loopback and those that its settings name; a write that a browser sends for a page of another \
 site is refused on every path. There is no authentication yet.";
 
@@ -34,10 +34,10 @@ struct Document {
     components: Value,
 }
 
-/// An operation, with its parts in the order in which a person reads them.
+/// An operation of the document, with its parts in the order in which a person reads them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Described {
+struct OperationObject {
     operation_id: String,
     tags: [&'static str; 1],
     summary: String,
@@ -80,8 +80,8 @@ pub fn document() -> String {
     text + "\n"
 }
 
-/// A reference to a part of the document.
-fn part(kind: &str, name: &str) -> Value {
+/// A reference to a component of the document.
+fn component(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
@@ -90,26 +90,26 @@ fn paths() -> Map<String, Value> {
     for operation in Operation::ALL {
         let item = &mut paths.entry(operation.path()).or_insert_with(|| json!({}));
         let in_path = operation.path().split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        let in_path: Vec<_> = in_path.map(|name| part("parameters", name)).collect();
+        let in_path: Vec<_> = in_path.map(|name| component("parameters", name)).collect();
         if !in_path.is_empty() {
             item["parameters"] = in_path.into();
         }
         let method = operation.method().as_str().to_lowercase();
         if method == "get" {
-            item["head"] = json!(described(operation, true));
+            item["head"] = json!(operation_object(operation, true));
         }
-        item[method] = json!(described(operation, false));
+        item[method] = json!(operation_object(operation, false));
     }
     paths
 }
 
-/// An operation; its answers have heads alone where it is asked for by HEAD.
-fn described(operation: Operation, head: bool) -> Described {
-    let Words { id, tag, summary, description, mut parameters, body, successes } = words(operation);
-    parameters.push(part("parameters", "X-Request-Id"));
+/// An operation of the document. Its answers have no bodies if it is the HEAD beside a GET.
+fn operation_object(operation: Operation, head: bool) -> OperationObject {
+    let Description { id, tag, summary, description, mut parameters, body, successes } = describe(operation);
+    parameters.push(component("parameters", "X-Request-Id"));
     let request_body = body.map(|body| {
         let content =
-            json!({ "application/json": { "schema": part("schemas", body.schema), "examples": body.examples } });
+            json!({ "application/json": { "schema": component("schemas", body.schema), "examples": body.examples } });
         json!({ "required": body.required, "description": BODY, "content": content })
     });
     let mut responses = Map::new();
@@ -130,7 +130,7 @@ fn described(operation: Operation, head: bool) -> Described {
         true => (format!("{id}Head"), format!("{summary} (head only)")),
         false => (id.into(), summary.into()),
     };
-    Described { operation_id, tags: [tag], summary, description, parameters, request_body, responses }
+    OperationObject { operation_id, tags: [tag], summary, description, parameters, request_body, responses }
 }
 
 /// The answers of one status that are not a success, by their codes.
@@ -142,10 +142,10 @@ fn refusal(codes: &[Code], head: bool) -> Value {
     if !head {
         let form = |schema: &str, suffix: &str| {
             let names: Vec<_> = codes.iter().map(|code| code.as_str()).collect();
-            let example = |name: &&str| ((*name).to_string(), part("examples", &format!("{name}{suffix}")));
+            let example = |name: &&str| ((*name).to_string(), component("examples", &format!("{name}{suffix}")));
             let examples: Map<_, _> = names.iter().map(example).collect();
             let narrower = json!({ "type": "object", "properties": { "code": { "enum": names } } });
-            json!({ "schema": { "allOf": [part("schemas", schema), narrower] }, "examples": examples })
+            json!({ "schema": { "allOf": [component("schemas", schema), narrower] }, "examples": examples })
         };
         response["content"] =
             json!({ "application/json": form("Error", ""), "application/problem+json": form("Problem", "_problem") });
@@ -154,5 +154,5 @@ fn refusal(codes: &[Code], head: bool) -> Value {
 }
 
 fn headers<'a>(names: impl Iterator<Item = &'a &'a str>) -> Map<String, Value> {
-    names.map(|name| ((*name).to_string(), part("headers", name))).collect()
+    names.map(|name| ((*name).to_string(), component("headers", name))).collect()
 }

@@ -4,9 +4,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
+    component,
     examples::{broken, extended, free, held, lock},
     parameters::{of_document, of_list},
-    part,
 };
 use crate::{
     Alive,
@@ -14,13 +14,13 @@ use crate::{
     Health, LOCKS, Operation, Page, Readiness, Ready,
 };
 
-/// An operation in words.
-pub struct Words {
-    /// Its name for programs that are made from the document.
+/// What the document says of an operation beside its method and path.
+pub struct Description {
+    /// The name that generated clients call it by.
     pub id: &'static str,
     /// The group that it belongs to.
     pub tag: &'static str,
-    /// A line.
+    /// A line that says what it does.
     pub summary: &'static str,
     /// What else there is to know.
     pub description: &'static str,
@@ -46,7 +46,7 @@ pub struct RequestBody {
 pub struct Success {
     /// The status.
     pub status: StatusCode,
-    /// When it comes.
+    /// When the server gives it.
     pub description: &'static str,
     /// Headers beside X-Request-Id.
     pub headers: &'static [&'static str],
@@ -87,12 +87,12 @@ pub fn codes(operation: Operation) -> Vec<Code> {
     codes
 }
 
-/// What the document says of an operation.
-pub fn words(operation: Operation) -> Words {
-    let key = || part("parameters", "Idempotency-Key");
-    let token = || part("parameters", "Lock-Token");
+/// Describes an operation.
+pub fn describe(operation: Operation) -> Description {
+    let key = || component("parameters", "Idempotency-Key");
+    let token = || component("parameters", "Lock-Token");
     match operation {
-        Operation::List => Words {
+        Operation::List => Description {
             id: "list",
             tag: "locks",
             summary: "The held locks, page by page",
@@ -103,24 +103,24 @@ pub fn words(operation: Operation) -> Words {
             successes: ok(
                 "A page.",
                 &[],
-                part("schemas", "Page"),
+                component("schemas", "Page"),
                 json!({
                     "page": { "value": Page { locks: vec![held()], cursor: Some("0-8".into()) } },
                     "last": { "value": Page::<()> { locks: vec![], cursor: None } },
                 }),
             ),
         },
-        Operation::State => Words {
+        Operation::State => Description {
             id: "state",
             tag: "locks",
             summary: "Who holds a lock, for everybody",
             description: "Never tells a token. With the header Lock-Token it is the status of the holder's lock.",
-            parameters: vec![part("parameters", "Lock-Token-optional")],
+            parameters: vec![component("parameters", "Lock-Token-optional")],
             body: None,
             successes: ok(
                 "The public state; with Lock-Token the lock.",
                 &[],
-                json!({ "oneOf": [part("schemas", "Held"), part("schemas", "Free"), part("schemas", "Lock")] }),
+                json!({ "oneOf": [component("schemas", "Held"), component("schemas", "Free"), component("schemas", "Lock")] }),
                 json!({
                     "held": { "value": held() },
                     "free": { "value": free() },
@@ -128,7 +128,7 @@ pub fn words(operation: Operation) -> Words {
                 }),
             ),
         },
-        Operation::Acquire => Words {
+        Operation::Acquire => Description {
             id: "acquire",
             tag: "locks",
             summary: "Take a lock",
@@ -149,17 +149,17 @@ pub fn words(operation: Operation) -> Words {
             successes: ok(
                 "Granted, or granted before to the same Idempotency-Key.",
                 &["Idempotent-Replay"],
-                part("schemas", "Lock"),
+                component("schemas", "Lock"),
                 json!({ "granted": { "value": lock(30_500, 30_500) } }),
             ),
         },
-        Operation::ExtendByHeader => Words {
+        Operation::ExtendByHeader => Description {
             id: "extendByHeader",
             summary: "Extend a lease and replace its token, the token in a header",
             parameters: vec![token(), key()],
-            ..words(Operation::Extend)
+            ..describe(Operation::Extend)
         },
-        Operation::Extend => Words {
+        Operation::Extend => Description {
             id: "extend",
             tag: "locks",
             summary: "Extend a lease and replace its token",
@@ -174,17 +174,17 @@ pub fn words(operation: Operation) -> Words {
             successes: ok(
                 "Extended, or extended before by the same Idempotency-Key.",
                 &["Idempotent-Replay"],
-                part("schemas", "Lock"),
+                component("schemas", "Lock"),
                 json!({ "extended": { "value": extended() } }),
             ),
         },
-        Operation::ReleaseByHeader => Words {
+        Operation::ReleaseByHeader => Description {
             id: "releaseByHeader",
             summary: "Release a lock, the token in a header",
             parameters: vec![token(), key()],
-            ..words(Operation::Release)
+            ..describe(Operation::Release)
         },
-        Operation::Release => Words {
+        Operation::Release => Description {
             id: "release",
             tag: "locks",
             summary: "Release a lock",
@@ -198,7 +198,7 @@ pub fn words(operation: Operation) -> Words {
                 content: None,
             }],
         },
-        Operation::Status => Words {
+        Operation::Status => Description {
             id: "status",
             tag: "locks",
             summary: "A lock, for the holder of its token",
@@ -208,11 +208,11 @@ pub fn words(operation: Operation) -> Words {
             successes: ok(
                 "The token is the lock's current one.",
                 &[],
-                part("schemas", "Lock"),
+                component("schemas", "Lock"),
                 json!({ "status": { "value": lock(30_000, 30_176) } }),
             ),
         },
-        Operation::Break => Words {
+        Operation::Break => Description {
             id: "break",
             tag: "locks",
             summary: "End a lock whose holder is gone",
@@ -229,40 +229,40 @@ pub fn words(operation: Operation) -> Words {
             successes: ok(
                 "Broken, or broken before by the same Idempotency-Key.",
                 &["Idempotent-Replay"],
-                part("schemas", "Broken"),
+                component("schemas", "Broken"),
                 json!({ "broken": { "value": broken() } }),
             ),
         },
-        Operation::Health => Words {
+        Operation::Health => Description {
             id: "health",
             tag: "health",
             summary: "The process answers; never asks Redis",
-            description: "For what restarts a replica that hangs. A replica is healthy without Redis, because a \
-                          restart would not mend Redis.",
+            description: "For a supervisor that restarts replicas that hang. A replica is healthy without Redis, because \
+                          a restart would not mend Redis.",
             parameters: vec![],
             body: None,
             successes: ok(
                 "Alive.",
                 &[],
-                part("schemas", "Health"),
+                component("schemas", "Health"),
                 json!({ "ok": { "value": Health { status: Alive::Ok, version: env!("CARGO_PKG_VERSION") } } }),
             ),
         },
-        Operation::Ready => Words {
+        Operation::Ready => Description {
             id: "ready",
             tag: "health",
-            summary: "Requests should be sent here",
+            summary: "Whether to send requests to this replica",
             description: "Redis takes writes and may not evict locks, and the replica is not about to end.",
             parameters: vec![],
             body: None,
             successes: ok(
                 "Ready.",
                 &[],
-                part("schemas", "Ready"),
+                component("schemas", "Ready"),
                 json!({ "ready": { "value": Ready { status: Readiness::Ready } } }),
             ),
         },
-        Operation::OpenApi => Words {
+        Operation::OpenApi => Description {
             id: "openapi",
             tag: "interface",
             summary: "This document",

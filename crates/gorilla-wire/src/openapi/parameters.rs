@@ -1,4 +1,4 @@
-//! What requests have beside a body, and what heads of answers have.
+//! The parameters of requests, and the headers of answers.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn parameters() -> Value {
             "name": "token",
             "in": "path",
             "required": true,
-            "description": "The token of the lock. Text that is no UUID is a token that no lock has.",
+            "description": "The token of the lock, a UUID. Any other text is a token that no lock has.",
             "schema": { "type": "string" },
             "example": TOKEN,
         },
@@ -119,15 +119,15 @@ pub fn headers() -> Value {
         },
         "Retry-After": { "description": "Seconds.", "schema": { "type": "integer", "minimum": 1 } },
         "Allow": { "description": "The methods of the path.", "schema": { "type": "string" } },
-        "ETag": { "description": "Another one for another document.", "schema": { "type": "string" } },
+        "ETag": { "description": "Changes when the document changes.", "schema": { "type": "string" } },
         "Cache-Control": {
-            "description": "`no-cache`: it may be kept, and must be asked for again.",
+            "description": "`no-cache`: a client may keep the document, and asks each time whether it has changed.",
             "schema": { "type": "string", "const": "no-cache" },
         },
     })
 }
 
-/// The header that answers with the status of a code have beside X-Request-Id.
+/// The header that the answers with a code have beside X-Request-Id.
 pub fn header_of(code: Code) -> Option<&'static str> {
     match code.status() {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some("Retry-After"),

@@ -1,4 +1,4 @@
-//! The types for machines. schemars knows their members; here is what their values are.
+//! The schemas of the bodies. schemars knows the members of the types; this file says which values they have.
 
 use schemars::{
     JsonSchema, Schema, SchemaGenerator,
@@ -44,7 +44,7 @@ fn generator(contract: Contract) -> SchemaGenerator {
     settings.into_generator()
 }
 
-/// Takes the ends of lines out of a description: they are those of the comment that it is made from.
+/// Takes the line ends out of a description: they come from the comment that the description is made from.
 fn unwrap(schema: &mut Schema) {
     if let Some(Value::String(text)) = schema.get_mut("description")
         && !text.contains("\n\n")
@@ -53,8 +53,8 @@ fn unwrap(schema: &mut Schema) {
     }
 }
 
-/// What a [`State`] is while somebody holds the lock, and while nobody does. The tenure is there or not, as a whole,
-/// which is not said of its members.
+/// What a [`State`] is while somebody holds the lock, and while nobody does. It has all members of the tenure or none,
+/// which schemars does not say.
 fn states() -> [Value; 2] {
     let of = |schema: Schema| schema.to_value();
     let mut state = of(generator(Contract::Serialize).into_root_schema_for::<State>());
@@ -88,7 +88,7 @@ pub fn always_there(schema: &mut Schema) {
     schema.remove("default");
 }
 
-/// Says all codes, with their statuses and meanings.
+/// Describes all codes, with their statuses and meanings.
 pub fn list_codes(schema: &mut Schema) {
     let line = |code: &Code| format!("\n- `{}` ({}): {}", code.as_str(), code.status().as_u16(), code.meaning());
     let lines: String = Code::ALL.iter().map(line).collect();
