@@ -74,23 +74,22 @@ pub fn parse<'a, B: Body + Deserialize<'a>>(body: &'a [u8]) -> Result<B, ApiErro
     serde_json::from_slice(body).map_err(|error| ApiError::MalformedBody(explain(body, B::FIELDS, error)))
 }
 
-/// What is wrong with a body that is not read. serde says the first thing that it meets; this names all fields.
+/// What is wrong with a body that serde refuses. serde stops at the first field that is wrong; this names all of them.
 fn explain(body: &[u8], known: &[&str], error: serde_json::Error) -> String {
     let names = match serde_json::from_slice(body) {
         Ok(Names(names)) => names,
         Err(error) => return format!("is not valid JSON: {error}"),
     };
-    let quoted = |names: Vec<&String>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    let (some, unknown): (Vec<_>, Vec<_>) = names.iter().partition(|name| known.contains(&name.as_str()));
+    let quoted = |names: Vec<&str>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let times = |field: &str| names.iter().filter(|name| *name == field).count();
+    let unknown: Vec<_> = names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    let twice: Vec<_> = known.iter().copied().filter(|field| times(field) > 1).collect();
     if !unknown.is_empty() {
-        return format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", "));
-    }
-    let is_second = |at: usize| some[..at].iter().filter(|name| **name == some[at]).count() == 1;
-    let twice: Vec<_> = (0..some.len()).filter(|&at| is_second(at)).map(|at| some[at]).collect();
-    if twice.is_empty() {
-        format!("is not valid JSON: {error}")
-    } else {
+        format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", "))
+    } else if !twice.is_empty() {
         format!("has more than one field {}", quoted(twice))
+    } else {
+        format!("is not valid JSON: {error}")
     }
 }
 
