@@ -1,7 +1,7 @@
 //! The bodies of successes.
 //!
-//! A client owns the texts and the JSON that it reads: the defaults of the type parameters. The server, which only writes
-//! these bodies, borrows them.
+//! A client owns the texts and the JSON that it reads: the defaults of the type parameters. The server, which only
+//! writes these bodies, borrows them.
 
 use std::{fmt, time::Duration};
 

@@ -19,7 +19,7 @@ use crate::harness::{Api, name};
 /// What a server of another version answers where one of this version answers with this status and JSON.
 type Differs = fn(u16, Value) -> (u16, Value);
 
-/// A client of a server of another version, which has a real replica answer and then changes the answer; and the replica.
+/// A replica, and a client of a server of another version: that server has the replica answer and changes the answer.
 async fn of_another_version(differs: Differs) -> (Api, Client) {
     let (replica, _) = shared().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -65,7 +65,7 @@ fn with_more_members(status: u16, mut json: Value) -> (u16, Value) {
     (status, json)
 }
 
-/// Keeps the code, the sentence and the outcome of an error, and gives each other member a form that no version has yet.
+/// Keeps the code, the sentence and the outcome of an error, and gives each other member a form that no version has.
 fn with_other_facts(status: u16, mut json: Value) -> (u16, Value) {
     let members = json.as_object_mut().filter(|_| status >= 400).into_iter().flatten();
     for (name, value) in members {

@@ -261,7 +261,8 @@ async fn an_answer_that_the_document_does_not_describe_fails_the_test_that_gets_
             assert!(said.contains(part), "{part:?} is not in {said:?}");
         }
     }
-    // An answer that the document describes is fine. Paths that it does not have, and answers without JSON, are not judged.
+    // An answer that the document describes is fine. Nothing judges paths that the document does not have, nor answers
+    // without JSON.
     for (path, head, body) in [
         ("/_health", format!("200 OK\r\n{json}; charset=utf-8"), health),
         ("/_health", "502 Bad Gateway\r\nContent-Type: text/html".into(), "<h1>"),

@@ -14,10 +14,10 @@ use operations::{Description, codes, describe};
 const ABOUT: &str = "\
 Errors are JSON with a stable `code`; with `Accept: application/problem+json` they are RFC 9457. HEAD works \
 wherever GET does; OPTIONS is 204 with Allow; another method is 405 `method_not_allowed` with Allow; another \
-path is 404 `not_found`. A request that is not valid HTTP, or whose head has more than 32 KiB or 100 headers, is \
-refused with 400 or 431, with an empty body and without X-Request-Id. A replica that listens on a loopback address serves only \
-the hosts of the loopback and those that its settings name; a write that a browser sends for a page of another \
-site is refused on every path. There is no authentication yet.";
+path is 404 `not_found`. A request that is not valid HTTP, or whose head has more than 32 KiB or 100 headers, \
+is refused with 400 or 431, with an empty body and without X-Request-Id. A replica that listens on a loopback \
+address serves only the hosts of the loopback and those that its settings name; a write that a browser sends for \
+a page of another site is refused on every path. There is no authentication yet.";
 
 const BODY: &str = "At most 16,384 bytes. Unknown and repeated fields are refused. A body needs the Content-Type \
 `application/json`.";

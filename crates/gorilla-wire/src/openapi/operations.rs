@@ -120,7 +120,7 @@ pub fn describe(operation: Operation) -> Description {
             successes: ok(
                 "The public state; with Lock-Token the lock.",
                 &[],
-                json!({ "oneOf": [component("schemas", "Held"), component("schemas", "Free"), component("schemas", "Lock")] }),
+                json!({ "oneOf": (["Held", "Free", "Lock"].map(|name| component("schemas", name))) }),
                 json!({
                     "held": { "value": held() },
                     "free": { "value": free() },
@@ -237,8 +237,8 @@ pub fn describe(operation: Operation) -> Description {
             id: "health",
             tag: "health",
             summary: "The process answers; never asks Redis",
-            description: "For a supervisor that restarts replicas that hang. A replica is healthy without Redis, because \
-                          a restart would not mend Redis.",
+            description: "For a supervisor that restarts replicas that hang. A replica is healthy without Redis, \
+                          because a restart would not mend Redis.",
             parameters: vec![],
             body: None,
             successes: ok(
