@@ -1,9 +1,8 @@
 //! Look at all locks.
 
-use gorilla_domain::Failure;
+use gorilla_domain::{Cursor, Failure, Page};
 
 use super::{base::Service, caller::Caller};
-use crate::store::{Cursor, Page};
 
 impl Service {
     /// The held locks whose names begin with `prefix`, about `limit` of them, and where the next page begins.

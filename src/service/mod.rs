@@ -11,7 +11,6 @@ mod list;
 mod readiness;
 mod release;
 
-pub use crate::store::Cursor;
 pub use base::Service;
 pub use caller::Caller;
 pub use readiness::Readiness;

@@ -14,4 +14,3 @@ mod protocol;
 mod waiting;
 
 pub use base::Store;
-pub use operations::{Cursor, Page};

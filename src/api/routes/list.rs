@@ -7,12 +7,12 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use gorilla_domain::ResourceName;
+use gorilla_domain::{Cursor, ResourceName};
 use gorilla_wire::Page;
 
 use crate::{
     api::{answer, app::App, error::ApiError, invalid::Invalid},
-    service::{Caller, Cursor},
+    service::Caller,
 };
 
 const PARAMETERS: [&str; 3] = ["prefix", "cursor", "limit"];

@@ -1,10 +1,8 @@
 //! The held locks, page by page, by SCAN.
 
-use std::{fmt, str::FromStr};
-
 use fred::types::Resp3Frame;
 use futures_util::future::join_all;
-use gorilla_domain::{Failure, ResourceName, State};
+use gorilla_domain::{Cursor, Failure, Page, ResourceName, State};
 use tracing::warn;
 
 use crate::store::{base::Store, link};
@@ -12,38 +10,6 @@ use crate::store::{base::Store, link};
 /// SCAN steps a page may take; each looks at about as many keys as the page still has room for. Bounds the work of a
 /// call where most keys don't match.
 const MOST_STEPS: usize = 100;
-
-/// Where the next page begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    /// Which node of a cluster, in their steady order.
-    node: usize,
-    /// The cursor of SCAN there.
-    scan: u64,
-}
-
-/// Some held locks.
-pub struct Page {
-    /// Each with its name; one that ended meanwhile or can't be read is left out.
-    pub locks: Vec<(ResourceName, State)>,
-    /// Where the next page begins, if there is more to look at.
-    pub next: Option<Cursor>,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}-{}", self.node, self.scan)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (node, scan) = text.split_once('-').ok_or(())?;
-        Ok(Self { node: node.parse().map_err(|_| ())?, scan: scan.parse().map_err(|_| ())? })
-    }
-}
 
 impl Store {
     /// The next locks whose names begin with `prefix`, about `limit` of them: SCAN can't be stopped within a step.
@@ -54,7 +20,7 @@ impl Store {
         let mut next = Some(from);
         let mut names = Vec::new();
         for _ in 0..MOST_STEPS {
-            let Some(Cursor { node, scan }) = next else { break };
+            let Some(Cursor { part: node, position: scan }) = next else { break };
             let Some(server) = nodes.get(node) else {
                 next = None;
                 break;
@@ -70,9 +36,9 @@ impl Store {
             let (scan, keys) = scanned(self.link.command(server.clone(), "SCAN", args).await?)?;
             names.extend(keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok()));
             next = match scan {
-                0 if node + 1 < nodes.len() => Some(Cursor { node: node + 1, scan: 0 }),
+                0 if node + 1 < nodes.len() => Some(Cursor { part: node + 1, position: 0 }),
                 0 => None,
-                scan => Some(Cursor { node, scan }),
+                scan => Some(Cursor { part: node, position: scan }),
             };
             if names.len() >= limit {
                 break;

@@ -9,5 +9,3 @@ mod list;
 mod ready;
 mod release;
 mod wait;
-
-pub use list::{Cursor, Page};

@@ -1,0 +1,38 @@
+//! The held locks, page by page.
+
+use std::{fmt, str::FromStr};
+
+use crate::{ResourceName, State};
+
+/// Where the next page begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which part of the store, in their steady order.
+    pub part: usize,
+    /// Where in that part, as the store counts.
+    pub position: u64,
+}
+
+/// Some held locks.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Each with its name; one that ended meanwhile or can't be read is left out.
+    pub locks: Vec<(ResourceName, State)>,
+    /// Where the next page begins, if there is more to look at.
+    pub next: Option<Cursor>,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}-{}", self.part, self.position)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (part, position) = text.split_once('-').ok_or(())?;
+        Ok(Self { part: part.parse().map_err(|_| ())?, position: position.parse().map_err(|_| ())? })
+    }
+}
