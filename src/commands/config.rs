@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{Sources, exit};
+use super::{exit, sources::Sources};
 use crate::settings::Settings;
 
 /// Look at the settings.

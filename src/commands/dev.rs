@@ -7,7 +7,7 @@ use std::{env, path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use super::{Sources, fail, runtime};
+use super::{messages::fail, runtime::runtime, sources::Sources};
 use crate::{
     logging,
     serve::{Replica, bind, outlive_others},

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use gorilla_client::Error;
 
+use super::messages;
+
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
 /// The server can't be reached or can't serve, or nobody knows what it did.
@@ -28,6 +30,6 @@ pub fn code(error: &Error) -> u8 {
 
 /// Ends with an error of the client on standard error.
 pub fn with(error: &Error) -> ExitCode {
-    super::tell(format_args!("{error}."));
+    messages::tell(format_args!("{error}."));
     ExitCode::from(code(error))
 }

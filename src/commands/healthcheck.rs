@@ -11,7 +11,7 @@ use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Sources, fail, runtime};
+use super::{messages::fail, runtime::runtime, sources::Sources};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -2,10 +2,10 @@
 
 use std::{fs, io, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Cli, fail};
+use super::messages::fail;
 
 /// Print the completions of the commands for a shell.
 #[derive(Args)]
@@ -25,16 +25,15 @@ pub struct Man {
 }
 
 impl Completions {
-    pub fn run(&self) -> Result<(), ExitCode> {
-        clap_complete::generate(self.shell, &mut Cli::command(), "gorilla", &mut io::stdout());
+    pub fn run(&self, mut gorilla: Command) -> Result<(), ExitCode> {
+        clap_complete::generate(self.shell, &mut gorilla, "gorilla", &mut io::stdout());
         Ok(())
     }
 }
 
 impl Man {
-    pub fn run(&self) -> Result<(), ExitCode> {
-        let written =
-            fs::create_dir_all(&self.folder).and_then(|()| clap_mangen::generate_to(Cli::command(), &self.folder));
+    pub fn run(&self, gorilla: Command) -> Result<(), ExitCode> {
+        let written = fs::create_dir_all(&self.folder).and_then(|()| clap_mangen::generate_to(gorilla, &self.folder));
         written.map_err(|error| fail(format!("the pages can't be written to {}: {error}.", self.folder.display())))
     }
 }

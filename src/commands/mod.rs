@@ -7,17 +7,17 @@ mod exit;
 mod healthcheck;
 mod lock;
 mod manual;
+mod messages;
+mod runtime;
 mod serve;
+mod sources;
 
-use std::{borrow::Cow, ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{borrow::Cow, ffi::OsString, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
-use tokio::runtime::{Builder, Runtime};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{
-    printable,
-    settings::{Flag, Settings},
-};
+use crate::printable;
+use sources::Sources;
 
 /// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries, and the commands to use it.
 #[derive(Parser)]
@@ -72,39 +72,6 @@ enum Command {
     },
 }
 
-/// Where settings come from. Every setting can also be given as an environment variable `GORILLA__SECTION__KEY`.
-#[derive(Args, Default)]
-struct Sources {
-    /// Read settings from this TOML file; `gorilla config show` prints one to start from
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Serve on this address, 127.0.0.1:4000 by default
-    #[arg(long, value_name = "HOST:PORT")]
-    listen: Option<String>,
-    /// Keep locks in this Redis, redis://127.0.0.1:6379 by default. Everybody on this machine can read arguments in the
-    /// list of processes: put a URL with a password into the environment variable GORILLA__REDIS__URL, or into the file
-    /// of --config
-    #[arg(long, value_name = "URL")]
-    redis_url: Option<String>,
-}
-
-impl Sources {
-    fn flags(&self) -> Vec<Flag> {
-        let flag = |name, key, value: &Option<String>| Some(Flag { name, key, value: value.clone()? });
-        let listen = flag("--listen", "server.listen", &self.listen);
-        let redis_url = flag("--redis-url", "redis.url", &self.redis_url);
-        listen.into_iter().chain(redis_url).collect()
-    }
-
-    /// The settings, or what is wrong with them on standard error.
-    fn load(&self) -> Result<Settings, ExitCode> {
-        Settings::load(self.config.as_deref(), &self.flags()).map_err(|problems| {
-            eprint!("gorilla: the settings are wrong:\n{problems}");
-            ExitCode::from(exit::CONFIG)
-        })
-    }
-}
-
 /// Runs what the command line asks for.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -134,33 +101,10 @@ pub fn run() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Ls(ls) => ls.run(),
         Command::Break(command) => command.run(),
-        Command::Completions(completions) => completions.run(),
-        Command::Man(man) => man.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
         Command::Minder => lock::mind(),
         Command::Launch { parent, token_file, command } => Err(lock::launch(parent, token_file, &command)),
     };
     done.map_or_else(|code| code, |()| ExitCode::SUCCESS)
-}
-
-/// Says a sentence on standard error, where what others wrote may be a part of it.
-fn tell(sentence: impl std::fmt::Display) {
-    eprintln!("gorilla: {}", printable::for_people(&sentence.to_string()));
-}
-
-/// Ends with a sentence on standard error.
-fn fail(sentence: impl std::fmt::Display) -> ExitCode {
-    tell(sentence);
-    ExitCode::FAILURE
-}
-
-/// Connections with something to read that are served before what they ask for goes to Redis. All at once would have Redis
-/// wait while they are read and them while Redis works; fewer, and requests that come in one moment no longer go together.
-const SERVED_TOGETHER: usize = 16;
-
-/// What asynchronous commands run on. A single thread needs no waking of others, and sends to Redis at once what many
-/// connections asked for.
-fn runtime(threads: usize) -> Result<Runtime, ExitCode> {
-    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    let built = builder.worker_threads(threads).max_io_events_per_tick(SERVED_TOGETHER).enable_all().build();
-    built.map_err(|error| fail(format!("no threads can be started: {error}.")))
 }

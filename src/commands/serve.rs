@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Sources, fail, runtime};
+use super::{messages::fail, runtime::runtime, sources::Sources};
 use crate::{
     logging,
     serve::{Replica, bind, outlive_others},

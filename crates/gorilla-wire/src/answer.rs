@@ -40,40 +40,40 @@ impl fmt::Debug for Token {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Lock {
     /// The id of the holder's tenure, a UUIDv7. Extends keep it.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub id: String,
     /// Who holds the lock: a label of 1 to 256 bytes.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: String,
     /// The name of the resource that is locked, as decoded from the path.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: String,
     /// The right to extend and to release it: a UUIDv4, replaced by every extend.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub token: Token,
     /// The lease that was granted (acquire, extend), or the whole seconds that remain of it (status); on the wire in
     /// seconds.
     #[serde(with = "as_seconds")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::seconds"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::seconds"))]
     pub timeout: Duration,
     /// The metadata that the acquire gave, without the white space between its parts.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::list"))]
     pub metadata: Value,
     /// When it was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub created_at: String,
     /// When it was last extended, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub updated_at: String,
     /// When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub expire_at: String,
     /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: u64,
     /// How long the lease lasted when Redis answered; on the wire in milliseconds.
     #[serde(rename = "ttlMs", with = "as_milliseconds")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl: Duration,
 }
 
@@ -84,7 +84,7 @@ pub struct Lock {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "State"))]
 pub struct State<Text = String, Json = Value> {
     /// The name of the resource, as decoded from the path.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: Text,
     /// Whether somebody holds it.
     pub held: bool,
@@ -92,7 +92,7 @@ pub struct State<Text = String, Json = Value> {
     #[serde(flatten)]
     pub tenure: Option<Tenure<Text, Json>>,
     /// How many requests wait for it.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: u64,
 }
 
@@ -103,28 +103,28 @@ pub struct State<Text = String, Json = Value> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Tenure"))]
 pub struct Tenure<Text = String, Json = Value> {
     /// The id of the tenure, a UUIDv7. Extends keep it.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub id: Text,
     /// Who holds the lock: a label of 1 to 256 bytes.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: Text,
     /// Its fencing token: larger than that of every earlier grant of the resource, below 2^53.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: u64,
     /// The metadata that the acquire gave, without the white space between its parts.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::list"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::list"))]
     pub metadata: Json,
     /// When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub created_at: Text,
     /// When it was last extended, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub updated_at: Text,
     /// When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::time"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
     pub expire_at: Text,
     /// How long the lease lasted when Redis answered, in milliseconds.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: u64,
 }
 
@@ -134,7 +134,7 @@ pub struct Tenure<Text = String, Json = Value> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Page"))]
 pub struct Page<S = State> {
     /// The locks, in no order. A page may be empty without being the last.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::held_locks"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::held_locks"))]
     pub locks: Vec<S>,
     /// The parameter `cursor` for the next page; null on the last page.
     pub cursor: Option<String>,
@@ -146,16 +146,16 @@ pub struct Page<S = State> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Broken"))]
 pub struct Broken<Text = String> {
     /// The name of the resource, as decoded from the path.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: Text,
     /// The id of the tenure that the break ended, a UUIDv7.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::uuid"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub id: Text,
     /// Who held it: a label of 1 to 256 bytes.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: Text,
     /// The holder's fencing token.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: u64,
 }
 
@@ -164,7 +164,7 @@ pub struct Broken<Text = String> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Health {
     /// Always `ok`.
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
     pub status: Alive,
     /// The version of the replica.
     pub version: &'static str,
@@ -184,7 +184,7 @@ pub enum Alive {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Ready {
     /// Always `ready`.
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
     pub status: Readiness,
 }
 

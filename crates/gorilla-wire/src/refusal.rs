@@ -28,7 +28,7 @@ pub enum Outcome {
 pub struct Facts {
     /// The fencing token: larger than that of every earlier grant of the resource, below 2^53.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: Option<u64>,
     /// With invalid_request about one field, parameter or header: its name.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
@@ -36,27 +36,27 @@ pub struct Facts {
     pub field: Option<String>,
     /// A label that says who holds the lock; 1 to 256 bytes.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: Option<String>,
     /// With wait_timeout: the place in the queue when the answer was given; 0 for a request without a place.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub position: Option<u64>,
     /// Milliseconds until Gorilla grants the lock again.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub recovering_ms: Option<u64>,
     /// As decoded from the path.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: Option<String>,
     /// Milliseconds that remained when Redis answered.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: Option<u64>,
     /// Requests that wait for the lock.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::count"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: Option<u64>,
 }
 
@@ -68,14 +68,14 @@ pub struct Facts {
 pub struct Error<C = Code> {
     /// A sentence for a person; may change.
     #[serde(default, deserialize_with = "if_readable")]
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::always_there))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::always_there))]
     pub error_message: String,
     /// Stable.
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::list_codes))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::list_codes))]
     pub code: C,
     /// Whether this request may have changed anything.
     #[serde(default, deserialize_with = "if_readable")]
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
     pub outcome: Outcome,
     /// What else there is to tell.
     #[serde(flatten)]
@@ -98,15 +98,15 @@ pub struct Problem {
     /// The code in words.
     pub title: String,
     /// The status of the answer.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::status"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::status"))]
     pub status: u16,
     /// A sentence for a person; may change.
     pub detail: String,
     /// Stable.
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::list_codes))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::list_codes))]
     pub code: Code,
     /// Whether this request may have changed anything.
-    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::schemas::enumerate))]
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
     pub outcome: Outcome,
     /// What else there is to tell.
     #[serde(flatten)]

@@ -19,22 +19,22 @@ pub trait Body {
 pub struct Acquire<V> {
     /// A label that says who holds the lock; 1 to 256 bytes.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::name"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: Option<V>,
     /// Seconds, as a number or a numeric string, rounded to a millisecond; at most `limits.max_timeout` (86400 by
     /// default). The pattern is that of plain decimals; other forms of a number, such as "1e1", are taken too.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::timeout"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::timeout"))]
     pub timeout: Option<V>,
     /// Any JSON. A list is kept as it is, null or nothing becomes [], anything else the only element of a list. At most
     /// 4096 bytes without the white space between its parts, nested at most 64 deep.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::anything"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::anything"))]
     pub metadata: Option<V>,
     /// Seconds to wait for the lock in a fair queue: a number or a numeric string, 0 to `limits.max_wait` (60). null, 0
     /// or nothing: don't wait.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::wait"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
     pub wait: Option<V>,
 }
 
@@ -47,7 +47,7 @@ pub struct Extend<V> {
     /// Seconds, as a number or a numeric string, rounded to a millisecond; at most `limits.max_timeout` (86400 by
     /// default). The pattern is that of plain decimals; other forms of a number, such as "1e1", are taken too.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::timeout"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::timeout"))]
     pub timeout: Option<V>,
 }
 
@@ -59,11 +59,11 @@ pub struct Extend<V> {
 pub struct Break<V> {
     /// Break only while this grant stands.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::fence_or_null"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence_or_null"))]
     pub fence: Option<V>,
     /// For the audit log.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::schemas::reason"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::reason"))]
     pub reason: Option<V>,
 }
 

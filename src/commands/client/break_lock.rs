@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{Remote, asking::name, remote::block_on, show};
-use crate::commands::{exit, tell};
+use crate::commands::{exit, messages::tell};
 
 /// End a lock whose holder is gone.
 #[derive(Args)]

@@ -13,7 +13,7 @@ use clap::Args;
 use gorilla_client::{Client, Error};
 use serde::Deserialize;
 
-use crate::commands::{exit, tell};
+use crate::commands::{exit, messages::tell, runtime::runtime};
 
 /// The environment variable with the API key, which is for gorilla alone and not for what it runs.
 pub const API_KEY: &str = "GORILLA_API_KEY";
@@ -119,5 +119,5 @@ fn open(path: &Path) -> io::Result<(Metadata, String)> {
 
 /// Runs a request to its end.
 pub fn block_on<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, ExitCode> {
-    crate::commands::runtime(1)?.block_on(request).map_err(|error| exit::with(&error))
+    runtime(1)?.block_on(request).map_err(|error| exit::with(&error))
 }

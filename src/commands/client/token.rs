@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use gorilla_client::Token;
 
-use crate::commands::{exit, tell};
+use crate::commands::{exit, messages::tell};
 
 /// Where the token is.
 #[derive(Args)]

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    super::{client::API_KEY, tell},
+    super::{client::API_KEY, messages::tell},
     minder::SELF,
     token_file::{self, TokenFile},
 };

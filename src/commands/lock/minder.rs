@@ -17,7 +17,10 @@ use rustix::{
 };
 use tokio::{io::AsyncBufReadExt, net::unix::pipe};
 
-use super::{super::client::API_KEY, signals::Signals};
+use super::{
+    super::{client::API_KEY, messages::fail, runtime::runtime},
+    signals::Signals,
+};
 
 /// This program, also when its file was replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
@@ -83,9 +86,7 @@ impl Minder {
 
 /// The minder itself.
 pub fn run() -> Result<(), ExitCode> {
-    crate::commands::runtime(1)?
-        .block_on(mind())
-        .map_err(|error| crate::commands::fail(format!("the minder failed: {error}.")))
+    runtime(1)?.block_on(mind()).map_err(|error| fail(format!("the minder failed: {error}.")))
 }
 
 async fn mind() -> io::Result<()> {

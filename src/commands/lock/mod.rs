@@ -20,7 +20,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     client::{Asking, Remote, duration},
-    exit, fail, runtime,
+    exit,
+    messages::fail,
+    runtime::runtime,
 };
 use child::{Change, Child};
 use minder::Minder;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::{
-    commands::{client::age, tell},
+    commands::{client::age, messages::tell},
     printable::in_json,
 };
 

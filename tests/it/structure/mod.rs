@@ -59,8 +59,10 @@ fn no_files_of_the_workspace_depend_on_each_other_in_a_circle() {
         .map(|circle| {
             let within = |(from, to): &(PathBuf, PathBuf)| circle.contains(from) && circle.contains(to);
             let arrows = arrows.iter().filter(|(ends, _)| within(ends));
-            let lines =
-                arrows.map(|((from, to), names)| format!("{} -> {}: {}", short(from), short(to), names.join(", ")));
+            let lines = arrows.map(|((from, to), names)| {
+                let names: Vec<_> = names.iter().copied().collect();
+                format!("{} -> {}: {}", short(from), short(to), names.join(", "))
+            });
             lines.collect::<Vec<_>>().join("\n")
         })
         .collect();

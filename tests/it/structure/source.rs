@@ -2,7 +2,7 @@
 //! defines it. What is compiled for tests alone doesn't count; nor do methods, which are called without a name of a file.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
 };

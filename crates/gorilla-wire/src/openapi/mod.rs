@@ -1,14 +1,17 @@
 //! docs/openapi.json: the interface for machines, made from the operations, the types and the codes.
 
+mod component;
 mod examples;
 mod operations;
 mod parameters;
-pub(crate) mod schemas;
+mod schemas;
+pub(crate) mod values;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{Code, Operation};
+use component::component;
 use operations::{Description, codes, describe};
 
 const ABOUT: &str = "\
@@ -78,11 +81,6 @@ pub fn document() -> String {
     // A struct of strings and JSON can't fail to be written.
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text + "\n"
-}
-
-/// A reference to a component of the document.
-fn component(kind: &str, name: &str) -> Value {
-    json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
 fn paths() -> Map<String, Value> {

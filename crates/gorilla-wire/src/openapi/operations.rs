@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    component,
+    component::component,
     examples::{broken, extended, free, held, lock},
     parameters::{of_document, of_list},
 };
