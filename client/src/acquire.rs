@@ -1,4 +1,4 @@
-//! Asking for a lock, and waiting for it in the server's queue.
+//! Asks for a lock, and waits for it in the queue of the server.
 
 use std::time::Duration;
 
@@ -17,28 +17,28 @@ use crate::{
 
 const TTL: Duration = Duration::from_secs(30);
 const LONGEST_GRACE: Duration = Duration::from_secs(5);
-/// How long one request waits: at first a moment, to learn who is in the way, and then long. The server keeps the place
-/// from one to the next.
+/// How long a request waits: the first request for a moment, to learn who holds the lock, and later requests for long.
+/// The server keeps the place from one request to the next.
 const FIRST_PIECE: Duration = Duration::from_secs(1);
 const PIECE: Duration = Duration::from_secs(10);
 const SHORTEST_PIECE: Duration = Duration::from_millis(100);
-/// How long somebody who has waited in the queue goes on while the server is away.
+/// How long a client that has waited in the queue goes on while it can't reach the server.
 const OUTAGE: Duration = Duration::from_secs(60);
 
-/// How much later than the wait the answer to a request may come that is on its way; the server gives Redis a second.
+/// How much later than the end of the wait an answer may come. The server gives Redis a second.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What the waiting has to tell.
+/// What happens while a request waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// Somebody is in the way.
+    /// Another client has the lock.
     Waiting(Busy),
-    /// The server can't be reached or can't serve, and is asked again.
+    /// The server can't be reached or can't serve. The client asks again.
     Trouble(String),
 }
 
-/// What to ask for.
+/// A request for a lock.
 #[must_use = "nothing is asked for until `acquire` is awaited"]
 pub struct LockRequest {
     client: Client,
@@ -65,41 +65,42 @@ impl LockRequest {
         }
     }
 
-    /// The lease: how long the lock lasts after the last renewal; 30 s unless it is set.
+    /// Sets the lease: how long the lock lasts after the last renewal. 30 s by default.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// How long before the lease may have run out the lock counts as lost, so that there is time to stop; a sixth of the
-    /// lease, and at most 5 s, unless it is set. At most half of the lease.
+    /// Sets the grace: the lock counts as lost so long before the lease may have run out, so that there is time to
+    /// stop. By default a sixth of the lease, and at most 5 s. At most half of the lease.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
         self
     }
 
-    /// How long to wait for the lock, first come, first served; not at all unless it is set. [`Duration::MAX`] is for ever.
+    /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
+    /// [`Duration::MAX`] is for ever.
     ///
-    /// It also bounds how long a server is tried that is away: no attempt begins later, and an answer that is still to come
-    /// is waited for at most one second more. Who does not wait has the patience of the client.
+    /// The wait also bounds how long the client tries to reach a server: no attempt begins later, and the client waits
+    /// at most one second more for an answer. A request that doesn't wait has the patience of the client instead.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// Who asks, for people to read; the name of the machine and the id of the process unless it is set.
+    /// Sets the owner, a label for people. By default the name of the machine and the id of the process.
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
         self
     }
 
-    /// What the server is to keep with the lock: any JSON.
+    /// Sets what the server keeps with the lock: any JSON.
     pub fn metadata(mut self, metadata: Value) -> Self {
         self.metadata = metadata;
         self
     }
 
-    /// Is told how the waiting goes.
+    /// Calls `report` with what happens while the request waits.
     pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
         self.report = Box::new(report);
         self
@@ -110,7 +111,7 @@ impl LockRequest {
     /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted.
     ///
     /// # Errors
-    /// [`Error::NotAcquired`] if somebody else has it at the end of the wait; any kind but [`Error::Lost`].
+    /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
         let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
         if grace > self.ttl / 2 {
@@ -119,8 +120,8 @@ impl LockRequest {
         }
         loop {
             let (sent, lock) = self.ask().await?;
-            // The grant may be younger than the request that it answers, which waited; or older, if an answer was lost. A
-            // renewal tells exactly, and makes it last.
+            // The grant may be younger than its request, which waited, or older, if an answer was lost. A renewal tells
+            // exactly when the lease ends, and makes it whole again.
             let lease = Lease::new(sent, lock.ttl, &lock);
             let (lock, lease) = match lease.ends.left() < self.ttl.mul_f64(0.9) {
                 false => (lock, lease),
@@ -134,7 +135,7 @@ impl LockRequest {
         }
     }
 
-    /// Takes the lock and leaves the rest to the caller: it ends with its lease unless it is extended. For locks that
+    /// Takes the lock and does not renew it: the lock ends with its lease unless the caller extends it. For locks that
     /// outlive the process.
     ///
     /// # Errors
@@ -143,7 +144,7 @@ impl LockRequest {
         self.ask().await.map(|(_, lock)| lock)
     }
 
-    /// The lock, and when the request was sent that was answered with it.
+    /// The lock, and when the client sent the request that was granted it.
     async fn ask(&mut self) -> Result<(Moment, Lock), Error> {
         let begun = Moment::now();
         let deadline = begun + self.wait;
@@ -196,9 +197,9 @@ impl LockRequest {
                     (self.report)(Progress::Waiting(busy));
                     piece = longest.min(piece * 4);
                 }
-                // It was granted, the answer got lost, and the lease has ended since.
+                // The server granted the lock, the answer got lost, and the lease has ended since.
                 Some(Code::LockGone) => key = new_key(),
-                // The server allows less.
+                // The server allows only shorter waits.
                 Some(Code::InvalidRequest) if refusal.field() == Some("wait") && wait > SHORTEST_PIECE => {
                     longest = wait / 2;
                     piece = longest;
@@ -211,7 +212,7 @@ impl LockRequest {
 
 async fn renew(client: &Client, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
     let key = new_key();
-    // It may be that the lease is just over; the answer tells.
+    // Asks even if the lease may just be over: the answer tells.
     let give_up = ends.max(Moment::now() + client.patience);
     match client.send(&extend(&lock.resource, &lock.token, ttl, &key), give_up).await? {
         Answer::Refused(refusal) => Err(lost_or_refused(refusal)),

@@ -1,4 +1,4 @@
-//! The client, and the operations on a lock that take one request.
+//! The client, and the operations that take one request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,9 +17,9 @@ use crate::{
     wire::{ANSWER_TIMEOUT, Answer, CONNECT_TIMEOUT, Refusal, Request, read},
 };
 
-/// What a URL may have as it is.
+/// The characters that need no escape in a URL.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The codes of what this client refuses itself, beside those of the server.
+/// The codes of errors that this client finds itself, beside the codes of the server.
 const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,13 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) url: Arc<str>,
-    /// The address of the proxy in front of it, if there is one.
+    /// The address of the proxy in front of the server, if there is one.
     pub(crate) proxy: Option<Arc<str>>,
     pub(crate) api_key: Option<HeaderValue>,
     pub(crate) patience: Duration,
 }
 
-/// What a [`Client`] is made of.
+/// The settings of a new [`Client`].
 #[derive(Clone)]
 pub struct Builder {
     url: String,
@@ -44,19 +44,20 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The key to be let in with, sent as a bearer token.
+    /// Sets the API key, which the client sends as a bearer token.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(key.into());
         self
     }
 
-    /// How long a request is sent again while the server can't be reached or can't serve; 5 s unless it is set.
+    /// Sets for how long the client sends a request again while the server can't be reached or can't serve. 5 s by
+    /// default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The client. Connects to nothing yet.
+    /// Makes the client, which does not connect to the server yet.
     ///
     /// # Errors
     /// [`Error::Refused`] with the code `invalid_url` or `invalid_api_key`.
@@ -96,7 +97,7 @@ impl Builder {
     }
 }
 
-/// With the certificate authorities of this machine, which need not be read where nothing is encrypted.
+/// Settings of TLS with the certificate authorities of this machine, which are read only if they are `needed`.
 fn tls(needed: bool) -> rustls::ClientConfig {
     let mut authorities = rustls::RootCertStore::empty();
     if needed {
@@ -118,7 +119,7 @@ impl Client {
         Self::builder(url).build()
     }
 
-    /// The same with settings.
+    /// A client with settings of its own.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder { url: url.into(), api_key: None, patience: PATIENCE }
     }
@@ -128,16 +129,16 @@ impl Client {
         &self.url
     }
 
-    /// Begins to ask for a lock.
+    /// A request for a lock.
     pub fn lock(&self, resource: impl Into<String>) -> LockRequest {
         LockRequest::new(self.clone(), resource.into())
     }
 
-    /// Makes a lease last for `ttl` from now. The token is dead afterwards; the answer has the new one. For locks that
-    /// outlive a process: a [`Guard`](crate::Guard) does this by itself.
+    /// Makes a lease last for `ttl` from now. Replaces the token: the answer has the new token. For locks that outlive
+    /// a process: a [`Guard`](crate::Guard) renews its lock by itself.
     ///
     /// # Errors
-    /// [`Error::Lost`] if the token is not that of the lock.
+    /// [`Error::Lost`] if the lock has another token.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
         match self.send(&extend(resource, token, ttl, &key), self.give_up()).await? {
@@ -149,7 +150,7 @@ impl Client {
     /// Gives a lock back.
     ///
     /// # Errors
-    /// [`Error::Lost`] if the token is not that of the lock.
+    /// [`Error::Lost`] if the lock has another token.
     pub async fn release(&self, resource: &str, token: &Token) -> Result<(), Error> {
         let key = new_key();
         let request = Request {
@@ -166,10 +167,10 @@ impl Client {
         }
     }
 
-    /// The lock that a token is the right to.
+    /// The lock that has this token.
     ///
     /// # Errors
-    /// [`Error::Lost`] if the token is not that of the lock.
+    /// [`Error::Lost`] if the lock has another token.
     pub async fn status(&self, resource: &str, token: &Token) -> Result<Lock, Error> {
         match self.send(&get(path(resource), Some(token)), self.give_up()).await? {
             Answer::Done(_, body) => read(body),
@@ -177,7 +178,7 @@ impl Client {
         }
     }
 
-    /// What everybody may know of a resource.
+    /// What every client may know about a resource.
     ///
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
@@ -188,7 +189,7 @@ impl Client {
         }
     }
 
-    /// A page of the locks that are held and whose names begin with `prefix`: the first one, or that of a cursor.
+    /// A page of the held locks whose names begin with `prefix`: the first page, or the page at a cursor.
     ///
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
@@ -201,11 +202,11 @@ impl Client {
         }
     }
 
-    /// Ends the lock of a holder that is gone: that with this fence, or whichever stands. The reason goes into the
-    /// server's audit log.
+    /// Ends the lock of a holder that is gone: the grant with this fence or, without a fence, any grant. The server
+    /// writes the reason into its audit log.
     ///
-    /// # Errors
-    /// [`Error::Refused`] with `lock_not_found` if nobody holds it, with `fence_changed` if somebody else does by now.
+    /// # Errors [`Error::Refused`] with `lock_not_found` if nobody holds the lock, and with `fence_changed` if a grant
+    /// with another fence holds it.
     pub async fn break_lock(&self, resource: &str, fence: Option<u64>, reason: &str) -> Result<Broken, Error> {
         let key = new_key();
         let request = Request {
@@ -251,7 +252,7 @@ fn get(path: String, token: Option<&Token>) -> Request<'_> {
     Request { method: Method::GET, path, token, key: None, body: None, timeout: ANSWER_TIMEOUT }
 }
 
-/// What a refusal means to somebody who had the lock.
+/// What a refusal means to a client that had the lock.
 pub fn lost_or_refused(refusal: Refusal) -> Error {
     match refusal.known() {
         Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {

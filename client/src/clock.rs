@@ -1,4 +1,4 @@
-//! Time that goes on while the machine is suspended.
+//! A clock that goes on while the machine is suspended.
 
 use std::{
     ops::{Add, Sub},
@@ -7,17 +7,17 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// How often a sleeper looks at the clock: the timers of the runtime stand still while the machine is suspended.
+/// How often `sleep_until` looks at the clock: the timers of the runtime stand still while the machine is suspended.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Linux counts suspension in this clock alone; the monotonic clock of others counts it too.
+/// On Linux only this clock counts suspension. On other systems the monotonic clock does so too.
 #[cfg(target_os = "linux")]
 const CLOCK: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const CLOCK: ClockId = ClockId::Monotonic;
 
-/// A moment of this machine's time since it was started, which no setting of the wall clock moves. Another process of
-/// the same machine understands it too.
+/// A moment, counted from the start of this machine. Setting the wall clock does not move it, and it means the same in
+/// all processes of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Duration);
 
@@ -28,22 +28,22 @@ impl Moment {
         Self(Duration::new(now.tv_sec as u64, now.tv_nsec as u32))
     }
 
-    /// From how long after the start of the machine it is.
+    /// The moment so long after the start of the machine.
     pub fn from_start(since: Duration) -> Self {
         Self(since)
     }
 
-    /// How long after the start of the machine it is.
+    /// How long after the start of the machine the moment is.
     pub fn since_start(self) -> Duration {
         self.0
     }
 
-    /// From now until then; zero if it is over.
+    /// The time from now until then; zero if the moment is over.
     pub fn left(self) -> Duration {
         self.0.saturating_sub(Self::now().0)
     }
 
-    /// From then until now; zero if it is still to come.
+    /// The time from then until now; zero if the moment is still to come.
     pub fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
     }
@@ -52,7 +52,7 @@ impl Moment {
 impl Add<Duration> for Moment {
     type Output = Self;
 
-    /// Saturates, so that `Duration::MAX` is for ever.
+    /// The sum saturates, so that `Duration::MAX` is for ever.
     fn add(self, later: Duration) -> Self {
         Self(self.0.saturating_add(later))
     }
@@ -66,7 +66,7 @@ impl Sub<Duration> for Moment {
     }
 }
 
-/// Sleeps until then. After a suspension of the machine it wakes within half a second.
+/// Sleeps until a moment. After a suspension of the machine, wakes within half a second.
 pub async fn sleep_until(then: Moment) {
     loop {
         let left = then.left();

@@ -1,48 +1,48 @@
-//! How a request can fail.
+//! The ways in which a request can fail.
 
 use std::{fmt, time::Duration};
 
-/// Why there is no success. Each kind asks for another reaction of the caller.
+/// Why a request failed. The caller should react differently to each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Somebody else has the lock, also at the end of the wait. Nothing was done.
+    /// Another client has the lock, also at the end of the wait. Nothing was done.
     NotAcquired(Busy),
-    /// The lock was this holder's and is not any more, or not for sure.
+    /// The client held the lock, and does not any more, or not for sure.
     Lost(Lost),
-    /// A request was sent, and in spite of all retries no answer tells what became of it. A lock that was taken ends with
-    /// its lease at the latest.
+    /// The client sent a request, and in spite of all retries no answer tells what became of it. If the server granted
+    /// a lock, the lock ends with its lease at the latest.
     Unknown(String),
     /// The server can't be reached, or can't serve now. Nothing was done.
     Unavailable(String),
-    /// The server refuses the request as it is: repeating it is of no use. Nothing was done.
+    /// The server refuses the request, and would refuse it again. Nothing was done.
     Refused {
         /// The stable code, from docs/reference/errors.md.
         code: String,
-        /// The server's sentence.
+        /// The sentence of the server.
         message: String,
     },
 }
 
-/// Who is in the way of an acquire.
+/// Why a lock could not be acquired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Busy {
-    /// Who holds the lock; nobody while it is about to be taken by the next in the queue.
+    /// The holder of the lock. None while the next waiter in the queue is about to take it.
     pub holder: Option<Holder>,
     /// How many requests wait for the lock.
     pub waiting: u64,
-    /// The place of this request in the queue, from 1, where it has waited.
+    /// The place of this request in the queue, from 1, if it has waited.
     pub position: Option<u64>,
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// As it called itself.
+    /// The label that the holder gave itself.
     pub owner: String,
-    /// Its fencing token.
+    /// The fencing token of its grant.
     pub fence: u64,
-    /// How long its lease lasts unless it is renewed.
+    /// How long the lease lasts unless the holder renews it.
     pub ttl: Duration,
 }
 
@@ -50,9 +50,10 @@ pub struct Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lost {
-    /// The server says that it has ended: it was broken, or ran out, or the server's data are gone.
+    /// The server says that the grant has ended: a client broke the lock, or the lease ran out, or the server lost its
+    /// data.
     Ended(String),
-    /// The lease may run out before a renewal is confirmed. Why the last attempt failed, if there was one.
+    /// The lease may run out before the server confirms a renewal. Says why the last attempt failed, if there was one.
     Unconfirmed(Option<String>),
 }
 

@@ -1,4 +1,4 @@
-//! A lock that is held, and renewed in the background.
+//! The guard of a lock, which renews the lock in the background.
 
 use std::time::Duration;
 
@@ -18,19 +18,20 @@ use crate::{
     wire::{ANSWER_TIMEOUT, Answer, read},
 };
 
-/// A part of the lease that is not counted on: this machine's clock and the server's need not run at the same rate.
+/// The part of the lease that the client doesn't count on, because its clock and the clock of the server may run at
+/// different rates.
 const DRIFT: f64 = 0.01;
 
-/// The lease as the last confirmed renewal left it.
+/// The lease after the last confirmed renewal.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Lease {
-    /// The right to the lock until the next renewal.
+    /// The token of the lock until the next renewal.
     pub token: Token,
-    /// Until then nobody else is granted the lock, by this machine's clock: the lease counts from when the renewal was
-    /// sent, less one percent for clocks that run at different rates.
+    /// Until then the server grants the lock to no other client, by the clock of this machine. The lease counts from
+    /// when the client sent the renewal, less one percent for clocks that run at different rates.
     pub ends: Moment,
-    /// When the lease ends, RFC 3339, by the server's clock.
+    /// When the lease ends by the clock of the server, in the form of RFC 3339.
     pub expire_at: String,
 }
 
@@ -40,16 +41,18 @@ impl Lease {
     }
 }
 
-/// A lock that is held. It is renewed after each third of its lease until it is released, dropped or lost.
+/// The guard of a lock that is held. It renews the lock after each third of the lease, until the guard is released or
+/// dropped or the lock is lost.
 ///
-/// Dropping it releases the lock in the background, if the runtime goes on: then nothing tells whether that worked.
+/// A guard that is dropped releases the lock in the background, as long as the runtime lives. Then nothing tells
+/// whether the release worked.
 #[derive(Debug)]
 #[must_use = "a guard that is dropped releases the lock"]
 pub struct Guard {
     lock: Lock,
     lease: Receiver<Lease>,
     lost: Receiver<Option<Lost>>,
-    /// Closing it ends the keeper, which then releases the lock.
+    /// When it closes, the keeper releases the lock and ends.
     end: oneshot::Sender<()>,
     keeper: JoinHandle<Result<(), Error>>,
 }
@@ -64,23 +67,23 @@ impl Guard {
         Self { lock, lease: leases, lost: losses, end, keeper }
     }
 
-    /// What is locked.
+    /// The name of what is locked.
     pub fn resource(&self) -> &str {
         &self.lock.resource
     }
 
-    /// As whom.
+    /// The owner: the label that this client gave itself.
     pub fn owner(&self) -> &str {
         &self.lock.owner
     }
 
-    /// The id of this tenure.
+    /// The id of the grant.
     pub fn id(&self) -> &str {
         &self.lock.id
     }
 
-    /// The fencing token: larger than that of every holder before. Send it along with what you write, and have the
-    /// receiver refuse a smaller one than it has seen.
+    /// The fencing token: larger than the fencing tokens of all earlier holders. Send it along with each write, and let
+    /// the receiver reject a fencing token smaller than one that it has seen.
     pub fn fence(&self) -> u64 {
         self.lock.fence
     }
@@ -90,8 +93,8 @@ impl Guard {
         self.lease.clone()
     }
 
-    /// Ends when the lock counts as lost, with the reason: at once when the server says that it has ended, and otherwise
-    /// the grace before the lease may have run out. Never ends after a release.
+    /// Completes with the reason when the lock counts as lost: at once if the server says that the grant has ended, and
+    /// otherwise when only the grace is left until the lease may have run out. Never completes after a release.
     pub fn lost(&self) -> impl Future<Output = Lost> + Send + 'static {
         let mut lost = self.lost.clone();
         async move {
@@ -111,8 +114,8 @@ impl Guard {
     /// Gives the lock back, and waits until the server has confirmed it.
     ///
     /// # Errors
-    /// [`Error::Lost`] if it was lost before. [`Error::Unknown`] or [`Error::Unavailable`] if the server did not confirm
-    /// it in time; then the lease ends the lock.
+    /// [`Error::Lost`] if the lock was lost before. [`Error::Unknown`] or [`Error::Unavailable`] if the server did not
+    /// confirm the release in time; then the lease ends the lock.
     pub async fn release(self) -> Result<(), Error> {
         drop(self.end);
         self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
@@ -135,7 +138,7 @@ impl Keeper {
         self.lost.send_replace(Some(lost.clone()));
         let _ = end.await;
         if matches!(lost, Lost::Unconfirmed(_)) {
-            // It may still stand, and others need not wait for its end.
+            // The lease may still run, and other clients need not wait for its end.
             let _ = self.release().await;
         }
         Err(Error::Lost(lost))
@@ -149,7 +152,7 @@ impl Keeper {
                 _ = &mut *end => return Ok(()),
                 () = sleep_until(renew_at) => {}
             }
-            // After a suspension of the machine it may be late for that.
+            // After a suspension of the machine it may be too late to renew.
             if deadline.left().is_zero() {
                 return Err(Lost::Unconfirmed(None));
             }
@@ -157,7 +160,7 @@ impl Keeper {
             tokio::pin!(renewal);
             tokio::select! {
                 renewed = &mut renewal => renewed?,
-                // It holds on to the token until it knows which one is right.
+                // Keeps the token until the renewal tells which token is right.
                 _ = &mut *end => {
                     let _ = tokio::time::timeout(self.client.patience, renewal).await;
                     return Ok(());
@@ -170,7 +173,7 @@ impl Keeper {
     async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
         let mut request = extend(&self.resource, &token, self.ttl, &key);
-        // So that there is time for a second attempt.
+        // Short enough for a second attempt.
         request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
         let answer = tokio::select! {
             answer = self.client.send(&request, deadline) => answer,
@@ -188,7 +191,7 @@ impl Keeper {
         if let Error::Lost(lost) = refused {
             return Err(lost);
         }
-        // Until then the lock is held, and perhaps released in time.
+        // Until then the client holds the lock, and may release it in time.
         sleep_until(deadline).await;
         Err(Lost::Unconfirmed(Some(refused.to_string())))
     }

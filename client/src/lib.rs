@@ -2,7 +2,8 @@
 //!
 //! # Locks that outlive a process
 //!
-//! A lock that is taken by one process and given back by another has no guard. Whoever has the token extends it.
+//! If one process acquires a lock and another process releases it, the lock has no guard. A process that has the token
+//! extends the lock.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -1,4 +1,4 @@
-//! Which proxy the environment puts in front of a server.
+//! The proxy that the environment puts in front of a server.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -6,7 +6,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
-/// Whether a server is on this machine. No proxy is asked then: to the proxy, such an address is the proxy's own machine.
+/// Whether a server is on this machine. Then the client uses no proxy: to a proxy, such an address is its own machine.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
@@ -15,12 +15,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The address of the proxy that reqwest takes for a server, for messages: without user name and password.
+/// The address of the proxy that reqwest uses for a server, for messages: without user name and password.
 pub fn address(url: &Url) -> Option<Arc<str>> {
     if is_loopback(url) {
         return None;
     }
-    // What reqwest itself finds its proxy with.
+    // reqwest finds its proxy with the same function.
     let proxy = Matcher::from_system().intercept(&url.as_str().parse::<Uri>().ok()?)?;
     let (scheme, host) = (proxy.uri().scheme_str()?, proxy.uri().host()?);
     let port = proxy.uri().port().map_or_else(String::new, |port| format!(":{port}"));

@@ -1,4 +1,4 @@
-//! One request and its answer, sent again while that makes sense.
+//! Sends a request and reads its answer, and sends the request again while that makes sense.
 
 use std::time::Duration;
 
@@ -14,52 +14,52 @@ use crate::{
     error::{Busy, Error, Holder},
 };
 
-/// For a connection to come up.
+/// How long a connection may take to open.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// For an answer to come, beside what the request itself waits. The server gives Redis a second.
+/// How long an answer may take, beside the time that the request waits for the lock. The server gives Redis a second.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-/// Between the first attempts and between the later ones: about so long, at random, so that clients that failed
+/// The pauses after the first attempt and after many attempts. They vary at random, so that clients that failed
 /// together don't come back together.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// The longest pause of a client that waits in the queue. The server holds a lock that is free for at most a second for a
-/// waiter whose replica has ended, so the waiter has to be back within that.
+/// The longest pause of a client that waits in the queue. If the replica of a waiter has ended, the server keeps a free
+/// lock for the waiter for at most a second, so the client must be back within that time.
 const LONGEST_PAUSE_OF_A_WAITER: Duration = Duration::from_millis(500);
 
-/// What to send. The same key each time makes it safe to send it again.
+/// A request. With the same key each time it is safe to send the request again.
 pub struct Request<'a> {
     pub method: Method,
-    /// Behind the address of the server.
+    /// The part of the URL behind the address of the server.
     pub path: String,
     pub token: Option<&'a Token>,
     pub key: Option<&'a str>,
     pub body: Option<Value>,
-    /// For the whole answer to come.
+    /// How long the whole answer may take.
     pub timeout: Duration,
 }
 
-/// What the server has said.
+/// An answer of the server.
 pub enum Answer {
-    /// It was done. When the request was sent, and the body.
+    /// The server has executed the request. When the client sent it, and the body of the answer.
     Done(Moment, Value),
-    /// It was not done, and will not be if it is sent again.
+    /// The server has not executed the request, and would not execute it if the client sent it again.
     Refused(Refusal),
 }
 
-/// A refusal as the server words it.
+/// A refusal in the words of the server.
 pub struct Refusal {
-    /// Of this version or a later one.
+    /// A code of this version or of a later version.
     pub code: String,
     pub message: String,
     facts: Facts,
 }
 
-/// No answer, or one that asks to come again.
+/// No answer, or an answer after which the client should try again.
 #[derive(Clone, Debug)]
 pub struct Trouble {
     /// Whether the request may have been executed.
     pub in_doubt: bool,
     pub why: String,
-    /// How long the server asks to be left alone.
+    /// How long the client should pause, if the server says so.
     after: Option<Duration>,
 }
 
@@ -68,7 +68,8 @@ pub struct Retry {
     attempt: u32,
     /// The longest pause, whatever the server asks for.
     longest: Duration,
-    /// A trouble that an attempt left in doubt outlives those that are known not to have been executed.
+    /// The trouble of an attempt that may have been executed. Later troubles don't replace it, unless they are in doubt
+    /// too.
     doubt: Option<Trouble>,
 }
 
@@ -77,12 +78,12 @@ impl Retry {
         Self { attempt: 0, longest: BACKOFF.1, doubt: None }
     }
 
-    /// That of a client which waits in the queue, and wants to be back in its place soon.
+    /// For a client that waits in the queue, and must be back at its place soon.
     pub fn of_waiter() -> Self {
         Self { longest: LONGEST_PAUSE_OF_A_WAITER, ..Self::new() }
     }
 
-    /// Sleeps before the next attempt, or says why there is none.
+    /// Sleeps until the next attempt. An error says why there is no next attempt.
     pub async fn pause(&mut self, trouble: Trouble, give_up: Moment) -> Result<(), Error> {
         let (first, longest) = (BACKOFF.0, self.longest);
         let exponential =
@@ -113,7 +114,7 @@ impl Refusal {
         self.code.parse().ok()
     }
 
-    /// Who is in the way.
+    /// Why the lock could not be acquired.
     pub fn busy(&self) -> Busy {
         let Facts { owner, fence, ttl_ms, waiting, position, .. } = &self.facts;
         let holder =
@@ -134,7 +135,7 @@ impl From<Refusal> for Error {
 }
 
 impl Client {
-    /// Sends it until there is an answer, or until `give_up`.
+    /// Sends a request until there is an answer, or until `give_up`.
     pub(crate) async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
         let mut retry = Retry::new();
         loop {
@@ -145,7 +146,7 @@ impl Client {
         }
     }
 
-    /// Sends it once.
+    /// Sends a request once.
     pub(crate) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Trouble> {
         let mut builder = self.http.request(request.method.clone(), format!("{}{}", self.url, request.path));
         builder = builder.timeout(request.timeout);
@@ -171,7 +172,7 @@ impl Client {
         let said = serde_json::from_slice::<gorilla_wire::Error<String>>(&text).ok();
         let passing = status.is_server_error()
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
-        // What is between here and Gorilla may answer for it, and does not know whether a request was executed.
+        // A proxy or load balancer may answer instead of Gorilla, and does not know whether the request was executed.
         let not_gorilla = || gorilla_wire::Error {
             error_message: format!("{} answers {status}{}, which is not an answer of Gorilla", self.url, self.way()),
             code: String::new(),
@@ -192,14 +193,14 @@ impl Client {
         Err(Trouble { in_doubt, why, after: after.map(Duration::from_secs) })
     }
 
-    /// What is between here and the server, to follow what it did: it may be the proxy's fault.
+    /// The proxy, if there is one, as the end of a clause: the proxy may be at fault.
     fn way(&self) -> String {
         self.proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
     }
 
-    /// Without an answer.
+    /// The trouble of a request without an answer.
     fn trouble(&self, error: &reqwest::Error) -> Trouble {
-        // The innermost cause says what is wrong; reqwest's own words repeat the address.
+        // The innermost cause says what is wrong. The words of reqwest repeat the address.
         let mut cause: &dyn std::error::Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
@@ -214,5 +215,5 @@ impl Client {
 
 /// Reads the body of a success.
 pub fn read<T: DeserializeOwned>(body: Value) -> Result<T, Error> {
-    serde_json::from_value(body).map_err(|error| Error::Unknown(format!("an answer that makes no sense: {error}")))
+    serde_json::from_value(body).map_err(|error| Error::Unknown(format!("the answer makes no sense: {error}")))
 }
