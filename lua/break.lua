@@ -1,18 +1,18 @@
 #!lua flags=allow-oom
--- Frees a lock without its token, because its holder is gone, and wakes the first who waits.
+-- Frees a lock without its token, because its holder is gone, and wakes the first waiter.
 --
 -- KEYS  1 lock
 -- Touches  queue queue:turn request
 -- Arguments
---   fence    of the grant to end, as text; absent for whichever stands
+--   fence    of the grant to end, as text; absent to end any grant
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'broken', id, owner, fence, ms that the turn of the next waiter lasts (0 if nobody waits)}
---   {'replayed', id, owner, fence}  broken before, by the same Idempotency-Key
+--   {'replayed', id, owner, fence}  this Idempotency-Key has broken the lock before
 --   {'missing'}                     nobody holds the lock
---   {'changed', owner, fence, ttl (ms)}  held by another grant than the one named
---   {'reused'}                      the Idempotency-Key came before with another request
+--   {'changed', owner, fence, ttl (ms)}  a grant with another fence holds the lock
+--   {'reused'}                      this Idempotency-Key came before with another request
 
 --- decide
 --- include record

@@ -1,18 +1,19 @@
 #!lua flags=allow-oom
--- Undoes an acquire whose reply nobody gets, also where the acquire itself arrives later than this: takes it out of the
--- queue, and frees the lock that it took.
+-- Undoes an acquire whose reply no client gets, also if the acquire arrives later than the cancellation: takes its
+-- place out of the queue, and frees the lock that it took.
 --
 -- KEYS  1 lock
 -- Touches  queue queue:turn request
 -- Arguments
 --   id       of the attempt
 --   owner    as the acquire had it
---   channel  of its replica
+--   channel  of the replica of the attempt
 --   request  the name of the record that the acquire used
 -- Replies, each with the ms that the turn of the next waiter lasts (0 if nobody was woken)
---   {'released', turn}  the acquire had been executed; its lock is free again
---   {'marked', turn}    it had not, or had queued; should it arrive within the window, it is refused
---   {'kept', turn}      it had been, and a copy with the same Idempotency-Key has been answered: that client holds the lock
+--   {'released', turn}  the acquire had taken the lock, which is free again
+--   {'marked', turn}    the acquire had not taken the lock; if it arrives within the window, Redis refuses it
+--   {'kept', turn}      the acquire had taken the lock, but a copy with the same Idempotency-Key was answered: the client
+--                       of the copy holds the lock
 
 --- decide
 --- include record
@@ -24,26 +25,26 @@ local MOST_CANCELLED = 64
 local key, own = beside(lock, 'request:' .. req.request), place.of(req)
 local seen = record.read(key) or {outcome = 'cancelled', cancelled = {}, told = {}}
 
--- A cancellation is repeated until it is confirmed.
+-- Only once, because a replica repeats a cancellation until Redis has confirmed it.
 if not record.find(seen.cancelled, req.id) then seen.cancelled[#seen.cancelled + 1] = req.id end
--- Version 0.1 may have noted it more than once.
+-- Version 0.1 may have noted an attempt more than once.
 local mine = record.find(seen.told, req.id)
 while mine do
   table.remove(seen.told, mine)
   mine = record.find(seen.told, req.id)
 end
 local taker = seen.outcome == 'acquired' and seen.id
--- So many attempts of one request are not on their way at once, and a record is not to grow for ever. That the attempt
--- which took the lock was cancelled is never forgotten.
+-- A record must not grow for ever, and a request never has so many attempts on their way at once. The record never
+-- drops the mark of the attempt that took the lock.
 if #seen.cancelled > MOST_CANCELLED then table.remove(seen.cancelled, seen.cancelled[1] == taker and 2 or 1) end
--- The attempts that were told of the grant and not cancelled: the one that took the lock, and those answered again.
+-- Whether a client relies on the grant: an attempt was told of it, and was not cancelled.
 local relied = taker and (#seen.told > 0 or not record.find(seen.cancelled, taker))
 
 redis.call('ZREM', beside(lock, 'queue'), own)
 local released = not relied and holders.find(lock, taker or req.id)
 if released then holders.remove(lock) end
 if taker and not relied then seen.outcome, seen.told = 'cancelled', {} end
--- The place of a copy lasts as long as it would have; whoever waited keeps the place for a while.
+-- The record of a copy's place keeps its time. The record of this attempt's own place lasts a while longer.
 local of_copy = seen.outcome == 'waiting' and seen.place ~= own
 record.write(key, seen, not of_copy and (seen.outcome == 'waiting' and PLACE_KEPT or WINDOW) or nil)
 

@@ -1,11 +1,11 @@
 #!lua
--- Asks again for a lock that the attempt waits for: it was woken, the lease of the holder has ended, a reply to it was lost,
--- or its wait is over.
+-- Asks again for a lock, for an attempt that waits for it: a message woke the attempt, the lease of the holder has
+-- ended, a reply was lost, or the wait is over.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
 -- Touches  fence queue queue:turn request
 -- Arguments
---   id        of the attempt, and of the tenure that it begins
+--   id        of the attempt, and of the grant that it gets
 --   token     that the lock gets
 --   owner     a name, for people
 --   metadata  a JSON list
@@ -13,21 +13,21 @@
 --   request   the name of the record: the Idempotency-Key, or without one the id
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the wait is over
---   channel   that wakes this replica
---   arrived   when it joined the queue, absent if the reply that would tell was lost
+--   channel   over which messages reach this replica
+--   arrived   when the attempt joined the queue, absent if the reply with this time was lost
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
---   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  granted before, to the same Idempotency-Key
+--   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
 --   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
 --   {'superseded'}  a copy with the same Idempotency-Key has taken the place over
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
---   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless the grant was lost
---   {'unsettled', ms until grants are made again}  granted before, to the same Idempotency-Key, unless it was lost how
---                  that grant ended
+--   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant
+--   {'unsettled', ms until grants are made again}  this Idempotency-Key was granted the lock before, but Redis may have
+--                  lost the end of that grant
 --   {'full', waiting}  the queue has no more room
---   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
---   {'reused'}     the Idempotency-Key came before with another request
+--   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
+--   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
 --- decide

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Makes sure that this server has the effect of an operation on a lock, and writes something. WAIT, sent after it on the
--- same connection, tells how many replicas have got this far in what the server writes, and so have that effect too.
+-- Makes sure that this server has the effect of an operation on a lock, and writes a key. WAIT, which Gorilla sends
+-- next on the same connection, tells how many replicas have received this write, and so have the effect too.
 --
 -- KEYS  1 lock   2 confirmation: a key for the write
 -- Touches  nothing
@@ -10,7 +10,7 @@
 --   given  true if the operation gave the field that value, false if it took the value away
 -- Replies
 --   {'there'}  the server has the effect
---   {'lost'}   it doesn't: it never had it, or another operation has undone it since
+--   {'lost'}   the server never had the effect, or another operation has undone it since
 
 --- decide
 if (redis.call('HGET', lock, req.field) == req.value) ~= req.given then return {'lost'} end

@@ -4,19 +4,19 @@
 -- KEYS  1 lock
 -- Touches  fence request
 -- Arguments
---   token      the current one
---   new_token  that replaces it
+--   token      the current token
+--   new_token  the token that replaces it
 --   lease      ms
 --   request    the Idempotency-Key, if there is one
 --   print      fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'extended', token, id, owner, metadata, fence, created, updated, expires, ttl}  times in ms since 1970, ttl in ms
---   {'replayed', ...}        the same nine: extended before, by the same Idempotency-Key
+--   {'replayed', ...}        the same nine values: this Idempotency-Key has extended the lease before
 --   {'missing'}              nobody holds the lock
---   {'mismatch', owner, fence, ttl (ms)}  held under another token
---   {'shorter', ttl (ms)}    the lease asked for ends before the present one
---   {'gone'}                 extended before, by the same Idempotency-Key; that lease has ended since
---   {'reused'}               the Idempotency-Key came before with another request
+--   {'mismatch', owner, fence, ttl (ms)}  the lock has another token
+--   {'shorter', ttl (ms)}    the new lease would end before the current lease
+--   {'gone'}                 this Idempotency-Key has extended the lease before, and that lease has ended since
+--   {'reused'}               this Idempotency-Key came before with another request
 
 --- decide
 --- include keys
@@ -48,7 +48,7 @@ if req.lease < ttl then return {'shorter', ttl} end
 
 redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))
 redis.call('PEXPIREAT', lock, whole(now + req.lease))
--- An extend is a grant of more time, so the fence is kept as long after it as after an acquire.
+-- An extend grants more time, so Redis keeps the fence as long after an extend as after an acquire.
 redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)
 if request then
   record.write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = whole(now)}, WINDOW)

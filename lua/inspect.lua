@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Tells who holds a lock, and whether a token is its current one. Never tells the token.
+-- Tells the holder of a lock, and whether a token is the current token. Never tells the token.
 --
 -- KEYS  1 lock
 -- Touches  queue

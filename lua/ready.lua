@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Writes nothing, but may: Redis refuses it whenever it would refuse to extend and to release (READONLY, MISCONF,
--- NOREPLICAS …). Not when it is out of memory, because those two still work then, and only here.
+-- Writes nothing, but may write: so Redis refuses it whenever Redis would refuse to extend and to release (READONLY,
+-- MISCONF, NOREPLICAS …). Redis does not refuse it when out of memory, because extend and release still work then.
 --
 -- KEYS  none
 -- Touches  nothing

@@ -1,22 +1,22 @@
 #!lua flags=allow-oom
--- Frees a lock, if the caller has its token, and wakes the first who waits.
+-- Frees a lock, if the caller has its token, and wakes the first waiter.
 --
 -- KEYS  1 lock
 -- Touches  queue queue:turn request
 -- Arguments
---   token    the current one
+--   token    the current token
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'released', ms that the turn of the next waiter lasts (0 if nobody waits)}
---   {'replayed'}  released before, by the same Idempotency-Key
+--   {'replayed'}  this Idempotency-Key has released the lock before
 --   {'missing'}   nobody holds the lock
---   {'mismatch'}  held under another token
---   {'reused'}    the Idempotency-Key came before with another request
+--   {'mismatch'}  the lock has another token
+--   {'reused'}    this Idempotency-Key came before with another request
 
 --- include keys
 --- plain
--- Mostly nobody waits, and nobody wants the release to be remembered.
+-- The usual case: nobody waits, and Redis need not keep a record of the release.
 if req.request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
 local current = redis.call('HGET', lock, 'token')
 if not current then return {'missing'} end

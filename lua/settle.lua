@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Looks whether this is a new incarnation of the data, so that the time for which grants wait begins with the connection
+-- Looks whether the data are a new incarnation, so that the time for which grants wait begins when a replica connects,
 -- and not with the first acquire.
 --
 -- KEYS  1 incarnation
@@ -7,7 +7,7 @@
 -- Arguments
 --   none
 -- Replies
---   {'settled', ms until grants are made (0 if they are), 1 if the incarnation is a new one, else 0}
+--   {'settled', ms until grants are made again (0 if grants don't wait), 1 if the incarnation is new, else 0}
 
 --- decide
 --- include incarnation

@@ -1,37 +1,37 @@
 #!lua
--- Grants a lock if nobody holds it and nobody who came before waits for it; else queues the request, if it wants to wait.
--- This is the first call of an attempt; a waiter goes on with claim.lua.
+-- Grants a lock if nobody holds it and no earlier request waits for it. Otherwise queues the request, if it wants to
+-- wait. This is the first call of an attempt; a waiter goes on with claim.lua.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
 -- Touches  fence queue queue:turn request
 -- Arguments
---   id        of the attempt, and of the tenure that it begins
+--   id        of the attempt, and of the grant that it gets
 --   token     that the lock gets
 --   owner     a name, for people
 --   metadata  a JSON list
 --   lease     ms
 --   request   the name of the record: the Idempotency-Key, or without one the id
 --   print     fingerprint of the request, only with an Idempotency-Key
---   wait      how long to wait from now (ms), absent for not at all
---   channel   that wakes this replica
+--   wait      how long to wait from now (ms), absent if the request doesn't wait
+--   channel   over which messages reach this replica
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
---   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  granted before, to the same Idempotency-Key
+--   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
 --   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
---   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless the grant was lost
---   {'unsettled', ms until grants are made again}  granted before, to the same Idempotency-Key, unless it was lost how
---                  that grant ended
+--   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant
+--   {'unsettled', ms until grants are made again}  this Idempotency-Key was granted the lock before, but Redis may have
+--                  lost the end of that grant
 --   {'full', waiting}  the queue has no more room
---   {'gone'}       granted before, to the same Idempotency-Key; that lease has ended since
---   {'reused'}     the Idempotency-Key came before with another request
+--   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
+--   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
 --- include grant
 --- constant GRACE
 --- plain
--- Mostly the lock is free, nobody waits, nobody has heard of the request, and nobody wants to remember it.
+-- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
 local is_plain = GRACE == '0' and not req.print
   and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. req.request)) == 0
 return is_plain and grant(lock, req)

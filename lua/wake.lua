@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Moves a queue on where a waiter that was woken did not claim the lock. Sent when its turn is over, by the replica that
--- freed the lock.
+-- Moves a queue on if a woken waiter did not claim the lock. The replica that freed the lock sends this when the turn
+-- of the waiter is over.
 --
 -- KEYS  1 lock
 -- Touches  queue queue:turn

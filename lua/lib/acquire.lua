@@ -4,35 +4,36 @@
 --- include incarnation
 --- constant WINDOW
 --- constant PLACE_KEPT
--- The steps that an acquire takes, whether it asks for the first time or as a waiter. What they find out about the request
--- they note in `req`:
---   record     the key of its record       own    the place that this attempt has or would have
---   cancelled  attempts to be refused      named  the place under its Idempotency-Key, which may be that of a copy
---   arrived    when it came to wait, if it has
+-- The steps of an acquire, for the first call of an attempt (try) and for the later calls of a waiter (claim). They
+-- note in `req` what they find out about the request:
+--   record     the key of its record         own    the place that this attempt has or would have
+--   cancelled  attempts that were cancelled  named  the place in its record, which may be the place of a copy
+--   arrived    when it joined the queue, if it did
 local acquire = {}
 
--- Copies that are counted when they are answered from a record.
+-- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
 
 local function incarnation_key() return KEYS[#requests + 1] end
 
--- Keeps what is known under an Idempotency-Key, and which of its attempts were cancelled.
+-- Writes the record of a request with an Idempotency-Key, with its cancelled attempts.
 function acquire.note(req, seen, ms)
   if not req.print then return end
   seen.print, seen.cancelled = req.print, req.cancelled
   record.write(req.record, seen, ms)
 end
 
--- Answers a copy of a request that was granted.
+-- Answers a copy of a request that was granted the lock.
 local function replay(lock, req, seen)
-  -- The lease that was answered counts, not what a later extend made of it: its token and its end are what the client has.
+  -- The lease of the first answer counts, whatever a later extend made of it: the client has the token and the end of
+  -- the first answer.
   local ttl = seen.created + req.lease - math.floor(now_us() / 1000)
   if ttl <= 0 or not holders.find(lock, seen.id) then return {'gone'} end
-  -- Where data were lost, so may be the end of this grant, and another one that was made after it.
+  -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
   local unsettled = GRACE ~= '0' and recovery(incarnation_key()) or 0
   if unsettled > 0 then return {'unsettled', unsettled} end
-  -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock. Beyond
-  -- MOST_TOLD it is only noted that there are more: then no cancellation ends it, whoever is cancelled.
+  -- From now on this client may rely on the answer, so the cancellation of another attempt must not end the lock.
+  -- Beyond MOST_TOLD attempts the record only notes that there are more: then no cancellation ends the lock.
   if #seen.told <= MOST_TOLD and not record.find(seen.told, req.id) then
     seen.told[#seen.told + 1] = #seen.told < MOST_TOLD and req.id or 'more'
     record.write(req.record, seen)
@@ -40,8 +41,8 @@ local function replay(lock, req, seen)
   return {'replayed', seen.fence, tonumber(seen.created), seen.id, seen.token, ttl}
 end
 
--- What an earlier call of the same request decides: a reply, or nothing. `waits` says whether this attempt has been in the
--- queue and goes on waiting: then a copy that took the place over keeps it.
+-- The reply that an earlier call of the same request decides, or nothing. `waits` says whether this attempt has been in
+-- the queue and goes on waiting: then a copy that took the place over keeps it.
 function acquire.remembered(lock, req, waits)
   req.record, req.own = beside(lock, 'request:' .. req.request), place.of(req)
   req.named, req.cancelled = req.own, {}
@@ -59,18 +60,18 @@ function acquire.remembered(lock, req, waits)
   req.arrived = tonumber(seen.arrived)
 end
 
--- What is in the way of a grant, with the ms until it may be gone; or nothing. One of
+-- What prevents a grant, with the ms until that may be over; or nothing. One of
 --   {left, holder = {owner, fence}}   somebody holds the lock
---   {left, recovering = true}         a grant may have been lost
---   {left}                            others came before, and have the turn
--- The second result tells that others wait behind this request.
+--   {left, recovering = true}         Redis may have lost a grant
+--   {left}                            an earlier waiter has the turn
+-- The second result says whether others wait behind this request.
 function acquire.blocks(lock, req)
   local holder = holders.blocks(lock, req)
   if holder then return {left = holders.next_end(lock), holder = holder} end
   local recovering = GRACE ~= '0' and recovery(incarnation_key()) or 0
   if recovering > 0 then
-    -- As if the lock were held until then. A turn that was given meanwhile can't be claimed, and must not pass: that would
-    -- cost places.
+    -- As if the lock were held until then. A waiter that has the turn can't claim the lock meanwhile. So the turn ends
+    -- here: a turn that passes without a claim would cost the replica of the waiter its places.
     turn.take(lock)
     return {left = recovering, recovering = true}
   end
@@ -79,7 +80,7 @@ function acquire.blocks(lock, req)
   return nil, head
 end
 
--- Grants the lock, which nothing is in the way of.
+-- Grants the lock, if nothing prevents that.
 function acquire.granted(lock, req, others_wait)
   local key = beside(lock, 'queue')
   if others_wait then
@@ -92,7 +93,7 @@ function acquire.granted(lock, req, others_wait)
   return reply
 end
 
--- Refuses a request that doesn't wait, or no longer.
+-- Refuses a request that doesn't wait, or whose wait is over.
 function acquire.refused(lock, req, block, waiting, position)
   if block.recovering then return {'recovering', block.left, waiting, position} end
   if not block.holder then return {'reserved', waiting, position} end
@@ -103,7 +104,7 @@ end
 function acquire.queued(lock, req, block)
   local key = beside(lock, 'queue')
   local score = redis.call('ZSCORE', key, req.own)
-  -- A first call may arrive after a later one has joined.
+  -- The first call of an attempt may arrive after a later call has joined the queue.
   if score then req.arrived = tonumber(score) else
     local full = acquire.join(key, req)
     if full then return full end
@@ -113,12 +114,12 @@ end
 
 --- constant ROOM
 --- constant LONGEST_ATTEMPT
--- Joins the queue, at the place from before if there was one. Replies where there is no room.
+-- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
 function acquire.join(key, req)
   if not req.arrived then
     local now = now_us()
-    -- A few places are looked at whenever somebody joins: the attempts of replicas that died would fill the queue of
-    -- a lock that is held for long. The id tells when an attempt began, by its replica's clock.
+    -- Each join looks at a few places: otherwise the attempts of replicas that died would fill the queue of a lock that
+    -- is held for long. The id tells when an attempt began, by the clock of its replica.
     queue.drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
       local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
       return begun and begun + LONGEST_ATTEMPT < now / 1000
@@ -130,7 +131,7 @@ function acquire.join(key, req)
   end
   if req.named ~= req.own then redis.call('ZREM', key, req.named) end
   redis.call('ZADD', key, whole(req.arrived), req.own)
-  -- Should all replicas die, the keys go too.
+  -- If all replicas die, the keys expire.
   if redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then redis.call('PEXPIRE', key, LONGEST_ATTEMPT) end
   acquire.note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
 end

@@ -3,10 +3,11 @@
 --- include keys
 --- include holders
 --- constant FENCE_KEPT
--- Grants a lock that nobody holds. Returns the reply, with the fence as text and the ms since 1970 at which it was created.
+-- Grants a lock that nobody holds. Returns the reply, with the fence as text and the ms since 1970 at which it was
+-- created.
 --
--- The fence is the clock, or one more than the last fence. The clock alone keeps fences rising after lost writes, the last
--- fence while the clock stands still or steps back.
+-- The fence is the clock or, if that is larger, one more than the last fence. The clock keeps fences rising if Redis
+-- loses writes, and the last fence keeps them rising while the clock stands still or steps back.
 local function grant(lock, req)
   local fence_key = beside(lock, 'fence')
   local now = now_us()

@@ -1,8 +1,8 @@
--- Who holds a lock. This is the exclusive kind: one holder at most, in a hash at the key of the lock. Another kind of lock
--- is another file with these five functions; queue, turn, records and fences need no more of a kind than them.
+-- The holders of a lock, here of the exclusive kind: at most one holder, in a hash at the key of the lock. Another kind
+-- of lock is another file with these five functions, which are all that queue, turn, records and fences need of a kind.
 local holders = {}
 
--- Who is in the way of `req`: {owner, fence}, or nothing.
+-- The holder that prevents a grant to `req`: {owner, fence}, or nothing.
 function holders.blocks(lock, req)
   local held = redis.call('HMGET', lock, 'owner', 'fence')
   return held[1] and held
@@ -15,12 +15,12 @@ function holders.add(lock, req, fence, created, expires)
   redis.call('PEXPIREAT', lock, expires)
 end
 
--- Whether the grant with this id stands.
+-- Whether the grant with this id holds the lock.
 function holders.find(lock, id)
   return redis.call('HGET', lock, 'id') == id
 end
 
--- Ends the grant that stands.
+-- Ends the current grant.
 function holders.remove(lock)
   redis.call('DEL', lock)
 end

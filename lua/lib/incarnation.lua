@@ -1,11 +1,11 @@
 --- include number
 --- include clock
 --- constant GRACE
--- After data may have been lost, grants wait for GRACE ms from when a new incarnation of the data was first seen. Redis names
--- an incarnation by its replication id, which changes with every promotion and every restart. The key has the last one
--- seen and until when grants wait, and goes with the data when they are flushed.
+-- After Redis may have lost data, grants wait for GRACE ms, from when a script first saw a new incarnation of the data.
+-- The replication id of Redis names the incarnation: it changes with each promotion and each restart. The key has the
+-- incarnation seen last, and until when grants wait. A flush deletes the key together with the data.
 
--- How long grants still wait (ms; 0 if they don't). The second result tells that the incarnation was seen just now.
+-- How long grants still wait (ms; 0 if they don't). The second result says whether this call saw the incarnation first.
 local function recovery(key)
   local replid = assert(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 'no master_replid in INFO')
   local now = math.floor(now_us() / 1000)

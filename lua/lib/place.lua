@@ -1,5 +1,5 @@
--- A place in a queue is a member '<id of the attempt> <channel of its replica> <owner>' of a sorted set. Its score is when it
--- arrived, in microseconds since 1970.
+-- A place in a queue is a member '<id of the attempt> <channel of its replica> <owner>' of a sorted set. Its score is
+-- when it arrived, in microseconds since 1970.
 local place = {}
 
 function place.of(req)

@@ -2,10 +2,10 @@
 --- include clock
 --- include keys
 --- include place
--- Who waits for a lock, first come, first served. All replicas share the queue, a sorted set of places.
+-- The waiters of a lock, first come, first served. All replicas share the queue, which is a sorted set of places.
 local queue = {}
 
--- Takes out the places that `lost` picks, and tells their replicas, which take them again if they live.
+-- Takes out the places that `lost` picks, and tells their replicas. A replica that lives takes its places again.
 function queue.drop(key, places, lost)
   local told = {}
   for _, one in ipairs(places) do
@@ -24,8 +24,8 @@ function queue.head(key)
   return head[1], tonumber(head[2])
 end
 
--- Tells the first how long a new grant lasts, so that somebody is there when that lease ends, whatever becomes of the holder
--- and its replica. The replica that gets the grant, whose channel this is, knows without a message.
+-- Tells the replica of the first waiter how long a new grant lasts, so that the waiter asks when that lease ends,
+-- whatever becomes of the holder and its replica. The replica with this channel gets the grant, and needs no message.
 function queue.tell(key, channel, lease, fence)
   local head = queue.head(key)
   local other = head and place.channel(head)

@@ -1,9 +1,10 @@
--- What became of a request, kept at `<lock's stem>request:<name>`, where the name is an Idempotency-Key or, without one, the
--- id of the attempt. Beside the facts a record names attempts: those that were cancelled, and those that were told of the
--- grant from the record. Their number is bounded, and so is the record.
+-- The record of a request: what became of it. Its key is `<lock's stem>request:<name>`, and the name is an
+-- Idempotency-Key or, without such a key, the id of the attempt. Beside the facts a record names attempts: those that
+-- were cancelled, and those that were told of the grant from the record. Their number is bounded, and so is the length
+-- of the record.
 --
--- It is kept as a JSON list of strings, as version 0.1 kept it: the outcome, its facts in the order below, and then the
--- marks, '-' or '+' before an id. Numbers are strings in it: cjson keeps 14 digits, a fence has 16.
+-- A record is a JSON list of strings, as in version 0.1: the outcome, its facts in the order below, and then the marks,
+-- '-' or '+' before an id. Numbers are strings in the list: cjson keeps 14 digits, and a fence has 16.
 local record = {
   facts = {
     acquired = {'print', 'id', 'token', 'fence', 'created'},
@@ -31,7 +32,7 @@ function record.read(key)
   return seen
 end
 
--- Keeps a record for so many ms, or for as long as the one that is there.
+-- Writes a record and keeps it for so many ms; without `ms` as long as the record that it replaces.
 function record.write(key, seen, ms)
   local list = {seen.outcome}
   for _, name in ipairs(record.facts[seen.outcome]) do list[#list + 1] = seen[name] end
@@ -41,15 +42,16 @@ function record.write(key, seen, ms)
   else redis.call('SET', key, cjson.encode(list), 'KEEPTTL') end
 end
 
--- Where an id stands in a list of marks, if it does.
+-- The index of an id in a list of marks, or nothing.
 function record.find(marks, id)
   for index, other in ipairs(marks) do
     if other == id then return index end
   end
 end
 
--- The record of an operation that is no acquire: nothing where there is none, or only marks of cancelled attempts, after
--- which the request is decided anew. The second result tells that the record belongs to another request.
+-- The record of an operation other than acquire; or nothing, if there is no record, or only marks of cancelled
+-- attempts: then the script decides the request anew. The second result says whether the record belongs to another
+-- request.
 function record.recall(key, print)
   local seen = record.read(key)
   if not seen or seen.outcome == 'cancelled' then return nil end

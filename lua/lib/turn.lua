@@ -1,13 +1,14 @@
 --- include queue
--- Whose turn it is to claim a lock that is free: the first in the queue was woken, and has a second.
+-- The turn: the first waiter in the queue of a free lock was woken, and has a second to claim the lock.
 local turn = {}
 
 -- How long a waiter that was woken may take to claim the lock (ms).
 local TURN = 1000
 
--- The first place of the queue of a lock, when it arrived, and how long its turn still lasts (ms; nil if it has none). A
--- turn that passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more. If
--- nobody has looked for a whole turn since, then no replica was there to come back to, and the turn begins anew.
+-- The first place of the queue of a lock, when it arrived, and how long its turn still lasts (ms; nil if it has none).
+-- If a turn passed without a claim, the replica of the waiter loses all its places: it is gone, or so slow that the
+-- others must not wait for it again. If no replica has looked for a whole turn since, there was no replica that the
+-- client could have come back to, and the turn begins anew.
 function turn.first(lock)
   local key, turn_key = beside(lock, 'queue'), beside(lock, 'queue:turn')
   local first, arrived = queue.head(key)
@@ -23,8 +24,8 @@ function turn.first(lock)
   return queue.head(key)
 end
 
--- For a lock that is free: gives the turn to the first in the queue, by a message to its replica, unless it has the turn
--- already. Returns how long that lasts (ms), 0 if nobody waits.
+-- For a free lock: gives the turn to the first waiter in the queue, with a message to its replica, unless the waiter
+-- has the turn already. Returns how long the turn lasts (ms; 0 if nobody waits).
 function turn.give(lock)
   local key, turn_key = beside(lock, 'queue'), beside(lock, 'queue:turn')
   local first, _, left = turn.first(lock)
@@ -40,7 +41,7 @@ function turn.give(lock)
   return TURN
 end
 
--- Ends the turn that stands.
+-- Ends the current turn.
 function turn.take(lock)
   redis.call('DEL', beside(lock, 'queue:turn'))
 end
