@@ -1,6 +1,10 @@
 //! The terminal, which belongs to one process group at a time.
 
-use std::{fs::File, io, os::fd::AsFd};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use rustix::{
     fs::{FileType, fstat},
@@ -14,9 +18,9 @@ pub struct Terminal(File);
 impl Terminal {
     /// The terminal to give to the command: none in the background, and none in a pipeline, whose other processes need it.
     pub fn to_share() -> Option<Self> {
-        let pipe =
-            |fd: &dyn AsFdDyn| fd.stat().is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
-        if pipe(&io::stdin()) || pipe(&io::stdout()) {
+        let is_pipe =
+            |fd: BorrowedFd| fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
+        if is_pipe(io::stdin().as_fd()) || is_pipe(io::stdout().as_fd()) {
             return None;
         }
         let terminal = Self(File::options().read(true).write(true).open("/dev/tty").ok()?);
@@ -34,15 +38,5 @@ impl Terminal {
         if self.is_ours() {
             let _ = tcsetpgrp(&self.0, group);
         }
-    }
-}
-
-trait AsFdDyn {
-    fn stat(&self) -> Option<rustix::fs::Stat>;
-}
-
-impl<T: AsFd> AsFdDyn for T {
-    fn stat(&self) -> Option<rustix::fs::Stat> {
-        fstat(self.as_fd()).ok()
     }
 }
