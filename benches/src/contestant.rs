@@ -1,4 +1,4 @@
-//! All contestants by their names, and what each is asked to do in its turn.
+//! All contestants by their names, and the task of a contestant in its turn.
 
 use std::{collections::BTreeMap, env::current_exe, path::Path, sync::LazyLock};
 
@@ -32,13 +32,13 @@ pub fn file() -> &'static File {
 pub struct Contestant {
     /// Its version, and what one cycle of it does.
     pub what: String,
-    /// What it sees while it does a task.
+    /// Does a task, and returns what the clients saw.
     pub take_turn: Turn,
 }
 
 type Turn = Box<dyn Fn(&Task) -> Result<Figures>>;
 
-/// What to do for how long. Clients that are a program of their own get it as their arguments.
+/// What the clients do, and for how long. Clients that are programs of their own get it as arguments.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Task {
     /// What the clients do: own-locks or one-lock
@@ -50,9 +50,9 @@ pub struct Task {
     pub warm_up: f64,
     /// Seconds that count
     pub measured: f64,
-    /// So many cycles a second are due over all clients, whether earlier ones have ended or not: an open loop, which finds
-    /// how long they take. Without it each client begins its next cycle when its last one has ended: a closed loop, which
-    /// finds how many there can be.
+    /// With a rate, so many cycles a second are due over all clients, whether earlier cycles have ended or not: an open
+    /// loop, which finds how long cycles take. Without a rate, each client begins its next cycle when its last cycle
+    /// has ended: a closed loop, which finds how many cycles a second are possible.
     #[arg(skip)]
     pub rate: Option<f64>,
 }
@@ -64,15 +64,15 @@ impl Task {
     }
 }
 
-/// Starts or prepares a contestant; else says what is missing and how to get it. Clients that bring their own library use
-/// the Redis at that port. `gorilla-other` is the program `other`.
+/// Starts or prepares a contestant. An error says what is missing, and how to get it. Libraries use the Redis at that
+/// port. `gorilla-other` is the program `other`.
 pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Contestant> {
     let server = |name: &str, program: &Path| {
         let server = Server::start(name, program, 1)?;
         Ok(Contestant { what: server.what.clone(), take_turn: Box::new(move |task| server.take_turn(task)) })
     };
     match name {
-        "gorilla-other" => server("gorilla", other.context("no --other program is named")?),
+        "gorilla-other" => server("gorilla", other.context("--other is missing, which names the program")?),
         "gorilla" => server(name, &Replica::program()),
         "rslock" => Ok(rslock::prepare(redis_port)),
         "redis-benchmark" => redis_benchmark::prepare(redis_port, 1),
@@ -82,7 +82,7 @@ pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Cont
     }
 }
 
-/// More clients than this libraries are not made for: each may be a thread of its own.
+/// The most clients of a contestant. Libraries are not made for more clients, each of which may be a thread.
 pub fn most_clients(name: &str) -> u64 {
     if name == "gorilla-other" || file().servers.contains_key(name) { u64::MAX } else { 256 }
 }

@@ -1,4 +1,4 @@
-//! A bare axum route with the same JSON as Gorilla: what a service of this kind costs at least.
+//! Serves a bare axum route with the same JSON as Gorilla, which shows what such a service costs at least.
 
 use std::net::Ipv4Addr;
 

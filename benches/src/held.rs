@@ -1,4 +1,4 @@
-//! What an acquire costs while many other locks are held, and what those cost Redis.
+//! Measures what an acquire costs while many other locks are held, and how much memory of Redis these locks take.
 
 use anyhow::{Context, Result, ensure};
 use gorilla_harness::Replica;
@@ -11,7 +11,7 @@ use crate::{
 };
 
 const NAME: &str = "held-locks";
-/// Few enough that nothing queues, so that the latency is that of the work.
+/// So few that no request waits for another, so that the latency is that of the work.
 const CLIENTS: usize = 4;
 /// Commands on their way to Redis at once.
 const TOGETHER: usize = 1000;
@@ -34,7 +34,7 @@ pub fn measure(bench: &mut Bench) -> Result<()> {
         .iter()
         .map(|(held, gorilla, ..)| -> Turn { (GORILLA, *held, Box::new(|| gorilla.take_turn(&task))) });
     bench.take_turns(NAME, 1, &turns.collect_vec())?;
-    // Only now, because the fences of locks that are held belong to what an acquire was measured beside.
+    // Only after the measurement, which was to include the fences of held locks.
     for (held, _gorilla, mut redis, before, added) in deployments.into_iter().filter(|(held, ..)| *held > 0) {
         let fence = |lock| format!("gorilla:{{{}}}:fence", name(lock));
         pipeline(&mut redis, held, |lock| redis::cmd("DEL").arg(fence(lock)).clone())?;
@@ -55,13 +55,13 @@ fn name(lock: u64) -> String {
     format!("held-{lock:07}")
 }
 
-/// Has so many locks taken by the script that takes them.
+/// Acquires so many locks, with the script of Gorilla.
 fn take(redis: &mut Connection, locks: u64) -> Result<()> {
     let acquire = |lock| {
         Command::of(&[scripts::acquire(&name(lock), &Uuid::now_v7().to_string(), &Uuid::new_v4().to_string(), LEASE)])
     };
     acquire(0).load(redis)?;
-    // Each grant would be on disk before the next thousand.
+    // Otherwise Redis would write each thousand grants to disk before the next thousand.
     ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "no"])?;
     pipeline(redis, locks, |lock| acquire(lock).evalsha())?;
     ask::<()>(redis, &["CONFIG", "SET", "appendfsync", "always"])?;
@@ -70,12 +70,12 @@ fn take(redis: &mut Connection, locks: u64) -> Result<()> {
     Ok(())
 }
 
-/// Sends a command for each lock, a thousand at a time. None may be answered with an error.
+/// Sends a command for each lock, a thousand at a time. Fails if Redis replies to a command with an error.
 fn pipeline(redis: &mut Connection, locks: u64, command: impl Fn(u64) -> redis::Cmd) -> Result<()> {
     for first in (0..locks).step_by(TOGETHER) {
         let mut pipe = redis::pipe();
         (first..locks.min(first + TOGETHER as u64)).for_each(|lock| _ = pipe.add_command(command(lock)));
-        pipe.query::<Vec<Value>>(redis).context("Redis is not filled")?;
+        pipe.query::<Vec<Value>>(redis).context("could not fill Redis")?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The one client here that speaks over a socket, HTTP/1.1 or lines: a connection that is kept, over which exactly the
-//! same bytes go in each run. It does little, so that what it costs is small beside what is measured with it.
+//! The only client of this crate that writes to a socket itself, in HTTP/1.1 or in lines. It keeps its connection, and
+//! sends exactly the same bytes in each run. It does little, so that it costs little beside what it measures.
 
 use std::net::SocketAddr;
 
@@ -30,7 +30,8 @@ impl Connection {
         self.answer().await
     }
 
-    /// Sends a request in one write. Headers are whole lines. The port is no part of the bytes: it differs in each run.
+    /// Sends a request in one write. Headers are whole lines. The bytes don't contain the port, which differs in each
+    /// run.
     pub async fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Result<()> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}");
         if !body.is_empty() {
@@ -41,7 +42,7 @@ impl Connection {
         self.write(&request).await
     }
 
-    /// Sends a text as it is. Its answer is a line, here with the status of HTTP that stands for success.
+    /// Sends a text as it is. The answer is a line, to which this gives the status of HTTP for success.
     pub async fn ask_line(&mut self, text: &str) -> Result<Answer> {
         self.write(text).await?;
         self.answer_that_is(|bytes| {
@@ -56,7 +57,7 @@ impl Connection {
     }
 
     async fn write(&mut self, text: &str) -> Result<()> {
-        self.stream.write_all(text.as_bytes()).await.context("a request can't be sent")
+        self.stream.write_all(text.as_bytes()).await.context("can't send a request")
     }
 
     async fn answer_that_is(&mut self, whole: fn(&[u8]) -> Result<Option<Answer>>) -> Result<Answer> {
@@ -78,7 +79,7 @@ impl Answer {
     }
 }
 
-/// The answer, if these bytes are the whole of it. It ends where its length says, or has a status without a body.
+/// The answer, if these bytes are a whole answer. It ends where its length says, or has a status without a body.
 fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
     let text = String::from_utf8_lossy(bytes);
     let mut headers = [EMPTY_HEADER; 32];
@@ -91,7 +92,7 @@ fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
         None if [204, 304].contains(&status) => 0,
         None => bail!("an answer has no length: {text}"),
     };
-    ensure!(bytes.len() <= start + length, "more came than was asked for: {text}");
+    ensure!(bytes.len() <= start + length, "more than one answer came: {text}");
     let body = String::from_utf8_lossy(&bytes[start..]).into_owned();
     Ok((bytes.len() == start + length).then_some(Answer { status, body }))
 }

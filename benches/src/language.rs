@@ -1,5 +1,4 @@
-//! How a server wants to be asked about a lock over HTTP: for each step the requests that it takes, as contestants.toml has
-//! and explains them.
+//! The language of a server: its requests over HTTP for each step of a client, which contestants.toml has and explains.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -9,10 +8,10 @@ use uuid::Uuid;
 
 use crate::{http::Connection, load::Client, workload::Step};
 
-/// The requests about one lock, for each step that a server knows.
+/// The requests about a lock, for each step that a server knows.
 pub type Language = BTreeMap<Step, Vec<Exchange>>;
 
-/// A request, and what its answer has to be.
+/// A request, and the answer that must come.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Exchange {
@@ -26,7 +25,7 @@ pub struct Exchange {
     keeps_new: bool,
 }
 
-/// The same with what does not change from request to request.
+/// The language with the values that do not change from request to request.
 pub fn with(language: &Language, values: &[(&str, String)]) -> Language {
     let mut language = language.clone();
     for exchange in language.values_mut().flatten() {
@@ -36,7 +35,7 @@ pub fn with(language: &Language, values: &[(&str, String)]) -> Language {
     language
 }
 
-/// A text with values in the places that have their names in braces.
+/// A text in which values replace their names in braces.
 pub fn filled(text: &str, values: &[(&str, String)]) -> String {
     values.iter().fold(text.to_string(), |text, (name, value)| text.replace(name, value))
 }
@@ -50,7 +49,7 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// Connects, and asks for what comes before all else.
+    /// Connects, and makes the requests of the opening.
     pub async fn connect(address: SocketAddr, language: Language) -> Result<Self> {
         let connection = Connection::open(address).await?;
         let mut speaker = Self { connection, language, token: String::new(), lease: String::new() };
@@ -58,8 +57,8 @@ impl Speaker {
         Ok(speaker)
     }
 
-    /// What is not answered as it should be is an error, which ends the whole load: a figure of refused requests would
-    /// mean nothing.
+    /// Makes the requests of a step. Any other answer than the expected one is an error, which ends the whole load: a
+    /// figure of refused requests would mean nothing.
     async fn exchange(&mut self, step: Step) -> Result<u64> {
         let exchanges = self.language.get(&step).map(Vec::as_slice).unwrap_or_default();
         for Exchange { ask, body, status, contains, token, lease, keeps_new } in exchanges {

@@ -1,4 +1,4 @@
-//! Load by many clients from one thread, which does little beside asking and noting times.
+//! Makes load with many clients on one thread, which does little beside sending requests and noting times.
 
 use std::{cell::RefCell, os::fd::AsFd, rc::Rc, time::Duration, time::Instant};
 
@@ -11,13 +11,13 @@ use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver, sync::Mutex, task::Join
 
 use crate::{contestant::Task, results::Figures, results::figures, workload::Step};
 
-/// One of many clients. An error of one ends everything.
+/// One of many clients. An error of a client ends the whole load.
 pub trait Client: 'static {
-    /// Does a step with its lock; how many requests that took.
+    /// Does a step with the lock of the client. Returns how many requests that took.
     async fn step(&mut self, step: Step) -> Result<u64>;
 }
 
-/// Tells the processor time that was used so far, in seconds: of clients, server and Redis.
+/// Returns the processor time that clients, server and Redis have used so far, in seconds.
 pub type Used<'a> = &'a dyn Fn() -> Result<[Option<f64>; 3]>;
 
 /// Runs a future to its end on this thread.
@@ -26,7 +26,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::task::LocalSet::new().block_on(&runtime, future)
 }
 
-/// Has the clients do their task, all on this thread. `connect` is told the number of the client.
+/// Lets the clients do their task, all on this thread. `connect` gets the number of the client.
 pub fn run<C: Client>(task: &Task, connect: impl AsyncFn(usize) -> Result<C>, used: Used) -> Result<Figures> {
     block_on(async {
         let clock = Rc::new(Clock::new(task.rate)?);
@@ -49,11 +49,11 @@ pub fn run<C: Client>(task: &Task, connect: impl AsyncFn(usize) -> Result<C>, us
     })
 }
 
-/// Lets some time pass, or fails with the first client that does.
+/// Waits for some time, or fails with the first client that fails.
 async fn alive(loops: &mut JoinSet<Result<()>>, seconds: f64) -> Result<()> {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_secs_f64(seconds)) => Ok(()),
-        // None of them ends before it is told to, unless it fails.
+        // No client ends before the phase is over, unless it fails.
         Some(ended) = loops.join_next() => ended?,
     }
 }
@@ -92,14 +92,14 @@ enum Phase {
     Over,
 }
 
-/// What all clients write into.
+/// What all clients have seen.
 struct Seen {
     phase: Phase,
     cycles: u64,
     requests: u64,
     latency: Histogram<u64>,
-    /// Those included that were asked for in the measured time and answered after it. Where who polls next gets the lock,
-    /// most grants go to whoever has just released, and only this shows the others.
+    /// Includes requests that began in the measured time and ended after it. If clients poll for a lock, most grants go
+    /// to the client that has just released it, and only this figure shows how long the other clients wait.
     longest: Duration,
 }
 
@@ -136,8 +136,9 @@ pub fn percentile_us(latency: &Histogram<u64>, percent: f64) -> f64 {
 /// Tells when cycles are due.
 struct Clock {
     every: Duration,
-    /// The timer and when the next cycle is due, without which cycles are due at once. Tokio's own timers are only good
-    /// for milliseconds. Clients that are idle queue for the mutex, so the one that has been idle longest goes first.
+    /// The timer, and when the next cycle is due. If there is none, cycles are due at once. The timers of tokio are
+    /// only exact to a millisecond. Idle clients queue for the mutex, so the client that has been idle longest goes
+    /// first.
     next: Option<Mutex<(TimerFd, Receiver, Instant)>>,
 }
 
@@ -145,14 +146,14 @@ impl Clock {
     fn new(rate: Option<f64>) -> Result<Self> {
         let Some(rate) = rate else { return Ok(Self { every: Duration::ZERO, next: None }) };
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
-        // Whoever reads from a timer gets eight bytes once it has rung, as from a pipe.
+        // A timer that has rung gives eight bytes to its reader, like a pipe.
         let rung = Receiver::from_owned_fd_unchecked(timer.as_fd().try_clone_to_owned()?)?;
         let next = (timer, rung, Instant::now());
         Ok(Self { every: Duration::from_secs_f64(1.0 / rate), next: Some(Mutex::new(next)) })
     }
 
-    /// Waits until the next cycle is due, and tells when that was: long ago, where all clients were busy. A latency counts
-    /// from then, so a server that stalls also answers for the requests that it kept from being sent.
+    /// Waits until the next cycle is due. Returns when it was due, which is long ago if all clients were busy. The
+    /// latency counts from then, so that it also shows how long a server that stalls kept requests from being sent.
     async fn due(&self) -> Result<Instant> {
         let Some(next) = &self.next else { return Ok(Instant::now()) };
         let (timer, rung, due) = &mut *next.lock().await;

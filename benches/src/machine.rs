@@ -1,4 +1,4 @@
-//! The machine: what figures depend on beside the contestants, and what processes use of it.
+//! The machine: what the figures depend on beside the contestants, and how much of the machine processes use.
 
 use std::{collections::BTreeMap, fs, process::Command, time::Duration};
 
@@ -8,26 +8,26 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::report::told;
 
-/// What the figures depend on, each with its name. What can't be found out is called unknown.
+/// What the figures depend on, by name. The value is `unknown` if the command for it fails.
 pub fn circumstances() -> BTreeMap<String, String> {
     let command = |command: &str| command.replace("{redis}", Redis::program());
     let tell = |text| said("sh", &["-c", &command(text)]).unwrap_or_else(|| "unknown".into());
     told().circumstances.iter().map(|[name, command]| (name.clone(), tell(command))).collect()
 }
 
-/// What a program prints, if there is such a program, it succeeds, and it prints anything.
+/// What a program prints, if there is such a program, and it succeeds and prints something.
 pub fn said(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_string()).filter(|text| !text.is_empty())
 }
 
-/// The seconds of processor time that other processes have used, in the kernel and outside.
+/// The seconds of processor time that other processes have used, inside and outside of the kernel.
 pub fn cpu_of(pids: &[u32]) -> Result<f64> {
     let seconds = pids.iter().map(|&pid| {
         let stat = about(pid, "stat")?;
         let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        // A tick is 10 ms on every Linux of today.
+        // A tick is 10 ms on each Linux of today.
         Ok(ticks as f64 / 100.0)
     });
     seconds.sum()

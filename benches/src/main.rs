@@ -1,4 +1,5 @@
-//! What Gorilla costs, beside what others cost. README.md beside this crate says how to read and repeat it.
+//! Measures what Gorilla costs, beside other ways to take a lock. README.md says how to read and repeat the
+//! measurements.
 
 mod budget;
 mod contestant;
@@ -32,18 +33,18 @@ use contestant::Task;
 enum Command {
     /// Measures, and keeps the figures
     Run(run::Options),
-    /// Counts the instructions of each kind of request, and holds them against benches/budget.toml
+    /// Counts the instructions of each kind of request, and compares them with benches/budget.toml
     Budget {
         /// The release build to measure
         #[arg(long, default_value = "target/release/gorilla")]
         program: PathBuf,
-        /// Write what was measured into the budget
+        /// Write the measured figures into the budget
         #[arg(long)]
         write: bool,
     },
     /// Writes the tables and plots of what `run` measured
     Report {
-        /// What was measured
+        /// The measured figures
         #[arg(long, default_value = "target/bench/results.json")]
         results: PathBuf,
         /// The folder with BENCHMARKS.md, for its tables and plots
@@ -53,7 +54,7 @@ enum Command {
     /// Serves the bare route on this port of 127.0.0.1
     #[command(hide = true)]
     Floor { port: u16 },
-    /// Has one contestant do a task with the Redis at this port, and prints what it saw
+    /// Lets a contestant do a task with the Redis at this port, and prints what it saw
     #[command(hide = true)]
     Try {
         contestant: String,

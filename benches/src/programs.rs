@@ -1,5 +1,5 @@
-//! Clients of Redis that are a program of their own, as contestants.toml has them: each takes a task as its arguments, and
-//! prints what it saw as JSON.
+//! Clients of Redis that are programs of their own, which contestants.toml describes. A program gets a task as its
+//! arguments, and prints what it saw as JSON.
 
 use std::{fs, fs::File, process::Command, process::Stdio};
 
@@ -21,14 +21,14 @@ const FOLDERS: [(&str, &str); 2] = [
 pub struct Described {
     what: String,
     install: Vec<Vec<String>>,
-    /// What its installation needs, and how to get it.
+    /// What the installation needs, and how to get that.
     needs: String,
     version: Vec<String>,
     clients: Vec<String>,
 }
 
-/// Has it installed where it is not, alone: of two processes that install into one folder, each takes files away from under
-/// the other, and both say that all went well.
+/// Installs a library unless it is installed. Only one process installs at a time: if two processes install into one
+/// folder, each removes files of the other, and both say that they succeeded.
 pub fn prepare(name: &str, redis_port: u16) -> Result<Contestant> {
     let described = file().libraries.get(name).context("there is no such library")?;
     let Described { what, install, needs, version, clients } = described;
@@ -38,15 +38,15 @@ pub fn prepare(name: &str, redis_port: u16) -> Result<Contestant> {
     alone.lock()?;
     let run = |words: &Vec<String>| finish(&mut limited(words, 300.0));
     let installed = install.iter().try_for_each(|words| run(words).map(drop)).and_then(|()| run(version));
-    let version = installed.with_context(|| format!("it needs {needs}"))?.output;
+    let version = installed.with_context(|| format!("the library needs {needs}"))?.output;
     let take_turn = move |task: &Task| {
-        // A minute more, to start and until the last waiter has had its turn.
+        // A minute more, for the start, and until the last waiter has had the lock.
         let mut program = limited(clients, task.warm_up + task.measured + 60.0);
         let numbers = [task.clients as f64, task.warm_up, task.measured].map(|number| number.to_string());
         let ended = finish(program.arg(redis_port.to_string()).arg(&task.workload.name).args(numbers))?;
         let line = ended.output.lines().last().unwrap_or_default();
-        let seen: Figures = serde_json::from_str(line).with_context(|| format!("it said {line}"))?;
-        ensure!(seen.get("cycles_per_s") > Some(&0.0), "not one lock was granted in the measured time");
+        let seen: Figures = serde_json::from_str(line).with_context(|| format!("the program printed {line}"))?;
+        ensure!(seen.get("cycles_per_s") > Some(&0.0), "no client got a lock in the measured time");
         Ok(seen)
     };
     Ok(Contestant { what: what.replace("{version}", version.trim()), take_turn: Box::new(take_turn) })
@@ -57,7 +57,7 @@ pub struct Ended {
     pub cpu: f64,
 }
 
-/// A program with its first arguments, that is ended after so many seconds.
+/// A program with its first arguments, ended after so many seconds.
 pub fn limited(words: &[String], seconds: f64) -> Command {
     let folders = FOLDERS.map(|(name, folder)| (name, folder.to_string()));
     let mut command = Command::new("timeout");
@@ -65,7 +65,8 @@ pub fn limited(words: &[String], seconds: f64) -> Command {
     command
 }
 
-/// Runs a program to its end. Fails with its last words, where a traceback has the error.
+/// Runs a program to its end. If it fails, the error has the last lines that it printed, where a traceback has its
+/// error.
 pub fn finish(command: &mut Command) -> Result<Ended> {
     let name = command.get_args().nth(1).unwrap_or_default().to_string_lossy().into_owned();
     let before = used_by_children()?;
@@ -76,12 +77,12 @@ pub fn finish(command: &mut Command) -> Result<Ended> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let why = if output.status.code() == Some(124) { "it took too long".into() } else { output.status.to_string() };
+    let why = if output.status.code() == Some(124) { "took too long".into() } else { output.status.to_string() };
     bail!("{name}: {why}: {}", lines[lines.len().saturating_sub(4)..].join(" / "))
 }
 
-/// The seconds of processor time of all programs that this one has waited for, to the microsecond: the ticks of `/proc` are
-/// 10 ms, which is all that a short run of redis-benchmark takes.
+/// The seconds of processor time of all programs that this program has waited for, exact to a microsecond. The ticks of
+/// `/proc` are 10 ms, and a short run of redis-benchmark takes no longer.
 fn used_by_children() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     Ok((usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6)

@@ -1,12 +1,12 @@
-//! redis-benchmark on Gorilla's own scripts: what can be had at most, with nothing between the scripts and who calls them.
+//! Runs redis-benchmark on Gorilla's own scripts: the most that is possible, with nothing between clients and scripts.
 //!
-//! redis-benchmark repeats one command, so there is a run of acquires and one of releases, each for about half of the
-//! time, and a cycle takes what one of each takes: cycles/s = 1 / (1/acquires per s + 1/releases per s). The latencies are
-//! those of the acquire; with a pipeline of 16, of a batch of 16.
+//! redis-benchmark repeats one command. So there is a run of acquires and a run of releases, each for about half of the
+//! time, and a cycle takes as long as one acquire and one release: cycles/s = 1 / (1/acquires per s + 1/releases per
+//! s). The latencies are those of an acquire; with a pipeline of 16, those of a batch of 16.
 //!
-//! A number that redis-benchmark chooses at random makes the lock's key, so that each acquire finds a free lock, and each
-//! release one of ten times as many locks as there are releases. What was granted and what was released is counted in Redis, by DBSIZE, and only that counts. All of it
-//! happens in database 15.
+//! redis-benchmark chooses a random number for the key of each lock, so that each acquire finds a free lock. For each
+//! release there are ten locks to choose from. Only acquires that were granted and releases that freed a lock count:
+//! DBSIZE tells how many. All of this happens in database 15.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
@@ -19,23 +19,23 @@ use crate::{
     scripts, scripts::Command, scripts::ID, scripts::TOKEN, scripts::ask,
 };
 
-/// A program, the port of the Redis that it asks, and how many commands are a batch.
+/// A program, the port of its Redis, and how many commands are a batch.
 struct Bench {
     program: &'static str,
     port: u16,
     pipeline: usize,
 }
 
-/// Where nothing of anybody else is, so that DBSIZE tells and all can be removed in one go.
+/// A database that nothing else uses, so that DBSIZE counts only these keys, and FLUSHDB removes only them.
 const DATABASE: &str = "15";
-/// Of which redis-benchmark replaces the end by twelve digits.
+/// A name whose end redis-benchmark replaces by twelve digits.
 const RESOURCE: &str = "bench-__rand_int__";
-/// As many numbers as redis-benchmark knows: hardly one comes twice.
+/// All numbers that redis-benchmark knows, so that hardly any number comes twice.
 const FRESH: usize = i32::MAX as usize;
-/// Most releases: they find ten times as many locks as there are releases, and each lock takes some 300 bytes.
+/// The most releases. There are ten times as many locks as releases, and each lock takes some 300 bytes.
 const MOST_RELEASES: f64 = 40_000.0;
 
-/// Looks for the program, which is to send so many commands in a batch.
+/// Looks for the program, which will send so many commands in a batch.
 pub fn prepare(port: u16, pipeline: usize) -> Result<Contestant> {
     let version = |program| Some((program, machine::said(program, &["--version"])?));
     let (program, version) = ["redis-benchmark", "valkey-benchmark"].into_iter().find_map(version).context(
@@ -48,7 +48,7 @@ pub fn prepare(port: u16, pipeline: usize) -> Result<Contestant> {
         let mut redis = scripts::connect(port)?;
         ask::<()>(&mut redis, &["SELECT", DATABASE])?;
         let keys: u64 = ask(&mut redis, &["DBSIZE"])?;
-        ensure!(keys == 0, "there are {keys} keys in database {DATABASE} of that Redis, which is to be empty");
+        ensure!(keys == 0, "database {DATABASE} of that Redis must be empty, but it has {keys} keys");
         let seen = bench.measure(&mut redis, task);
         ask::<()>(&mut redis, &["FLUSHDB", "SYNC"])?;
         seen
@@ -64,17 +64,18 @@ impl Bench {
         let acquire = Command::of(&[scripts::acquire(RESOURCE, ID, TOKEN, 30_000)]);
         let release = Command::of(&[scripts::release(RESOURCE, TOKEN)]);
         [&acquire, &release].into_iter().try_for_each(|command| command.load(redis))?;
-        // As many as the warm-up tells that there are in that time. redis-benchmark seeds its random numbers with the time
-        // and its pid, so that runs within seconds of each other may have the same, which would then meet locks that are held.
+        // The warm-up tells how many acquires fit into that time. redis-benchmark seeds its random numbers with the
+        // time and its pid. So runs within seconds of each other may use the same numbers, and would meet locks that
+        // are held.
         let warm_up = self.run(&acquire, clients, whole(50_000.0 * task.warm_up), FRESH)?;
         let rate = warm_up.requests / warm_up.elapsed;
         ask::<()>(redis, &["FLUSHDB", "SYNC"])?;
         let taken = self.run(&acquire, clients, whole(rate * half), FRESH)?;
-        // Each fence is a key, too.
+        // Each lock and each fence is a key.
         let granted = ask::<f64>(redis, &["DBSIZE"])? / 2.0;
-        // The others met a lock that was held, which is less work.
+        // The other acquires met a lock that was held, which is less work.
         ensure!(granted >= taken.requests * 0.998, "only {granted} of {} acquires were granted", taken.requests);
-        // What was taken would only be in the way.
+        // The releases need other locks.
         ask::<()>(redis, &["FLUSHDB", "SYNC"])?;
         let count = whole((rate * half).min(MOST_RELEASES));
         fill(redis, count * 10)?;
@@ -101,7 +102,7 @@ impl Bench {
         let options =
             format!("-p {port} --dbnum {DATABASE} -c {clients} -P {pipeline} -n {requests} -r {numbers} --csv EVALSHA");
         let mut bench = limited(&[program.to_string()], 300.0);
-        // They have no byte 0, in which words would end: no number in them has one.
+        // The words contain no byte 0, which would end an argument.
         bench.args(options.split(' ')).arg(&command.sha).args(command.words.iter().map(|word| OsStr::from_bytes(word)));
         let programs::Ended { output, cpu } = programs::finish(&mut bench)?;
         let requests = requests as f64;
@@ -110,7 +111,7 @@ impl Bench {
     }
 }
 
-/// Makes the locks that releases look for, all from one that was acquired.
+/// Makes the locks for the releases, as copies of one acquired lock.
 fn fill(redis: &mut Connection, held: usize) -> Result<()> {
     let model = Command::of(&[scripts::acquire("bench-model", ID, TOKEN, 3_600_000)]);
     model.evalsha().exec(redis).context("acquire")?;
@@ -119,7 +120,7 @@ fn fill(redis: &mut Connection, held: usize) -> Result<()> {
     ask(redis, &["EVAL", copy, "1", "gorilla:{bench-model}:lock", &held.to_string()])
 }
 
-/// What one run of redis-benchmark told: times in seconds, latencies in microseconds.
+/// The figures of a run of redis-benchmark: times in seconds, latencies in microseconds.
 struct Row {
     requests: f64,
     elapsed: f64,
@@ -129,9 +130,10 @@ struct Row {
     longest: f64,
 }
 
-/// The rate and the latencies that redis-benchmark prints with `--csv`. Columns are counted from the end: the first is the
-/// command itself, whose commas and quotation marks are not escaped. They are its rate, and the average, the smallest, the
-/// 50th, 95th and 99th percentile, and the largest of latencies in milliseconds. Redis 6.0 has only the rate.
+/// Reads the rate and the latencies that redis-benchmark prints with `--csv`. Counts columns from the end, because the
+/// first column is the command, whose commas and quotation marks are not escaped. The last seven columns are the rate,
+/// and the average, the smallest, the 50th, 95th and 99th percentile, and the largest of the latencies in milliseconds.
+/// Redis 6.0 prints only the rate.
 fn parsed(printed: &str) -> Result<[f64; 4]> {
     let row = printed.lines().last().unwrap_or_default().rsplit(',');
     let row = row.map_while(|figure| figure.trim_matches('"').parse::<f64>().ok());

@@ -1,4 +1,4 @@
-//! What was measured, as it is kept between measuring and reporting, and what several rounds say together.
+//! The results, which are kept in a file between measuring and reporting, and the figures of several rounds together.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 /// `load_busy_percent` (of a core) and so on; `report.toml` has them all.
 pub type Figures = BTreeMap<String, f64>;
 
-/// Those figures that there are.
+/// The figures that have a value.
 pub fn figures<const N: usize>(figures: [(&str, Option<f64>); N]) -> Figures {
     figures.into_iter().filter_map(|(name, figure)| Some((name.to_string(), figure?))).collect()
 }
 
-/// Whose figures tables and aims set beside those of the others.
+/// The contestant with which tables and aims compare the others.
 pub const GORILLA: &str = "gorilla";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     /// What the figures depend on: `machine`, `kernel`, `date`, `commit`, `redis`, `rustc` and the like.
     pub circumstances: BTreeMap<String, String>,
-    /// In the order in which tables have them.
+    /// In the order of the tables.
     pub contestants: Vec<Contestant>,
     /// The measurements, in the order in which they were taken.
     pub samples: Vec<Sample>,
 }
 
-/// Who is compared: as samples have it, for instance `webdis`; its version and what one cycle of it does; and why there are
-/// no samples of it, where there are none.
+/// A contestant: its name in the samples, for instance `webdis`; its version and what one cycle of it does; and if it
+/// has no samples, why.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Contestant {
     pub name: String,
@@ -37,8 +37,8 @@ pub struct Contestant {
     pub missing: Option<String>,
 }
 
-/// One contestant under one workload, which is varied by `at` clients, held locks, waiters or replicas, for some seconds.
-/// Samples of the same round, from 1, were taken right after each other, so their ratio means something.
+/// One contestant under one workload, which is varied by `at` clients, held locks, waiters or replicas, for some
+/// seconds. Samples of the same round, from 1, were taken right after each other, so their ratio means something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
     pub workload: String,
@@ -56,7 +56,7 @@ pub struct Cell<'a> {
     pub at: u64,
 }
 
-/// What so many rounds say about one figure. The median is the middle one, or the mean of the two in the middle.
+/// A figure over several rounds. The median is the value in the middle, or the mean of the two values in the middle.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spread {
     pub min: f64,
@@ -66,7 +66,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these values, in any order; `None` of none.
+    /// The spread of these values, in any order. None if there are no values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -92,8 +92,8 @@ impl Results {
         Spread::of(self.by_round(cell, figure).into_values())
     }
 
-    /// A figure divided by the same of another cell, round by round. It is never a ratio of medians: whatever else the
-    /// machine did changes from round to round, and burdens both sides of one round about equally.
+    /// A figure divided by the same figure of another cell, round by round. It is never a ratio of medians, because the
+    /// other work of the machine changes from round to round, and burdens both sides of a round about equally.
     pub fn ratio(&self, figure: &str, of: Cell, to: Cell) -> Option<Spread> {
         let divisors = self.by_round(to, figure);
         let ratios =
@@ -101,14 +101,14 @@ impl Results {
         Spread::of(ratios.filter(|ratio| ratio.is_finite()))
     }
 
-    /// Whoever has samples of this workload, in the order of the list of contestants.
+    /// The contestants with samples of this workload, in the order of the list of contestants.
     pub fn contestants_of(&self, workload: &str) -> Vec<&str> {
         let listed = self.contestants.iter().map(|contestant| &*contestant.name);
         let have = self.of(workload).map(|sample| &*sample.contestant).unique().collect_vec();
         listed.filter(|name| have.contains(name)).chain(have.iter().copied()).unique().collect()
     }
 
-    /// What this workload was varied by, ascending.
+    /// The sizes of this workload, ascending.
     pub fn ats(&self, workload: &str) -> Vec<u64> {
         self.of(workload).map(|sample| sample.at).sorted().dedup().collect()
     }
@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_rounds_and_not_of_medians() {
-        // The machine was twice as slow in round 2 and three times in round 3, for both. The medians would have said 1.32.
+        // The machine was twice as slow in round 2 and three times in round 3, for both. The medians would have said
+        // 1.32.
         let ratio = ratio([&[(1, 1200.0), (2, 660.0), (3, 390.0)], &[(1, 1000.0), (2, 500.0), (3, 300.0)]]);
         assert_eq!(ratio, Some(Spread { min: 1.2, median: 1.3, max: 1.32, rounds: 3 }));
     }

@@ -1,4 +1,4 @@
-//! rslock, the Rust library: its clients are on one thread of this program.
+//! The contestant rslock, a Rust library. Its clients are on one thread of this program.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{contestant::Contestant, contestant::Task, load, load::Client, machin
 
 const LEASE: Duration = Duration::from_secs(30);
 
-/// With the versions that this program was built with.
+/// Prepares the contestant, with the versions of the libraries in this program.
 pub fn prepare(redis_port: u16) -> Contestant {
     let locked = |package| {
         let rest = include_str!("../../Cargo.lock").split(&format!("name = \"{package}\"\nversion = \"")).nth(1);
@@ -45,7 +45,7 @@ impl Client for OnRslock {
             lock.release().await;
             return Ok(1);
         }
-        // `lock` tries three times and tells. `acquire` calls it for ever, whatever is wrong.
+        // `lock` tries three times and then fails. `acquire` repeats `lock` for ever, whatever is wrong.
         self.held = Some(match self.waits {
             false => self.manager.lock(self.lock.as_str(), LEASE).await?,
             true => self.manager.acquire(self.lock.as_str(), LEASE).await?.lock,

@@ -1,4 +1,4 @@
-//! The measurements: which contestants under which workloads, in rounds.
+//! Measures contestants under workloads, in rounds.
 
 use std::path::PathBuf;
 
@@ -14,23 +14,24 @@ use crate::{
     servers::Server, waiters, workload, workload::Workload,
 };
 
-/// Clients where their number does not vary.
+/// The number of clients if it does not vary.
 const USUAL: u64 = 64;
-/// So many times as many rounds where aims are: the ratios of three rounds may be far apart on a machine that others use too.
+/// If there are aims, there are so many times as many rounds: on a machine that others use too, the ratios of three
+/// rounds may be far apart.
 const MORE_ROUNDS: u32 = 3;
-/// Of the rate that the slower of two reaches, so that neither is overloaded.
+/// The part of the rate that the slower of two contestants reaches, so that neither is overloaded.
 const PACE: f64 = 0.6;
 
 /// How to measure.
 #[derive(Args)]
 pub struct Options {
-    /// How often each contestant has its turn; three times as often where aims are
+    /// How often each contestant has its turn; three times as often if there are aims
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// For how long each turn is counted, in seconds
+    /// How long the counted part of a turn is, in seconds
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// Before it is counted, in seconds
+    /// How long a turn goes on before it counts, in seconds
     #[arg(long, default_value_t = 0.5)]
     warm_up: f64,
     /// Only workloads with one of these in their names
@@ -42,20 +43,20 @@ pub struct Options {
     /// Only these contestants
     #[arg(long = "contestant", value_name = "NAME")]
     contestants: Vec<String>,
-    /// Another build of Gorilla, to compare this one with
+    /// Another build of Gorilla, to compare this build with
     #[arg(long, value_name = "PROGRAM")]
     other: Option<PathBuf>,
-    /// Where the figures go
+    /// The file for the figures
     #[arg(long, default_value = "target/bench/results.json")]
     results: PathBuf,
 }
 
-/// Measures everything, and keeps what it has after each workload.
+/// Measures everything, and saves the results after each workload.
 pub fn run(options: Options) -> Result<()> {
     if let Some(other) = &options.other {
         ensure!(other.is_file(), "--other {}: there is no such build of gorilla", other.display());
     }
-    // Ten thousand waiters are as many connections.
+    // Ten thousand waiters need ten thousand connections.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let mut bench = Bench { options, results: Results::default(), trouble: false };
@@ -68,32 +69,32 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// What is measured, and what was seen so far.
+/// What to measure, and the results so far.
 pub struct Bench {
     options: Options,
     pub results: Results,
     trouble: bool,
 }
 
-/// A contestant, what it varies the workload by, and its turn.
+/// A contestant, the size of the workload, and its turn.
 pub type Turn<'a> = (&'a str, u64, Box<dyn Fn() -> Result<Figures> + 'a>);
 
 impl Bench {
-    /// Those of the ways to vary a workload that are wanted.
+    /// The sizes of a workload that the options want.
     pub fn wanted(&self, workload: &str, ats: &[u64]) -> Vec<u64> {
         let Options { only, at, .. } = &self.options;
         let is_wanted = only.is_empty() || only.iter().any(|part| workload.contains(part));
         ats.iter().copied().filter(|one| is_wanted && (at.is_empty() || at.contains(one))).collect()
     }
 
-    /// So many clients in a closed loop.
+    /// A task with so many clients in a closed loop.
     pub fn task(&self, workload: &str, clients: usize) -> Result<Task> {
         let Options { warm_up, seconds: measured, .. } = self.options;
         Ok(Task { workload: workload::named(workload)?, clients, warm_up, measured, rate: None })
     }
 
-    /// Has them take turns for so many times the usual rounds, says what each saw, and writes it. Where one fails that is
-    /// told, and the others go on.
+    /// Lets contestants take turns for so many times the usual rounds, prints what each saw, and saves it. If a turn
+    /// fails, prints that, and goes on with the others.
     pub fn take_turns(&mut self, workload: &str, times: u32, turns: &[Turn]) -> Result<()> {
         for round in 1..=self.options.rounds * times {
             for (contestant, at, turn) in turns {
@@ -115,7 +116,7 @@ impl Bench {
         self.results.save(&self.options.results)
     }
 
-    /// Prepares those contestants that are wanted and can be had.
+    /// Prepares the contestants that the options want, as far as they are there.
     fn contestants(&mut self, redis: &Redis) -> Vec<(&'static String, Contestant)> {
         let Options { contestants: wanted, other, .. } = &self.options;
         let names = contestant::file().order.iter().filter(|name| wanted.is_empty() || wanted.contains(name));

@@ -1,5 +1,5 @@
-//! The scripts of `lua/` as the store calls them, for those who run them without Gorilla: the same text, keys and arguments,
-//! so that what Redis does for them is what it does for Gorilla.
+//! The scripts of `lua/` as the store calls them, for contestants that run them without Gorilla: the same text, keys
+//! and arguments, so that Redis does the same for these contestants as for Gorilla.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -9,7 +9,7 @@ use gorilla_scripts::{
 };
 use redis::{Connection, FromRedisValue};
 
-/// Put together for what `src/settings/defaults.toml` sets.
+/// The scripts for the settings in `src/settings/defaults.toml`.
 static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
     Scripts::new(&Constants {
         grace: Duration::ZERO,
@@ -21,14 +21,14 @@ static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
     })
 });
 
-/// A text, and the words that EVALSHA is given behind its digest: the number of keys, the keys, the arguments.
+/// A script, its digest, and the words of EVALSHA behind the digest: the number of keys, the keys, the arguments.
 pub struct Command {
     pub source: String,
     pub sha: String,
     pub words: Vec<Vec<u8>>,
 }
 
-/// A token and an id as the store makes them: a version 4 and a version 7.
+/// A token and an id as the store makes them: a UUID of version 4 and a UUID of version 7.
 pub const TOKEN: &str = "6f1c8a52-8a6e-4b0e-9c1d-2f4f0b9a7d31";
 pub const ID: &str = "019ab6f0-3d52-7c11-a2f4-5b8e1d9c4e77";
 
@@ -36,30 +36,30 @@ fn call<C: Call>(resource: &str, call: &C) -> Request {
     Request::new(&SCRIPTS, Some(Keys::new("gorilla").lock(resource)), call)
 }
 
-/// Takes the lock of `resource` for so many milliseconds, without an Idempotency-Key and without waiting.
+/// Acquires the lock of `resource` for so many milliseconds, without an Idempotency-Key and without waiting.
 pub fn acquire(resource: &str, id: &str, token: &str, lease: u64) -> Request {
     let (owner, metadata, request, channel) = ("bench", "[]", id, "gorilla:wake:5f2a9c3e7b10");
     let (print, wait, arrived) = (None, None, None);
     call(resource, &Try(calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, arrived }))
 }
 
-/// Looks at it.
+/// Looks at the lock.
 pub fn inspect(resource: &str, token: &str) -> Request {
     call(resource, &Inspect { token: Some(token) })
 }
 
-/// Makes it last a minute longer.
+/// Extends the lock to a minute from now.
 pub fn extend(resource: &str, token: &str, new_token: &str) -> Request {
     call(resource, &Extend { token, new_token, lease: 60_000, request: None, print: None })
 }
 
-/// Gives it back.
+/// Releases the lock.
 pub fn release(resource: &str, token: &str) -> Request {
     call(resource, &Release { token, request: None, print: None })
 }
 
 impl Command {
-    /// One command for requests to the same script.
+    /// A command for requests to the same script.
     pub fn of(requests: &[Request]) -> Self {
         let (keys, arguments) = together(requests.iter());
         let keys = [keys.len().to_string().into_bytes()].into_iter().chain(keys.iter().map(|key| key.to_vec()));
@@ -79,7 +79,7 @@ impl Command {
     }
 }
 
-/// A connection to the Redis that listens there on 127.0.0.1.
+/// A connection to the Redis that listens on this port of 127.0.0.1.
 pub fn connect(port: u16) -> Result<Connection> {
     let opened = redis::Client::open(("127.0.0.1", port)).and_then(|client| client.get_connection());
     opened.with_context(|| format!("no reply from a Redis at port {port}"))
@@ -101,8 +101,8 @@ mod tests {
 
     use super::*;
 
-    /// What replicas sent last behind the digest of that script, which is only found if the text is the same. The slow log
-    /// keeps no more than 32 words of a command, which is enough here.
+    /// The words behind the digest in the last call of a script by a replica. Finds the call only if the text of the
+    /// script is the same. The slow log keeps 32 words of a command, which is enough here.
     fn sent(redis: &Redis, command: &Command, keys: impl Fn(usize) -> bool) -> Option<Vec<String>> {
         let log = redis.cli(&["--json", "SLOWLOG", "GET", "500"]);
         let log: Vec<serde_json::Value> = serde_json::from_str(&log).expect("the slow log is JSON");
@@ -113,7 +113,7 @@ mod tests {
         commands.find(is_it).map(|words| words[2..].to_vec())
     }
 
-    /// The same of a command that isn't sent, as the slow log shows it.
+    /// The same words of `command`, as the slow log shows them.
     fn shown(redis: &Redis, command: &Command) -> Vec<String> {
         let mut connection = connect(redis.port).expect("Redis accepts");
         command.load(&mut connection).expect("Redis takes it");
@@ -122,7 +122,7 @@ mod tests {
         sent(redis, command, |keys| keys == count).expect("it was sent just now")
     }
 
-    /// What stays when one resource, id, token or channel is put for another. The slow log cuts words off at 128 bytes.
+    /// The words without resources, ids, tokens and channels, which differ. The slow log cuts words off at 128 bytes.
     fn shape(words: &[String]) -> String {
         let differs = regex::Regex::new(
             r"[{][^}]*[}]|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|wake:[0-9a-f]*|[0-9a-f-]*\.\.\. \([0-9]+ more bytes\)",
@@ -149,7 +149,8 @@ mod tests {
         let new = || Uuid::new_v4().to_string();
         let releases = |count| Command::of(&(0..count).map(|_| release("bench", &new())).collect::<Vec<_>>());
         let (two, begun) = (releases(2), Instant::now());
-        // All at once: the first goes alone and the others together, unless the machine pauses in between.
+        // The requests come at once: the first goes alone and the others together, unless the machine pauses in
+        // between.
         let words = loop {
             join_all((0..4).map(|_| async { replica.api.release("bench", &new()).await })).await;
             if let Some(words) = sent(&redis, &two, |keys| keys > 1) {

@@ -1,4 +1,4 @@
-//! Servers that are asked over HTTP for locks, as contestants.toml has them, each with what it stands on.
+//! Contestants that are servers, with which clients speak over HTTP. contestants.toml describes them.
 
 use std::{
     fs, net::Ipv4Addr, net::SocketAddr, net::TcpListener, path::Path, process::Command, process::Stdio, slice, thread,
@@ -18,7 +18,7 @@ use crate::{
     language::with, load, machine, results::Figures, scripts, scripts::ID, scripts::TOKEN, workload::Step,
 };
 
-/// How a server is started and spoken to.
+/// How to start a server, and how clients speak with it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Described {
@@ -43,8 +43,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts as many processes, with a Redis of their own. Their logs are written as they are by default, and read by
-    /// nobody: a reader would share the machine.
+    /// Starts so many processes, with a Redis of their own. They write their logs as they do by default, but nothing
+    /// reads the logs, because a reader would need a part of the machine.
     pub fn start(name: &str, program: &Path, count: usize) -> Result<Self> {
         let described = file().servers.get(name).context("there is no such server")?;
         Self::of(described, program, count).with_context(|| described.get.clone())
@@ -87,9 +87,9 @@ impl Server {
         Ok(server)
     }
 
-    /// What clients say about the lock of this number.
+    /// The language of clients that use the lock of this number.
     fn language(&self, lock: usize, waits: bool) -> Language {
-        // Braces stay, for what is replaced with each request.
+        // Braces stay, for the values that each request replaces.
         const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'{').remove(b'}');
         let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
         values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
@@ -97,7 +97,7 @@ impl Server {
             let command = scripts::Command::of(&[call]);
             let words = command.words.iter().map(|word| percent_encode(word, &RESERVED).to_string());
             let path = format!("EVALSHA/{}/{}", command.sha, words.collect::<Vec<_>>().join("/"));
-            // Packed arguments say how long each is, so what clients think of stands in only now.
+            // Packed arguments contain their lengths, so the ids and tokens that clients choose are put in only now.
             let thought_of = [(ID, "{id}"), (TOKEN, "{token}"), (NEW, "{new}")];
             let place = |path: String, (text, place)| {
                 path.replace(&percent_encode(str::as_bytes(text), &RESERVED).to_string(), place)
@@ -107,9 +107,9 @@ impl Server {
         with(self.language, &values)
     }
 
-    /// What clients see who do a task.
+    /// Lets clients do a task. Returns what they saw.
     pub fn take_turn(&self, task: &Task) -> Result<Figures> {
-        // A number that no turn before has used, for a lock that none has left held.
+        // A number that no earlier turn has used, so that no lock is still held.
         let turn = gorilla_harness::name("").trim_start_matches('-').parse::<usize>().unwrap_or_default() * 10_000;
         let connect = async |client| {
             let (_, address) = self.processes[client % self.processes.len()];
@@ -123,11 +123,11 @@ impl Server {
     }
 }
 
-/// A token that a client thinks of, besides the one that it has.
+/// A new token that a client chooses, besides its current token.
 const NEW: &str = "0c2d9b7e-51f4-4a36-8be0-7d1c3a9f6e58";
 
-/// What is asked of Gorilla's scripts about the lock of this number, each with its place in contestants.toml. Clients think
-/// of ids and tokens, as replicas do.
+/// The calls of Gorilla's scripts for the lock of this number, each with its name in contestants.toml. Clients choose
+/// ids and tokens, as replicas do.
 fn calls(lock: usize) -> [(&'static str, Request); 4] {
     let name = format!("bench-{lock}");
     [
@@ -138,7 +138,7 @@ fn calls(lock: usize) -> [(&'static str, Request); 4] {
     ]
 }
 
-/// Starts a server, and tries until it is ready: that takes seconds under Valgrind, and on a busy machine many.
+/// Starts a server, and tries until it is ready. That takes seconds under Valgrind, and many seconds on a busy machine.
 pub fn started(command: &mut Command, ready: impl Fn() -> Result<()>) -> Result<Process> {
     const PATIENCE: Duration = Duration::from_secs(120);
     let name = command.get_program().to_string_lossy().into_owned();

@@ -1,4 +1,5 @@
-//! Many waiters, for one lock or for as many locks, while nothing happens; then a handover after another.
+//! Measures many waiters, for one lock or for as many locks: first while nothing happens, then one handover after
+//! another.
 
 use std::{net::SocketAddr, time::Duration, time::Instant};
 
@@ -12,15 +13,15 @@ use crate::{
     results::Figures, results::GORILLA, results::figures, run::Bench, run::Turn,
 };
 
-/// Who wait, each workload with whether each waits for a lock of its own.
+/// The workloads: a name, whether each waiter waits for its own lock, and the numbers of waiters.
 const WAITERS: [(&str, bool, &[u64]); 2] =
     [("waiters", false, &[10, 100, 1_000, 10_000]), ("waiters-own-locks", true, &[10_000])];
-/// Long enough for the second look after they joined to be over.
+/// Long enough for the second look of the waiters after they joined the queue.
 const SETTLED: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(5);
 const HANDOVERS: usize = 200;
 
-/// Measures all of them, on a replica for each, because memory that was used once stays with a process.
+/// Measures all workloads. Each has its own replica, because a process keeps memory that it has used once.
 pub fn measure(bench: &mut Bench) -> Result<()> {
     let redis = Redis::start(&[]);
     for (workload, has_own_locks, waiters) in WAITERS {
@@ -41,7 +42,7 @@ async fn idle(replica: &Replica, waiters: usize, locks: usize) -> Result<Figures
     let path = |index: usize| format!("/api/v1/locks/{base}-{}", index % locks);
     let mut holder = Connection::open(address).await?;
     let mut token = String::new();
-    // The lock that is handed over is the first.
+    // The first lock comes last, because it is the lock that is handed over.
     for lock in (0..locks).rev() {
         token = granted(holder.ask("POST", &path(lock), r#"{"owner":"holder","timeout":600}"#).await?)?;
     }
@@ -61,7 +62,7 @@ async fn idle(replica: &Replica, waiters: usize, locks: usize) -> Result<Figures
     tokio::time::sleep(IDLE).await;
     let used = cpu_of(&[pid])? - before;
 
-    // Each waiter that is granted the lock releases it for the next one. Who that is Redis has decided.
+    // Each waiter that is granted the lock releases it for the next waiter. Redis has decided the order of the waiters.
     let mut answers: FuturesUnordered<_> = connections.iter_mut().step_by(locks).map(Connection::answer).collect();
     let mut latency = histogram();
     for _ in 0..HANDOVERS.min(answers.len()) {

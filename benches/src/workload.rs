@@ -1,4 +1,5 @@
-//! The workloads of workloads.toml: what clients do with their locks, how many clients there are, and who takes part.
+//! The workloads of workloads.toml: what clients do with their locks, how many clients there are, and which contestants
+//! take part.
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// What some servers want once, before all else.
+    /// The first request, which some servers need once.
     Opening,
     Acquire,
     Status,
@@ -16,7 +17,7 @@ pub enum Step {
     Release,
 }
 
-/// What clients do over and over. workloads.toml explains each.
+/// What clients do again and again. workloads.toml explains each workload.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
@@ -37,7 +38,7 @@ struct File {
     workloads: Vec<Workload>,
 }
 
-/// In the order in which they are measured.
+/// All workloads, in the order in which they are measured.
 pub fn all() -> &'static [Workload] {
     static FILE: LazyLock<File> =
         LazyLock::new(|| toml::from_str(include_str!("../workloads.toml")).expect("workloads.toml is well-formed"));

@@ -1,4 +1,4 @@
-//! A server whose instructions are counted by callgrind.
+//! Runs a server under callgrind, which counts its instructions.
 
 use std::{fs, net::TcpStream, process::Command};
 
@@ -10,20 +10,20 @@ use crate::servers::{free_port, started};
 
 /// A server under callgrind.
 pub struct Counted {
-    /// Where it listens on 127.0.0.1.
+    /// The port on which the server listens on 127.0.0.1.
     pub port: u16,
     process: Process,
     folder: TempDir,
 }
 
 impl Counted {
-    /// `gorilla serve` with its defaults, in front of a Redis that nobody counts.
+    /// `gorilla serve` with its defaults, in front of a Redis whose instructions are not counted.
     pub fn replica(program: &str, redis: &Redis) -> Result<Self> {
         Self::start(|port, _| format!("{program} serve --listen 127.0.0.1:{port} --redis-url {}", redis.url()))
     }
 
-    /// Redis with an append-only file that is on disk before it replies, as Gorilla wants it. What it does of its own accord
-    /// it does once a second, not ten times: that is more for each request where Valgrind gets less of the machine.
+    /// Redis, which writes its append-only file to disk before it replies, as Gorilla wants it. Redis runs its own
+    /// tasks once a second instead of ten times: on a busy machine there would be more of them for each request.
     pub fn redis() -> Result<Self> {
         let program = Redis::program();
         Self::start(|port, folder| {
@@ -33,18 +33,19 @@ impl Counted {
         })
     }
 
-    /// Starts it, and waits until it listens. The command is told its port and a folder.
+    /// Starts a server, and waits until it listens. `command` gets the port and a folder.
     fn start(command: impl Fn(u16, &str) -> String) -> Result<Self> {
         let (port, folder) = (free_port(), tempfile::tempdir()?);
         let path = folder.path().display();
         let mut valgrind = Command::new("valgrind");
         valgrind
-            // No figure is wanted but the sum, so nothing else is written.
+            // Only the sum matters, so callgrind writes nothing else.
             .args(["--quiet", "--tool=callgrind", "--dump-line=no", &format!("--callgrind-out-file={path}/counts")])
-            // A killed Valgrind leaves its pipes behind: they go with the folder.
+            // A killed Valgrind leaves its pipes behind. They are removed with the folder.
             .arg(format!("--vgdb-prefix={path}/vgdb"))
             .args(command(port, &path.to_string()).split(' '))
-            // Else glibc copies more than 2 KiB by one instruction that repeats itself, which is counted once a byte.
+            // Otherwise glibc copies more than 2 KiB with one instruction that repeats itself, and callgrind counts it
+            // once a byte.
             .env("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-ERMS");
         let process = started(&mut valgrind, || Ok(TcpStream::connect(("127.0.0.1", port)).map(drop)?))?;
         Ok(Self { port, process, folder })
@@ -55,7 +56,7 @@ impl Counted {
         self.tell("zero")
     }
 
-    /// The instructions of all its threads since `forget`, or since this was asked last.
+    /// The instructions of all threads since `forget` or the last call.
     pub fn counted(&self) -> Result<f64> {
         self.tell("dump")?;
         let parts = (1..).map(|part| self.folder.path().join(format!("counts.{part}")));
@@ -69,7 +70,7 @@ impl Counted {
         let mut vgdb = Command::new("vgdb");
         vgdb.arg(format!("--vgdb-prefix={}/vgdb", self.folder.path().display()));
         let told = vgdb.arg(format!("--pid={}", self.process.child.id())).arg(what).output()?;
-        ensure!(told.status.success(), "callgrind can't be told to {what}");
+        ensure!(told.status.success(), "callgrind does not take the command {what}");
         Ok(())
     }
 }

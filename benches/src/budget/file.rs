@@ -1,4 +1,4 @@
-//! The committed budget, `benches/budget.toml`, and whether what was measured is within it.
+//! The committed budget, `benches/budget.toml`. Compares measurements with it.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::Spread;
 
-/// Of a kind that is new. People choose another.
+/// The tolerance of a new kind, until people choose another tolerance.
 const TOLERANCE_PERCENT: f64 = 3.0;
 
-/// What requests may cost, and how exactly that is meant.
+/// What requests may cost, and by how much they may differ.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// What the figures depend on, beside the source.
     pub made_with: String,
-    /// By how much figures may differ where that is not the same. Wide enough for another compiler, and still too narrow
-    /// for a mistake that doubles a cost.
+    /// By how much figures may differ if `made_with` is different. Wide enough for another compiler, but too narrow for
+    /// a mistake that doubles a cost.
     pub tolerance_percent_elsewhere: f64,
     pub instructions: BTreeMap<String, u64>,
-    /// By how much the figure of a kind may differ where the same made it.
+    /// By how much the figure of a kind may differ if `made_with` is the same.
     tolerance_percent: BTreeMap<String, f64>,
 }
 
@@ -31,7 +31,7 @@ impl Budget {
         toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// Writes other figures into the file. The comments at its top stay, and so do tolerances.
+    /// Writes new figures into the file. Keeps the comments at its top, and the tolerances.
     pub fn save(mut self, path: &Path, made_with: String, measured: &BTreeMap<String, Spread>) -> Result<()> {
         let comments = fs::read_to_string(path)?.lines().take_while(|line| line.starts_with('#')).join("\n");
         let known = |kind: &String| self.tolerance_percent.get(kind).copied().unwrap_or(TOLERANCE_PERCENT);
@@ -42,8 +42,8 @@ impl Budget {
         Ok(())
     }
 
-    /// A line for each kind, and whether the budget is kept. It isn't either where a request became cheaper: what was saved
-    /// could be lost again later, up to the old budget, and no review would show it.
+    /// A line for each kind, and whether the budget is kept. If a request became cheaper, the budget is not kept
+    /// either: otherwise a later change could cost as much as this change saved, and no review would show it.
     pub fn compared(&self, made_with: &str, measured: &BTreeMap<String, Spread>) -> (String, bool) {
         let elsewhere = if made_with == self.made_with { 0.0 } else { self.tolerance_percent_elsewhere };
         let (mut lines, mut is_kept) = (String::new(), true);

@@ -1,4 +1,4 @@
-//! The kinds of requests that have a budget, and how each is made.
+//! The kinds of requests that have a budget, and how the benchmark makes them.
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration, time::Instant};
 
@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use crate::{http::Connection, scripts, scripts::Command, scripts::ask};
 
-/// A request with a budget: its name, in which `with_key` stands for an Idempotency-Key, of which a record is kept; how many
-/// are made at once, each over a connection of its own, before the first is answered; its method and body; and the status
-/// of its answer.
+/// A request with a budget: its name (`with_key` means with an Idempotency-Key, for which Redis keeps a record); how
+/// many requests go at once, each over its own connection, before the first is answered; its method and body; and the
+/// status of its answer.
 pub struct Kind(pub &'static str, pub usize, pub &'static str, pub &'static str, pub u16);
 
 const ACQUIRE: &str = r#"{"owner":"worker-7","timeout":3600}"#;
 const WAIT: &str = r#"{"owner":"worker-7","timeout":3600,"wait":60}"#;
 
-/// Requests to a replica in the order in which they are measured. Each relies on the kinds before it having been made with
-/// the same numbers, of which each is a lock.
+/// Requests to a replica, in the order in which they are measured. Each number is a lock, and each kind relies on the
+/// earlier kinds to have used the same numbers.
 pub const OF_REPLICA: [Kind; 10] = [
     Kind("acquire", 1, "POST", ACQUIRE, 200),
     Kind("refused", 1, "POST", r#"{"owner":"worker-8","timeout":3600}"#, 409),
@@ -34,27 +34,27 @@ pub const OF_REPLICA: [Kind; 10] = [
     Kind("release_of_64_clients", 64, "DELETE", "", 204),
 ];
 
-/// Commands to Redis. An acquire and a release together are one cycle, of the same locks again and again.
+/// Commands to Redis. A cycle is an acquire and a release. The cycles use the same locks again and again.
 pub const OF_REDIS: [(&str, usize); 2] = [("redis_cycle", 1), ("redis_cycle_in_batches_of_8", 8)];
 
-/// Who makes the requests.
+/// The client that makes the requests.
 pub struct Client {
     address: SocketAddr,
-    /// Opened when they are first needed: a replica closes connections that are idle for long.
+    /// Opened when the client first needs them, because a replica closes connections that are idle for long.
     connections: Vec<Connection>,
     redis: redis::Connection,
-    /// Of the locks that are held, by their paths.
+    /// The tokens of held locks, by the paths of the locks.
     tokens: HashMap<String, String>,
 }
 
 impl Client {
-    /// A client of a replica, that may look into its Redis.
+    /// A client of a replica, which can also look into the Redis of the replica.
     pub fn of(port: u16, redis_port: u16) -> Result<Self> {
         let (connections, tokens, redis) = (vec![], HashMap::new(), scripts::connect(redis_port)?);
         Ok(Self { address: ([127, 0, 0, 1], port).into(), connections, redis, tokens })
     }
 
-    /// Makes the requests of a kind with these numbers, which stand in names and keys.
+    /// Makes the requests of a kind for a step. The number of the step is a part of names and keys.
     pub async fn step(&mut self, kind: &Kind, step: usize) -> Result<()> {
         let Kind(name, together, method, body, status) = *kind;
         while self.connections.len() < if name == "handover" { 2 } else { together } {
@@ -63,7 +63,7 @@ impl Client {
         if name == "handover" {
             return self.handover(step).await;
         }
-        // All are of one length, so that all numbers cost the same.
+        // All names have the same length, so that all requests cost the same.
         let locks = (0..together).map(|place| format!("/api/v1/locks/orders-{:06}", step * together + place));
         let locks: Vec<_> = locks.collect();
         for (number, lock) in locks.iter().enumerate() {
@@ -77,7 +77,7 @@ impl Client {
         Ok(())
     }
 
-    /// The one connection holds the lock and the other waits for it, then the other way round.
+    /// One connection holds the lock and the other waits for it. In the next step they change places.
     async fn handover(&mut self, step: usize) -> Result<()> {
         const LOCK: &str = "/api/v1/locks/handover";
         let [holder, waiter] = [step % 2, (step + 1) % 2];
@@ -86,7 +86,7 @@ impl Client {
             self.answered(holder, LOCK, 200).await?;
         }
         self.send(waiter, "POST", LOCK, "", WAIT).await?;
-        // Looks into Redis: to ask the replica would cost it instructions.
+        // Looks into Redis, because a request to the replica would cost the replica instructions.
         let begun = Instant::now();
         while ask::<u64>(&mut self.redis, &["ZCARD", "gorilla:{handover}:queue"])? != 1 {
             ensure!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
@@ -96,7 +96,7 @@ impl Client {
         self.answered(waiter, LOCK, 200).await
     }
 
-    /// Sends a request over the connection of this number, with the headers that curl sends and more.
+    /// Sends a request over the connection of this number, with the headers of curl and more headers.
     async fn send(&mut self, number: usize, method: &str, lock: &str, more: &str, body: &str) -> Result<()> {
         let token = self.tokens.get(lock).filter(|_| method != "POST");
         let path = token.map_or_else(|| lock.into(), |token| format!("{lock}/{token}"));
@@ -104,16 +104,16 @@ impl Client {
         self.connections[number].send(method, &path, &headers, body).await
     }
 
-    /// A sequence that goes another way than planned would measure something else.
+    /// Reads an answer. Fails on another status than the expected one, because the figures would mean something else.
     async fn answered(&mut self, number: usize, lock: &str, status: u16) -> Result<()> {
         let answer = self.connections[number].answer().await?;
-        ensure!(answer.status == status, "{status} was expected, and {answer:?} came");
+        ensure!(answer.status == status, "expected {status}, got {answer:?}");
         self.tokens.extend(answer.word_after("\"token\":\"").map(|token| (lock.into(), token.into())));
         Ok(())
     }
 }
 
-/// Takes and releases so many locks of Redis's, as one command each time.
+/// Acquires so many locks of Redis with one command, and releases them with another.
 pub fn cycle(redis: &mut redis::Connection, together: usize, step: usize) -> Result<()> {
     let name = |place| format!("orders-{:06}", (step * together + place) % 200);
     let locks: Vec<_> = (0..together).map(|place| (name(place), Uuid::new_v4().to_string())).collect();
@@ -130,7 +130,7 @@ pub fn cycle(redis: &mut redis::Connection, together: usize, step: usize) -> Res
         }
         let reply: Value = command.evalsha().query(redis)?;
         let found = format!("{reply:?}").matches(expected[0]).count();
-        ensure!(found == together, "{together} calls were to be {}, and Redis replied {reply:?}", expected[0]);
+        ensure!(found == together, "expected {together} replies {}, but Redis replied {reply:?}", expected[0]);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What one request costs in instructions, held against `benches/budget.toml`.
+//! Counts the instructions of requests, and compares them with `benches/budget.toml`.
 //!
-//! Time and CPU time vary by tens of percent on a machine that does other things, and a slow-down of some percent hides
-//! in that. Instructions hardly vary, so a change that makes a request dearer is seen in its own review. What they don't
-//! show is the kernel's part, and what waits for memory: for those there is `bench run`.
+//! On a machine that does other things, time and CPU time vary by tens of percent, and hide a slow-down of some
+//! percent. Instructions hardly vary, so the review of a change shows that it makes a request dearer. Instructions
+//! don't show the time that the kernel takes, nor waiting for memory: `bench run` shows these.
 
 mod callgrind;
 mod file;
@@ -19,17 +19,17 @@ use callgrind::Counted;
 use file::Budget;
 use kinds::{Kind, OF_REDIS, OF_REPLICA};
 
-/// What is committed.
+/// The committed budget.
 const FILE: &str = "benches/budget.toml";
-/// Processes that are measured, one after the other, for the median: some of what a request costs is settled by the first
-/// moments of a process. With glibc's allocator figures differed by up to 1 % from one process to the next.
+/// Processes that are measured, one after the other, for the median: the first moments of a process decide a part of
+/// what its requests cost. With glibc's allocator figures differed by up to 1 % from one process to the next.
 const ROUNDS: usize = 3;
-/// Requests of a kind before those that count: connections, buffers and tables have then grown as far as they will.
+/// Requests of a kind before those that count. After them connections, buffers and tables don't grow any more.
 const WARM_UP: usize = 200;
 /// Requests of a kind that count.
 const COUNTED: usize = 300;
 
-/// Measures the program, and Redis, and holds them against the budget; or writes the budget anew.
+/// Measures the program and Redis, and compares them with the budget, or writes the budget anew.
 pub fn run(program: &Path, write: bool) -> Result<()> {
     let budget = Budget::load(Path::new(FILE))?;
     let made_with = circumstances(program)?;
@@ -44,31 +44,31 @@ pub fn run(program: &Path, write: bool) -> Result<()> {
         rounds.filter_map(|(kind, all)| Some((kind.to_string(), Spread::of(all)?))).collect();
     if write {
         budget.save(Path::new(FILE), made_with, &measured)?;
-        println!("{FILE} was written. Say in the commit what its new figures pay for, or what saved them.");
+        println!("Wrote {FILE}. Say in the commit what the new instructions pay for, or what saved instructions.");
         return Ok(());
     }
     if made_with != *known {
-        println!("The budget was made with {known}, and this is {made_with}. That alone changes figures,");
-        println!("and {} % are tolerated.\n", budget.tolerance_percent_elsewhere);
+        println!("The budget was made with {known}, and these figures with {made_with}. That alone changes");
+        println!("figures, so {} % are tolerated.\n", budget.tolerance_percent_elsewhere);
     }
     let (lines, is_kept) = budget.compared(&made_with, &measured);
     print!("{lines}");
     ensure!(
         is_kept,
-        "{FILE} isn't kept. Where a change is worth what it costs, or saves something, run `make budget ARGS=--write` and \
-         say in the commit what the instructions pay for, or what saved them. Where it isn't, callgrind_annotate shows \
-         where they go"
+        "{FILE} isn't kept. If your change is worth its instructions, or saves some, run `make budget ARGS=--write`, and say \
+         in the commit what the instructions pay for, or what saved them. If it isn't, callgrind_annotate shows where they \
+         go"
     );
     Ok(())
 }
 
-/// What the figures depend on besides Gorilla's source and Cargo.lock: the compiler, with what it compiles for; the C
-/// library, which copies and compares; Valgrind, whose version decides what a processor can do in the eyes of the program,
-/// and so which way of copying the library takes; and Redis.
+/// What the figures depend on besides Gorilla's source and Cargo.lock: the compiler and its target; the C library,
+/// which copies and compares; Valgrind, because its version decides which processor the program sees, and so how the
+/// library copies; and Redis.
 fn circumstances(program: &Path) -> Result<String> {
     const MARK: &str = "rustc version ";
     let shown = program.display();
-    // The compiler that made the program stands in it: the one in PATH may be another.
+    // The program names its compiler. The compiler in PATH may be another one.
     let bytes =
         fs::read(program).with_context(|| format!("{shown} can't be read; `cargo build --release` makes it"))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -82,7 +82,7 @@ fn circumstances(program: &Path) -> Result<String> {
     Ok(format!("rustc {compiler} for {ARCH}, {library}, {valgrind}, Redis {redis}"))
 }
 
-/// Instructions of one replica for each kind of request.
+/// The instructions of a replica for each kind of request.
 fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     let redis = Redis::start(&[]);
     let replica = Counted::replica(&program.to_string_lossy(), &redis)?;
@@ -103,7 +103,7 @@ fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     })
 }
 
-/// Instructions of one Redis for each kind of cycle.
+/// The instructions of Redis for each kind of cycle.
 fn of_redis() -> Result<Vec<(&'static str, f64)>> {
     let counted = Counted::redis()?;
     let mut redis = scripts::connect(counted.port)?;

@@ -1,18 +1,18 @@
-//! What was aimed at, and whether it was reached.
+//! The aims, and whether they are met.
 
 use serde::Deserialize;
 
 use super::{figures::Unit, figures::ratio, tables::row, told};
 use crate::results::{Cell, Results, Spread};
 
-/// A limit that a figure, or its ratio to that of another cell, is held against.
+/// A limit of a figure, or of the ratio of the figures of two cells.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aim {
     what: String,
     figure: String,
     of: (String, String, u64),
-    /// Whose figure divides; without one the limit is one of the figure itself.
+    /// The cell whose figure divides. Without it, the limit is a limit of the figure itself.
     to: Option<(String, String, u64)>,
     at_least: Option<f64>,
     at_most: Option<f64>,
@@ -22,7 +22,7 @@ fn cell((workload, contestant, at): &(String, String, u64)) -> Cell<'_> {
     Cell { workload, contestant, at: *at }
 }
 
-/// Whether an aim is about a workload that is varied by so much.
+/// Whether an aim is about a workload with so many clients, locks, waiters or replicas.
 pub fn are_about(workload: &str, at: u64) -> bool {
     let mut cells = told().aims.iter().flat_map(|aim| [&aim.of].into_iter().chain(&aim.to)).map(cell);
     cells.any(|cell| cell.workload == workload && cell.at == at)
@@ -48,7 +48,7 @@ impl Aim {
         }
     }
 
-    /// With a digit more than elsewhere, so that a narrow miss does not look like a hit.
+    /// The measured value, with a digit more than elsewhere, so that a narrow miss does not look like a hit.
     fn say(&self, spread: Spread) -> String {
         if self.to.is_some() { ratio(spread, 4) } else { Unit::of(&self.figure).spread(spread) }
     }

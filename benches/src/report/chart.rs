@@ -1,4 +1,4 @@
-//! Draws charts with plotters, on white: else the letters would be dark on dark for who reads in a dark mode.
+//! Draws charts with plotters, on white: otherwise the letters would be dark on dark for readers with a dark mode.
 
 use std::ops::Range;
 
@@ -13,19 +13,20 @@ use serde::Deserialize;
 use super::{figures::Unit, told};
 use crate::results::Spread;
 
-/// In pixels. Plotters places everything at whole ones, so they are small: pages show a plot at about half this size.
+/// In pixels. Plotters places everything at whole pixels, so the pixels are small: pages show a plot at about half its
+/// size.
 const SIZE: (u32, u32) = (1600, 960);
-/// The height of a name, and the width of one of its letters where they are wide.
+/// The height of a name, and the width of a wide letter.
 const NAME: i32 = 36;
 const LETTER: i32 = 15;
-/// Of text and axes.
+/// The colour of text and axes.
 const INK: RGBColor = RGBColor(50, 50, 50);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 type Upright = ErrorBarOrientV<f64, f64>;
 
-/// How a line looks. Hollow markers are for who can't tell colours apart, as are the names beside the lines.
+/// How a line looks. Hollow markers, and the names beside the lines, help readers who can't tell the colours apart.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
@@ -40,7 +41,7 @@ impl Look {
         RGBColor(red, green, blue)
     }
 
-    /// Gorilla's line is wider than the others.
+    /// Whether the line is wide, like that of Gorilla.
     fn is_bold(self) -> bool {
         self == told().series[0]
     }
@@ -56,12 +57,12 @@ pub struct Axis {
     is_logarithmic: bool,
     /// The positions of both ends.
     range: Range<f64>,
-    /// The values that are written, and how.
+    /// The values that have a label, and their labels.
     ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// Room for all these values, and ticks at round numbers.
+    /// An axis with room for all these values, and with ticks at round numbers.
     pub fn of(values: &[f64], is_logarithmic: bool, unit: Unit) -> Self {
         let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         if !is_logarithmic {
@@ -75,7 +76,7 @@ impl Axis {
         }
         let least = values.iter().copied().filter(|value| *value > 0.0).fold(most, f64::min);
         let range = least.log10() - 0.1..most.log10() + 0.1;
-        // Few decades have room for more than the powers of ten.
+        // With few decades there is room for more ticks than the powers of ten.
         let steps: &[f64] = if range.end - range.start < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let decades = range.start.floor() as i32..=range.end.ceil() as i32;
         let values = decades.flat_map(|decade| steps.iter().map(move |step| step * 10_f64.powi(decade)));
@@ -84,7 +85,7 @@ impl Axis {
         Self { is_logarithmic, range, ticks }
     }
 
-    /// Places one beside the other.
+    /// An axis with places beside each other.
     fn places(labels: &[String]) -> Self {
         let ticks = labels.iter().enumerate().map(|(place, label)| (place as f64, label.clone())).collect();
         Self { is_logarithmic: false, range: -0.5..labels.len() as f64 - 0.5, ticks }
@@ -106,7 +107,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // It is also asked for faint lines, of which there are none.
+        // Plotters also asks for the ticks of faint lines. There are none.
         let ticks = self.ticks.iter().map(|(tick, _)| *tick);
         if hint.weight().allow_light_points() { vec![] } else { ticks.collect() }
     }
@@ -119,23 +120,23 @@ impl Ranged for Axis {
 /// Figures over places.
 pub struct Chart {
     pub title: String,
-    /// What was measured, which stands above the upright axis and not turned along it, where it would be hard to read.
+    /// What was measured. It stands above the upright axis, because text that is turned along the axis is hard to read.
     pub below: String,
-    /// What stands below the places of lines; below bars are their names.
+    /// The labels below the places of lines. Below bars stand the names of the bars.
     pub places: Vec<String>,
     /// What is varied.
     pub x: String,
     pub y: Axis,
     pub unit: Unit,
-    /// The first is drawn last, above the others.
-    pub lines: Vec<Line>,
+    /// The first series is drawn last, above the others.
+    pub series: Vec<DataSeries>,
 }
 
-/// The figures of one contestant.
-pub struct Line {
+/// The figures of one contestant, drawn as a line or as a bar.
+pub struct DataSeries {
     pub name: String,
     pub look: Look,
-    /// From left to right, each at its place, which is a number; or the parts of a bar from its foot.
+    /// The points of a line from left to right, each with the number of its place; or the parts of a bar from its foot.
     pub points: Vec<(f64, Spread)>,
 }
 
@@ -144,7 +145,7 @@ impl Chart {
     pub fn svg(&self, with_bars: bool) -> Result<String> {
         let mut svg = String::new();
         let drawn = self.draw(&SVGBackend::with_string(&mut svg, SIZE).into_drawing_area(), with_bars);
-        drawn.with_context(|| format!("{} can't be drawn", self.title))?;
+        drawn.with_context(|| format!("can't draw {}", self.title))?;
         Ok(svg)
     }
 
@@ -152,7 +153,7 @@ impl Chart {
         area.fill(&WHITE)?;
         area.draw(&Text::new(self.title.clone(), (40, 50), font(46.0, true, HPos::Left)))?;
         area.draw(&Text::new(self.below.clone(), (40, 104), font(34.0, false, HPos::Left)))?;
-        let names: Vec<_> = self.lines.iter().map(|line| line.name.clone()).collect();
+        let names: Vec<_> = self.series.iter().map(|series| series.name.clone()).collect();
         let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32;
         let x = Axis::places(if with_bars { &names } else { &self.places });
         let mut plane = ChartBuilder::on(area)
@@ -176,7 +177,7 @@ impl Chart {
         if with_bars {
             return self.bars(area, &mut plane);
         }
-        for Line { look, points, .. } in self.lines.iter().rev() {
+        for DataSeries { look, points, .. } in self.series.iter().rev() {
             let medians: Vec<_> = points.iter().map(|(place, spread)| (*place, spread.median)).collect();
             let style = look.colour().stroke_width(if look.is_bold() { 6 } else { 3 });
             plane.draw_series([PathElement::new(medians.clone(), style)])?;
@@ -186,20 +187,21 @@ impl Chart {
         self.names(area, &plane)
     }
 
-    /// The names at the right, each beside the end of its line, or below the name before where there is no room.
+    /// Draws the names at the right, each beside the end of its line or, if there is no room, below the name before it.
     fn names(&self, area: &Area, plane: &Plane) -> Result<()> {
         let end = |(place, spread): &(f64, Spread)| plane.backend_coord(&(*place, spread.median));
-        let mut lines: Vec<_> = self.lines.iter().map(|line| (line.points.last().map_or((0, 0), end), line)).collect();
-        lines.sort_by_key(|((_, y), _)| *y);
-        let last = lines.iter().map(|((x, _), _)| *x).max();
+        let mut ends: Vec<_> =
+            self.series.iter().map(|series| (series.points.last().map_or((0, 0), end), series)).collect();
+        ends.sort_by_key(|((_, y), _)| *y);
+        let last = ends.iter().map(|((x, _), _)| *x).max();
         let (columns, rows) = plane.plotting_area().get_pixel_range();
         let (left, mut below) = (columns.end + 45, rows.start);
-        for (number, (end, Line { name, look, .. })) in lines.iter().enumerate() {
-            // So high that the others have room below it.
-            let lowest = rows.end - NAME * (lines.len() - 1 - number) as i32;
+        for (number, (end, DataSeries { name, look, .. })) in ends.iter().enumerate() {
+            // So high that the other names have room below this name.
+            let lowest = rows.end - NAME * (ends.len() - 1 - number) as i32;
             let y = end.1.min(lowest).max(below);
             below = y + NAME;
-            // A line that ends before would be tied to its name across the others.
+            // For a line that ends before the others, this connection to its name would cross the other lines.
             if Some(end.0) == last {
                 area.draw(&PathElement::new([*end, (left - 16, y)], look.colour().mix(0.45).stroke_width(2)))?;
             }
@@ -209,9 +211,9 @@ impl Chart {
         Ok(())
     }
 
-    /// Bars of a dark part and, on it, a light one.
+    /// Draws bars with a dark part and, above it, a light part.
     fn bars(&self, area: &Area, plane: &mut Plane) -> Result<()> {
-        for (place, Line { look, points, .. }) in self.lines.iter().enumerate() {
+        for (place, DataSeries { look, points, .. }) in self.series.iter().enumerate() {
             let (x, mut foot, mut top) = (place as f64, 0.0, 0.0_f64);
             for ((_, part), opacity) in points.iter().zip([1.0, 0.35]) {
                 let corners = [(x - 0.3, foot), (x + 0.3, foot + part.median)];
@@ -228,13 +230,14 @@ impl Chart {
     }
 }
 
-/// From the smallest to the largest round.
+/// A bar from the smallest to the largest round.
 fn rounds(place: f64, foot: f64, spread: &Spread, colour: RGBColor) -> ErrorBar<f64, f64, Upright> {
     let [min, median, max] = [spread.min, spread.median, spread.max].map(|value| foot + value);
     ErrorBar::new_vertical(place, min, median, max, colour.stroke_width(2), 14)
 }
 
-/// Letters of this size in pixels, with the space between lines, their middle at the height of a point. Browsers have it.
+/// A font that all browsers have, of this size in pixels with the space between lines. The middle of the letters is at
+/// the height of their point.
 fn font(size: f64, bold: bool, side: HPos) -> TextStyle<'static> {
     let style = if bold { FontStyle::Bold } else { FontStyle::Normal };
     ("sans-serif", size).into_font().style(style).color(&INK).pos(Pos::new(side, VPos::Center))

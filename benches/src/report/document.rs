@@ -1,19 +1,19 @@
-//! The document: what people wrote stays, and what was measured stands between markers.
+//! The document. Measured sections stand between markers, and the words of people around them stay.
 
 use anyhow::{Context, Result, ensure};
 
 const OPENING: &str = "<!-- measured: ";
 const OPENING_ENDS: &str = " -->\n";
 const CLOSING: &str = "<!-- end of measured -->\n";
-/// Of a line of prose.
+/// The width of a line of prose.
 const WIDTH: usize = 100;
 
 pub fn opening(section: &str) -> String {
     format!("{OPENING}{section}{OPENING_ENDS}")
 }
 
-/// The document with each section filled anew. Where it is not sure what lies between markers, it is an error: what people
-/// wrote can't be measured again.
+/// The document with each section filled anew. Fails if the markers are not clear, because the words of people can't be
+/// measured again.
 pub fn filled(document: &str, section: impl Fn(&str) -> String) -> Result<String> {
     let (mut text, mut rest) = (String::new(), document);
     while let Some((before, after)) = rest.split_once(OPENING) {
@@ -34,7 +34,7 @@ pub fn wrapped(words: &str) -> String {
     ) + "\n"
 }
 
-/// Keeps what was found on a machine within one cell of a table.
+/// Keeps text from the machine within one cell of a table.
 pub fn in_cell(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

@@ -1,5 +1,5 @@
-//! What figures are called, and how people read their numbers: three digits that count, thousands set apart, a unit that
-//! fits.
+//! The names of figures, and their numbers as people read them: three significant digits, thousands set apart, and a
+//! unit that fits.
 
 use serde::Deserialize;
 
@@ -15,12 +15,12 @@ pub struct Figure {
     compared: bool,
 }
 
-/// The heading of a figure, and whether a ratio of two of them says who does better.
+/// The heading of a figure, and whether the ratio of two such figures shows which contestant does better.
 pub fn heading(name: &str) -> (&str, bool) {
     told().figures.iter().find(|known| known.name == name).map_or((name, false), |known| (&known.title, known.compared))
 }
 
-/// Where a figure stands in tables.
+/// The place of a figure in tables.
 pub fn place(name: &str) -> usize {
     told().figures.iter().position(|known| known.name == name).unwrap_or(usize::MAX)
 }
@@ -29,7 +29,7 @@ pub fn varied(workload: &str) -> &'static str {
     told().varied.get(workload).map_or("clients", String::as_str)
 }
 
-/// How much a workload is varied by, in words: `64 clients`.
+/// The size of a workload in words: `64 clients`.
 pub fn at(workload: &str, at: u64) -> String {
     let varied = varied(workload);
     format!("{} {}", count(at), if at == 1 { varied.trim_end_matches('s') } else { varied })
@@ -43,7 +43,7 @@ pub enum Unit {
     /// A memory size, kept in bytes.
     Bytes,
     Percent,
-    /// How many in a second, or a number without a unit.
+    /// A number a second, or a number without a unit.
     Count,
 }
 
@@ -57,13 +57,13 @@ impl Unit {
         }
     }
 
-    /// One value with its unit: `1.25 ms`.
+    /// A value with its unit: `1.25 ms`.
     pub fn say(self, value: f64) -> String {
         let (divisor, name) = self.scale(value);
         format!("{}{name}", digits(value / divisor, 3))
     }
 
-    /// A value of an axis in the unit that fits `like`, without zeros that only fill up: `1 ms`.
+    /// A value of an axis in the unit that fits `like`, without zeros at its end: `1 ms`.
     pub fn tick(self, value: f64, like: f64) -> String {
         let (divisor, name) = self.scale(like);
         let number = digits(value / divisor, 3);
@@ -71,17 +71,17 @@ impl Unit {
         if value == 0.0 { "0".into() } else { format!("{number}{name}") }
     }
 
-    /// The median and, in the same unit, smallest and largest: `1.25 ms (0.98–1.40)`.
+    /// The median and, in the same unit, the smallest and the largest value: `1.25 ms (0.98–1.40)`.
     pub fn spread(self, spread: Spread) -> String {
         let (divisor, _) = self.scale(spread.median);
         self.say(spread.median) + &range(spread, |value| digits(value / divisor, 3))
     }
 
-    /// The unit that fits a value: how much it is, and its name.
+    /// The unit that fits a value: its size and its name.
     pub fn scale(self, value: f64) -> (f64, &'static str) {
         const KIB: f64 = 1024.0;
         match self {
-            // From where three digits would round up to the next unit.
+            // From these values on, three digits would round up to the next unit.
             Self::Micros if value < 999.5 => (1.0, " µs"),
             Self::Micros if value < 999.5e3 => (1e3, " ms"),
             Self::Micros => (1e6, " s"),
@@ -94,7 +94,8 @@ impl Unit {
     }
 }
 
-/// A ratio with its spread: `1.31× (1.28–1.35)`. Digits of a small one say nothing that its order of magnitude doesn't.
+/// A ratio with its spread: `1.31× (1.28–1.35)`. A small ratio has no digits, because its order of magnitude says
+/// enough.
 pub fn ratio(spread: Spread, significant: usize) -> String {
     let number = |value| if value < 0.01 { "<0.01".into() } else { digits(value, significant) };
     format!("{}×{}", number(spread.median), range(spread, number))
@@ -105,9 +106,9 @@ pub fn count(value: u64) -> String {
     thousands(&value.to_string())
 }
 
-/// Rounded to so many digits that count, or to a whole number.
+/// A value rounded to so many significant digits, or to a whole number.
 fn digits(value: f64, significant: usize) -> String {
-    // Rounded before the places are counted: 99.96 has one place less than it seems.
+    // Rounds before it counts the places: 99.96 becomes 100, which has a place less behind the point.
     let rounded: f64 = format!("{value:.*e}", significant - 1).parse().unwrap_or(value);
     if rounded == 0.0 {
         return "0".into();
@@ -117,7 +118,7 @@ fn digits(value: f64, significant: usize) -> String {
     thousands(&format!("{rounded:.places$}"))
 }
 
-/// Smallest and largest in brackets, if they look different from each other.
+/// The smallest and the largest value in brackets, if they look different.
 fn range(spread: Spread, number: impl Fn(f64) -> String) -> String {
     let (min, max) = (number(spread.min), number(spread.max));
     if min == max { String::new() } else { format!(" ({min}–{max})") }

@@ -1,4 +1,4 @@
-//! Tells what was measured: the tables of docs/BENCHMARKS.md and its plots. All other words there are written by people.
+//! Writes the tables of docs/BENCHMARKS.md and its plots. People write all other words there.
 
 pub mod aims;
 mod chart;
@@ -16,14 +16,14 @@ use serde::Deserialize;
 use crate::results::Results;
 
 const DOCUMENT: &str = "BENCHMARKS.md";
-/// The folder of the plots, beside it.
+/// The folder of the plots, beside the document.
 const PLOTS: &str = "benchmarks";
 
-/// What report.toml says of aims, figures and plots.
+/// What report.toml says about aims, figures and plots.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
-    /// Each a name and a command that prints it.
+    /// Names, each with the command that prints the value.
     pub circumstances: Vec<[String; 2]>,
     varied: BTreeMap<String, String>,
     figures: Vec<figures::Figure>,
@@ -47,7 +47,7 @@ pub fn run(results: &Path, docs: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes all plots that there are figures for, and the measured sections of the document.
+/// Writes the plots for which there are figures, and the measured sections of the document.
 fn write(results: &Results, docs: &Path) -> Result<()> {
     let (document, folder) = (docs.join(DOCUMENT), docs.join(PLOTS));
     let before = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
@@ -74,7 +74,7 @@ fn write(results: &Results, docs: &Path) -> Result<()> {
         let file = folder.join(&plot.file);
         match svg {
             Some(svg) => fs::write(&file, svg)?,
-            // One of an earlier run must not stay beside the tables of this one.
+            // The plot of an earlier run must not stay beside the tables of this run.
             None if file.exists() => fs::remove_file(&file)?,
             None => {}
         }

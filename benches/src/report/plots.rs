@@ -1,26 +1,26 @@
-//! The plots of report.toml: what each takes from the results. `chart.rs` draws them.
+//! The plots of report.toml, and which results each plot shows. `chart.rs` draws them.
 
 use anyhow::Result;
 use itertools::Itertools;
 use serde::Deserialize;
 
-use super::{chart::Axis, chart::Chart, chart::Line, chart::Look, figures, figures::Unit, told};
+use super::{chart::Axis, chart::Chart, chart::DataSeries, chart::Look, figures, figures::Unit, told};
 use crate::results::{Cell, GORILLA, Results, Spread};
 
-/// A drawing and where it belongs.
+/// A plot and its place in the document.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plot {
     pub file: String,
-    /// Under which workload it is shown.
+    /// The workload under which the plot stands.
     pub workload: String,
-    /// What it shows, for who can't see it.
+    /// What the plot shows, for readers who can't see it.
     pub alt: String,
     title: String,
     y: String,
     #[serde(default)]
     logarithmic: bool,
-    /// A plot over sizes has one; else these stand beside each other or, `stacked`, on each other.
+    /// A plot over sizes has one figure. Otherwise these figures stand beside each other or, `stacked`, on each other.
     #[serde(default)]
     figures: Vec<String>,
     #[serde(default)]
@@ -30,42 +30,42 @@ pub struct Plot {
     lines: Vec<[String; 3]>,
 }
 
-/// Where plots look that are not over sizes.
+/// The size that a plot shows if it is not a plot over sizes.
 const USUAL: u64 = 64;
 
 impl Plot {
-    /// The whole SVG document; none where there is nothing to show.
+    /// The whole SVG document. None if there are no figures for the plot.
     pub fn svg(&self, results: &Results) -> Result<Option<String>> {
         let lines = self.lines(results);
         let Some((_, _, _, _, first)) = lines.first() else { return Ok(None) };
         let unit = Unit::of(first);
-        // Each place is a size or a figure, with what stands below it.
+        // Each place is a size or a figure, with its label.
         let over_sizes = self.figures.len() < 2;
         let ats = lines.iter().flat_map(|(_, _, workload, ..)| results.ats(workload)).sorted().dedup();
         let places: Vec<(u64, Option<&String>, String)> = match over_sizes {
             true => ats.map(|at| (at, None, figures::count(at))).collect(),
             false => self.figures.iter().map(|name| (USUAL, Some(name), figures::heading(name).0.into())).collect(),
         };
-        let lines = lines.into_iter().map(|(name, look, workload, contestant, of_line)| {
+        let series = lines.into_iter().map(|(name, look, workload, contestant, of_line)| {
             let points = places.iter().enumerate().filter_map(|(place, (at, figure, _))| {
                 let cell = Cell { workload, contestant, at: *at };
                 Some((place as f64, results.figure(cell, figure.map_or(of_line, String::as_str))?))
             });
-            Line { name: name.into(), look, points: points.collect() }
+            DataSeries { name: name.into(), look, points: points.collect() }
         });
-        let lines = lines.filter(|line| !line.points.is_empty()).collect_vec();
-        if lines.is_empty() {
+        let series = series.filter(|series| !series.points.is_empty()).collect_vec();
+        if series.is_empty() {
             return Ok(None);
         }
-        let usual = |line: &Line| {
-            results.figure(Cell { workload: &self.workload, contestant: &line.name, at: USUAL }, "offered_per_s")
+        let usual = |series: &DataSeries| {
+            results.figure(Cell { workload: &self.workload, contestant: &series.name, at: USUAL }, "offered_per_s")
         };
-        let offered = lines.iter().filter_map(|line| Some(usual(line)?.median));
+        let offered = series.iter().filter_map(|series| Some(usual(series)?.median));
         let rate = Spread::of(offered).map(|rate| format!(", {} cycles a second", Unit::Count.spread(rate)));
-        // Any part of a bar may reach furthest in its largest round.
-        let reach = lines.iter().flat_map(|line| match self.stacked {
-            true => vec![line.points.iter().map(|(_, part)| part.max).sum()],
-            false => line.points.iter().flat_map(|(_, spread)| [spread.min, spread.max]).collect(),
+        // The axis must have room for the largest round of each part of a bar.
+        let reach = series.iter().flat_map(|series| match self.stacked {
+            true => vec![series.points.iter().map(|(_, part)| part.max).sum()],
+            false => series.points.iter().flat_map(|(_, spread)| [spread.min, spread.max]).collect(),
         });
         let chart = Chart {
             title: self.title.clone() + &rate.unwrap_or_default(),
@@ -74,12 +74,12 @@ impl Plot {
             places: places.into_iter().map(|place| place.2).collect(),
             x: if over_sizes { figures::varied(&self.workload).into() } else { String::new() },
             unit,
-            lines,
+            series,
         };
         chart.svg(self.stacked).map(Some)
     }
 
-    /// Each with a name and a look, of a workload and a contestant and, over sizes, of a figure.
+    /// The lines, each with a name, a look, a workload, a contestant and, over sizes, a figure.
     fn lines<'a>(&'a self, results: &'a Results) -> Vec<(&'a str, Look, &'a str, &'a str, &'a str)> {
         if let Some(figure) = self.figures.first() {
             let look = |name| told().looks.get(name).copied().unwrap_or(told().series[3]);

@@ -5,9 +5,10 @@ use itertools::Itertools;
 use super::{document::in_cell, document::wrapped, figures, figures::Unit, figures::ratio, told};
 use crate::results::{Cell, GORILLA, Results};
 
-/// Of a core. From here on a load generator may be what limits the figures.
+/// The part of a core from which on the load generator may limit the figures.
 const BUSY_PERCENT: f64 = 80.0;
-/// Of the offered rate. What achieves less has fallen behind, and its latencies grow with the length of the run.
+/// The part of the offered rate that a contestant must reach. If it falls behind, its latencies grow with the length of
+/// the run.
 const KEPT_UP: f64 = 0.98;
 
 /// A row of a table in Markdown.
@@ -15,7 +16,7 @@ pub fn row(name: &str, cells: impl IntoIterator<Item = String>) -> String {
     cells.into_iter().fold(format!("| {name} |"), |row, cell| format!("{row} {cell} |")) + "\n"
 }
 
-/// A table of figures, which stand at the right of their columns.
+/// A table of figures, which are aligned to the right.
 fn table(corner: &str, columns: impl ExactSizeIterator<Item = String>, rows: impl Iterator<Item = String>) -> String {
     let line = format!("|---|{}\n", "--:|".repeat(columns.len()));
     row(corner, columns) + &line + &rows.collect::<String>()
@@ -29,7 +30,7 @@ pub fn circumstances(results: &Results) -> String {
     rows.fold("| what | which |\n|---|---|\n".into(), |table, row| table + &row)
 }
 
-/// Who is compared, or missing.
+/// The table of contestants, with the reason if one is missing.
 pub fn contestants(results: &Results) -> String {
     let rows = results.contestants.iter().map(|contestant| {
         let missing = contestant.missing.as_ref().map(|why| format!("<br>**Missing**: {}", in_cell(why)));
@@ -50,7 +51,7 @@ pub fn of(results: &Results, workload: &str) -> String {
     let mut notes = Vec::new();
     let tables = match (&contestants[..], &ats[..]) {
         ([], _) => return "Not measured.\n".into(),
-        // Nobody to be compared with: a table over what was varied, each beside the first.
+        // Only one contestant: a table over its sizes, which compares each size with the first.
         (&[only], [first, others @ ..]) => {
             if !others.is_empty() {
                 notes.push(format!("× is the figure divided by that at {} in the same round.", at(first)));
@@ -64,7 +65,7 @@ pub fn of(results: &Results, workload: &str) -> String {
             let of = |cell: Cell| row(&bold(cell.contestant), figures.iter().map(|figure| beside(cell, figure)));
             vec![table(&at(only), figures.iter().map(title), all.iter().flat_map(|name| cells(name)).map(of))]
         }
-        // A table for each figure, of those who have it.
+        // A table for each figure, with the contestants that have it.
         (all, _) => {
             let of = |figure: &&str| {
                 let have = all.iter().filter(|name| cells(name).any(|cell| results.figure(cell, figure).is_some()));
@@ -94,7 +95,7 @@ pub fn of(results: &Results, workload: &str) -> String {
     tables.join("\n") + &notes
 }
 
-/// A figure, and below it a ratio, if it has two sides.
+/// A figure and, below it, its ratio to another cell, if there are figures of both.
 fn say(results: &Results, figure: &str, cell: Cell, of: Cell, to: Cell) -> String {
     let Some(spread) = results.figure(cell, figure) else { return "–".into() };
     let compared = figures::heading(figure).1 && of != to;
@@ -106,7 +107,7 @@ fn bold(contestant: &str) -> String {
     if contestant == GORILLA { format!("**{contestant}**") } else { contestant.into() }
 }
 
-/// Names the cells of which something holds, those of a contestant together.
+/// Names the cells for which `holds` is true, those of a contestant together.
 fn list(what: &str, cells: &[Cell], holds: impl Fn(Cell) -> bool) -> Option<String> {
     let found = cells.iter().filter(|cell| holds(**cell)).chunk_by(|cell| cell.contestant);
     let mut places = found

@@ -1,4 +1,4 @@
-//! The report as a whole: of the results in benches/tests/report, of which the tables there came out.
+//! Tests the whole report: the results in benches/tests/report must give the tables there.
 
 use super::*;
 
@@ -16,7 +16,8 @@ fn report(document: &str, results: &Results) -> (tempfile::TempDir, Result<()>) 
     (docs, written)
 }
 
-/// One contestant is missing and one busy, aims are met and unmet, and some rounds have one side only.
+/// In these results a contestant is missing and another one busy, aims are met and not met, and some rounds lack a
+/// side.
 fn results() -> Results {
     Results::load(&Path::new(DATA).join("results.json")).expect("results")
 }
