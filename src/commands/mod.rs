@@ -44,7 +44,7 @@ enum Command {
     Extend(client::Extend),
     /// Release a lock
     Release(client::Release),
-    /// Show who holds a lock, since when, and who waits
+    /// Show who holds a lock, since when, and how many requests wait
     Status(client::Status),
     /// List the locks that are held
     Ls(client::Ls),

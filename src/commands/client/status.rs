@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Remote, asking::name, remote::block_on, show::Form, token::TokenSource};
 
-/// Show who holds a lock, since when, and who waits.
+/// Show who holds a lock, since when, and how many requests wait.
 #[derive(Args)]
 #[command(
     after_help = "Exits with 0 if somebody holds the lock, and with 1 if nobody holds it. With a token it exits with 0 if the lock \
