@@ -6,23 +6,23 @@ use fred::types::config::{Config, ServerConfig};
 
 use super::text::{items, masked};
 
-/// A kind of value. An error says what would be right.
+/// A kind of value. The error of `parse` says what would be right.
 pub(super) trait Kind: Sized {
     fn parse(text: &str) -> Result<Self, String>;
 }
 
-/// Where Redis is, and how to log in. Its `Debug` and `Display` hide the passwords.
+/// Where Redis is, and how Gorilla logs in. `Debug` and `Display` hide the passwords.
 #[derive(Clone)]
 pub struct RedisUrl {
     text: String,
     config: Config,
 }
 
-/// Hosts by their names or addresses, without ports.
+/// Names or addresses of hosts, without ports.
 #[derive(Clone, Debug)]
 pub struct AllowedHosts(pub Vec<url::Host>);
 
-/// What all keys begin with: 1 to 64 of letters, digits, `_`, `-`, `.` and `:`.
+/// What all keys begin with: 1 to 64 letters, digits, `_`, `-`, `.` or `:`.
 #[derive(Clone, Debug)]
 pub struct KeyPrefix(pub String);
 
@@ -42,18 +42,18 @@ pub enum LogFormat {
 }
 
 impl RedisUrl {
-    /// A socket in the file system, whatever characters its path has.
+    /// The URL of a socket in the file system. The path may have any characters.
     pub fn unix_socket(path: &Path) -> Self {
         let server = ServerConfig::new_unix_socket(path);
         Self { text: format!("redis+unix://{}", path.display()), config: Config { server, ..Config::default() } }
     }
 
-    /// Whether it names a Redis Cluster.
+    /// Whether the URL names a Redis Cluster.
     pub fn is_cluster(&self) -> bool {
         matches!(self.config.server, ServerConfig::Clustered { .. })
     }
 
-    /// What fred needs to know.
+    /// The configuration of fred for this URL.
     pub fn config(&self) -> Config {
         self.config.clone()
     }
@@ -93,7 +93,7 @@ impl Kind for RedisUrl {
         if !text.contains("://") || !SCHEMES.contains(&scheme) {
             return Err(format!("must begin with one of {}, then ://", SCHEMES.join(", ")));
         }
-        // The message of the error may repeat the URL and so the password.
+        // The error of fred may repeat the URL, and so the password.
         let config = Config::from_url(text)
             .map_err(|_| "must be a URL such as redis://user:password@host:6379/0; a sentinel URL needs ?sentinelServiceName=NAME".to_string())?;
         Ok(Self { text: text.into(), config })
@@ -104,7 +104,7 @@ impl Kind for AllowedHosts {
     fn parse(text: &str) -> Result<Self, String> {
         let host = |name: &str| {
             let name = name.strip_suffix('.').unwrap_or(name);
-            // An IPv6 address may stand without its brackets here, where no port follows.
+            // An IPv6 address needs no brackets here, because no port follows.
             let parsed = name.parse().map(url::Host::Ipv6).or_else(|_| url::Host::parse(name));
             parsed.ok().filter(|_| !name.contains('*'))
         };

@@ -1,5 +1,5 @@
-//! What can be set, read from four places, a later one winning: the defaults in `defaults.toml`, a file, the
-//! environment, the flags.
+//! The settings, read from four places: the defaults in `defaults.toml`, a file, the environment, the flags. A later
+//! place overrides an earlier one.
 
 mod kinds;
 mod reader;
@@ -11,7 +11,7 @@ pub use kinds::{AllowedHosts, KeyPrefix, LogFormat, LogLevel, RedisUrl};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
-/// Everything that can be set, checked.
+/// All settings, checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Section `[server]`.
@@ -20,7 +20,7 @@ pub struct Settings {
     pub redis: Redis,
     /// Section `[limits]`.
     pub limits: Limits,
-    /// How long an idempotent answer is kept.
+    /// How long Gorilla keeps the answer to a request with an Idempotency-Key.
     pub idempotency_window: Duration,
     /// Section `[log]`.
     pub log: Log,
@@ -31,72 +31,72 @@ pub struct Settings {
 pub struct Server {
     /// The address to bind.
     pub listen: SocketAddr,
-    /// The hosts that requests may be for, beside those of the loopback.
+    /// The hosts that requests may name, beside those of the loopback.
     pub allowed_hosts: AllowedHosts,
-    /// Bound on the arrival of a request's head, and on an idle connection.
+    /// How long the head of a request may take to arrive, and how long a connection may be idle.
     pub header_timeout: Duration,
-    /// Bound on the arrival of a request's body.
+    /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
-    /// Bound on an answer that makes no progress, because its client doesn't read.
+    /// How long an answer may make no progress because its client doesn't read.
     pub write_timeout: Duration,
     /// Threads that serve.
     pub threads: usize,
-    /// Connections served at once.
+    /// Connections that a replica serves at once.
     pub max_connections: usize,
     /// From SIGTERM until the listener closes.
     pub drain_delay: Duration,
-    /// From SIGTERM until the process ends, at most.
+    /// The longest time from SIGTERM until the process ends.
     pub drain_timeout: Duration,
 }
 
-/// How Redis is reached.
+/// How a replica reaches Redis.
 #[derive(Clone, Debug)]
 pub struct Redis {
-    /// Where it is.
+    /// Where Redis is.
     pub url: RedisUrl,
-    /// Bound on one command.
+    /// How long a command may take.
     pub command_timeout: Duration,
-    /// Bound on opening a connection.
+    /// How long a connection may take to open.
     pub connect_timeout: Duration,
-    /// How long grants wait after a new incarnation of the data; zero for not at all.
+    /// How long grants wait after a new incarnation of the data. Zero: they don't wait.
     pub failover_grace: Duration,
-    /// How many replicas of Redis confirm a success before it is answered.
+    /// How many replicas of Redis must confirm a success before Gorilla answers.
     pub min_replicas_ack: u32,
     /// What all keys begin with.
     pub key_prefix: KeyPrefix,
 }
 
-/// What a client may ask for, and how much at once.
+/// What a client may ask for, and how many requests may wait at once.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The longest lease.
     pub max_timeout: Duration,
     /// The longest time an acquire may wait.
     pub max_wait: Duration,
-    /// Waiters for one lock.
+    /// Waiters for one lock, at most.
     pub max_waiters: usize,
-    /// Commands waiting for Redis at once.
+    /// Commands that wait for Redis at once, at most.
     pub max_in_flight: usize,
 }
 
-/// What is logged, and how.
+/// What Gorilla logs, and how.
 #[derive(Clone, Debug)]
 pub struct Log {
     /// The filter.
     pub level: LogLevel,
     /// The form.
     pub format: LogFormat,
-    /// Whether each request has a line.
+    /// Whether the log has a line for each request.
     pub requests: bool,
 }
 
 impl Settings {
-    /// Reads all sources. An error lists every problem with the source that has it.
+    /// Reads all sources. An error lists every problem with its source.
     pub fn load(file: Option<&Path>, flags: &[Flag]) -> Result<Self, Problems> {
         Self::from_reader(Reader::open(file, flags)?)
     }
 
-    /// What is in force, as TOML with the source of each value behind it and secrets masked.
+    /// The settings in force as TOML, with the source of each value behind it, and with secrets masked.
     pub fn show(file: Option<&Path>, flags: &[Flag]) -> Result<String, Problems> {
         let reader = Reader::open(file, flags)?;
         let text = reader.show();
@@ -152,7 +152,7 @@ impl Settings {
             "idempotency.window",
         ] {
             if reader.take::<Duration>(key).is_zero() {
-                reader.refuse(key, "must be longer than nothing".into());
+                reader.refuse(key, "must not be zero".into());
             }
         }
         if settings.limits.max_timeout < gorilla_domain::Lease::SHORTEST {
@@ -162,7 +162,7 @@ impl Settings {
         if !grace.is_zero() && grace < longest {
             let longest = humantime::format_duration(longest);
             let problem = format!(
-                "is shorter than limits.max_timeout, which is {longest}, and leases that long may be lost with a failover; lower limits.max_timeout or raise the grace"
+                "is shorter than limits.max_timeout, which is {longest}, and a failover may lose leases that are so long; lower limits.max_timeout or raise the grace"
             );
             reader.refuse("redis.failover_grace", problem);
         }

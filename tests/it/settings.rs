@@ -144,9 +144,9 @@ fn every_problem_is_said_at_once_with_its_source() {
         let from_file = format!("(from {path})");
         for says in [
             ["server.listen", "\"nowhere\"", "must be HOST:PORT", &from_file],
-            ["server.listn", "is no setting", "did you mean server.listen?", &from_file],
+            ["server.listn", "is not a setting", "did you mean server.listen?", &from_file],
             ["server.body_timeout", "\"soon\"", "must be a duration such as", &from_file],
-            ["redis.command_timeout", "must be longer than nothing", "", &from_file],
+            ["redis.command_timeout", "must not be zero", "", &from_file],
             ["log.format", "\"xml\"", "must be auto, pretty or json", &from_file],
             [
                 "limits.max_timeout",
@@ -183,11 +183,11 @@ fn every_kind_of_value_says_what_would_be_right() {
         ("GORILLA__SERVER__MAX_CONNECTIONS", "0", "a whole number from 1"),
         ("GORILLA__SERVER__MAX_CONNECTIONS", "1.5", "a whole number from 1"),
         ("GORILLA__SERVER__HEADER_TIMEOUT", "30", "10s"),
-        ("GORILLA__SERVER__HEADER_TIMEOUT", "0s", "longer than nothing"),
+        ("GORILLA__SERVER__HEADER_TIMEOUT", "0s", "must not be zero"),
         ("GORILLA__SERVER__HEADER_TIMEOUT", "-1s", "10s"),
         ("GORILLA__LIMITS__MAX_TIMEOUT", "99ms", "at least 100ms"),
         ("GORILLA__LIMITS__MAX_IN_FLIGHT", "many", "a whole number from 1"),
-        ("GORILLA__IDEMPOTENCY__WINDOW", "0ms", "longer than nothing"),
+        ("GORILLA__IDEMPOTENCY__WINDOW", "0ms", "must not be zero"),
         ("GORILLA__REDIS__FAILOVER_GRACE", "60", "10s"),
         ("GORILLA__REDIS__FAILOVER_GRACE", "23h", "limits.max_timeout, which is 1day"),
         ("GORILLA__REDIS__MIN_REPLICAS_ACK", "-1", "a whole number from 0"),
