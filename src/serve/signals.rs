@@ -1,28 +1,29 @@
-//! The signals that a replica gets.
+//! The signals that a replica receives.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-/// Those that end a replica.
+/// The signals that end a replica.
 pub struct Ends {
     terminate: Signal,
     quit: Signal,
     interrupt: Signal,
 }
 
-/// How a replica is told to end.
+/// How a replica is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// By SIGTERM or SIGQUIT: it goes on serving for the delay of the drain, so that a load balancer notices.
+    /// After SIGTERM or SIGQUIT the replica goes on serving for the delay of the drain, so that a load balancer
+    /// notices.
     Patient,
-    /// By SIGINT, such as a Ctrl-C: it skips the delay.
+    /// After SIGINT, such as a Ctrl-C, the replica skips the delay.
     Impatient,
 }
 
 impl Ends {
-    /// Catches them from now on.
+    /// Catches the signals from now on.
     pub fn catch() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -31,7 +32,7 @@ impl Ends {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> End {
         tokio::select! {
             _ = self.terminate.recv() => End::Patient,
@@ -40,14 +41,14 @@ impl Ends {
         }
     }
 
-    /// Waits for the next one that allows no delay.
+    /// Waits for the next signal that allows no delay.
     pub async fn impatient(&mut self) {
         while self.next().await != End::Impatient {}
     }
 }
 
-/// Keeps the signals that mean nothing to a replica from ending it at once, without a drain, as they would by default.
-/// A terminal that closes sends SIGHUP, and tools that rotate logs send SIGHUP or SIGUSR1.
+/// Catches the signals that mean nothing to a replica. By default they would end it at once, without a drain. A
+/// terminal that closes sends SIGHUP, and tools that rotate logs send SIGHUP or SIGUSR1.
 pub fn outlive_others() -> io::Result<()> {
     for (kind, name) in [
         (SignalKind::hangup(), "SIGHUP"),

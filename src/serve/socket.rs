@@ -1,5 +1,5 @@
-//! The socket of a client. hyper reads and writes it; what hyper does not look at stands here: whether the client is
-//! gone while its request is served, and whether it still takes what is written.
+//! The socket of a client. hyper reads and writes it. The code here notices what hyper does not look at: that a client
+//! has gone while a replica serves its request, and that a client doesn't read its answer.
 
 use std::{
     io::{self, IoSlice},
@@ -16,10 +16,10 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 
-/// In bytes: what a client may send behind a request that is served for long. Beyond that the buffers of the sockets
-/// fill up, and the end of the input would not reach this machine.
+/// How many bytes a client may send behind a request that a replica serves for long. With more, the buffers of the
+/// sockets would fill up, and the end of the input would not reach this machine.
 const MOST_BEHIND: u64 = 64 * 1024;
-/// How often that is looked at.
+/// How often Gorilla looks how many bytes there are.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// A socket to read from and to write to.
@@ -36,7 +36,7 @@ pub struct Socket {
 pub struct Client(Arc<TcpStream>);
 
 impl Socket {
-    /// Of an accepted connection. A write that makes no progress for `write_timeout` fails.
+    /// The socket of an accepted connection. A write that makes no progress for `write_timeout` fails.
     pub fn new(stream: TcpStream, write_timeout: Duration) -> Self {
         Self { stream: Arc::new(stream), write_timeout, stalled: None }
     }
@@ -53,7 +53,7 @@ impl Socket {
     ) -> Poll<io::Result<usize>> {
         while self.stream.poll_write_ready(context)?.is_ready() {
             match write(&self.stream) {
-                // The readiness was that of an earlier moment, and is cleared now.
+                // The socket was ready earlier and is not any more. tokio knows that now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
                     self.stalled = None;
@@ -70,14 +70,15 @@ impl Socket {
 impl Client {
     /// Waits until the client has hung up: it said that it will send no more (FIN), or reset the connection (RST).
     ///
-    /// Bytes that nobody has read yet don't hide that. hyper looks for the end of the input by reading, and while a request
-    /// is served it doesn't read once it has bytes behind that request. The kernel reports the end beside the bytes.
+    /// Bytes that nobody has read yet don't hide the end. hyper looks for the end of the input by reading; but once it
+    /// has bytes behind a request, it doesn't read until that request is answered. The kernel reports the end in spite
+    /// of such bytes.
     ///
-    /// A client that sends more than [`MOST_BEHIND`] bytes behind its request counts as gone after a while, because its end
-    /// could not be seen.
+    /// A client that sends more than [`MOST_BEHIND`] bytes behind its request counts as gone after a while, because the
+    /// replica could not notice its end.
     pub async fn gone(&self) {
-        // Data out of band are not asked for, so what this interest reports is the end of the input alone. An error means
-        // that the runtime ends.
+        // The socket does not ask for data out of band, so this interest reports only the end of the input. An error
+        // means that the runtime ends.
         while timeout(LOOK, self.0.ready(Interest::PRIORITY)).await.is_err() {
             if ioctl_fionread(&self.0).is_ok_and(|unread| unread > MOST_BEHIND) {
                 return;
