@@ -1,10 +1,10 @@
-//! JSON objects written member by member: the line in the log and the answer with a lock, which every request pays for.
+//! Writes JSON objects member by member: log lines and answers with locks, which every request pays for.
 
 use std::fmt::{self, Debug, Write};
 
 use serde::Serialize;
 
-/// Which bytes stand for themselves in a JSON string.
+/// The bytes that stand for themselves in a JSON string.
 const PLAIN: [bool; 256] = {
     let mut plain = [true; 256];
     let mut byte = 0;
@@ -19,7 +19,7 @@ const PLAIN: [bool; 256] = {
 pub struct Object(String);
 
 impl Object {
-    /// One without members yet, with room for so many bytes.
+    /// An object without members, with room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
@@ -45,7 +45,7 @@ impl Object {
         self.0.push_str(value);
     }
 
-    /// A member that is whatever serde makes of it, and is left out where that is nothing.
+    /// A member with the JSON that serde makes of it. Left out if serde fails.
     pub fn value(&mut self, name: &str, value: impl Serialize) {
         if let Ok(value) = serde_json::to_string(&value) {
             self.raw(name, &value);
@@ -56,7 +56,7 @@ impl Object {
     pub fn debug(&mut self, name: &str, value: &dyn Debug) {
         self.name(name);
         self.0.push('"');
-        // Only an implementation of Debug that fails; then the rest of the object is still worth having.
+        // Only an implementation of Debug can fail. Then the rest of the object is still worth having.
         let _ = write!(Escaped(self), "{value:?}");
         self.0.push('"');
     }
@@ -76,9 +76,9 @@ impl Object {
         self.0.push_str("\":");
     }
 
-    /// What stands between the quotes of a JSON string.
+    /// Writes a text as the inside of a JSON string.
     fn escaped(&mut self, text: &str) {
-        // Most texts go in as they are.
+        // Most texts need no escapes.
         if text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
             return self.0.push_str(text);
         }
@@ -87,7 +87,7 @@ impl Object {
     }
 }
 
-/// Escapes what is written to it.
+/// Escapes the text that is written to it.
 struct Escaped<'a>(&'a mut Object);
 
 impl Write for Escaped<'_> {

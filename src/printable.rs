@@ -1,19 +1,21 @@
-//! What others have written, on its way to where a person may read it: a terminal acts on some characters instead of
-//! showing them.
+//! Escapes text of other people before a person reads it, because a terminal acts on some characters instead of showing
+//! them.
 //!
-//! Which ones are escaped is decided here alone: those that Rust's `Debug` escapes, quotes and backslashes aside. They are
-//! control characters (C0, DEL, and C1 with NEL), format characters (what turns the direction of text, what has no
-//! width), separators of lines and paragraphs, spaces other than the usual one, marks that combine with what stands before
-//! them, and code points that are private or mean nothing yet. What is shown by `{:?}` needs nothing more.
+//! Only this file decides which characters to escape: those that Rust's `Debug` escapes, except quotes and backslashes.
+//! They are control characters (C0, DEL, and C1 with NEL), format characters (which turn the direction of text or have
+//! no width), separators of lines and paragraphs, spaces other than the usual one, marks that combine with the
+//! character before them, and code points that are private or mean nothing yet. Text that is shown by `{:?}` needs
+//! nothing more.
 
 use std::{borrow::Cow, fmt::Write};
 
-/// Whether a character is shown as it is, and does nothing else.
+/// Whether a terminal shows a character as it is, and does nothing else.
 fn is_printable(c: char) -> bool {
     matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1
 }
 
-/// For people: what is not printable as it is written in a string of Rust, such as `\u{202e}` or `\n`.
+/// Text for people. Characters that are not printable become escapes as in a string of Rust, such as `\u{202e}` or
+/// `\n`.
 pub fn for_people(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_printable) {
         return text.into();
@@ -28,10 +30,10 @@ pub fn for_people(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// JSON that means the same, with what is not printable as `\uXXXX`. Nothing above ASCII stands outside of its strings,
-/// and what is below a space was escaped when they were written.
+/// JSON that means the same. Characters that are not printable become `\uXXXX`. Outside of its strings JSON has
+/// only ASCII, and serde_json has escaped the characters below a space.
 pub fn in_json(json: String) -> String {
-    // As most of it is. Each line of the log comes by here.
+    // Most JSON is such. Fast, because each line of the log passes here.
     if json.bytes().all(|byte| byte < b'\x7f') {
         return json;
     }

@@ -1,8 +1,9 @@
-//! An event as a line of JSON.
+//! Writes an event as a line of JSON.
 //!
-//! To the byte what tracing-subscriber's own formatter writes, with the fields beside the message and without spans, but
-//! that what a terminal acts on is escaped (`printable`). That one hands its text on in pieces of a few bytes, each checked
-//! anew to be UTF-8: a fifth of all that a request cost.
+//! The line is the same, byte for byte, as that of tracing-subscriber's JSON formatter with the fields beside the
+//! message and without spans; but characters on which a terminal acts are escaped (`printable`). tracing-subscriber's
+//! formatter hands its text on in pieces of a few bytes and checks each piece anew to be UTF-8. That took a fifth of
+//! the instructions of a request.
 
 use std::{
     fmt::{self, Debug},
@@ -20,7 +21,7 @@ use tracing_subscriber::{
 
 use crate::{json::Object, printable, rfc3339::Rfc3339};
 
-/// In bytes; longer than the line of a request mostly is.
+/// In bytes: longer than most lines about requests.
 const USUAL_LENGTH: usize = 512;
 
 /// The formatter.
@@ -47,7 +48,7 @@ where
 /// A line in the making.
 struct JsonLine(Object);
 
-/// What has no method of its own here arrives as `Debug`.
+/// Values of types without a method here arrive at `record_debug`.
 impl Visit for JsonLine {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.0.text(field.name(), value);

@@ -1,7 +1,7 @@
 //! Lines on their way to standard error, written many at once by a thread of its own.
 //!
-//! A write for each line would cost a request more than everything else that is logged about it, and a slow reader, of a
-//! pipe say, would hold requests up.
+//! A write for each line would cost a request more than everything else that is logged about it, and a slow reader, of
+//! a pipe say, would hold requests up.
 //!
 //! Not tracing-appender: at the end it gives its thread one second and then drops the lines that are left, it doesn't
 //! write into the log how many lines were lost, and it bounds the lines that wait by number instead of by bytes.
@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// How long lines are collected before they are written.
 const DELAY: Duration = Duration::from_millis(2);
-/// In bytes; while more waits than this, further lines are counted instead of kept.
+/// In bytes: while so much text waits, further lines are counted instead of kept.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
 /// Takes whole lines and never blocks for long.
@@ -41,7 +41,7 @@ struct Waiting {
     ended: bool,
 }
 
-/// Dropped, it writes the last lines.
+/// When it is dropped, it writes the last lines.
 pub struct Writer {
     lines: Lines,
     thread: Option<JoinHandle<()>>,
@@ -61,7 +61,7 @@ impl Lines {
         Ok(Writer { lines, thread: Some(thread) })
     }
 
-    /// Waits for text. None at the end.
+    /// Waits for text. None after the last text.
     fn next(&self) -> Option<Vec<u8>> {
         let mut waiting = self.lock();
         while waiting.text.is_empty() && !waiting.ended {
@@ -116,7 +116,7 @@ impl Drop for Writer {
         self.lines.lock().ended = true;
         self.lines.shared.some.notify_one();
         if let Some(thread) = self.thread.take() {
-            // The thread has no reason to panic; if it did, there is no log to say so.
+            // The thread has no reason to panic. If it did, there would be no log to say so.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Where log lines go, and how they look.
+//! Where log lines go, and which form they have.
 
 mod json;
 mod lines;
@@ -13,7 +13,7 @@ use json::Json;
 use lines::Lines;
 pub use lines::Writer;
 
-/// Begins to log to standard error. Dropping what this returns writes the last lines.
+/// Begins to log to standard error. When the returned `Writer` is dropped, it writes the last lines.
 pub fn begin(settings: &Log) -> io::Result<Writer> {
     let lines = Lines::default();
     // The settings were checked by the same parser.

@@ -1,6 +1,6 @@
-//! The fields of an event as people read them, on a terminal perhaps.
+//! Writes the fields of an event for people, who may read them on a terminal.
 //!
-//! tracing-subscriber escapes what terminals of old act on, but not what turns the direction of text or ends a line.
+//! tracing-subscriber escapes control sequences, but not characters that turn the direction of text or end a line.
 
 use std::fmt::{self, Debug};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format::Writer;
 
 use crate::printable;
 
-/// Writes one field: the message alone, others behind their names.
+/// Writes a field: the message without its name, other fields behind their names.
 pub fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     let value = format!("{value:?}");
     let value = printable::for_people(&value);
