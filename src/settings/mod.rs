@@ -162,7 +162,7 @@ impl Settings {
         if !grace.is_zero() && grace < longest {
             let longest = humantime::format_duration(longest);
             let problem = format!(
-                "is shorter than limits.max_timeout, which is {longest}, and a failover may lose leases that are so long; lower limits.max_timeout or raise the grace"
+                "is shorter than limits.max_timeout, which is {longest}, and leases that long may be lost with a failover; lower limits.max_timeout or raise the grace"
             );
             reader.refuse("redis.failover_grace", problem);
         }
