@@ -7,10 +7,10 @@ use clap::Subcommand;
 use super::{exit, sources::Sources};
 use crate::settings::Settings;
 
-/// Look at the settings.
+/// Look at the settings of a server.
 #[derive(Subcommand)]
 pub enum Config {
-    /// List everything that is wrong with the settings, each with its source
+    /// List every problem with the settings, and its source
     Check(Sources),
     /// Print the settings in force with their sources, secrets masked
     Show(Sources),

@@ -1,4 +1,4 @@
-//! `gorilla dev`: a replica with a Redis of its own.
+//! `gorilla dev`: runs a replica with a Redis of its own.
 
 mod private_redis;
 
@@ -41,7 +41,7 @@ impl Dev {
         };
         let log = logging::begin(&settings.log).map_err(fail)?;
         let ended = runtime(settings.server.threads)?.block_on(dev(settings, folder));
-        // The last words of the log come before the sentence that ends it all.
+        // So that the last lines of the log come before the last sentence.
         drop(log);
         ended.map_err(fail)
     }
@@ -56,10 +56,10 @@ fn default_folder() -> Option<PathBuf> {
 /// An error is a sentence.
 async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
     outlive_others().map_err(|error| error.to_string())?;
-    // First what costs nothing and fails most often.
+    // First, because it costs nothing and fails most often.
     let listener = bind(settings.server.listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    // Nobody balances load over a replica that a person watches, so nobody need notice that it ends.
+    // No load balancer sends requests to this replica, so none needs to notice that it ends.
     settings.server.drain_delay = Duration::ZERO;
     let mut redis = PrivateRedis::start(&folder).await?;
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
@@ -67,7 +67,7 @@ async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
     let begun = Instant::now();
     while let Err(why) = replica.store().ready().await {
         if begun.elapsed() > PATIENCE {
-            return Err(format!("the private Redis does not work: {why}. Its log is {}.", redis.log().display()));
+            return Err(format!("the private Redis does not work: {why}. Its log is in {}.", redis.log().display()));
         }
         sleep(Duration::from_millis(5)).await;
     }

@@ -17,7 +17,7 @@ pub const LOST: u8 = 76;
 /// Something in the settings is wrong.
 pub const CONFIG: u8 = 78;
 
-/// That of an error of the client.
+/// The exit code for an error of the client.
 pub fn code(error: &Error) -> u8 {
     match error {
         Error::NotAcquired(_) => NOT_ACQUIRED,
@@ -28,7 +28,7 @@ pub fn code(error: &Error) -> u8 {
     }
 }
 
-/// Ends with an error of the client on standard error.
+/// Writes an error of the client to standard error. Returns its exit code.
 pub fn with(error: &Error) -> ExitCode {
     messages::tell(format_args!("{error}."));
     ExitCode::from(code(error))

@@ -1,4 +1,4 @@
-//! `gorilla healthcheck`
+//! `gorilla healthcheck`: asks a replica on this machine whether it is alive.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Succeeds if `/_health` on the address of the settings answers 200.
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
     let mut address = sources.load()?.server.listen;
-    // Listening on all addresses includes the loopback.
+    // A replica that listens on all addresses listens on the loopback too.
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

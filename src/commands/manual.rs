@@ -1,4 +1,4 @@
-//! `gorilla completions` and `gorilla man`: made from the definitions of the commands themselves.
+//! `gorilla completions` and `gorilla man`, which clap makes from the definitions of the commands.
 
 use std::{fs, io, path::PathBuf, process::ExitCode};
 

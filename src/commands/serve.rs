@@ -1,4 +1,4 @@
-//! `gorilla serve`
+//! `gorilla serve`: runs a replica.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use crate::{
     serve::{Replica, bind, outlive_others},
 };
 
-/// Serves until it is told to end.
+/// Serves until a signal ends the replica.
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
     let settings = sources.load()?;
     let _log = logging::begin(&settings.log).map_err(fail)?;

@@ -222,10 +222,10 @@ fn a_redis_that_is_too_old_or_missing_is_said() {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it may be executed");
     };
     fake("redis-server", "6.2.14");
-    let old = "redis-server is version 6.2.14, and 7.0 or newer is needed";
+    let old = "redis-server is version 6.2.14, but Gorilla needs 7.0 or newer";
     refuses(dev(state.path()).env("PATH", &path), &[old, "make run"]);
     fake("valkey-server", "7.2.5");
-    let also_old = "valkey-server is version 7.2.5, and 8.0 or newer is needed";
+    let also_old = "valkey-server is version 7.2.5, but Gorilla needs 8.0 or newer";
     refuses(dev(state.path()).env("PATH", &path), &[old, also_old]);
 }
 

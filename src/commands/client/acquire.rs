@@ -1,4 +1,4 @@
-//! `gorilla acquire`
+//! `gorilla acquire`: takes a lock that outlives the command.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What to ask for when a lock is wanted.
+//! The arguments of commands that take a lock.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub struct Asking {
     /// The lease: how long the lock lasts after its last renewal
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub ttl: Duration,
-    /// Wait at most this long for the lock, first come, first served, and for a server that is away [default: for ever;
-    /// 5s for a server that never answered]
+    /// Wait at most this long for the lock, first come, first served, and for a server that can't be reached [default:
+    /// for ever; 5s for a server that has never answered]
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "no_wait")]
     pub wait: Option<Duration>,
     /// Don't wait: fail at once if somebody else holds the lock
@@ -56,12 +56,12 @@ fn default_owner() -> String {
     format!("{user}@{host}:{}", std::process::id())
 }
 
-/// A name that the server would take too. What is no name is wrong usage, and no server needs to be asked.
+/// Parses a name by the rules of the server. A wrong name is wrong usage, without a request to the server.
 pub fn name(text: &str) -> Result<String, String> {
     ResourceName::parse(text).map(|_| text.into()).map_err(|rule| rule.to_string())
 }
 
-/// Such as `30s`, `5m`, `1h 30m`; a number alone is seconds.
+/// Parses a duration such as `30s`, `5m` or `1h 30m`. A number alone is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds

@@ -1,4 +1,4 @@
-//! `gorilla extend`
+//! `gorilla extend`: renews the lease of a lock.
 
 use std::{process::ExitCode, time::Duration};
 

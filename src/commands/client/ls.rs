@@ -1,4 +1,4 @@
-//! `gorilla ls`
+//! `gorilla ls`: lists the locks that are held.
 
 use std::process::ExitCode;
 
@@ -42,10 +42,9 @@ impl Ls {
             all.sort_by(|a, b| a.resource.cmp(&b.resource));
             all.dedup_by(|a, b| a.resource == b.resource);
             match all.is_empty() {
-                true => eprintln!(
-                    "No lock is held{}.",
-                    if self.prefix.is_empty() { "" } else { " under a name that begins so" }
-                ),
+                true => {
+                    eprintln!("No lock{} is held.", if self.prefix.is_empty() { "" } else { " whose name begins so" })
+                }
                 false => show::list(&all),
             }
         }

@@ -1,4 +1,4 @@
-//! `gorilla release`
+//! `gorilla release`: frees a lock.
 
 use std::process::ExitCode;
 

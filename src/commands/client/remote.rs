@@ -1,4 +1,4 @@
-//! Which server, and how to be let in.
+//! Which server a command talks to, and with which API key.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::commands::{exit, messages::tell, runtime::runtime};
 
-/// The environment variable with the API key, which is for gorilla alone and not for what it runs.
+/// The environment variable with the API key. Only gorilla gets it, not the commands that gorilla runs.
 pub const API_KEY: &str = "GORILLA_API_KEY";
 const DEFAULT_URL: &str = "http://127.0.0.1:4000";
 
@@ -28,7 +28,7 @@ pub struct Remote {
     url: Option<String>,
 }
 
-/// The file for what one would not like to repeat.
+/// The file with the address and the API key, so that a user need not repeat them.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -37,7 +37,7 @@ struct File {
 }
 
 impl Remote {
-    /// A client, or what is wrong on standard error.
+    /// A client. If the settings are wrong, writes the problem to standard error.
     pub fn client(&self) -> Result<Client, ExitCode> {
         let (client, warning) = self.client_and_warning()?;
         if let Some(warning) = warning {
@@ -46,7 +46,8 @@ impl Remote {
         Ok(client)
     }
 
-    /// The same for who warns in a way of its own: what is dangerous about the file of settings comes with the client.
+    /// The same for commands that have their own form of warnings: returns the warning about the file beside the
+    /// client.
     pub fn client_and_warning(&self) -> Result<(Client, Option<String>), ExitCode> {
         let (file, warning) = File::read().map_err(|problem| {
             tell(problem);
@@ -63,8 +64,8 @@ impl Remote {
 }
 
 impl File {
-    /// The file, and a warning if others may read or change it. Neither that nor an error has what is in the file, which may
-    /// be secret.
+    /// The file, and a warning if other users may read or change it. Neither the warning nor an error repeats the
+    /// content of the file, which may be secret.
     fn read() -> Result<(Self, Option<String>), String> {
         let folder = env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let Some(folder) = folder.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config"))) else {
@@ -90,26 +91,26 @@ impl File {
         Ok((file, warning))
     }
 
-    /// What others may do by means of the file, and what helps; nothing if they may do nothing.
+    /// What other users can do by means of the file, and how to prevent it. None if they can do nothing.
     fn danger(&self, path: &Path, metadata: &Metadata) -> Option<String> {
         let (path, mode, owner) = (path.display(), metadata.mode() & 0o7777, metadata.uid());
-        // Root may do anything as it is.
+        // Root can do anything in any case.
         if owner != 0 && owner != rustix::process::geteuid().as_raw() {
             return Some(format!(
-                "{path} belongs to another user (id {owner}, mode {mode:04o}), who can change which server is asked. Make it \
-                 your own, and run chmod 600 on it"
+                "{path} belongs to another user (id {owner}, mode {mode:04o}). That user can change which server the commands \
+                 talk to. Make the file your own, and run chmod 600 on it"
             ));
         }
         let (open_to, can) = match self.api_key {
             Some(_) => (0o066, "read or change the API key in it"),
-            None => (0o002, "change which server is asked"),
+            None => (0o002, "change which server the commands talk to"),
         };
         (mode & open_to != 0)
             .then(|| format!("{path} has the mode {mode:04o}, so that other users can {can}. Run chmod 600 on it"))
     }
 }
 
-/// The text of a file, and whose it is.
+/// The text of a file, and its owner and mode.
 fn open(path: &Path) -> io::Result<(Metadata, String)> {
     let mut file = fs::File::open(path)?;
     let mut text = String::new();

@@ -13,7 +13,7 @@ use crate::printable::{for_people, in_json};
 
 /// Cells of the bar that shows how much of a lease is left.
 const BAR: usize = 10;
-/// Below this part of the lease it is marked.
+/// Below this part of the lease the bar is red.
 const LOW: f64 = 0.2;
 
 /// How to print.
@@ -27,16 +27,16 @@ pub struct Form {
     pub quiet: bool,
 }
 
-/// One value as a line of JSON.
+/// Prints a value as a line of JSON.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(line) => println!("{}", in_json(line)),
-        Err(error) => eprintln!("gorilla: the answer can't be printed: {error}."),
+        Err(error) => eprintln!("gorilla: can't print the answer: {error}."),
     }
 }
 
 impl Form {
-    /// A lock, for its holder.
+    /// Prints a lock for its holder, with its token.
     pub fn lock(&self, lock: &Lock) {
         if self.json {
             return json(lock);
@@ -56,7 +56,7 @@ impl Form {
         facts(rows);
     }
 
-    /// What everybody may know of a resource.
+    /// Prints what every client may know about a resource.
     pub fn state(&self, state: &State) {
         if self.json {
             return json(state);
@@ -80,7 +80,7 @@ impl Form {
     }
 }
 
-/// Many resources.
+/// Prints a table of resources.
 pub fn list(states: &[State]) {
     let mut table = plain();
     table.set_header(["NAME", "OWNER", "FENCE", "AGE", "WAITING", "LEFT"]);
@@ -108,7 +108,7 @@ fn facts(rows: Vec<(&str, String)>) {
 
 fn plain() -> Table {
     let mut table = Table::new();
-    // The columns are as wide as what is in them: whoever copies a token wants it in one piece.
+    // The columns are as wide as their content, so that a user can copy a token in one piece.
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     for index in 0..6 {
         if let Some(column) = table.column_mut(index) {
@@ -124,7 +124,7 @@ fn print(table: &Table) {
     }
 }
 
-/// What others have written, the server too.
+/// Text from the server or from other people, with escapes.
 fn shown(text: &str) -> String {
     for_people(text).into_owned()
 }
@@ -138,7 +138,8 @@ fn time(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(text).ok()
 }
 
-/// By the server's clock, which is what the end of the lease less the time that is left tells.
+/// How long a lock has been held, by the clock of the server: its time is the end of the lease less the time that is
+/// left.
 pub fn age(tenure: &Tenure) -> String {
     let age = || {
         let now = time(&tenure.expire_at)?.checked_sub(Duration::from_millis(tenure.ttl_ms))?;
@@ -148,7 +149,7 @@ pub fn age(tenure: &Tenure) -> String {
     humantime::format_duration(whole).to_string()
 }
 
-/// A bar and the seconds.
+/// How much of the lease is left, as a bar and in seconds.
 fn left(tenure: &Tenure) -> String {
     let lease = || time(&tenure.expire_at)?.duration_since(time(&tenure.updated_at)?).ok();
     let lease = lease().unwrap_or_default().as_secs_f64();

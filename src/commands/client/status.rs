@@ -1,4 +1,4 @@
-//! `gorilla status`
+//! `gorilla status`: shows a lock.
 
 use std::process::ExitCode;
 

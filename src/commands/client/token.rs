@@ -1,4 +1,4 @@
-//! The token that a command acts with.
+//! The token that the user gives to a command.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use gorilla_client::Token;
 
 use crate::commands::{exit, messages::tell};
 
-/// Where the token is.
+/// Where to read the token.
 #[derive(Args)]
 pub struct TokenSource {
     /// The token of the lock; `-` reads it from standard input, which keeps it out of lists of processes
@@ -24,7 +24,7 @@ pub struct TokenSource {
 }
 
 impl TokenSource {
-    /// The token, if one is given.
+    /// The token, if the user gave one.
     pub fn read(&self) -> Result<Option<Token>, ExitCode> {
         let stdin = || from("standard input", |text| io::stdin().read_to_string(text).map(drop));
         let text = match (&self.token, &self.token_file) {
@@ -40,11 +40,11 @@ impl TokenSource {
         })
     }
 
-    /// The token, which must be given.
+    /// The token, without which the command fails.
     pub fn require(&self) -> Result<Token, ExitCode> {
         self.read()?.ok_or_else(|| {
             tell(
-                "the token is missing: give it after the name, or `-` to read it from standard input, or --token-file.",
+                "the token is missing: give the token after the name, or `-` to read it from standard input, or --token-file.",
             );
             ExitCode::from(exit::USAGE)
         })
@@ -59,8 +59,8 @@ fn read(path: &Path, text: &mut String) -> io::Result<()> {
 fn from(source: &str, read: impl FnOnce(&mut String) -> io::Result<()>) -> Result<String, String> {
     let mut text = String::new();
     match read(&mut text) {
-        Err(error) => Err(format!("no token can be read from {source}: {error}.")),
-        Ok(()) if text.trim().is_empty() => Err(format!("no token is in {source}.")),
+        Err(error) => Err(format!("can't read a token from {source}: {error}.")),
+        Ok(()) if text.trim().is_empty() => Err(format!("there is no token in {source}.")),
         Ok(()) => Ok(text),
     }
 }

@@ -1,4 +1,4 @@
-//! A redis-server or valkey-server that lives and dies with this process.
+//! Runs a redis-server or valkey-server that lives and dies with this process.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -17,13 +17,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// Programs to look for, each with the oldest version that will do.
+/// Programs to look for, each with its oldest major version that Gorilla can use.
 const PROGRAMS: [(&str, u32); 2] = [("redis-server", 7), ("valkey-server", 8)];
-/// The kernel's limit is 108 with the final NUL, on macOS 104.
+/// In bytes. The limit of Linux is 108 with the final NUL, that of macOS 104.
 const LONGEST_SOCKET: usize = 103;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The server, with its folder locked against a second one.
+/// The server. Its folder is locked against a second server.
 pub struct PrivateRedis {
     server: Child,
     socket: PathBuf,
@@ -58,7 +58,7 @@ impl PrivateRedis {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A Ctrl-C is for Gorilla, which ends Redis after the requests in flight.
+            // In a group of its own Redis gets no Ctrl-C: Gorilla ends it after the requests in flight.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -82,31 +82,34 @@ impl PrivateRedis {
         Ok(redis)
     }
 
-    /// Where it listens.
+    /// The socket on which the server listens.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Where it logs.
+    /// The file into which the server logs.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Waits until it ends by itself; says so with its last words.
+    /// Waits until the server ends by itself. Returns a sentence with the last line of its log.
     pub async fn ended(&mut self) -> String {
         let status = self.server.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
-        format!("the private Redis ended ({status}). The last it said was: {last}. Its log is {}.", self.log.display())
+        format!(
+            "the private Redis ended ({status}). The last line of its log is: {last}. The log is in {}.",
+            self.log.display()
+        )
     }
 
-    /// Ends it, its data written.
+    /// Ends the server, which then writes its data.
     pub async fn stop(mut self) {
         if let Some(pid) = self.server.id().and_then(|id| Pid::from_raw(id as i32)) {
-            // It may have ended just now, which is what is wanted.
+            // Fails if the server has just ended by itself.
             let _ = kill_process(pid, Signal::TERM);
         }
-        // After that, dropping the child kills it.
+        // If the server has not ended by then, dropping the child kills it.
         let _ = timeout(PATIENCE, self.server.wait()).await;
     }
 }
@@ -122,7 +125,7 @@ async fn find() -> Result<&'static str, String> {
         if major.is_some_and(|major| major >= oldest) {
             return Ok(program);
         }
-        old.push(format!("{program} is version {version}, and {oldest}.0 or newer is needed"));
+        old.push(format!("{program} is version {version}, but Gorilla needs {oldest}.0 or newer"));
     }
     let install = "`make run` installs one, or use your system's package manager";
     Err(if old.is_empty() {
@@ -137,35 +140,35 @@ fn claim(folder: &Path) -> Result<File, String> {
     let unusable = |error: io::Error| {
         format!("{} can't be written to: {error}. Choose another folder with --state DIR.", folder.display())
     };
-    // Tokens are in the data.
+    // Only for this user, because the data have tokens.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
     let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(format!(
-            "another `gorilla dev` uses {}. End that one, or choose another folder with --state DIR.",
+            "another `gorilla dev` uses {}. End it, or choose another folder with --state DIR.",
             folder.display()
         )),
         Err(TryLockError::Error(error)) => Err(unusable(error)),
     }
 }
 
-/// Ends a server that outlived its Gorilla, because two servers would ruin the data.
+/// Ends a server that outlived its `gorilla dev`, because two servers would ruin the data.
 async fn end_leftover(socket: &Path) -> Result<(), String> {
     let begun = Instant::now();
     while let Ok(mut leftover) = UnixStream::connect(socket).await {
         if begun.elapsed() > PATIENCE {
             return Err(format!("a server still listens on {} and does not end. End it by hand.", socket.display()));
         }
-        // It closes the connection instead of answering, or it is ending already.
+        // The server closes the connection instead of answering. If the write fails, the server is already ending.
         let _ = leftover.write_all(b"SHUTDOWN\r\n").await;
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }
 
-/// Starts a shell that ends the server when this process is gone, also when it was killed: then the other end of the
-/// shell's standard input closes.
+/// Starts a shell that ends the server when this process is gone, also when this process was killed: then the standard
+/// input of the shell ends.
 fn watch(server: &Child) -> io::Result<Child> {
     let pid = server.id().unwrap_or_default().to_string();
     Command::new("sh")

@@ -1,4 +1,4 @@
-//! The command that runs under the lock, and all processes that come from it.
+//! The command that runs under the lock, and all processes that it started.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,15 +21,15 @@ use super::{
     token_file::{self, TokenFile},
 };
 
-/// As shells have it.
+/// The exit codes that shells use.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// What became of the command.
 pub enum Change {
-    /// It ended with this code, as shells count.
+    /// The command ended with this code, as shells count.
     Ended(u8),
-    /// It was stopped by a signal.
+    /// A signal stopped the command.
     Stopped,
 }
 
@@ -37,7 +37,7 @@ pub enum Change {
 pub struct Child {
     pid: Pid,
     group: Pid,
-    /// A process of the group that is not the command's.
+    /// The minder, which is in the group but does not come from the command.
     minder: Pid,
 }
 
@@ -49,19 +49,19 @@ impl Child {
         environment: &[(&str, String)],
         token_file: &TokenFile,
     ) -> io::Result<Self> {
-        // Processes that lose their parents become this one's children, so that they can be found.
+        // Processes that lose their parents become children of this process, so that it can find them.
         set_child_subreaper(Some(rustix::process::getpid()))?;
         let mut launch = Command::new(SELF);
         launch.arg0("gorilla").arg("launch").arg(process::id().to_string()).arg(token_file.number().to_string());
         launch.args(command);
         launch.process_group(group.as_raw_pid()).env_remove(API_KEY);
         launch.envs(environment.iter().map(|(name, value)| (name, value)));
-        // It is waited for with all others.
+        // `change` waits for all children, also for this one.
         let child = launch.spawn()?;
         Ok(Self { pid: Pid::from_child(&child), group, minder: group })
     }
 
-    /// What has happened to the command since the last time. Buries whoever else has died.
+    /// What has happened to the command since the last call. Buries all other processes that have died.
     pub fn change(&self) -> Option<Change> {
         loop {
             let (pid, status) = wait(WaitOptions::NOHANG | WaitOptions::UNTRACED).ok().flatten()?;
@@ -79,7 +79,7 @@ impl Child {
 
     /// Sends a signal to the command, as `kill` does.
     pub fn signal(&self, signal: Signal) {
-        // It may just have ended.
+        // Fails if the command has just ended.
         let _ = kill_process(self.pid, signal);
     }
 
@@ -88,17 +88,17 @@ impl Child {
         let _ = kill_process_group(self.group, signal);
     }
 
-    /// Asks all that come from the command to end.
+    /// Asks all processes that come from the command to end.
     pub fn terminate(&self) {
         self.signal_group(Signal::TERM);
         for pid in self.orphans() {
             let _ = kill_process(pid, Signal::TERM);
         }
-        // Who is stopped would not notice.
+        // A process that is stopped would not notice TERM.
         self.signal_group(Signal::CONT);
     }
 
-    /// Kills all that come from the command, but not the minder.
+    /// Kills all processes that come from the command, but not the minder.
     pub fn kill(&self) {
         let _ = kill_process(self.pid, Signal::KILL);
         for pid in self.orphans().into_iter().chain(self.members()) {
@@ -106,13 +106,13 @@ impl Child {
         }
     }
 
-    /// Whether anything that came from the command is still there.
+    /// Whether a process that came from the command is still there.
     pub fn has_left_something(&self) -> bool {
         while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
         !self.orphans().is_empty() || !self.members().is_empty()
     }
 
-    /// Children of this process: the command, and whoever lost its parent.
+    /// The children of this process: the command, and processes that lost their parents.
     fn orphans(&self) -> Vec<Pid> {
         let own = process::id();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
@@ -128,30 +128,31 @@ impl Child {
     }
 }
 
-/// Whether a process is a member of the group and not dead, which it may be without being buried yet.
+/// Whether a process is a member of the group and lives. A dead process that is not buried yet is still listed.
 fn is_alive_in(pid: Pid, group: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap_or_default();
-    // The name of the program comes before and may have anything in it; then come state, parent, group.
+    // The name of the program comes first, and may have any characters. Behind it are state, parent and group.
     let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
     !matches!(fields.next(), None | Some("" | "Z" | "X")) && fields.nth(1) == Some(&group.to_string())
 }
 
-/// Becomes the command: sees to it that it dies with `gorilla lock`, whose process id and token file come first.
+/// Becomes the command, which will die with `gorilla lock`. `parent` is the process id of `gorilla lock`, and
+/// `token_file` a file descriptor there.
 pub fn launch(parent: i32, token_file: i32, command: &[OsString]) -> ExitCode {
     let name = command.first().map_or(OsStr::new(""), |name| name);
     let error = become_command(parent, token_file, name, command.get(1..).unwrap_or_default());
     let missing = error.raw_os_error() == Some(Errno::NOENT.raw_os_error());
     let why = if missing { "there is no such command".into() } else { error.to_string() };
-    tell(format_args!("{} can't be run: {why}.", name.display()));
+    tell(format_args!("can't run {}: {why}.", name.display()));
     ExitCode::from(if missing { NOT_FOUND } else { NOT_EXECUTABLE })
 }
 
-/// Returns only if that fails.
+/// Becomes the command. Returns only if that fails.
 fn become_command(parent: i32, token_file: i32, name: &OsStr, arguments: &[OsString]) -> io::Error {
     if let Err(errno) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return errno.into();
     }
-    // It may have died before that.
+    // `gorilla lock` may have died before that call.
     if getppid().map(Pid::as_raw_pid) != Some(parent) {
         return io::Error::other("gorilla lock has ended");
     }

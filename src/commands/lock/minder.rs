@@ -1,6 +1,6 @@
-//! A process of its own in the command's process group that kills the group when the lock may be gone and `gorilla lock`
-//! does not see to it: because it was killed, or stopped longer than the lease. It also gives the terminal back, which only
-//! a member of the group in the foreground may do.
+//! The minder: a process in the process group of the command. It kills the group when the lock may be gone and `gorilla
+//! lock` doesn't do so, because `gorilla lock` was killed, or was stopped for longer than the lease. The minder also
+//! gives the terminal back, which only a member of the group in the foreground may do.
 
 use std::{
     fs::File,
@@ -22,10 +22,10 @@ use super::{
     signals::Signals,
 };
 
-/// This program, also when its file was replaced meanwhile.
+/// This program, also if its file was replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
 
-/// The end of the conversation that `gorilla lock` has.
+/// The minder as `gorilla lock` sees it.
 pub struct Minder {
     process: process::Child,
     orders: ChildStdin,
@@ -33,7 +33,7 @@ pub struct Minder {
 }
 
 impl Minder {
-    /// Starts one, in a process group of its own that the command is to join.
+    /// Starts a minder in a process group of its own, which the command is to join.
     pub fn start() -> io::Result<Self> {
         let mut command = Command::new(SELF);
         command.arg0("gorilla").arg("minder").process_group(0).env_remove(API_KEY);
@@ -42,7 +42,7 @@ impl Minder {
         let (orders, answers) = (process.stdin.take(), process.stdout.take());
         let (Some(orders), Some(answers)) = (orders, answers) else { return Err(io::ErrorKind::BrokenPipe.into()) };
         let mut minder = Self { process, orders, answers: BufReader::new(answers) };
-        // From now on no signal to the group can end it.
+        // Once the minder has answered, no signal that `gorilla lock` passes on can end it.
         minder.await_answer()?;
         Ok(minder)
     }
@@ -52,7 +52,7 @@ impl Minder {
         Pid::from_child(&self.process)
     }
 
-    /// The group is to be dead then, unless told otherwise meanwhile.
+    /// Orders the minder to kill the group at that moment, unless it gets another order before.
     pub fn kill_at(&mut self, then: Option<Moment>) {
         let nanoseconds = then.map_or(u64::MAX, |then| then.since_start().as_nanos() as u64);
         self.order(&format!("kill-at {nanoseconds}"));
@@ -61,18 +61,18 @@ impl Minder {
     /// Gives the terminal to a process group.
     pub fn give_terminal_to(&mut self, group: Pid) {
         self.order(&format!("terminal {}", group.as_raw_pid()));
-        // Where the minder is dead, the shell takes the terminal back by itself.
+        // If the minder is dead, the shell takes the terminal back by itself.
         let _ = self.await_answer();
     }
 
-    /// Ends it and nothing else.
+    /// Ends the minder, and no other process.
     pub fn dismiss(mut self) {
         self.order("end");
         let _ = self.process.wait();
     }
 
     fn order(&mut self, order: &str) {
-        // A minder that is dead minds nothing any more, and the group learns that from nobody else.
+        // Fails if the minder is dead. Then nothing else can do its work.
         let _ = writeln!(self.orders, "{order}");
     }
 
@@ -84,13 +84,13 @@ impl Minder {
     }
 }
 
-/// The minder itself.
+/// Runs the minder, in its own process.
 pub fn run() -> Result<(), ExitCode> {
     runtime(1)?.block_on(mind()).map_err(|error| fail(format!("the minder failed: {error}.")))
 }
 
 async fn mind() -> io::Result<()> {
-    // They are for the command, and reach the minder as a member of its group.
+    // These signals are for the command. They reach the minder because it is in the same group.
     let _survived = Signals::catch()?;
     let orders = pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
     let mut orders = tokio::io::BufReader::new(orders).lines();
@@ -101,7 +101,7 @@ async fn mind() -> io::Result<()> {
             order = orders.next_line() => order,
             () = sleep_until(kill_at) => Ok(None),
         };
-        // The end of the conversation without a farewell means that `gorilla lock` is dead.
+        // If the orders end without `end`, `gorilla lock` is dead.
         let Ok(Some(order)) = order else { break };
         match order.split_once(' ').unwrap_or((&order, "")) {
             ("kill-at", nanoseconds) => {
@@ -116,7 +116,7 @@ async fn mind() -> io::Result<()> {
             _ => return Ok(()),
         }
     }
-    // The group cannot be another's by now: this process is a member of it.
+    // No other processes can have this group id by now, because this process is still in the group.
     kill_current_process_group(Signal::KILL)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `gorilla lock NAME -- command`: runs a command while it holds a lock.
 //!
-//! Three processes: this one takes the lock, renews it and passes signals on; the command; and a minder (`minder.rs`) that
-//! kills the command when this one can't.
+//! Three processes: this process takes the lock, renews it and passes signals on; the command; and a minder
+//! (`minder.rs`) that kills the command when this process can't.
 
 mod child;
 mod minder;
@@ -34,7 +34,7 @@ pub use child::launch;
 pub use minder::run as mind;
 pub use reporter::Reporter;
 
-/// Between two looks at whether the processes that the command left have ended.
+/// How often Gorilla looks whether the processes that the command left have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Run a command while holding a lock.
@@ -94,9 +94,9 @@ impl Lock {
         }
         let grace = self.grace.unwrap_or((self.asking.ttl / 6).min(Duration::from_secs(5)));
         let code = runtime(1)?.block_on(async {
-            let mut signals = Signals::catch().map_err(|error| fail(format!("signals can't be caught: {error}.")))?;
+            let mut signals = Signals::catch().map_err(|error| fail(format!("can't catch signals: {error}.")))?;
             let begun = Moment::now();
-            // Giving up closes the connection, which takes the request out of the queue.
+            // A signal closes the connection, and the server takes the request out of the queue.
             let acquired = tokio::select! {
                 acquired = reporter.reporting(request).acquire() => acquired,
                 signal = signals.next_end() => return Err(ExitCode::from(128 + signal.as_raw() as u8)),
@@ -114,7 +114,7 @@ impl Lock {
             let ended = Session::start(&self, grace, &guard, &reporter, signals);
             let ended = match ended {
                 Ok(session) => session.run(&guard).await,
-                Err(error) => Err(fail(format!("the command can't be started: {error}."))),
+                Err(error) => Err(fail(format!("can't start the command: {error}."))),
             };
             match guard.release().await {
                 Ok(()) => reporter.mention("released", json!({})),
@@ -122,7 +122,7 @@ impl Lock {
                 Err(error) => reporter.warn(
                     "not_released",
                     json!({ "reason": error.to_string() }),
-                    &format!("the lock could not be released, and ends with its lease: {error}."),
+                    &format!("could not release the lock, which ends with its lease: {error}."),
                 ),
             }
             ended
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// To the end of the command and of all that comes from it; the exit code.
+    /// Runs until the command and all processes that come from it have ended. Returns the exit code.
     async fn run(mut self, guard: &Guard) -> Result<u8, ExitCode> {
         let mut lease = guard.lease();
         let (mut lost, mut code, mut terminated) = (None, None, false);
@@ -210,7 +210,7 @@ impl<'a> Session<'a> {
                 _ = self.deaths.recv() => match self.child.change() {
                     Some(Change::Ended(ended)) => {
                         code = Some(ended);
-                        // What it left behind has no lock to run under.
+                        // The processes that the command left behind have no lock to run under.
                         if !terminated && self.child.has_left_something() {
                             self.child.terminate();
                             terminated = true;
@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
                         self.child.signal_group(Signal::TSTP);
                         self.suspend();
                     }
-                    // Whoever has no handler dies of these, and a terminal never sends them.
+                    // A process without a handler dies of these signals, and a terminal never sends them to a group.
                     Signal::USR1 | Signal::USR2 => self.child.signal(signal),
                     _ => self.child.signal_group(signal),
                 },
@@ -249,7 +249,7 @@ impl<'a> Session<'a> {
                 },
                 () = sleep_until(kill_at) => {
                     self.child.kill();
-                    // Until the last one is buried.
+                    // Kills again until the last process is buried.
                     kill_at = Moment::now() + LOOK;
                 },
                 () = tokio::time::sleep(LOOK), if code.is_some() => {}
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
             self.minder.give_terminal_to(getpgrp());
         }
         self.minder.dismiss();
-        // A minder that killed the command was faster to know.
+        // The minder may have killed the command before this process knew that the lease was over.
         let over = lost.is_some() || lease.borrow().ends.left().is_zero();
         let code = code.unwrap_or_default();
         if over && self.lock.dies_with_the_lease() && terminated | (code == 128 + 9) {
@@ -268,7 +268,7 @@ impl<'a> Session<'a> {
         Ok(code)
     }
 
-    /// Says that the lock is lost; whether the command has to end for it.
+    /// Reports that the lock is lost. Returns whether the command must end.
     fn lose(&self, reason: &Lost) -> bool {
         let name = &self.lock.asking.name;
         let facts = json!({ "reason": reason.to_string() });
@@ -284,7 +284,7 @@ impl<'a> Session<'a> {
         self.lock.dies_with_the_lease()
     }
 
-    /// Stops with the command, as the shell expects of a job, until the shell has both continue.
+    /// Stops this process together with the command, as the shell expects of a job, until the shell continues both.
     fn suspend(&mut self) {
         if self.terminal.is_some() {
             self.minder.give_terminal_to(getpgrp());

@@ -1,4 +1,4 @@
-//! What is said on standard error while a lock is waited for and held: to people, or as JSON to programs.
+//! Reports on standard error while a command waits for a lock and holds it: for people, or as JSON for programs.
 
 use gorilla_client::{Busy, Client, LockRequest, Progress};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
     printable::in_json,
 };
 
-/// Speaks about one lock.
+/// Reports about one lock.
 #[derive(Clone)]
 pub struct Reporter {
     client: Client,
@@ -23,7 +23,7 @@ impl Reporter {
         Self { client: client.clone(), name: name.into(), json, quiet }
     }
 
-    /// Has the request tell how the waiting goes.
+    /// A request that reports how the waiting goes.
     pub fn reporting(&self, request: LockRequest) -> LockRequest {
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::spawn(self.clone().report(receiver));
@@ -33,14 +33,14 @@ impl Reporter {
         })
     }
 
-    /// What is worth a line only to who asked for everything: nobody wants a mail of cron for each run.
+    /// Reports an event only with `--json`: nobody wants a mail from cron for each run.
     pub fn mention(&self, event: &str, facts: Value) {
         if self.json {
             self.line(event, facts);
         }
     }
 
-    /// What a person should know.
+    /// Reports an event, unless the user asked for `--quiet`.
     pub fn say(&self, event: &str, facts: Value, sentence: &str) {
         match self.json {
             true => self.line(event, facts),
@@ -49,7 +49,7 @@ impl Reporter {
         }
     }
 
-    /// What a person must know.
+    /// Reports an event that a person must know, also with `--quiet`.
     pub fn warn(&self, event: &str, facts: Value, sentence: &str) {
         match self.json {
             true => self.line(event, facts),
@@ -57,7 +57,7 @@ impl Reporter {
         }
     }
 
-    /// Who is in the way, since when.
+    /// The holder of the lock, since when it has the lock, and the queue.
     pub async fn describe(&self, busy: &Busy) -> (Value, String) {
         let waiting = || json!({ "waiting": busy.waiting, "position": busy.position });
         let Some(holder) = &busy.holder else { return (waiting(), format!("{:?}: {busy}", self.name)) };

@@ -8,13 +8,13 @@ use tokio::signal::unix::{self, SignalKind, signal};
 const PASSED_ON: [Signal; 8] =
     [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2, Signal::WINCH, Signal::TSTP];
 
-/// Catches them from when it is made.
+/// Catches signals from the moment it is made.
 pub struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
-    /// Catches all but those that were ignored when this process started: `nohup` and shells without job control ignore
-    /// what is not meant for a job in the background. Left alone they stay ignored, here and in the command, which
-    /// inherits that; a signal that has a handler here would be back at its default there.
+    /// Catches all signals but those that this process ignored when it started. `nohup` and shells without job control
+    /// ignore signals that are not meant for a job in the background. Such signals stay ignored, here and in the
+    /// command, which inherits that. A signal with a handler here would have its default effect in the command.
     pub fn catch() -> io::Result<Self> {
         let ignored = ignored()?;
         let caught = PASSED_ON.into_iter().filter(|signal| ignored >> (signal.as_raw() - 1) & 1 == 0);
@@ -22,7 +22,7 @@ impl Signals {
         caught.map(catch).collect::<io::Result<_>>().map(Self)
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
             let caught =
@@ -32,7 +32,7 @@ impl Signals {
         .await
     }
 
-    /// The next one that is meant to end a process.
+    /// Waits for the next signal that is meant to end a process.
     pub async fn next_end(&mut self) -> Signal {
         loop {
             let next = self.next().await;
@@ -43,8 +43,8 @@ impl Signals {
     }
 }
 
-/// The signals that this process ignores, as the kernel has them: the lowest bit is signal 1. It is asked by a file,
-/// because the call that asks it (sigaction) is unsafe.
+/// The signals that this process ignores, as the kernel has them: the lowest bit is signal 1. Read from a file, because
+/// the call for it (sigaction) is unsafe.
 fn ignored() -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());

@@ -16,7 +16,8 @@ use rustix::{
 pub struct Terminal(File);
 
 impl Terminal {
-    /// The terminal to give to the command: none in the background, and none in a pipeline, whose other processes need it.
+    /// The terminal to give to the command. None in the background, and none in a pipeline, because its other processes
+    /// need the terminal.
     pub fn to_share() -> Option<Self> {
         let is_pipe =
             |fd: BorrowedFd| fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
@@ -32,9 +33,9 @@ impl Terminal {
         tcgetpgrp(&self.0) == Ok(getpgrp())
     }
 
-    /// Puts a group into the foreground. Allowed to who is there.
+    /// Puts a group into the foreground. Only a process in the foreground may do so.
     pub fn give_to(&self, group: Pid) {
-        // Who is not in the foreground any more would be stopped for trying.
+        // The kernel would stop this process if it tried from the background.
         if self.is_ours() {
             let _ = tcsetpgrp(&self.0, group);
         }

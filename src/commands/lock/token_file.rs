@@ -1,7 +1,7 @@
-//! The token for the command: a file in memory that it inherits.
+//! The token for the command, in a file in memory that the command inherits.
 //!
-//! Not an environment variable. Those are shown in /proc, printed by many tools and inherited by everything, and they stay
-//! as they were, while each renewal replaces the token.
+//! The token is not in an environment variable, because /proc shows environment variables, many tools print them, and
+//! all processes inherit them. Also, the environment of a process can't change, but each renewal replaces the token.
 
 use std::{
     fs::File,
@@ -15,10 +15,10 @@ use std::{
 use gorilla_client::Token;
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 
-/// Tells the command its file descriptor.
+/// The environment variable that tells the command the file descriptor.
 pub const VARIABLE: &str = "GORILLA_LOCK_TOKEN_FD";
 
-/// The present token, for who reads it.
+/// The file with the current token.
 pub struct TokenFile(File);
 
 impl TokenFile {
@@ -33,15 +33,15 @@ impl TokenFile {
         self.0.as_raw_fd()
     }
 
-    /// Tokens are of one length, so that there is always one in the file.
+    /// Replaces the token. All tokens have the same length, so that there is always a whole token in the file.
     pub fn write(&self, token: &Token) {
-        // A write to memory fails only where there is none left; then the old token stays, which does nothing any more.
+        // Fails only if no memory is left. Then the old token stays, with which nobody can do anything any more.
         let _ = self.0.write_all_at(token.expose().as_bytes(), 0);
     }
 }
 
-/// Opens it for reading in the process that becomes the command, at the first free file descriptor: shells have a syntax
-/// for those of one digit only.
+/// Opens the file for reading in the process that becomes the command, with the lowest free file descriptor, because
+/// shells have a syntax only for file descriptors of one digit.
 pub fn open_in_command(parent: i32, number: i32) -> io::Result<OwnedFd> {
     Ok(open(format!("/proc/{parent}/fd/{number}"), OFlags::RDONLY, Mode::empty())?)
 }
