@@ -1,4 +1,4 @@
-//! A client that speaks the wire as users do.
+//! A client that talks to a replica as the programs of users do.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::document;
 
-/// One replica, seen by a client with connections of its own. Clones share them.
+/// A client of a replica, with connections of its own. Clones share the connections.
 #[derive(Clone)]
 pub struct Api {
     /// `host:port`.
@@ -19,7 +19,7 @@ pub struct Api {
     client: Client,
 }
 
-/// What came back.
+/// An answer of a replica.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
@@ -33,14 +33,14 @@ pub struct Answer {
 /// How a client ends its connection.
 #[derive(Clone, Copy, Debug)]
 pub enum HangUp {
-    /// It says that it will send no more, and still reads: FIN.
+    /// The client says that it will send no more, and still reads: FIN.
     Finish,
-    /// It takes no more either, as after a crash: RST.
+    /// The client doesn't read any more either, as after a crash: RST.
     Reset,
 }
 
 impl HangUp {
-    /// Ends a connection. What this returns keeps the half open that is still read.
+    /// Ends a connection. The returned value keeps the half open that the client still reads.
     pub async fn end(self, mut stream: TcpStream) -> Option<TcpStream> {
         match self {
             Self::Finish => {
@@ -58,25 +58,26 @@ impl HangUp {
 impl Api {
     /// A client of the replica at `host:port`.
     pub fn at(address: &str) -> Self {
-        // reqwest is compiled with TLS, as gorilla-client needs it, and asks whose. Another test may have said so.
+        // reqwest is compiled with TLS, because gorilla-client needs it, and wants a provider of TLS. Fails if another
+        // test has already given it one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Tests speak HTTP with it, and a debug build takes 10 ms or more to read the system's certificates.
+        // Tests use only HTTP, and a debug build takes 10 ms or more to read the certificates of the system.
         let client = Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build();
         let client = client.expect("a client");
         Self { address: address.into(), client }
     }
 
-    /// `POST` with what an acquire needs.
+    /// `POST` with the fields that an acquire needs.
     pub async fn acquire(&self, resource: &str, owner: &str, timeout: impl Into<Value>) -> Answer {
         self.acquire_with(resource, &json!({ "owner": owner, "timeout": timeout.into() }), &[]).await
     }
 
-    /// The same with any body and headers.
+    /// Acquires with any body and headers.
     pub async fn acquire_with(&self, resource: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
         self.send(Method::POST, &lock_path(resource), headers, Some(body.to_string())).await
     }
 
-    /// Acquires and expects success; the lock.
+    /// Acquires, and expects success. Returns the lock.
     pub async fn granted(&self, resource: &str, owner: &str, timeout: impl Into<Value>) -> Value {
         let answer = self.acquire(resource, owner, timeout).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -137,7 +138,7 @@ impl Api {
         self.try_send(method, path, headers, body).await.expect("an answer")
     }
 
-    /// Any request, where no answer may come. An answer that docs/openapi.json does not describe fails the test.
+    /// Any request, also if no answer may come. An answer that docs/openapi.json does not describe fails the test.
     pub async fn try_send(
         &self,
         method: Method,
@@ -164,8 +165,8 @@ impl Api {
         Ok(answer)
     }
 
-    /// `POST` of a client that hangs up after a while: it says that it will send no more, as a client that ends does, and
-    /// still takes what is on its way to it. None where it was not answered.
+    /// `POST` of a client that hangs up after a while: it says that it will send no more, as a client that ends does,
+    /// and still reads what is on its way. None if no answer came.
     pub async fn abandoned(&self, path: &str, headers: &[(&str, &str)], body: &str, after: Duration) -> Option<Answer> {
         let mut request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
@@ -186,14 +187,14 @@ impl Api {
         Some(Answer { status, headers: HeaderMap::new(), text: body.into() })
     }
 
-    /// Sends bytes as they are; the connection, from which nothing was read.
+    /// Sends bytes as they are. Returns the connection, from which nothing was read.
     pub async fn sent(&self, bytes: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
         stream.write_all(bytes.as_bytes()).await.expect("a replica that reads");
         stream
     }
 
-    /// Sends bytes as they are and reads until the server closes the connection. For what a real client never sends.
+    /// Sends bytes as they are, and reads until the server closes the connection. For bytes that no real client sends.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
         // The server may close before it has read everything.
@@ -217,7 +218,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_string()
     }
 
-    /// A header, if it is there and is text.
+    /// A header, if the answer has it and it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

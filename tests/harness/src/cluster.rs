@@ -1,12 +1,12 @@
-//! Redis Cluster: three masters on this machine, and a replica of each where one is wanted.
+//! Redis Cluster: three masters on this machine, and a replica of each if a test wants replicas.
 
 use std::net::TcpListener;
 
 use crate::{ELECTION, Redis, Security, eventually};
 
-/// Servers that share the hash slots among them.
+/// The servers among which the hash slots are divided.
 pub struct Cluster {
-    /// All servers; in the order of their start.
+    /// All servers, in the order of their start.
     pub nodes: Vec<Redis>,
     security: Option<Security>,
 }
@@ -22,7 +22,7 @@ impl Cluster {
         Self::with(6, 1, None).await
     }
 
-    /// The same, which may be used only with a password.
+    /// Three masters and three replicas, all of which want a password.
     pub async fn secured(security: &Security) -> Self {
         Self::with(6, 1, Some(security.clone())).await
     }
@@ -60,7 +60,7 @@ impl Cluster {
         &self.nodes[self.index_of_master(key, None).expect("a master has the slot")]
     }
 
-    /// Which node says that it is the master of the slot of a key; the one that is left out is not asked.
+    /// The node that says that it is the master of the slot of a key. The node that is left out is not asked.
     pub fn index_of_master(&self, key: &str, left_out: Option<usize>) -> Option<usize> {
         let asked: Vec<_> = (0..self.nodes.len()).filter(|index| Some(*index) != left_out).collect();
         let slot: u32 = self.nodes[asked[0]].cli(&["CLUSTER", "KEYSLOT", key]).parse().ok()?;
@@ -100,16 +100,16 @@ impl Cluster {
         }
     }
 
-    /// The URL that names one node, of which the others are learnt.
+    /// The URL that names one node, from which a replica learns the other nodes.
     pub fn url(&self) -> String {
         self.url_naming(&[self.nodes[0].port])
     }
 
-    /// The URL that names the nodes at these ports, of which the first is asked first.
+    /// The URL that names the nodes at these ports. A replica asks the first one first.
     pub fn url_naming(&self, ports: &[u16]) -> String {
         let start = self.security.as_ref().map(|security| security.url_start("-cluster"));
         let nodes: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        // fred asks those among the parameters before the host, so the first is the host only where it is alone.
+        // fred asks the nodes among the parameters before the host. So the first node is the host only if it is alone.
         let (last, others) = nodes.split_last().expect("a port");
         let others: Vec<_> = others.iter().map(|node| format!("node={node}")).collect();
         format!("{}{last}?{}", start.unwrap_or("redis-cluster://".into()), others.join("&"))

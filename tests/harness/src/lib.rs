@@ -1,4 +1,4 @@
-//! What tests stand on: a Redis server, replicas, a client, and patience.
+//! What all tests need: Redis servers, replicas, a client, and patience.
 
 mod api;
 mod cluster;
@@ -29,18 +29,18 @@ pub use security::Security;
 pub use sentinel::Sentinel;
 pub use wall_clock::WallClock;
 
-/// How long servers of Redis may take to agree at their start, or to replace a master, on a machine that does much else: a
-/// Cluster that does not agree votes again only after four times its node timeout, and may have to do so more than once.
-/// How long Gorilla takes counts from then.
+/// How long servers of Redis may take to agree at their start, or to replace a master, on a busy machine: a Cluster
+/// that does not agree votes again only after four times its node timeout, and may have to vote more than once. The
+/// time that Gorilla takes counts from then.
 pub const ELECTION: Duration = Duration::from_secs(60);
 
-/// A resource of the test's own, so that tests share servers and never meet.
+/// The name of a resource that only this test uses, so that tests can share servers.
 pub fn name(test: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{test}-{}", COUNT.fetch_add(1, Relaxed))
 }
 
-/// Repeats a check until it holds; fails the test if it doesn't within `limit`.
+/// Repeats a check until it is true. Fails the test if it is not true within `limit`.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, limit: Duration, mut check: impl FnMut() -> F) {
     let begun = Instant::now();
     while !check().await {

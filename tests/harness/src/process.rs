@@ -7,16 +7,16 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A child that is killed when this is dropped, and also when the test binary ends without dropping it.
+/// A child process, killed when this is dropped, and also when the test binary ends without dropping it.
 pub struct Process {
     /// The child itself.
     pub child: Child,
-    /// A shell reads from it, and kills the child when it closes.
+    /// A shell reads from this pipe, and kills the child when the pipe closes.
     _leash: ChildStdin,
 }
 
 impl Process {
-    /// Starts it.
+    /// Starts the child.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.spawn()?;
         let mut shell = Command::new("sh")
@@ -25,11 +25,11 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()?;
         let leash = shell.stdin.take().expect("the shell has a pipe for its input");
-        // Nobody waits for the shell: it ends with this process or with the leash.
+        // Nothing waits for the shell: it ends with this process or with the leash.
         Ok(Self { child, _leash: leash })
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the child.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a child has a pid");
         kill_process(pid, signal).expect("a child can be signalled until it is waited for");

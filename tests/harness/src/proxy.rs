@@ -22,26 +22,26 @@ use tokio::{
 
 use crate::{Api, Redis};
 
-/// How the link treats what passes.
+/// What the link does with bytes and connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Everything arrives.
     Pass,
-    /// A new connection is closed at once; those that stand go on.
+    /// The link closes new connections at once. Open connections go on.
     Refuse,
-    /// The server gets and executes everything, and nothing of what it says comes back.
+    /// The server gets and executes everything, and none of its replies comes back.
     SwallowReplies,
     /// The server gets nothing.
     SwallowRequests,
-    /// Nothing passes either way: the network is gone.
+    /// Nothing passes in either direction: the network is gone.
     Swallow,
-    /// Each reply comes this much later.
+    /// Each reply comes so much later.
     DelayReplies(Duration),
 }
 
-/// The link. It lives as long as this value and the runtime of the test.
+/// The link. It works as long as this value and the runtime of the test live.
 pub struct Proxy {
-    /// Where it listens on 127.0.0.1.
+    /// The port on which the link listens on 127.0.0.1.
     pub port: u16,
     server: Arc<AtomicU16>,
     mode: watch::Sender<Mode>,
@@ -55,12 +55,12 @@ impl Proxy {
         Self::to_port(redis.port).await
     }
 
-    /// The same to a replica.
+    /// A link to a replica that lets everything pass.
     pub async fn to_replica(api: &Api) -> Self {
         Self::to_port(port_of(api)).await
     }
 
-    /// The same to whatever listens on a port of this machine.
+    /// A link to the program that listens on a port of this machine.
     pub async fn to_port(server: u16) -> Self {
         let server = Arc::new(AtomicU16::new(server));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -99,22 +99,22 @@ impl Proxy {
         self.server.store(redis.port, Relaxed);
     }
 
-    /// Where the link listens on 127.0.0.1.
+    /// The port on which the link listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// How what passes from now on is treated.
+    /// Sets what the link does from now on.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
-    /// Ends the connections that stand.
+    /// Ends all open connections.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Ends the connections that stand, and lets no new ones come up.
+    /// Ends all open connections, and lets no new connections come up.
     pub fn sever(&self) {
         self.set(Mode::Refuse);
         self.cut();
@@ -134,14 +134,14 @@ fn port_of(api: &Api) -> u16 {
 
 async fn connect(client: TcpStream, server: u16, modes: watch::Receiver<Mode>, mut cut: watch::Receiver<u32>) {
     cut.mark_unchanged();
-    // Where the server is down the client sees its connection close.
+    // If the server is down, the client sees its connection close.
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
     }
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
-        // A client that closes still has what it sent before delivered, as TCP does.
+        // The server still gets what a client sent before it closed the connection, as with TCP.
         _ = carry(from_client, to_server, modes.clone(), Mode::SwallowRequests) => {}
         _ = carry(from_server, to_client, modes, Mode::SwallowReplies) => {}
         _ = cut.changed() => {}
@@ -166,7 +166,7 @@ async fn carry(
             }
             bytes.truncate(length);
             let mode = *modes.borrow();
-            // A stream with a hole in it would not be TCP: once something is lost, so is all that follows.
+            // TCP has no streams with holes: once bytes are lost, all later bytes are lost too.
             swallowed |= mode == swallow || mode == Mode::Swallow;
             if swallowed {
                 continue;
@@ -185,6 +185,6 @@ async fn carry(
         }
         io::Result::Ok(())
     };
-    // Reading ends first and closes the queue; writing then delivers the rest.
+    // The reading ends first and closes the queue. The writing then delivers the rest.
     tokio::try_join!(reading, writing).map(|_| ())
 }

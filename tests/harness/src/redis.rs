@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::{Security, process::Process};
 
-/// A server with a folder of its own. Settings beside the defaults are given as arguments of redis-server.
+/// A server with a folder of its own. Its settings beside the defaults are arguments of redis-server.
 pub struct Redis {
     /// Where it listens on 127.0.0.1.
     pub port: u16,
@@ -27,23 +27,23 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The server that tests share which don't disturb it.
+    /// The server that is shared by tests that don't disturb it.
     pub fn shared() -> &'static Arc<Redis> {
         static SHARED: OnceLock<Arc<Redis>> = OnceLock::new();
         SHARED.get_or_init(|| Arc::new(Redis::start(&[])))
     }
 
-    /// A server of the test's own, which it may stop, pause and fill.
+    /// A server for one test, which may stop, pause and fill the server.
     pub fn start(args: &[&str]) -> Self {
         Self::start_with(None, args, &[])
     }
 
-    /// The same with environment variables.
+    /// A server for one test, with environment variables.
     pub fn start_in(args: &[&str], env: &[(String, String)]) -> Self {
         Self::start_with(None, args, env)
     }
 
-    /// The same, which only users with a password may use.
+    /// A server for one test, which only users with a password may use.
     pub fn secured(security: &Security, args: &[&str]) -> Self {
         Self::start_with(Some(security.clone()), args, &[])
     }
@@ -52,7 +52,7 @@ impl Redis {
         let folder = tempfile::tempdir().expect("a folder for Redis");
         let args = args.iter().map(ToString::to_string).collect();
         let mut redis = Self { port: 0, folder, args, env: env.to_vec(), security, process: None };
-        // The port is free when it is chosen. Rarely another process has taken it before Redis does.
+        // The port is free when it is chosen. Rarely another process takes the port before Redis does.
         for _ in 0..3 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             redis.port = listener.local_addr().expect("a bound listener has an address").port();
@@ -64,9 +64,9 @@ impl Redis {
         panic!("redis-server ends at once, whatever its port");
     }
 
-    /// A server that follows a master, by a link at that port of 127.0.0.1, and has all its data.
+    /// A server that follows a master, by a link at that port of 127.0.0.1, and has all data of the master.
     pub async fn following(master: &Redis, port: u16) -> Self {
-        // Else a synchronisation begins some seconds later, for those who may still come.
+        // Otherwise the master waits some seconds for more replicas before it begins to synchronise.
         master.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
         let redis = Self::start(&["--replicaof", "127.0.0.1", &port.to_string(), "--appendonly", "no"]);
         crate::eventually("it follows", crate::ELECTION, || async {
@@ -77,21 +77,22 @@ impl Redis {
         redis
     }
 
-    /// Starts it again after `stop`, with the data that it wrote.
+    /// Starts the server again after `stop`, with the data that it wrote.
     pub fn run(&mut self) {
         self.run_with(&[]);
     }
 
-    /// The same with more settings.
+    /// Starts the server again after `stop`, with more settings.
     pub fn run_with(&mut self, args: &[&str]) {
         assert!(self.try_run(args), "redis-server starts on port {} once more", self.port);
     }
 
-    /// Starts it and waits until it listens; tells whether it does.
+    /// Starts the server and waits until it listens. Returns whether it does.
     fn try_run(&mut self, args: &[&str]) -> bool {
-        // It opens its socket after its port. On the port somebody else might listen, in the folder nobody else does.
+        // Redis opens its socket after its port. Another program might listen on the port, but not on the socket.
         let socket = self.folder.path().join("redis.sock");
-        // A write beyond a limit on the size of files, which `limit_files` sets, is then an error and not a signal.
+        // So that a write beyond the limit on the size of files, which `limit_files` sets, is an error and not a
+        // signal.
         let mut command = Command::new("sh");
         command
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", Self::program()])
@@ -126,17 +127,17 @@ impl Redis {
         settings.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect()
     }
 
-    /// Its process.
+    /// The process id of the server.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("it runs").child.id()
     }
 
-    /// Kills it.
+    /// Kills the server.
     pub fn stop(&mut self) {
         self.process = None;
     }
 
-    /// Stops it from doing anything while its connections stay open.
+    /// Pauses the server, whose connections stay open.
     pub fn pause(&self) {
         self.process.as_ref().expect("it runs").signal(Signal::STOP);
     }
@@ -146,30 +147,30 @@ impl Redis {
         self.process.as_ref().expect("it runs").signal(Signal::CONT);
     }
 
-    /// Lets no file of it grow beyond so many bytes, as a disk that is full does; or as it likes again.
+    /// Lets no file of the server grow beyond so many bytes, as a full disk does; or lifts the limit again.
     pub fn limit_files(&self, most: Option<u64>) {
         let pid = Pid::from_raw(self.process.as_ref().expect("it runs").child.id() as i32);
         let limit = Rlimit { current: most, maximum: None };
         prlimit(pid, Resource::Fsize, limit).expect("the limits of a child can be set");
     }
 
-    /// Whether it says that it is a master.
+    /// Whether the server says that it is a master.
     pub fn is_master(&self) -> bool {
         self.cli(&["ROLE"]).starts_with("master")
     }
 
-    /// Where it keeps its files.
+    /// The folder with the files of the server.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Its address.
+    /// The URL of the server.
     pub fn url(&self) -> String {
         let start = self.security.as_ref().map_or("redis://".into(), |security| security.url_start(""));
         format!("{start}127.0.0.1:{}", self.port)
     }
 
-    /// The server's program.
+    /// The program of the server.
     pub fn program() -> &'static str {
         ["redis-server", "valkey-server"]
             .into_iter()
@@ -182,7 +183,7 @@ impl Redis {
         Self::ask_with(self.security.as_ref(), self.port, args)
     }
 
-    /// The same with bytes as the last argument, which need not be text.
+    /// What redis-cli prints for a command whose last argument is bytes that need not be text.
     pub fn cli_with(&self, args: &[&str], last: &[u8]) -> String {
         let login = self.security.as_ref().map(Security::cli).unwrap_or_default();
         let mut command = ["redis-cli", "valkey-cli"].into_iter().find_map(|cli| {
@@ -196,7 +197,7 @@ impl Redis {
         String::from_utf8_lossy(&output.stdout).trim_end().to_string()
     }
 
-    /// The same of a server or a sentinel at a port.
+    /// What redis-cli prints for a command to a server or a sentinel at a port.
     pub fn ask(port: u16, args: &[&str]) -> String {
         Self::ask_with(None, port, args)
     }

@@ -12,20 +12,20 @@ use tokio::sync::OnceCell;
 
 use crate::{Api, Redis, process::Process};
 
-/// A replica on a port of its own, ready to serve unless it was started without Redis.
+/// A replica on a port of its own. It is ready, unless a test started it without Redis.
 pub struct Replica {
     /// The process.
     pub process: Process,
-    /// A client of it.
+    /// A client of the replica.
     pub api: Api,
     log: Arc<Mutex<String>>,
 }
 
 impl Replica {
-    /// A client of the test's own for the replica that tests share which don't disturb it.
+    /// A client for this test of the replica that is shared by tests that don't disturb it.
     pub async fn shared() -> Api {
         static SHARED: OnceCell<Replica> = OnceCell::const_new();
-        // Only the address is shared: connections belong to the runtime of the test that opened them.
+        // Tests share only the address: connections belong to the runtime of the test that opened them.
         Api::at(&SHARED.get_or_init(Replica::start).await.api.address)
     }
 
@@ -34,7 +34,7 @@ impl Replica {
         Self::on(Redis::shared()).await
     }
 
-    /// A replica on the given Redis, ready.
+    /// A ready replica on the given Redis.
     pub async fn on(redis: &Redis) -> Self {
         Self::with(&redis.url(), &[]).await
     }
@@ -55,7 +55,7 @@ impl Replica {
         Self::of(&Self::program(), redis_url, settings)
     }
 
-    /// The same of another program than the one that was built.
+    /// A replica of the given program that listens, whether it reaches Redis or not.
     pub fn of(program: &Path, redis_url: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
         command
@@ -78,10 +78,10 @@ impl Replica {
         let begun = Instant::now();
         let address = loop {
             let text = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            // As JSON, or as people read it.
+            // The line is JSON, or text for people.
             let address = text.split("address").nth(1).map(|rest| rest.trim_start_matches(['"', ':', '=']));
             if let Some(address) = address.and_then(|rest| rest.split(['"', ' ']).next()) {
-                // One that listens on all addresses is reached on this machine's own.
+                // A replica that listens on all addresses can be reached on the loopback.
                 break address.replace("0.0.0.0", "127.0.0.1");
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "the replica says where it serves: {text}");
@@ -94,7 +94,7 @@ impl Replica {
     pub fn program() -> PathBuf {
         let mut folder = std::env::current_exe().expect("a running program has a path");
         folder.pop();
-        // Tests are one folder further down.
+        // The programs of tests are one folder further down.
         if folder.ends_with("deps") {
             folder.pop();
         }
@@ -103,7 +103,7 @@ impl Replica {
         program
     }
 
-    /// All it has logged.
+    /// The log of the replica so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

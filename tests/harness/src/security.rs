@@ -1,11 +1,11 @@
-//! Servers that want a user's password, and speak TLS where they are told to.
+//! Servers that want a user and a password, and TLS if a test says so.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// Which users servers know, and whether they speak TLS. Clones are the same users and the same authority.
+/// Which users the servers know, and whether the servers speak TLS. Clones have the same users and the same authority.
 #[derive(Clone)]
 pub struct Security {
     files: Arc<TempDir>,
@@ -13,9 +13,9 @@ pub struct Security {
 }
 
 impl Security {
-    /// The user of whom the tests are about.
+    /// The user that tests are about.
     pub const USER: &str = "gorilla";
-    /// That user's password, with characters that a URL has to escape.
+    /// The password of that user, with characters that a URL must escape.
     pub const PASSWORD: &str = "s3cret/@word";
     const ADMIN: [&str; 2] = ["admin", "adm1n"];
 
@@ -24,7 +24,7 @@ impl Security {
         Self::new(rules, false)
     }
 
-    /// The same over TLS, and nothing but TLS, with certificates of an authority of the test's own.
+    /// The user has the given rights, and all connections use TLS, with certificates of an authority of this test.
     pub fn acl_and_tls(rules: &str) -> Self {
         Self::new(rules, true)
     }
@@ -47,7 +47,8 @@ impl Security {
     fn write_certificates(&self) {
         let key = || KeyPair::generate().expect("a key");
         let mut authority = CertificateParams::new(vec![]).expect("no names");
-        // Under the same name as the server's, OpenSSL would take that one for signed by itself.
+        // If the authority had the name of the server, OpenSSL would take the certificate of the server for
+        // self-signed.
         authority.distinguished_name.push(DnType::CommonName, "authority of a test");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
@@ -60,18 +61,19 @@ impl Security {
         }
     }
 
-    /// What a replica of Gorilla needs in its environment to trust the servers.
+    /// The environment with which a replica of Gorilla trusts the servers.
     pub fn trust(&self) -> Vec<(&'static str, String)> {
         if self.tls { vec![("SSL_CERT_FILE", self.path("ca.pem"))] } else { vec![] }
     }
 
-    /// The start of a URL: `redis://user:password@`, or `rediss-cluster://…` and the like, of a `kind` such as `-cluster`.
+    /// The start of a URL: `redis://user:password@`, or `rediss-cluster://…` and the like, of a `kind` such as
+    /// `-cluster`.
     pub(crate) fn url_start(&self, kind: &str) -> String {
         let scheme = if self.tls { "rediss" } else { "redis" };
         format!("{scheme}{kind}://{}:{}@", Self::USER, Self::escaped_password())
     }
 
-    /// The password as a URL has it.
+    /// The password with the escapes of a URL.
     pub fn escaped_password() -> String {
         percent_encoding::utf8_percent_encode(Self::PASSWORD, percent_encoding::NON_ALPHANUMERIC).to_string()
     }
@@ -87,7 +89,7 @@ impl Security {
                 ("tls-key-file", self.path("server.key")),
                 ("tls-ca-cert-file", self.path("ca.pem")),
                 ("tls-auth-clients", "no".into()),
-                // Servers and sentinels among themselves.
+                // For connections between servers and sentinels.
                 ("tls-replication", "yes".into()),
             ]);
         }
@@ -102,7 +104,7 @@ impl Security {
         settings
     }
 
-    /// Settings of a sentinel only: how it logs in to the servers of `service` and to the others.
+    /// Settings of a sentinel only: how it logs in to the servers of `service` and to the other sentinels.
     pub(crate) fn sentinel_settings(&self, service: &str) -> String {
         let [user, password] = Self::ADMIN;
         format!(
@@ -111,14 +113,14 @@ impl Security {
         )
     }
 
-    /// Gives the user these rights at the sentinels, which have users of their own.
+    /// Gives the user these rights at the sentinels, which have their own users.
     #[must_use]
     pub fn with_sentinel_rules(self, rules: &str) -> Self {
         fs::write(self.file("sentinel.acl"), Self::users(rules)).expect("the file can be written");
         self
     }
 
-    /// What redis-cli is told before a command.
+    /// The options of redis-cli before a command.
     pub(crate) fn cli(&self) -> Vec<String> {
         let [user, password] = Self::ADMIN;
         let mut args: Vec<_> = ["--user", user, "--pass", password, "--no-auth-warning"].map(String::from).into();

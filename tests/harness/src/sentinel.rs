@@ -12,17 +12,17 @@ use tempfile::TempDir;
 
 use crate::{ELECTION, Process, Proxy, Redis, Security, eventually};
 
-/// What the sentinels call the master.
+/// The name of the master at the sentinels.
 const SERVICE: &str = "gorilla";
 
-/// The servers, and who watches over them.
+/// The servers, and the sentinels that watch over them.
 pub struct Sentinel {
-    /// The servers, of which the first was the master at the start.
+    /// The servers. The first one was the master at the start.
     pub nodes: Vec<Redis>,
-    /// By which all but who knows its own port reach the first one, if they do.
+    /// The link by which sentinels, replicas of Redis and Gorilla reach the first server, if there is a link.
     pub link: Option<Proxy>,
     ports: Vec<u16>,
-    /// The sentinels, `None` where one was stopped.
+    /// The sentinels, `None` in place of a sentinel that was killed.
     sentinels: Vec<Option<Process>>,
     security: Option<Security>,
     _folder: TempDir,
@@ -34,13 +34,13 @@ impl Sentinel {
         Self::start_with(None, false).await
     }
 
-    /// The same, where all but who knows its own port reach the first master by `link`: so it can be cut off, and still
-    /// have clients.
+    /// Starts all six. Only clients that know the own port of the first master reach it without `link`: so a test can
+    /// cut the master off while it still has clients.
     pub async fn start_behind_link() -> Self {
         Self::start_with(None, true).await
     }
 
-    /// The same, where servers and sentinels may be used only with a password.
+    /// Starts all six. Servers and sentinels want a password.
     pub async fn secured(security: &Security) -> Self {
         Self::start_with(Some(security.clone()), false).await
     }
@@ -91,7 +91,8 @@ impl Sentinel {
         sentinel
     }
 
-    /// The URL that names all sentinels. The first one is asked first: fred takes the parameters before the host.
+    /// The URL that names all sentinels. A replica asks the first sentinel first: fred takes the parameters before the
+    /// host.
     pub fn url(&self) -> String {
         let [first, second, third] = self.ports[..] else { panic!("three sentinels") };
         let start = self.security.as_ref().map(|security| security.url_start("-sentinel"));
@@ -111,12 +112,12 @@ impl Sentinel {
         self.sentinels[index] = None;
     }
 
-    /// Stops one of the sentinels from doing anything, or ends that.
+    /// Pauses one of the sentinels, or ends the pause.
     pub fn signal_sentinel(&self, index: usize, signal: Signal) {
         self.sentinels[index].as_ref().expect("it runs").signal(signal);
     }
 
-    /// Has one of the sentinels forget the master, as one that was just set up knows none.
+    /// Makes one of the sentinels forget the master, so that it knows none, like a new sentinel.
     pub fn forget_master(&self, index: usize) {
         assert_eq!(Redis::ask_with(self.security.as_ref(), self.ports[index], &["SENTINEL", "REMOVE", SERVICE]), "OK");
     }
@@ -127,12 +128,12 @@ impl Sentinel {
         told.lines().nth(1).and_then(|port| port.parse().ok()).unwrap_or_default()
     }
 
-    /// Has them choose another master at once.
+    /// Makes the sentinels choose another master at once.
     pub fn fail_over(&self) {
         self.ask(&["SENTINEL", "FAILOVER", SERVICE]);
     }
 
-    /// Waits until a master other than the one at `port` has been promoted; when that was.
+    /// Waits until the sentinels have promoted another master than the server at `port`. Returns when that was.
     pub async fn promoted(&self, port: u16) -> Instant {
         eventually("another master", Duration::from_secs(30), || async {
             let master = self.master();

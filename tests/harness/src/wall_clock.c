@@ -1,5 +1,5 @@
-/* Moves the wall clock of the program that it is loaded into, by the microseconds that stand in the file
-   HARNESS_CLOCK. The monotonic clock is left alone, as it is by whoever sets a clock. */
+/* Moves the wall clock of the program that loads it, by the microseconds that stand in the file HARNESS_CLOCK. It does not
+   move the monotonic clock, which nobody can set. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

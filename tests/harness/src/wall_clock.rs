@@ -1,4 +1,4 @@
-//! A wall clock that a test can move, for the servers that are started with it.
+//! A wall clock that a test can move, for the servers that start with it.
 
 use std::{
     fs::{self, File},
@@ -8,14 +8,14 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The clock. Servers started with `env` go by it, as long as this value lives.
+/// The clock. Servers that start with `env` use it as long as this value lives.
 pub struct WallClock {
     folder: TempDir,
     offset: File,
 }
 
 impl WallClock {
-    /// A clock that is right. Needs a C compiler, as building Gorilla does.
+    /// A clock that is right. Needs a C compiler, which building Gorilla needs too.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder for the clock");
         let source = folder.path().join("wall_clock.c");
@@ -30,13 +30,13 @@ impl WallClock {
         Self { folder, offset }
     }
 
-    /// What a server's environment needs.
+    /// The environment of a server that uses the clock.
     pub fn env(&self) -> Vec<(String, String)> {
         let path = |name: &str| self.folder.path().join(name).to_string_lossy().into_owned();
         vec![("LD_PRELOAD".into(), path("wall_clock.so")), ("HARNESS_CLOCK".into(), path("offset"))]
     }
 
-    /// Moves it so many seconds forward, or back.
+    /// Moves the clock so many seconds forward, or back.
     pub fn step(&self, seconds: i64) {
         let mut offset = [0; 8];
         self.offset.read_exact_at(&mut offset, 0).expect("the offset can be read");
