@@ -1,5 +1,5 @@
-//! What libFuzzer calls (`make fuzz`): parts of Gorilla that take bytes from outside, and what must hold of them whatever the
-//! bytes. Compiled for the fuzzer and for tests alone, because the parts are not public.
+//! What libFuzzer calls (`make fuzz`): the parts of Gorilla that take bytes from outside, and what must be true of
+//! their results for all bytes. Compiled only for the fuzzer and for tests, because these parts are not public.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 
 use crate::{api, settings::Limits};
 
-/// A path becomes a name that survives being encoded, as a path and as a key; or it is refused.
+/// Gorilla refuses a path, or makes a name of it that is the same after it was encoded as a path and as a key.
 pub fn path(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok((name, _)) = api::in_path(&format!("/api/v1/locks/{text}")) else { return };
@@ -21,11 +21,11 @@ pub fn path(bytes: &[u8]) {
     assert!(api::in_path(&again).is_ok_and(|(other, _)| other == name), "{name:?} is another one once it was encoded");
     let keys = Keys::new("gorilla");
     let key = keys.lock(&name);
-    assert_eq!(keys.resource(&key).as_deref(), Some(name.as_str()), "{key:?} is another's");
+    assert_eq!(keys.resource(&key).as_deref(), Some(name.as_str()), "{key:?} belongs to another name");
     assert_eq!(key.matches(['{', '}']).collect::<String>(), "{}", "{key:?} belongs to another slot");
 }
 
-/// A body becomes the fields of an acquire within their limits, or it is refused.
+/// Gorilla refuses a body, or makes the fields of an acquire of it that are within their limits.
 pub fn body(bytes: &[u8]) {
     let day = Duration::from_secs(24 * 60 * 60);
     let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1 };
@@ -37,12 +37,13 @@ pub fn body(bytes: &[u8]) {
     let list = asked.metadata.as_str();
     assert!(list.len() <= Metadata::LONGEST && list.starts_with('['), "{list}");
     assert!(serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok(), "{list}");
-    // Kept as it was sent, so what was kept is kept again as it is.
+    // Gorilla keeps metadata as they were sent. So if a client sends back what Gorilla kept, Gorilla keeps the same
+    // again.
     let raw = serde_json::from_str(list).ok();
     assert_eq!(api::metadata(raw), Ok(asked.metadata.clone()));
 }
 
-/// A reply becomes values, or the failure that says so. Each half-byte of `readers` says what is read next.
+/// A reply becomes values or a failure. Each half-byte of `readers` says what to read next.
 pub fn reply(readers: u64, frame: Resp3Frame) {
     let Ok((_, mut reply)) = Reader::open(frame) else { return };
     for at in 0..16 {
@@ -65,7 +66,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// So that what the fuzzer calls can't rot where no fuzzer is.
+        /// Without a fuzzer this test keeps the targets from rotting.
         #[test]
         fn the_targets_hold_for_random_bytes_too(
             segment in "(%[0-9a-fA-F]{2}|[{}%./:a]|\\PC){0,9}", metadata in "[\\[\\]{}\",:0-9\\\\ud8 ]{0,12}", bytes in vec(any::<u8>(), 0..64),

@@ -23,10 +23,10 @@ pub use signals::outlive_others;
 use signals::{End, Ends};
 use socket::Socket;
 
-/// The longest head of a request, in bytes, and the most headers.
+/// The longest head of a request, in bytes, and the highest number of headers.
 const LONGEST_HEAD: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
-/// After an error of `accept` (too many open files, say), until the next attempt.
+/// From an error of `accept` (too many open files, say) to the next attempt.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
 /// Opens the address to serve on. An error is a sentence that says what to do.
@@ -74,8 +74,9 @@ impl Replica {
         let Self { listener, settings, store, mut ends } = self;
         let service = Service::new(Arc::clone(&store));
         let connections = Connections::new(Api::new(&service, &settings), &settings);
-        // A load balancer may send requests before it has checked, and they would be refused for want of a connection
-        // that is about to be there. So they wait in the kernel's queue until Redis was tried.
+        // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
+        // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried
+        // Redis.
         let serve = async {
             store.tried().await;
             connections.accept_from(&listener).await;
@@ -96,7 +97,7 @@ impl Replica {
         }
         drop(listener);
         info!("draining: finishing the requests in flight");
-        // By now the load balancer sends what they send again to another replica.
+        // If these clients send their requests again, the load balancer sends them to another replica by now.
         store.dismiss_waiters();
         let finish = async {
             connections.finish().await;
@@ -109,7 +110,7 @@ impl Replica {
     }
 }
 
-/// Why a request is not served to its end: nobody is there to be answered.
+/// The reason why a replica drops a request: its client has gone.
 #[derive(Debug)]
 struct ClientGone;
 
@@ -121,7 +122,7 @@ impl fmt::Display for ClientGone {
 
 impl Error for ClientGone {}
 
-/// The connections being served.
+/// The connections that a replica serves.
 struct Connections {
     api: Arc<Api>,
     http: http1::Builder,
@@ -142,14 +143,14 @@ impl Connections {
         Self { api: Arc::new(api), http, write_timeout, all: GracefulShutdown::new(), room }
     }
 
-    /// Accepts for as long as it is polled.
+    /// Accepts connections as long as it is polled.
     async fn accept_from(&self, listener: &TcpListener) {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&self.room).acquire_owned().await {
             match listener.accept().await {
                 Ok((stream, peer)) => self.serve(stream, peer, place),
                 Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
+                    warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_DELAY).await;
                 }
             }
@@ -157,7 +158,8 @@ impl Connections {
     }
 
     fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        // Without it small answers would wait for the acknowledgement of those before. Only a dead socket refuses it.
+        // Otherwise a small answer would wait for the acknowledgement of the answer before it. Only a dead socket
+        // refuses.
         let _ = stream.set_nodelay(true);
         let api = Arc::clone(&self.api);
         let socket = Socket::new(stream, self.write_timeout);
@@ -166,17 +168,18 @@ impl Connections {
             let (api, client) = (Arc::clone(&api), client.clone());
             async move {
                 tokio::select! {
-                    // An answer that is there is given, also to a client that sends no more.
+                    // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
                     answer = api.answer(peer, request.map(Body::new)) => Ok(answer),
-                    // What was begun for the client is dropped, and so undone.
+                    // Drops what the replica has begun for the client, which undoes it.
                     () = client.gone() => Err(ClientGone),
                 }
             }
         });
         let connection = self.all.watch(self.http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
-            // A connection ends by its client's will, a time-out or a malformed request; none is of interest here.
+            // A connection ends because its client wants so, by a time-out or by a malformed request. None matters
+            // here.
             let _ = connection.await;
             drop(place);
         });
@@ -193,6 +196,6 @@ fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        warn!(%error, limit = limit.current, "the limit on open files could not be raised");
+        warn!(%error, limit = limit.current, "could not raise the limit on open files");
     }
 }

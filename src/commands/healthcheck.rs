@@ -1,4 +1,5 @@
-//! `gorilla healthcheck`: asks a replica on this machine whether it is alive.
+//! `gorilla healthcheck`: asks a replica on this machine whether it is alive.: asks a replica on this machine whether
+//! it is alive.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},

@@ -4,12 +4,12 @@ use std::{fmt::Display, process::ExitCode};
 
 use crate::printable;
 
-/// Says a sentence on standard error, where what others wrote may be a part of it.
+/// Writes a sentence to standard error. The sentence may contain text of other people.
 pub fn tell(sentence: impl Display) {
     eprintln!("gorilla: {}", printable::for_people(&sentence.to_string()));
 }
 
-/// Ends with a sentence on standard error.
+/// Writes a sentence to standard error. Returns the exit code for an error.
 pub fn fail(sentence: impl Display) -> ExitCode {
     tell(sentence);
     ExitCode::FAILURE

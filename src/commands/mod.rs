@@ -19,7 +19,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::printable;
 use sources::Sources;
 
-/// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries, and the commands to use it.
+/// A distributed lock service: REST in front of Redis, with fencing tokens and safe retries, and the commands to use
+/// it.
 #[derive(Parser)]
 #[command(
     version,
@@ -59,7 +60,7 @@ enum Command {
     Completions(manual::Completions),
     /// Write man pages into a folder
     Man(manual::Man),
-    /// Kills the command of `gorilla lock` when that can't
+    /// Kills the command of `gorilla lock` when `gorilla lock` itself can't
     #[command(hide = true)]
     Minder,
     /// Becomes the command of `gorilla lock`
@@ -79,11 +80,11 @@ pub fn run() -> ExitCode {
         Err(help_or_error) => {
             let wrong = help_or_error.use_stderr();
             let text = help_or_error.render().to_string();
-            // It repeats arguments, which a script may have from others.
+            // The text repeats arguments, which a script may have from other people.
             if text.lines().any(|line| matches!(printable::for_people(line), Cow::Owned(_))) {
                 text.lines().for_each(|line| eprintln!("{}", printable::for_people(line)));
             } else {
-                // Where nobody reads it there is nothing else to do.
+                // If standard error is closed, there is nothing else to do.
                 let _ = help_or_error.print();
             }
             return if wrong { ExitCode::from(exit::USAGE) } else { ExitCode::SUCCESS };

@@ -1,4 +1,4 @@
-//! `gorilla serve`: runs a replica.
+//! `gorilla serve`: runs a replica.: runs a replica.
 
 use std::process::ExitCode;
 

@@ -32,7 +32,7 @@ impl Sources {
         listen.into_iter().chain(redis_url).collect()
     }
 
-    /// The settings, or what is wrong with them on standard error.
+    /// The settings. If they are wrong, writes each problem to standard error.
     pub fn load(&self) -> Result<Settings, ExitCode> {
         Settings::load(self.config.as_deref(), &self.flags()).map_err(|problems| {
             eprint!("gorilla: the settings are wrong:\n{problems}");

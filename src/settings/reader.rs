@@ -24,10 +24,10 @@ pub struct Flag {
     pub value: String,
 }
 
-/// One thing wrong with the settings.
+/// A problem with the settings.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The setting, or empty where a source as a whole is wrong.
+    /// The setting, or empty if a source as a whole is wrong.
     pub key: String,
     /// What is wrong, and what would be right.
     pub problem: String,
@@ -35,7 +35,7 @@ pub struct Problem {
     pub source: String,
 }
 
-/// All that is wrong with the settings; never empty.
+/// All problems with the settings; never empty.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -90,21 +90,21 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The value of a setting, or its default and a problem noted.
+    /// The value of a setting. If that is wrong, notes the problem and returns the default.
     pub fn take<K: Kind>(&mut self, key: &str) -> K {
         let default = &self.defaults[key];
         let problem = match self.values.get(key).map(|value| text(value, default)) {
             Some(given) => match K::parse(&given) {
                 Ok(value) => return value,
-                // A secret is not repeated in a message.
+                // A message must not repeat a secret.
                 Err(problem) if SECRETS.contains(&key) => problem,
                 Err(problem) => format!("= {given:?} {problem}"),
             },
-            None => "is not set, because a single value stands in place of its section".into(),
+            None => "is not set, because its section was set to a single value".into(),
         };
         self.refuse(key, problem);
         let default = &self.defaults[key];
-        K::parse(&text(default, default)).expect("the defaults are valid, which a test sees to")
+        K::parse(&text(default, default)).expect("a test checks that the defaults are valid")
     }
 
     /// Notes a problem with a setting, once.
@@ -129,7 +129,7 @@ impl Reader {
                 shown += &format!("{}[{head}]\n", if section.is_empty() { "" } else { "\n" });
                 section = head;
             }
-            // What has no default is refused, and not shown.
+            // A key without a default is not a setting: `refuse_unknown` has refused it.
             let Some(default) = self.defaults.get(key) else { continue };
             let text = text(value, default);
             let value = match &value.kind {
@@ -152,7 +152,7 @@ impl Reader {
             }
             let nearest = self.defaults.keys().min_by_key(|known| strsim::damerau_levenshtein(known, &key));
             let hint = nearest.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-            self.refuse(&key, format!("is no setting{hint}"));
+            self.refuse(&key, format!("is not a setting{hint}"));
         }
     }
 
@@ -165,13 +165,14 @@ impl Reader {
             Some("the environment") => {
                 format!("environment variable GORILLA__{}", key.replace('.', "__").to_uppercase())
             }
-            // Not the origin itself, which has the path in a form that the user did not write.
+            // The origin itself has the path in a form that the user did not write.
             Some(_) => self.file.clone(),
         }
     }
 }
 
-/// What is wrong with a source, on one line. An error of TOML shows the line that it is about, which may have a password.
+/// What is wrong with a source, on one line, without the line of the file that an error of TOML shows: that may have a
+/// password.
 fn without_excerpt(error: ConfigError) -> String {
     let text = match error {
         ConfigError::FileParse { cause, .. } => cause.to_string(),
@@ -206,8 +207,8 @@ fn is_list(value: &Value) -> bool {
     matches!(value.kind, ValueKind::Array(_))
 }
 
-/// A value as it would be written in the environment, where a list is text with commas. A list in place of another kind
-/// of value becomes text that no setting takes, so that it is refused.
+/// A value as a user would write it in the environment, where a list is text with commas. A list in place of another
+/// kind of value becomes text that no setting accepts.
 fn text(value: &Value, default: &Value) -> String {
     let plain = |value: &Value| value.clone().into_string().unwrap_or_else(|_| format!("{:?}", value.kind));
     match &value.kind {

@@ -15,7 +15,7 @@ pub fn masked(url: &str) -> String {
     parsed.into()
 }
 
-/// The items of a list that was written in the environment.
+/// The items of a list as a user writes it in the environment.
 pub fn items(list: &str) -> Vec<&str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
 }

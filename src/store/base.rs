@@ -14,12 +14,12 @@ use super::{
 };
 use crate::settings::Settings;
 
-/// How long the last fence is kept after a grant, for the time in which the clock may have stepped back.
+/// How long Redis keeps the last fence after a grant, in case its clock steps back meanwhile.
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a place in a queue is kept for a client that went away and may come back with its Idempotency-Key.
+/// How long Redis keeps a place in a queue for a client that went away and may come back with its Idempotency-Key.
 const PLACE_KEPT: Duration = Duration::from_secs(10);
-/// What an attempt may take beyond its wait, clocks that differ included.
+/// How much longer than its wait an attempt may take, with the difference between two clocks.
 const SLACK: Duration = Duration::from_secs(60);
 
 /// The locks.
@@ -27,23 +27,23 @@ pub struct Store {
     pub(super) link: Arc<Link>,
     pub(super) waiters: Arc<Waiters>,
     pub(super) watched: WatchedQueues,
-    /// By which this replica's waiters are woken.
+    /// Over which messages wake the waiters of this replica.
     pub(super) channel: String,
     pub(super) scripts: Arc<Scripts>,
     pub(super) keys: Keys,
     pub(super) cancellations: Cancellations,
     pub(super) recovery: Option<Arc<Recovery>>,
-    /// How many replicas of Redis confirm a success.
+    /// How many replicas of Redis must confirm a success.
     pub(super) replicas_wanted: u32,
     pub(super) clustered: bool,
-    /// How long what became of a request is kept.
+    /// How long Redis keeps what became of a request with an Idempotency-Key.
     pub(super) window: Duration,
     /// How long a command may take.
     pub(super) command_timeout: Duration,
 }
 
 impl Store {
-    /// Begins to connect to Redis; returns at once, also where there is none.
+    /// Begins to connect to Redis. Returns at once, also if no Redis can be reached.
     pub fn open(settings: &Settings) -> Arc<Self> {
         let keys = Keys::new(&settings.redis.key_prefix.0);
         let replica = Uuid::new_v4().simple().to_string();
@@ -61,7 +61,7 @@ impl Store {
         let replicas_wanted = settings.redis.min_replicas_ack;
         let required_acks = RequiredAcks {
             replicas: replicas_wanted,
-            // So that there is time to undo what was not confirmed.
+            // The other half is for undoing what was not confirmed.
             patience: settings.redis.command_timeout / 2,
         };
         Arc::new(Self {
@@ -96,7 +96,7 @@ impl Store {
         &self.cancellations
     }
 
-    /// The replica is about to end: whoever waits is answered.
+    /// The replica is about to end: answers all requests that wait.
     pub fn dismiss_waiters(&self) {
         self.waiters.dismiss();
     }

@@ -16,7 +16,7 @@ impl Store {
         read::<C>(self.link.call_uncounted(self.request(lock, None, call)).await?)
     }
 
-    /// Runs a script that is about no lock, at a node of a cluster.
+    /// Runs a script that concerns no lock, at a node of a cluster.
     pub(super) async fn run_at<C: Call>(&self, node: Option<&Server>, call: &C) -> Result<C::Reply, Error> {
         read::<C>(self.link.call_at(node, Request::new(&self.scripts, None, call)).await?)
     }

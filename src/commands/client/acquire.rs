@@ -1,4 +1,4 @@
-//! `gorilla acquire`: takes a lock that outlives the command.
+//! `gorilla acquire`: takes a lock that outlives the command.: takes a lock that outlives the command.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `gorilla break`: ends a lock without its token.
+//! `gorilla break`: ends a lock without its token.: ends a lock without its token.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

@@ -1,4 +1,4 @@
-//! `gorilla extend`: renews the lease of a lock.
+//! `gorilla extend`: renews the lease of a lock.: renews the lease of a lock.
 
 use std::{process::ExitCode, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `gorilla ls`: lists the locks that are held.
+//! `gorilla ls`: lists the locks that are held.: lists the locks that are held.
 
 use std::process::ExitCode;
 

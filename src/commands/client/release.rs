@@ -1,4 +1,4 @@
-//! `gorilla release`: frees a lock.
+//! `gorilla release`: frees a lock.: frees a lock.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `gorilla status`: shows a lock.
+//! `gorilla status`: shows a lock.: shows a lock.
 
 use std::process::ExitCode;
 

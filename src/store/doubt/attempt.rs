@@ -17,9 +17,9 @@ pub struct Attempt {
     store: Arc<Store>,
     /// The key of the lock.
     pub lock: String,
-    /// The name of the record that the acquire uses.
+    /// The name of the request record that the acquire uses.
     pub request: String,
-    /// The id of the tenure that it would begin.
+    /// The id that the grant gets.
     pub id: String,
     owner: Owner,
     state: Mutex<State>,
@@ -37,10 +37,10 @@ pub struct Attempt {
 enum State {
     /// All its calls were answered, and it is not in the queue.
     Asked,
-    /// It has joined the queue.
+    /// The attempt has joined the queue.
     Queued,
-    /// One of its calls was not answered, and was given up at this time. The call may still arrive, also after a later one
-    /// was answered.
+    /// One of its calls was not answered, and was given up at this time. The call may still arrive, also after a later
+    /// one was answered.
     InDoubt { since: Instant },
     /// Nothing is left to undo.
     Over,
@@ -92,14 +92,15 @@ impl Attempt {
         }
     }
 
-    /// Whether one of its calls was lost so long ago that its record, kept for `window` from a grant, may have lapsed.
+    /// Whether a call was lost so long ago that Redis, which keeps the record for `window` from a grant, may have
+    /// dropped the record.
     pub fn doubt_outlasts(&self, window: Duration) -> bool {
-        // The call was sent the time-out of a command before it was given up.
+        // The replica gave the call up one time-out of a command after it had sent it.
         let sent_before = self.store.command_timeout;
         matches!(*self.state(), State::InDoubt { since } if since.elapsed() + sent_before >= window)
     }
 
-    /// Undoes it at once, if Redis can be reached.
+    /// Undoes the attempt at once, if Redis can be reached.
     pub async fn undo(&self) -> Result<CancelReply, Failure> {
         let Self { store, lock, request, id, owner, .. } = self;
         Ok(store.cancel_once(lock, request, id, owner).await?)
@@ -112,7 +113,7 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        // Without a runtime the process is ending, and the lease ends the lock.
+        // There is no runtime while the process ends. Then the lease ends the lock.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if let State::Over = *self.state() {
             return;

@@ -1,4 +1,4 @@
-//! Cancels an acquire whose outcome nobody learns: `lua/cancel.lua`.
+//! Cancels an acquire whose outcome no client learns: `lua/cancel.lua`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::store::{base::Store, error::Error};
 
 /// Between two attempts to reach Redis.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
-/// After this long the acquire's own lease is left to do the work.
+/// After this long Gorilla stops trying, and the lease of the acquire ends the lock.
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 impl Store {
@@ -30,7 +30,7 @@ impl Store {
         Ok(reply)
     }
 
-    /// Repeats until Redis has confirmed it.
+    /// Repeats the cancellation until Redis has confirmed it.
     pub(super) async fn cancel(self: &Arc<Self>, lock: &str, request: &str, id: &str, owner: &Owner) {
         let begun = Instant::now();
         loop {
@@ -41,12 +41,12 @@ impl Store {
                         CancelReply::Marked { .. } => "marked",
                         CancelReply::Kept { .. } => "kept",
                     };
-                    info!(id, outcome, "cancelled an acquire that nobody learnt the outcome of");
+                    info!(id, outcome, "cancelled an acquire whose outcome no client learnt");
                     return;
                 }
                 // Repeating it does not mend what an operator must fix.
                 Err(failure) if begun.elapsed() > GIVE_UP || matches!(failure, Failure::Broken(_)) => {
-                    warn!(id, ?failure, "could not cancel an acquire; if it took the lock, its lease ends it");
+                    warn!(id, ?failure, "could not cancel an acquire; if it took the lock, the lease ends the lock");
                     return;
                 }
                 Err(_) => tokio::time::sleep(RETRY_DELAY).await,

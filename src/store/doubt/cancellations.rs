@@ -14,7 +14,7 @@ pub struct Cancellations {
 }
 
 impl Cancellations {
-    /// Waits until none is under way.
+    /// Waits until no cancellation is under way.
     pub async fn finished(&self) {
         let (count, ended) = &*self.inner;
         loop {

@@ -1,10 +1,10 @@
 //! Has replicas of Redis confirm what was done, before it is answered: `lua/confirm.lua`, by way of `link::confirmer`.
 //!
 //! WAIT says how many replicas have got as far as the writes of one connection, which means nothing if that server is
-//! another than the one that executed the command, such as a new master that lacks it. Rather than prove that both are one
-//! process in one role all the while, which a client can't see, the script looks whether the server **has the effect** of
-//! the command. Then the effect is before the script's own write in what this server sends to its replicas, by whichever
-//! way it came there, so a replica that has confirmed the write has the effect too.
+//! another than the one that executed the command, such as a new master that lacks it. Rather than prove that both are
+//! one process in one role all the while, which a client can't see, the script looks whether the server **has the
+//! effect** of the command. Then the effect is before the script's own write in what this server sends to its replicas,
+//! by whichever way it came there, so a replica that has confirmed the write has the effect too.
 
 use fred::types::Resp3Frame;
 use gorilla_domain::Failure;
@@ -12,21 +12,21 @@ use gorilla_scripts::{Confirm, ConfirmReply, Request, slot_of};
 
 use crate::store::{base::Store, protocol};
 
-/// What an operation has made of a lock, by which a server shows that it has executed it.
+/// What an operation made of a lock. A server that shows this effect has executed the operation.
 #[derive(Clone, Copy)]
 pub enum Effect<'a> {
-    /// The lock is that of this grant.
+    /// This grant has the lock.
     Granted(&'a str),
     /// The lock has this token.
     Extended(&'a str),
     /// The lock, if there is one, doesn't have this token.
     Released(&'a str),
-    /// The lock, if there is one, is not that of this grant.
+    /// If there is a lock, another grant has it.
     Broken(&'a str),
 }
 
 impl Store {
-    /// Returns once enough replicas of Redis have an effect, or that they don't, as an unknown outcome.
+    /// Waits until enough replicas of Redis have confirmed an effect. An error is an unknown outcome: too few did.
     pub(in crate::store) async fn confirmed(&self, lock: &str, effect: Effect<'_>) -> Result<(), Failure> {
         if self.replicas_wanted == 0 {
             return Ok(());

@@ -1,5 +1,6 @@
-//! After data of Redis may have been lost, grants wait until whatever was lost has run out: `lua/lib/incarnation.lua` decides it,
-//! for each grant. Here a new connection has it decided at once, and it is logged.
+//! After Redis may have lost data, new grants wait until the leases of all lost grants have run out.
+//! `lua/lib/incarnation.lua` decides this for each grant. The code here has a new connection decide it at once, and
+//! logs it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,20 +21,20 @@ use crate::{
     },
 };
 
-/// Slots of a cluster that are settled at once: few, because requests go over the same connection.
+/// Slots of a cluster that Gorilla settles at once: few, because requests go over the same connection.
 const AT_ONCE: usize = 32;
 
-/// What `redis.failover_grace` needs, where it is on.
+/// What `redis.failover_grace` needs, if it is on.
 pub struct Recovery {
     clustered: bool,
     keys: Keys,
     scripts: Arc<Scripts>,
-    /// Until when it was said that grants wait.
+    /// Until when grants wait, as the log has said.
     said: Mutex<Instant>,
 }
 
 impl Recovery {
-    /// Nothing where the option is off.
+    /// None if the option is off.
     pub fn new(settings: &settings::Redis, keys: &Keys, scripts: &Arc<Scripts>) -> Option<Arc<Self>> {
         let (grace, clustered) = (settings.failover_grace, settings.url.is_cluster());
         let (keys, scripts, said) = (keys.clone(), Arc::clone(scripts), Mutex::new(Instant::now()));
@@ -41,13 +42,13 @@ impl Recovery {
         (!grace.is_zero()).then(|| Arc::new(recovery))
     }
 
-    /// The key that tells a script whether the data of a resource are of a new incarnation.
+    /// The key that tells a script whether the data of a resource belong to a new incarnation.
     pub fn key(&self, lock: &str) -> String {
         self.keys.incarnation(self.clustered.then(|| slot_of(lock)))
     }
 
-    /// Has the time begin with a new connection. An error says what the server lacks. One that refuses writes now is no
-    /// worse for that: then it refuses grants as well, and they settle it later.
+    /// Lets the time begin when a connection is opened. An error says what the server lacks. It is not an error if the
+    /// server refuses writes now: then it refuses grants too, and a later grant lets the time begin.
     pub async fn begin(&self, connection: &Connection) -> Result<(), String> {
         match self.settle(connection, self.clustered.then_some(0)).await.map_err(Failure::from) {
             Ok(settled) if !self.clustered => self.note(Duration::from_millis(settled.left), settled.is_new),
@@ -62,7 +63,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// In a cluster each slot has its own time, so that a script finds it beside the lock.
+    /// Lets the time of each slot of a cluster begin. Each slot has its own, so that a script finds it beside the lock.
     pub async fn settle_slots(&self, connection: &Connection) {
         if !self.clustered {
             return;
@@ -76,7 +77,7 @@ impl Recovery {
                     self.note(Duration::from_millis(settled.left), false);
                     slots += 1;
                 }
-                // Its node has none, or slots are moving. Grants settle it later.
+                // The slot has no node, or it moves. A later grant lets the time begin.
                 Err(Error::Link(link::Error::Refused(_))) => {}
                 Err(error) => {
                     debug!(?error, "could not look in all slots whether data were lost");
@@ -87,7 +88,7 @@ impl Recovery {
         info!(slots, duration_ms = begun.elapsed().as_millis() as u64, "looked in each slot whether data were lost");
     }
 
-    /// Grants wait for so long: says so, once for each time that it begins.
+    /// Logs that grants wait for so long, once for each time that the waiting begins.
     pub fn note(&self, left: Duration, is_new: bool) {
         if left.is_zero() {
             return;
@@ -96,7 +97,7 @@ impl Recovery {
         let now = Instant::now();
         if is_new || *said <= now {
             let wait_ms = left.as_millis() as u64;
-            warn!(wait_ms, "the data of Redis are of a new incarnation, and grants may have been lost: new ones wait");
+            warn!(wait_ms, "the data of Redis are of a new incarnation, which may lack grants: new grants wait");
         }
         *said = (*said).max(now + left);
     }

@@ -1,9 +1,9 @@
-//! Requests that come in one moment go to Redis as one command: `lua/lib/run.lua` runs their script once for each. Beside
-//! what it costs to encode, write and answer a command, fred writes each script to the socket by itself, however many
-//! others wait behind it.
+//! Requests that come in one moment go to Redis as one command: `lua/lib/run.lua` runs their script once for each.
+//! Beside what it costs to encode, write and answer a command, fred writes each script to the socket by itself, however
+//! many others wait behind it.
 //!
-//! Nothing waits for more to come. A request that finds no batch begins one, and a task of its own sends the batch. That
-//! task runs after those tasks that are ready now; so the busier the replica, the larger the batches.
+//! Nothing waits for more to come. A request that finds no batch begins one, and a task of its own sends the batch.
+//! That task runs after those tasks that are ready now; so the busier the replica, the larger the batches.
 
 use std::{
     future::Future,
@@ -20,13 +20,13 @@ use tokio::sync::oneshot;
 
 use super::error::Error;
 
-/// Requests in one command. Redis does nothing else meanwhile, for some microseconds each.
+/// Requests in one command, at most. Redis does nothing else meanwhile, for some microseconds a request.
 const MOST: usize = 64;
 
-/// What is about to be sent over a connection.
+/// The requests that are about to be sent over a connection.
 #[derive(Default)]
 pub struct Batch {
-    /// Commands that were sent and not answered.
+    /// Commands that were sent and are not answered yet.
     on_their_way: AtomicUsize,
     requests: Mutex<Vec<Asked>>,
 }
@@ -57,7 +57,7 @@ impl Batch {
 
     /// Counts a command while it is on its way.
     pub async fn counted<R>(&self, sent: impl Future<Output = R>) -> R {
-        /// Also when the caller is gone.
+        /// Counts the command until this is dropped, also if the caller has gone.
         struct OnItsWay<'a>(&'a AtomicUsize);
         impl Drop for OnItsWay<'_> {
             fn drop(&mut self) {

@@ -1,10 +1,10 @@
 //! Has replicas of Redis confirm what was written, many writes at once: Redis's WAIT.
 //!
-//! WAIT blocks its connection, so it gets one beside that of the commands, to each node. There it would cover what *that*
-//! connection wrote, and nothing else: hence the request, which writes, and looks whether the server has what is to be
-//! confirmed. Both have to go over one connection. A client of one server, which doesn't reconnect, has but one. (A
-//! server that is demoted, resynchronised and promoted again between the two, within a round trip and without closing
-//! its connections, would not be noticed.)
+//! WAIT blocks its connection, so it gets one beside that of the commands, to each node. There it would cover what
+//! *that* connection wrote, and nothing else: hence the request, which writes, and looks whether the server has what is
+//! to be confirmed. Both have to go over one connection. A client of one server, which doesn't reconnect, has but one.
+//! (A server that is demoted, resynchronised and promoted again between the two, within a round trip and without
+//! closing its connections, would not be noticed.)
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ struct Claim {
 pub struct Confirmer(mpsc::UnboundedSender<Claim>);
 
 impl Confirmer {
-    /// Confirms over a connection for as long as this value lives. `ended` is called if the connection ends before,
-    /// with the reason.
+    /// Confirms over a connection as long as this value lives. If the connection ends earlier, calls `ended` with the
+    /// reason.
     pub fn start(
         connection: Connection,
         mut router: ConnectHandle,
@@ -74,7 +74,7 @@ async fn rounds(connection: &Connection, required: &RequiredAcks, mut claims: mp
     let mut round = Vec::new();
     while claims.recv_many(&mut round, ROUND).await > 0 {
         let shown = join_all(round.iter().map(|claim| has_it(connection, claim))).await;
-        // Not before the replies to the writes: what WAIT says is about those before it.
+        // Only after the replies to the writes: WAIT covers the writes before it.
         let confirmed = if shown.iter().any(Result::is_ok) { wait(connection, required).await } else { Ok(()) };
         for (claim, shown) in round.drain(..).zip(shown) {
             // The caller that asked may have gone.
@@ -92,7 +92,7 @@ async fn has_it(connection: &Connection, claim: &Claim) -> Result<(), String> {
 }
 
 async fn wait(connection: &Connection, RequiredAcks { replicas, patience }: &RequiredAcks) -> Result<(), String> {
-    // 0 would be for ever.
+    // With 0, WAIT would wait for ever.
     let patience = patience.as_millis().max(1) as i64;
     match connection.send(None, "WAIT", vec![i64::from(*replicas).into(), patience.into()]).await {
         Ok(Resp3Frame::Number { data, .. }) if data >= i64::from(*replicas) => Ok(()),

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::settings;
 
-/// Messages that may wait to be read. Should there be more, all waiters ask.
+/// Messages that may wait until Gorilla reads them. If there are more, all waiters ask Redis.
 const MOST_MESSAGES: usize = 4096;
 
 /// Opens connections to what the settings name.
@@ -39,7 +39,7 @@ pub struct Connector {
     channel: String,
     /// Given if replicas of Redis confirm successes.
     required: Option<RequiredAcks>,
-    /// The nodes of a cluster that the last connection knew, because the one that the URL names may be gone.
+    /// The nodes of a cluster that the last connection knew, because the node that the URL names may be gone.
     known_nodes: Mutex<Vec<Server>>,
     /// Attempts to connect so far.
     attempts: AtomicUsize,
@@ -117,8 +117,8 @@ impl Connector {
         let client = self.client(node).map_err(|error| explain(&error))?;
         let mut router = client.init().await.map_err(|error| explain(&error))?;
         let connection = Connection::new(client);
-        // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing that is
-        // sent over it is answered.
+        // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing
+        // that is sent over it is answered.
         let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
         let infos = tokio::select! {
             _ = &mut router => return Err("Redis closed the connection".into()),
@@ -127,7 +127,7 @@ impl Connector {
         Ok((connection, router, infos))
     }
 
-    /// A connection beside the given one to each of its nodes.
+    /// Opens a connection for confirmations to each node of the given connection.
     async fn confirmers(
         &self,
         beside: &Connection,
@@ -137,14 +137,14 @@ impl Connector {
         let mut confirmers = HashMap::new();
         for node in beside.nodes() {
             let (connection, router, other) = self.reach(node.clone()).await?;
-            // During a failover the two may find different masters. Nothing would ever be confirmed.
+            // During a failover the two connections may find different masters. Then nothing would ever be confirmed.
             if node.is_none() && fitness::process(infos)? != fitness::process(&other)? {
                 router.abort();
                 return Err("two connections to Redis have reached two servers".into());
             }
             let useless = beside.useless();
             let ended = move |why| {
-                // The first reason stands.
+                // The first reason counts.
                 let _ = useless.set(why);
             };
             confirmers.insert(node, Confirmer::start(connection, router, required.clone(), ended));
@@ -152,7 +152,7 @@ impl Connector {
         Ok(confirmers)
     }
 
-    /// A client of whatever the URL names, or of one node of a cluster.
+    /// A client of the server that the URL names, or of a node of a cluster.
     fn client(&self, node: Option<Server>) -> Result<Client, fred::error::Error> {
         let mut config = self.settings.url.config();
         if let Some(server) = node {
@@ -161,24 +161,24 @@ impl Connector {
         if let ServerConfig::Clustered { hosts, .. } = &mut config.server {
             hosts.extend(self.known_nodes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         }
-        // fred asks the first one that it reaches. That one may hang, be cut off from the others or know of no master, so
-        // each attempt begins with another.
+        // fred asks the first host that it reaches. That host may hang, be cut off from the others or know of no
+        // master, so each attempt begins with another host.
         if let ServerConfig::Clustered { hosts, .. } | ServerConfig::Sentinel { hosts, .. } = &mut config.server {
             let attempt = self.attempts.fetch_add(1, Relaxed);
             let first = attempt % hosts.len().max(1);
             hosts.rotate_left(first);
         }
-        // One attempt to connect, whose error is returned: repeating it is the supervisor's.
+        // fred makes one attempt to connect and returns its error. The supervisor repeats the attempt.
         config.fail_fast = true;
-        // In RESP3 messages come over the connection that commands go over: what fails for one fails for both.
+        // With RESP3, messages come over the connection of the commands, so neither can fail without the other.
         config.version = RespVersion::RESP3;
         let mut builder = Builder::from_config(config);
         builder
             .set_connection_config(ConnectionConfig {
                 connection_timeout: self.settings.connect_timeout,
                 internal_command_timeout: self.settings.connect_timeout,
-                // A script that was sent is never sent again by itself. fred would count a redirection among the attempts,
-                // and follows ASK to the node that it came from; `send` asks again instead.
+                // fred must never send a script again by itself. It would count a redirection as an attempt, and it
+                // follows ASK to the node that ASK came from. `Link::call_at` asks again instead.
                 max_command_attempts: 1,
                 max_redirections: 0,
                 tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },

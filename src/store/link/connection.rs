@@ -1,4 +1,4 @@
-//! One connection to Redis: sends over it, watches it, and knows when it is of no more use.
+//! One connection to Redis: sends commands, watches the connection, and knows when it is of no more use.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ use super::{
     explain::explain,
 };
 
-/// How long a connection may be silent before it is tried.
+/// How long a connection may be silent until Gorilla tries it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// A connection to a server, or to all masters of a cluster.
@@ -35,21 +35,21 @@ pub struct Connection {
     opened: Instant,
     /// Milliseconds from `opened` to the last reply.
     last_reply: AtomicU64,
-    /// Why this connection is of no more use, for the supervisor; set once it is.
+    /// Why this connection is of no more use. The supervisor waits for it to be set.
     useless: Arc<SetOnce<&'static str>>,
-    /// Requests that are sent together; in a cluster none are, because their keys may lie on different nodes.
+    /// The requests that are sent together. None in a cluster, because their keys may lie on different nodes.
     batch: Option<Batch>,
 }
 
 impl Connection {
-    /// Over a client that is connected.
+    /// Makes a connection of a client that is connected.
     pub fn new(client: Client) -> Self {
         let batch = (!client.is_clustered()).then(Batch::default);
         let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(SetOnce::new()));
         Self { client, opened, last_reply, useless, batch }
     }
 
-    /// Sends a request: at once if nothing is on its way, else with what else is asked for in this moment.
+    /// Sends a request: at once if no command is on its way, or else together with the requests of the same moment.
     pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Error> {
         let Some(batch) = &self.batch else { return self.run(None, request).await };
         if !batch.is_worth_it() {
@@ -70,21 +70,21 @@ impl Connection {
             let replies = self.run_all(None, &group.requests()).await;
             group.answer(replies);
         };
-        // Each is on its way before the first is answered.
+        // All groups are on their way before the first is answered.
         join_all(batch.take().into_iter().map(|group| batch.counted(send(group)))).await;
     }
 
-    /// Waits until the connection is of no more use. Says why.
+    /// Waits until the connection is of no more use, and says why.
     pub async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
-        // While nobody asks for anything, a dead connection would go unnoticed until somebody does. In a cluster one node
-        // may hang while the others answer.
+        // Without requests nobody would notice a dead connection until the next request. In a cluster one node may hang
+        // while the others answer.
         let heartbeat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 if let Some(nodes) = self.masters() {
                     join_all(nodes.into_iter().map(|node| self.send(Some(node), "PING", vec![]))).await;
                 } else if self.now() - self.last_reply.load(Relaxed) >= HEARTBEAT.as_millis() as u64 {
-                    // Where no reply comes, the connection is marked useless.
+                    // If no reply comes, `send` gives the connection up.
                     let _ = self.send(None, "PING", vec![]).await;
                 }
             }
@@ -123,24 +123,24 @@ impl Connection {
 
     /// Tells the supervisor that the connection is of no more use, and why.
     pub fn give_up(&self, why: &'static str) {
-        // Later reasons come from the first.
+        // Later reasons follow from the first.
         let _ = self.useless.set(why);
     }
 
-    /// The masters of a cluster in a steady order, or one that needs no name.
+    /// The masters of a cluster in a steady order, or `None` for the only server.
     pub fn nodes(&self) -> Vec<Option<Server>> {
         let Some(mut nodes) = self.masters() else { return vec![None] };
         nodes.sort();
         nodes.into_iter().map(Some).collect()
     }
 
-    /// Has a script run for one request, in a cluster at the given node or at that of its first key.
+    /// Runs a script for one request: in a cluster at the given node, or else at the node of its first key.
     pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Resp3Frame, Error> {
         let replies = self.run_all(node, &[request]).await?;
         replies.into_iter().next().unwrap_or(Err(Error::Unexpected("Redis replied to nothing")))
     }
 
-    /// The same for many requests, which share their script. Each has a reply.
+    /// The same for many requests that share their script. Returns a reply for each.
     async fn run_all(
         &self,
         node: Option<&Server>,
@@ -153,8 +153,8 @@ impl Connection {
             let keys = keys.iter().cloned().map(Value::Bytes);
             head.into_iter().chain(keys).chain([Value::Bytes(arguments.clone())]).collect()
         };
-        // The text is sent once if Redis doesn't know it, and only to the node that lacks it: loading it everywhere would be
-        // a stampede.
+        // Sends the text once if Redis doesn't know it, and only to the node that lacks it: if each replica loaded each
+        // script into each node, that would be a stampede.
         let reply = match self.send(node.cloned(), "EVALSHA", call(&first.script.sha)).await {
             Err(Error::Refused(Refusal::NoScript)) => {
                 self.send(node.cloned(), "EVAL", call(&first.script.source)).await
@@ -175,13 +175,13 @@ impl Connection {
 
     /// Sends a command, in a cluster to the given node or to that of its first key.
     pub async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Error> {
-        // The first key decides the slot; a script's keys follow its name and their number. fred takes no other hash of a
-        // custom command than a slot that was computed before.
+        // The first key decides the slot. The keys of a script follow its name and their number. For a custom command
+        // fred takes only a slot that was computed before.
         let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
         let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
         let command = CustomCommand::new_static(name, hash, false);
         let (sent, one_node) = (self.now(), node.is_some());
-        // Boxed: what fred needs for a command is many kilobytes, which all that waits for it would otherwise hold and move.
+        // Boxed: fred needs many kilobytes for a command, which every future that waits for it would hold and move.
         let reply = match node {
             None => Box::pin(self.client.custom_raw(command, args)).await,
             Some(node) => Box::pin(self.client.with_cluster_node(node).custom_raw(command, args)).await,
@@ -197,7 +197,7 @@ impl Connection {
             }
             Err(error) => {
                 match error.kind() {
-                    // Nothing at all came back since this was sent, so the server hangs or the network is gone.
+                    // Redis has replied to nothing since this was sent, so the server hangs or the network is gone.
                     ErrorKind::Timeout if one_node || self.last_reply.load(Relaxed) <= sent => {
                         self.give_up("Redis stopped answering");
                     }

@@ -1,25 +1,26 @@
-//! Why there is no connection, in words for a person. fred passes on what the system said in Rust's debug form.
+//! Says in words for people why there is no connection. fred passes on what the system said in Rust's debug form.
 
 use fred::error::{Error, ErrorKind};
 
-/// fred's error as a part of a sentence, without a full stop.
+/// An error of fred as a part of a sentence, without a full stop.
 pub fn explain(error: &Error) -> String {
     let details = error.details();
     match error.kind() {
         ErrorKind::Timeout => "Redis did not answer in time".into(),
         _ if details.starts_with("NOAUTH") => {
-            "Redis refused the user name or password: NOAUTH, it wants one that redis.url doesn't have".into()
+            "Redis refused the user name or password: NOAUTH, it wants a password, and redis.url has none".into()
         }
         _ if details.starts_with("WRONGPASS") => format!("Redis refused the user name or password: {}", plain(details)),
         ErrorKind::Auth => format!("Redis refused to let Gorilla in: {}", plain(details)),
         ErrorKind::Sentinel if details.starts_with("Failed to connect to all") => {
-            "no sentinel can be reached, or none lets Gorilla in".into()
+            "Gorilla can't reach any sentinel, or no sentinel accepts its password".into()
         }
         _ => plain(details),
     }
 }
 
-/// `Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }` and the like, less what is not for people.
+/// Takes the message for people out of `Os { code: 111, kind: ConnectionRefused, message: "Connection refused" }` and
+/// the like.
 fn plain(details: &str) -> String {
     let inner = |start: &str| {
         let (_, rest) = details.split_once(start)?;
@@ -28,7 +29,7 @@ fn plain(details: &str) -> String {
     let said = inner("message: ").or_else(|| inner("error: ")).unwrap_or(details);
     let said = said.trim_matches('"').trim_end_matches('.');
     match said.strip_prefix("InvalidCertificate(").and_then(|reason| reason.strip_suffix(')')) {
-        Some(reason) => format!("the certificate of Redis is not accepted: {reason}"),
+        Some(reason) => format!("Gorilla doesn't accept the certificate of Redis: {reason}"),
         None => said.into(),
     }
 }
@@ -53,7 +54,7 @@ mod tests {
             (
                 ErrorKind::IO,
                 "Custom { kind: InvalidData, error: InvalidCertificate(UnknownIssuer) }",
-                "the certificate of Redis is not accepted: UnknownIssuer",
+                "Gorilla doesn't accept the certificate of Redis: UnknownIssuer",
             ),
             (
                 ErrorKind::Auth,

@@ -7,15 +7,15 @@ use tracing::warn;
 
 use super::error::Error;
 
-/// Redis before it has no script flags, and none of the guarantees that rest on them.
+/// The oldest major version of Redis that has script flags, on which some guarantees rest.
 const OLDEST: u32 = 7;
 
-/// Judges what `INFO` tells: the version, where it is told, and whether Redis may evict locks. An error says what is wrong
+/// Judges by `INFO`: the version, if `INFO` has it, and whether Redis may evict locks. An error says what is wrong
 /// and what to do.
 pub fn judge(info: &Resp3Frame) -> Result<(), String> {
     let info = text(info);
     let field = |name| field(&info, name);
-    // Valkey tells 7.2.4 here, whatever its own version is.
+    // Valkey has 7.2.4 here, whatever its own version is.
     if let Some(version) = field("redis_version") {
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         if major.is_some_and(|major| major < OLDEST) {
@@ -28,7 +28,7 @@ pub fn judge(info: &Resp3Frame) -> Result<(), String> {
             "Redis has maxmemory-policy {policy} and so may evict locks; set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
         )),
         None => {
-            warn!("Redis does not tell its maxmemory-policy; make sure that it is noeviction");
+            warn!("Redis does not say its maxmemory-policy; make sure that it is noeviction");
             Ok(())
         }
     }
@@ -45,7 +45,7 @@ pub fn judge_unread(error: &Error) -> Result<(), String> {
     }
 }
 
-/// What `INFO` tells of the process that answers, to compare two.
+/// The id of the process that answered `INFO`, to compare two connections.
 pub fn process(infos: &[Result<Resp3Frame, Error>]) -> Result<String, String> {
     let lacks = |why: String| format!("redis.min_replicas_ack needs a user with the right +info ({why})");
     let info = infos.first().ok_or_else(|| lacks("no node was asked".into()))?;
@@ -60,7 +60,7 @@ pub fn replicas_online(info: &Resp3Frame) -> usize {
     text(info).lines().filter(is_online).count()
 }
 
-/// What `INFO` tells.
+/// The text of `INFO`.
 fn text(info: &Resp3Frame) -> Cow<'_, str> {
     match info {
         Resp3Frame::BlobString { data, .. } | Resp3Frame::VerbatimString { data, .. } => String::from_utf8_lossy(data),

@@ -1,4 +1,4 @@
-//! Messages: a connection listens to the channel of its replica.
+//! Takes messages: a connection listens to the channel of its replica.
 
 use std::{
     sync::Arc,
@@ -13,12 +13,13 @@ use tokio::{
 
 use super::{connection::Connection, error::Error, events::Events};
 
-/// What a new connection tells itself, and how long it waits until it tells it again.
+/// The message that a new connection sends to itself, and how long it waits until it sends it again.
 const HELLO: &str = "hello";
 const HELLO_AGAIN: Duration = Duration::from_millis(50);
 
-/// Subscribes to the channel, and hears a message of its own: fred doesn't wait for what Redis says to SUBSCRIBE. Without
-/// the right to it no waiter would be woken, and Redis's refusal could be taken for the reply to another command.
+/// Subscribes to the channel, and waits for a message of its own, because fred doesn't wait for the reply to SUBSCRIBE.
+/// Without the right to SUBSCRIBE no message would wake a waiter, and fred could take the refusal of Redis for the
+/// reply to another command.
 pub async fn begin(
     channel: &str,
     patience: Duration,
@@ -38,13 +39,13 @@ pub async fn begin(
                 error @ (Error::Failed(_) | Error::Unexpected(_)) => refused(error.to_string()),
                 error => error.to_string(),
             })?;
-            // In a Cluster the message may have overtaken the subscription, which went to another node.
+            // In a Cluster the message may have come before the subscription, which went to another node.
             let again = Instant::now() + HELLO_AGAIN;
             while let Ok(message) = timeout_at(again.into(), messages.recv()).await {
                 match message.map(|message| message.value.as_string().unwrap_or_default()) {
                     Ok(text) if text == HELLO => return Ok(()),
                     Ok(text) => events.message(&text),
-                    // All waiters ask anew when the connection is there.
+                    // All waiters ask again when the connection is ready.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Err("Redis closed the connection".into()),
                 }
@@ -54,7 +55,7 @@ pub async fn begin(
     tokio::time::timeout(patience, hear).await.unwrap_or_else(|_| Err(refused("no message came".into())))
 }
 
-/// Passes messages on.
+/// Passes messages on to the waiters.
 pub async fn pass_on(mut messages: Receiver<Message>, events: Arc<dyn Events>) {
     loop {
         match messages.recv().await {

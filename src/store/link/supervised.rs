@@ -42,7 +42,7 @@ enum LinkState {
     Down { why: String },
 }
 
-/// One command among those in flight.
+/// Counts a command as in flight until this is dropped.
 struct InFlight<'a>(&'a AtomicUsize);
 
 impl Drop for InFlight<'_> {
@@ -88,7 +88,7 @@ impl Link {
                     let why = connection.watch(&mut router).await;
                     self.connector.remember_nodes(&connection);
                     self.down(why.into());
-                    // What is in flight may still be answered, with the truth instead of an unknown outcome.
+                    // Redis may still answer commands in flight, which then need not have an unknown outcome.
                     let in_flight = settings.command_timeout;
                     tokio::spawn(async move {
                         tokio::time::sleep(in_flight).await;
@@ -107,12 +107,12 @@ impl Link {
         self.tried.wait().await;
     }
 
-    /// Why there is no connection, if there is none.
+    /// If there is no connection, why.
     pub fn trouble(&self) -> Option<String> {
         self.session(|_| ()).err()
     }
 
-    /// Sends a script, and its text once if Redis doesn't know it. Counts among the commands in flight.
+    /// Runs a script, whose text it sends once if Redis doesn't know it. Counts among the commands in flight.
     pub async fn call(&self, request: Request) -> Result<Resp3Frame, Error> {
         let counted = InFlight(&self.in_flight);
         if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
@@ -128,7 +128,7 @@ impl Link {
         self.call_at(None, request).await
     }
 
-    /// The same at the given node, else at that of the first key.
+    /// The same at the given node, or else at the node of the first key.
     pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Resp3Frame, Error> {
         let begun = Instant::now();
         loop {
@@ -137,8 +137,8 @@ impl Link {
                 None => connection.request(&request).await,
                 node => connection.run(node, &request).await,
             };
-            // A node that sends elsewhere has executed nothing. After MOVED fred knows the new node; while a slot is on its
-            // way, its keys are on either side, and a script finds no node that has them all.
+            // A node that names another node has executed nothing. After MOVED fred knows the new node. While a slot
+            // moves, some of its keys are on each of two nodes, and no node has all keys of a script.
             match reply {
                 Err(error) if error.is_moving() && begun.elapsed() < self.connector.settings.command_timeout => {
                     tokio::time::sleep(MOVING_DELAY).await;
@@ -148,7 +148,7 @@ impl Link {
         }
     }
 
-    /// Sends a command that is no script, in a cluster to the given node, else to whichever.
+    /// Sends a command that is not a script: in a cluster to the given node, or else to any node.
     pub async fn command(
         &self,
         node: Option<Server>,
@@ -158,20 +158,21 @@ impl Link {
         self.connection()?.send(node, name, args).await
     }
 
-    /// The nodes that share the keys among them, in a steady order: the masters of a cluster, or one that needs no name.
+    /// The nodes among which the keys are divided, in a steady order: the masters of a cluster, or `None` for the only
+    /// server.
     pub fn nodes(&self) -> Result<Vec<Option<Server>>, Error> {
         Ok(self.connection()?.nodes())
     }
 
-    /// Returns once enough replicas of the node that has the first key of a request have confirmed what the reply to the
-    /// request shows, or why they don't.
+    /// Returns once enough replicas of the node that has the first key of a request have confirmed what the reply to
+    /// the request shows, or why they don't.
     pub async fn confirm(&self, request: Request, shows: Shows) -> Result<(), String> {
         let session = self.session(Arc::clone)?;
         let node = session.connection.node_of(request.first_key().unwrap_or_default());
         match session.confirmers.get(&node) {
             Some(confirmer) => confirmer.confirm(request, shows).await,
             None => {
-                let why = "the cluster has another master than when it was connected to";
+                let why = "the cluster has a master that Gorilla is not connected to";
                 session.connection.give_up(why);
                 Err(why.into())
             }
@@ -192,11 +193,11 @@ impl Link {
 
     fn set(&self, state: LinkState) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-        // Only the first time counts.
+        // Only the first call counts.
         let _ = self.tried.set(());
     }
 
-    /// Notes why there is no connection, and logs it when it is news.
+    /// Notes why there is no connection, and logs the reason if it is new.
     fn down(&self, why: String) {
         if self.trouble().as_ref() != Some(&why) {
             warn!(redis = %self.connector.settings.url, reason = why, "no usable connection to Redis");

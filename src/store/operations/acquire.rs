@@ -11,15 +11,15 @@ use uuid::Uuid;
 use super::ask::{Ask, Progress};
 use crate::store::{base::Store, doubt::Attempt, durability::Effect};
 
-/// Between two attempts to have Redis undo what a lost call may have done.
+/// Between two attempts to undo what a lost call may have done.
 const UNDO_AGAIN: Duration = Duration::from_millis(50);
 
 impl Store {
-    /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (no reply, or the caller is dropped
-    /// while it waits), the place in the queue or the lock is given back in the background.
+    /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (Redis did not reply, or the caller
+    /// was dropped while it waited), a task in the background gives the place in the queue or the lock back.
     pub async fn acquire(self: &Arc<Self>, asked: Acquire) -> Result<Acquired, Failure> {
         let mut attempt = self.begin(&asked);
-        // A call of a waiter without a key that was lost.
+        // The failure of a lost call, if a waiter without an Idempotency-Key lost one.
         let mut lost = None;
         let answer = if asked.wait.is_zero() {
             self.ask_at_once(&attempt, &asked).await
@@ -27,9 +27,9 @@ impl Store {
             let (deadline, mut came) = (Instant::now() + asked.wait, None);
             loop {
                 match self.wait_as(&attempt, &asked, deadline, &mut came).await {
-                    // Without a record nobody can tell later what came of the call: it may have been granted, and that grant
-                    // may be over. Asking again could grant the lock a second time to the same attempt. So that attempt is
-                    // undone, and another one goes on, at the same place.
+                    // Without a record nobody can tell later what came of the call: Redis may have granted the lock,
+                    // and that grant may be over. If the attempt asked again, it could be granted the lock a second
+                    // time. So Gorilla undoes the attempt, and another attempt goes on at the same place.
                     Err(failure @ Failure::Unknown(_))
                         if asked.once.is_none() && self.is_undone(&attempt, deadline).await =>
                     {
@@ -47,7 +47,8 @@ impl Store {
             answer => answer,
         };
         attempt.answered(&answer);
-        // A call that was lost may have been granted, and that grant may be over, as its record told while there was one.
+        // Redis may have granted the lock to the lost call, and that grant may be over. Only the record could tell,
+        // while Redis kept it.
         match (answer, lost) {
             (Ok(acquired), _) if acquired.is_grant() => Ok(acquired),
             (_, Some(lost)) => Err(lost),
@@ -64,7 +65,7 @@ impl Store {
         Attempt::begin(self, self.keys.lock(&asked.resource), request, id, asked.owner.clone())
     }
 
-    /// Undoes an attempt, and says whether Redis has confirmed that before the deadline.
+    /// Undoes an attempt. Says whether Redis confirmed that before the deadline.
     async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
         loop {
             match attempt.undo().await {
@@ -76,7 +77,7 @@ impl Store {
         }
     }
 
-    /// A grant that too few replicas of Redis confirm is given back: with the next failover it could be lost.
+    /// Gives a grant back if too few replicas of Redis confirm it, because the next failover could lose it.
     async fn confirmed_or_undone(&self, attempt: &Attempt, acquired: Acquired) -> Result<Acquired, Failure> {
         let (Acquired::Granted(lock) | Acquired::Replayed(lock)) = &acquired else { return Ok(acquired) };
         let Err(unconfirmed) = self.confirmed(&attempt.lock, Effect::Granted(&lock.tenure.id)).await else {
@@ -85,7 +86,7 @@ impl Store {
         let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
         let undone = match attempt.undo().await {
             Ok(CancelReply::Released { .. }) => true,
-            // It had ended by itself. Of a replayed one the same may be said when a copy relies on it.
+            // The grant had ended by itself. Redis answers the same for a replayed grant that a copy relies on.
             Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.id,
             Ok(CancelReply::Kept { .. }) | Err(_) => false,
         };
@@ -100,7 +101,7 @@ impl Store {
         match self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try).await? {
             Progress::Done(outcome) => Ok(outcome),
             Progress::Queued { .. } | Progress::Superseded => {
-                Err(Failure::Broken("a script has queued a request that does not wait".into()))
+                Err(Failure::Broken("a script queued a request that does not wait".into()))
             }
         }
     }

@@ -7,28 +7,28 @@ use gorilla_scripts::{AcquireReply, Claim, Try};
 
 use crate::store::{base::Store, doubt::Attempt, error::Error, protocol};
 
-/// What Redis said to one call.
+/// How far a call has brought an acquire.
 pub enum Progress {
     /// The acquire has ended.
     Done(Acquired),
-    /// It waits in the queue.
+    /// The acquire waits in the queue.
     Queued {
         /// When it arrived there, in microseconds since 1970.
         arrived: u64,
-        /// Of the holder, if there is one.
+        /// The fence of the holder, if there is one.
         fence: Option<u64>,
         /// When a claim may succeed without a message.
         look_in: Duration,
     },
-    /// A copy of the request waits in its place.
+    /// A copy of the request waits at its place.
     Superseded,
 }
 
-/// Which call of an attempt is made.
+/// Which script a call runs.
 pub enum Ask {
-    /// The first one.
+    /// That of the first call of an attempt.
     Try,
-    /// A later one, of an attempt that joined the queue at this time (microseconds since 1970), if that is known.
+    /// That of later calls. The attempt joined the queue at this time (microseconds since 1970), if that is known.
     Claim(Option<u64>),
 }
 
@@ -79,7 +79,7 @@ impl Store {
             AcquireReply::Replayed { fence, created, id, token, ttl } => {
                 let is_own = id == attempt.id;
                 let lock = lock(id, Token::from_stored(token), fence, created, Duration::from_millis(ttl))?;
-                // The reply to this very attempt was lost.
+                // An earlier call of this attempt was granted the lock, and its reply was lost.
                 if is_own { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }
             }
             AcquireReply::Queued { arrived, fence, look_in } => {
@@ -102,7 +102,7 @@ impl Store {
             AcquireReply::Gone => Acquired::Gone,
             AcquireReply::Reused => Acquired::KeyReused,
             AcquireReply::Cancelled => {
-                return Err(Failure::Unknown("the attempt was cancelled before it reached Redis".into()));
+                return Err(Failure::Unknown("the acquire was cancelled before it reached Redis".into()));
             }
         }))
     }

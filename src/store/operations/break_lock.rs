@@ -1,4 +1,4 @@
-//! Break: `lua/break.lua`.
+//! Frees a lock without its token: `lua/break.lua`.
 
 use std::sync::Arc;
 

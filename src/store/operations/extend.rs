@@ -1,4 +1,4 @@
-//! Extend: `lua/extend.lua`.
+//! Renews a lease: `lua/extend.lua`.
 
 use std::time::Duration;
 

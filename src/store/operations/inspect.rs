@@ -1,4 +1,4 @@
-//! Inspect: `lua/inspect.lua`.
+//! Reads the state of a lock: `lua/inspect.lua`.
 
 use gorilla_domain::{Failure, ResourceName, State, Token};
 use gorilla_scripts::{Inspect, InspectReply};

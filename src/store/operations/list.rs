@@ -1,4 +1,4 @@
-//! The held locks, page by page, by SCAN.
+//! Lists the held locks page by page, with SCAN.
 
 use fred::types::Resp3Frame;
 use futures_util::future::join_all;
@@ -7,13 +7,13 @@ use tracing::warn;
 
 use crate::store::{base::Store, link};
 
-/// SCAN steps a page may take; each looks at about as many keys as the page still has room for. Bounds the work of a
-/// call where most keys don't match.
+/// SCAN steps that a page may take. Each step looks at about as many keys as the page has room for. Bounds the work of
+/// a call if most keys don't match.
 const MOST_STEPS: usize = 100;
 
 impl Store {
-    /// The next locks whose names begin with `prefix`, about `limit` of them: SCAN can't be stopped within a step.
-    /// A lock held all the while is on one page at least, as SCAN guarantees.
+    /// The next locks whose names begin with `prefix`: about `limit`, because SCAN can't stop within a step. A lock
+    /// that is held from the first page to the last is on at least one page, as SCAN guarantees.
     pub async fn list(&self, prefix: &str, from: Cursor, limit: usize) -> Result<Page, Failure> {
         let nodes = self.link.nodes()?;
         let pattern = self.keys.locks_matching(prefix);
@@ -52,7 +52,7 @@ impl Store {
             match state {
                 Ok(state @ State::Held { .. }) => locks.push((name, state)),
                 Ok(State::Free { .. }) => {}
-                // One key that was changed by hand must not hide all other locks.
+                // A key that was changed by hand must not hide all other locks.
                 Err(error) if error.is_of_its_keys() => {
                     warn!(resource = name.as_str(), ?error, "a lock that can't be read is left out of a list");
                 }
@@ -63,7 +63,7 @@ impl Store {
     }
 }
 
-/// The reply of SCAN: the cursor to go on from, and keys.
+/// The reply of SCAN: the cursor of the next step, and keys.
 fn scanned(frame: Resp3Frame) -> Result<(u64, Vec<String>), link::Error> {
     let text = |frame: &Resp3Frame| match frame {
         Resp3Frame::BlobString { data, .. } => std::str::from_utf8(data).ok().map(String::from),

@@ -6,17 +6,18 @@ use gorilla_scripts::Ready;
 
 use crate::store::{base::Store, link::fitness};
 
-/// Why a node does not help.
+/// Why a node is not ready.
 enum Unready {
-    /// It endangers the locks that it has.
+    /// The node endangers the locks that it has.
     Unfit(String),
-    /// It serves nobody now.
+    /// The node serves no requests now.
     Refuses(String),
 }
 
 impl Store {
-    /// Why Redis can't serve writes now, if it can't. Writes nothing. Being out of memory is no reason: holders still extend
-    /// and release. Nor is it one that some masters of a cluster refuse: without this replica nobody had the others either.
+    /// Whether Redis can serve writes now; an error says why it can't. Writes nothing. A Redis that is out of memory is
+    /// ready, because holders can still extend and release. A cluster is ready if any of its masters serves: if this
+    /// replica left the service, clients would lose that master too.
     pub async fn ready(&self) -> Result<(), String> {
         if let Some(why) = self.link.trouble() {
             return Err(why);
@@ -47,7 +48,7 @@ impl Store {
         sent.map_err(|error| Unready::Refuses(error.to_string()))
     }
 
-    /// Whether a master has as many replicas as must confirm what is done.
+    /// Whether a master has as many replicas as must confirm a success.
     async fn replicas_online(&self, node: Option<Server>) -> Result<(), String> {
         let wanted = self.replicas_wanted;
         let info =
@@ -57,7 +58,7 @@ impl Store {
             return Ok(());
         }
         Err(format!(
-            "{online} replicas of Redis are online, and redis.min_replicas_ack wants {wanted} to confirm what is done"
+            "{online} replicas of Redis are online, and redis.min_replicas_ack wants {wanted} to confirm each success"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Release: `lua/release.lua`.
+//! Frees a lock by its token: `lua/release.lua`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl Store {
         let (request, print) = protocol::record(once.as_ref());
         let call = gorilla_scripts::Release { token: token.expose(), request, print };
         let release = self.run(&lock, &call);
-        // `biased` polls in this order, so the release is on its way first.
+        // `biased` polls in this order, so that the release is sent before the claim of the next waiter.
         let (released, ()) = tokio::join!(biased; release, async { self.waiters.released(&queue) });
         let released = match released? {
             ReleaseReply::Released { turn } => {

@@ -10,7 +10,8 @@ use super::ask::{Ask, Progress};
 use crate::store::{base::Store, doubt::Attempt};
 
 impl Store {
-    /// Waits as this attempt. `came` says when the request joined the queue, by this attempt or one before it.
+    /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or an
+    /// earlier one.
     pub(super) async fn wait_as(
         &self,
         attempt: &Attempt,
@@ -21,11 +22,11 @@ impl Store {
         let token = Token::random();
         let queue = Sibling::Queue.key(&attempt.lock);
         let mut place = self.waiters.enter(&queue, &attempt.id);
-        // Of a call that may have queued the attempt or taken the lock, until a later one tells.
+        // The failure of a call that may have queued the attempt or taken the lock, until a later call tells.
         let mut in_doubt = None;
         loop {
-            // With a key the client comes back for the place, here or at another replica: it stays as it is, and nobody
-            // passes it before a turn has passed without a claim.
+            // A client with an Idempotency-Key comes back for its place, here or at another replica. So the place
+            // stays, and no waiter passes it before a turn has passed without a claim.
             if self.waiters.is_dismissed() && asked.once.is_some() && place.arrived.is_some() {
                 return Ok(Acquired::Dismissed);
             }
@@ -59,16 +60,16 @@ impl Store {
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
-                // The caller knows what to do without a record that tells what came of the call.
+                // No record tells what came of the call, or none may by now. The caller knows what to do.
                 Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
                     return Err(failure);
                 }
                 Err(failure) => {
                     let unknown = |failure: &Failure| matches!(failure, Failure::Unknown(_));
-                    // What came of an earlier call stays unknown when this one was not executed.
+                    // What came of an earlier call stays unknown if Redis did not execute this call.
                     let failure = in_doubt.take().unwrap_or(failure);
-                    // Redis may know the attempt: asking again is safe, and it may be back before the time is over. A request
-                    // that has not come so far is told at once, and may ask another replica.
+                    // Redis may know the attempt: asking again is safe, and it may be back before the time is over. A
+                    // request that has not come so far is told at once, and may ask another replica.
                     if last || place.arrived.is_none() && !unknown(&failure) {
                         return Err(failure);
                     }

@@ -9,12 +9,12 @@ use crate::store::{base::Store, error::Error};
 
 /// How long a turn lasts, as in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
-/// Attempts to reach Redis, one a turn. Then the waiters themselves have noticed.
+/// Attempts to reach Redis, one a turn. After so many, the waiters themselves have noticed.
 const ATTEMPTS: u32 = 60;
 
 impl Store {
-    /// A waiter was woken and has the turn for `turn` ms. When it is over, the next one gets it. One task a queue does,
-    /// however often the lock changes hands.
+    /// A waiter was woken and has the turn for `turn` ms. Gives the turn to the next waiter when that time is over. One
+    /// task for a queue is enough, however often the lock changes hands.
     pub(in crate::store) fn watch_turn(self: &Arc<Self>, lock: &str, turn: Option<u64>) {
         let Some(turn) = turn else { return };
         if let Some(again) = self.watched.queues().get_mut(lock) {

@@ -1,5 +1,5 @@
-//! Who waits on this replica, for which lock, and in which order. Says when a waiter has reason to ask Redis again: it was
-//! woken by a message, or it is the first of its local queue and the lock may be free by now.
+//! The requests that wait on this replica: for which lock, and in which order. Says when a waiter has reason to ask
+//! Redis again: a message woke it, or it is the first of its local queue and the lock may be free by now.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,12 +15,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// After a handover the next one may follow soon, and its message may get lost with a replica that dies. So the lock is
-/// looked at once more this much later.
+/// After a handover the next handover may follow soon, and its message may get lost with a replica that dies. So the
+/// first waiter looks at the lock once more, this much later.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-/// How long a waiter that Redis could not serve waits until it asks again.
+/// From an attempt to reach Redis that failed until the waiter asks again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Added to a lease's end, so that the key has expired when Redis is asked.
+/// Added to the end of a lease, so that the key has expired when the waiter asks.
 const MARGIN: Duration = Duration::from_millis(1);
 
 /// All waiters of a replica.
@@ -40,13 +40,13 @@ struct State {
 
 /// The waiters for one lock that have joined its queue.
 struct LocalQueue {
-    /// By when they arrived.
+    /// By the time when they arrived.
     order: BTreeMap<(u64, String), Arc<Waiter>>,
-    /// When the first of them should look whether the lock is free.
+    /// When the first waiter should look whether the lock is free.
     look_at: Instant,
-    /// The fence of the holder when somebody looked last, if there was one.
+    /// The fence of the holder that this replica heard of last; none if the lock was free.
     fence: Option<u64>,
-    /// Whether the lock was released through this replica, and nothing has been heard of it since.
+    /// Whether the lock was released through this replica, and this replica has heard nothing of it since.
     released_here: bool,
     /// Whether the last release through this replica handed the lock to a waiter of this replica.
     next_is_here: bool,
@@ -57,10 +57,10 @@ impl LocalQueue {
         Self { order: BTreeMap::new(), look_at: Instant::now(), fence: None, released_here: false, next_is_here: false }
     }
 
-    /// The lock is held under this fence, and for so long unless its lease is extended; or it is free, and for so long
-    /// somebody's turn.
+    /// Notes that the lock is held under this fence for so long, unless its lease is extended; or, without a fence,
+    /// that the lock is free, and a waiter has the turn for so long.
     fn news(&mut self, fence: Option<u64>, look_in: Duration) {
-        // The holder has not changed since somebody looked: the next handover comes with a message, or with its end.
+        // The holder is the one that was known. The next handover comes with a message, or with the end of the lease.
         let look_in = if fence == self.fence { look_in } else { look_in.min(SECOND_LOOK) };
         let look_at = Instant::now() + look_in + MARGIN;
         let earlier = look_at < self.look_at;
@@ -74,7 +74,7 @@ impl LocalQueue {
 
 #[derive(Default)]
 struct Waiter {
-    /// Whether there is reason to ask Redis; else it was only told to look at the clock of its local queue anew.
+    /// Whether there is reason to ask Redis. Otherwise the waiter was only told to read `look_at` anew.
     called: AtomicBool,
     notify: Notify,
 }
@@ -85,9 +85,9 @@ pub struct Place<'a> {
     queue: &'a str,
     id: &'a str,
     waiter: Arc<Waiter>,
-    /// When it arrived in the queue, in microseconds since 1970, if it has.
+    /// When the waiter arrived in the queue, in microseconds since 1970; none before that.
     pub arrived: Option<u64>,
-    /// When the waiter asks again, whatever its local queue knows.
+    /// When the waiter asks Redis again, whatever its local queue knows.
     ask_at: Option<Instant>,
 }
 
@@ -99,16 +99,16 @@ impl Waiter {
 }
 
 impl Waiters {
-    /// Prepares to wait. Before anything is sent, so that a message can't come too early.
+    /// Prepares to wait. Call it before anything is sent, so that a message can't come too early.
     pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str) -> Place<'a> {
         let waiter = Arc::<Waiter>::default();
         self.state().waiters.insert(id.into(), Arc::clone(&waiter));
         Place { waiters: self, queue, id, waiter, arrived: None, ask_at: None }
     }
 
-    /// A message came, as `lua/lib/turn.lua` and `lua/lib/queue.lua` send them: the id of an attempt whose turn it is; or the key of a queue from
-    /// which this replica's places were dropped; or a lease in milliseconds, a fence and the key of a queue, when the
-    /// lock has changed hands and this replica has the first place.
+    /// Takes a message, as `lua/lib/turn.lua` and `lua/lib/queue.lua` send them: the id of an attempt that has the
+    /// turn; or the key of a queue from which Redis dropped the places of this replica; or a lease in milliseconds, a
+    /// fence and the key of a queue, when the lock has changed hands and a waiter of this replica has the first place.
     pub fn message(&self, text: &str) {
         let mut state = self.state();
         let mut parts = text.splitn(3, ' ');
@@ -126,9 +126,10 @@ impl Waiters {
         }
     }
 
-    /// A release has just been sent. If the one before handed the lock to a waiter of this replica, the next may do so too:
-    /// its claim follows the release on the same connection, and does not wait for the message. Where that is wrong the
-    /// claim finds it has to wait, and the next release is not followed by one.
+    /// A release has just been sent. If the release before it handed the lock to a waiter of this replica, this one may
+    /// do so too: the first waiter sends its claim directly behind the release, on the same connection, and does not
+    /// wait for the message. If the turn belongs to another waiter after all, the claim finds that it has to wait, and
+    /// no claim follows the next release.
     pub fn released(&self, queue: &str) {
         if let Some(local) = self.state().queues.get_mut(queue) {
             local.released_here = true;
@@ -140,19 +141,19 @@ impl Waiters {
         }
     }
 
-    /// Messages may have been lost, or the queues themselves: everybody asks again.
+    /// Messages may have been lost, or the queues themselves: all waiters ask again.
     pub fn call_all(&self) {
         let state = self.state();
         state.queues.values().flat_map(|local| local.order.values()).for_each(|waiter| waiter.call());
     }
 
-    /// The replica is about to end: everybody asks once more, and nobody waits any longer.
+    /// The replica is about to end: all waiters ask once more, and none waits any longer.
     pub fn dismiss(&self) {
         self.dismissed.store(true, Relaxed);
         self.state().waiters.values().for_each(|waiter| waiter.call());
     }
 
-    /// Whether nobody waits any longer.
+    /// Whether the replica is about to end, so that no request waits any longer.
     pub fn is_dismissed(&self) -> bool {
         self.dismissed.load(Relaxed)
     }
@@ -163,7 +164,7 @@ impl Waiters {
 }
 
 impl Place<'_> {
-    /// Redis has queued the attempt. `fence` is the holder's, `look_in` how long it may hold the lock.
+    /// Redis has queued the attempt. `fence` is that of the holder, and `look_in` how long it may hold the lock.
     pub fn queued(&mut self, arrived: u64, fence: Option<u64>, look_in: Duration) {
         if self.arrived != Some(arrived) {
             self.leave_queue();
@@ -184,7 +185,7 @@ impl Place<'_> {
         }
     }
 
-    /// The waiter got the lock, for so long: the waiters behind it in the local queue are to know.
+    /// Redis has granted the lock to this waiter, for so long. Tells the waiters behind it in the local queue.
     pub fn granted(&self, fence: u64, lease: Duration) {
         if let Some(local) = self.waiters.state().queues.get_mut(self.queue) {
             local.next_is_here = std::mem::take(&mut local.released_here);
@@ -192,7 +193,7 @@ impl Place<'_> {
         }
     }
 
-    /// A copy of the request has the place now. The grant that it gets is this one's answer too.
+    /// A copy of the request has the place now. The grant that the copy gets is the answer to this request too.
     pub fn superseded(&mut self) {
         let arrived = self.arrived;
         self.leave_queue();
@@ -200,7 +201,7 @@ impl Place<'_> {
         self.ask_at = Some(Instant::now() + RETRY_DELAY);
     }
 
-    /// Redis could not be asked. It is asked again when there is a new connection, or after a while.
+    /// Redis could not be reached. The waiter asks again when there is a new connection, or after a while.
     pub fn retry_later(&mut self) {
         self.ask_at = Some(Instant::now() + RETRY_DELAY);
     }
@@ -209,14 +210,14 @@ impl Place<'_> {
     pub async fn called(&self, deadline: Instant) {
         while !self.waiter.called.swap(false, Relaxed) {
             let until = || [self.ask_at, self.look_at()].into_iter().flatten().fold(deadline, Instant::min);
-            // The local queue may have had news since, and its time have moved.
+            // Meanwhile the local queue may have had news, and may have moved its time.
             if timeout_at(until(), self.waiter.notify.notified()).await.is_err() && until() <= Instant::now() {
                 return;
             }
         }
     }
 
-    /// When to look whether the lock is free, if this waiter is the first of its local queue: one that looks is enough.
+    /// When this waiter should look whether the lock is free, if it is the first of its local queue: one is enough.
     fn look_at(&self) -> Option<Instant> {
         let state = self.waiters.state();
         let local = state.queues.get(self.queue)?;
@@ -230,7 +231,7 @@ impl Place<'_> {
         let Some(local) = state.queues.get_mut(self.queue) else { return };
         local.order.remove(&(arrived, self.id.into()));
         match local.order.first_key_value() {
-            // Perhaps it is the first now, and keeps the time.
+            // This waiter may have become the first, which is to look at the lock in time.
             Some((_, first)) => first.notify.notify_one(),
             None => drop(state.queues.remove(self.queue)),
         }

@@ -5,7 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// The queues, by the keys of their locks, in which this replica has woken somebody lately; and whether once more meanwhile.
+/// The queues in which this replica has lately woken a waiter, by the keys of their locks. `true`: it has since woken
+/// another one there.
 #[derive(Default)]
 pub struct WatchedQueues(Mutex<HashMap<String, bool>>);
 

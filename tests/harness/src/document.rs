@@ -24,7 +24,7 @@ static REGISTRY: LazyLock<Registry<'static>> = LazyLock::new(|| {
     registry.prepare().expect("the references in docs/openapi.json lead somewhere")
 });
 
-/// Finds the path of the document that a path of a request belongs to, by the rules of the server's own router.
+/// Finds the path of the document for the path of a request, by the rules of the router of the server.
 static PATHS: LazyLock<matchit::Router<String>> = LazyLock::new(|| {
     let mut router = matchit::Router::new();
     for path in DOCUMENT["paths"].as_object().expect("paths").keys() {
@@ -33,8 +33,8 @@ static PATHS: LazyLock<matchit::Router<String>> = LazyLock::new(|| {
     router
 });
 
-/// What is wrong with an answer, by the document. Paths and methods that the document does not have are not judged, nor
-/// are answers without JSON, such as those to bytes that are not HTTP.
+/// Says what is wrong with an answer by the document. Judges neither paths and methods that the document does not have,
+/// nor answers without JSON, such as the answers to bytes that are not HTTP.
 pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String> {
     let media_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let path = path.split('?').next().unwrap_or_default();
@@ -69,12 +69,13 @@ pub fn check(method: &Method, path: &str, answer: &Answer) -> Result<(), String>
     }
 }
 
-/// The validator of the schema at this place of the document. Each is made once, when the first answer needs it.
+/// The validator of the schema at this place of the document. Each validator is made once, when the first answer needs
+/// it.
 fn validator(pointer: String) -> Arc<Validator> {
     static MADE: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let make = |pointer: &String| {
-        // Braces may not stand in a URI as they are.
+        // A URI can't have braces as they are.
         let pointer = pointer.replace('{', "%7B").replace('}', "%7D");
         let options = jsonschema::options().with_registry(&REGISTRY).should_validate_formats(true);
         Arc::new(options.build(&json!({ "$ref": format!("{NAME}#{pointer}") })).expect("a schema of docs/openapi.json"))

@@ -17,7 +17,7 @@ use crate::{Security, process::Process};
 
 /// A server with a folder of its own. Its settings beside the defaults are arguments of redis-server.
 pub struct Redis {
-    /// Where it listens on 127.0.0.1.
+    /// The port on which the link listens on 127.0.0.1.
     pub port: u16,
     folder: TempDir,
     args: Vec<String>,
