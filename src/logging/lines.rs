@@ -3,15 +3,20 @@
 //! A write for each line would cost a request more than everything else that is logged about it, and a slow reader, of
 //! a pipe say, would hold requests up.
 //!
-//! Not tracing-appender: at the end it gives its thread one second and then drops the lines that are left, it doesn't
-//! write into the log how many lines were lost, and it bounds the lines that wait by number instead of by bytes.
-//! docs/BENCHMARKS.md ("What was tried") has the figures.
+//! Not tracing-appender: at the end it gives its thread one second and then drops the lines that are left, also if the
+//! reader goes on reading; it doesn't write into the log how many lines were lost; and it bounds the lines that wait by
+//! number instead of by bytes. docs/BENCHMARKS.md ("What was tried") has the figures.
 
 use std::{
+    convert::Infallible,
     io::{self, Write},
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
     time::Duration,
 };
 
@@ -21,6 +26,11 @@ use tracing_subscriber::fmt::MakeWriter;
 const DELAY: Duration = Duration::from_millis(2);
 /// In bytes: while so much text waits, further lines are counted instead of kept.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
+/// In bytes: how much is written at once.
+const PIECE: usize = 64 * 1024;
+/// At the end, how long the reader may take for a piece. If it takes longer, the last lines are lost, but a reader that
+/// doesn't read must not keep a replica from ending.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes whole lines and never blocks for long.
 #[derive(Clone, Default)]
@@ -32,6 +42,8 @@ pub struct Lines {
 struct Shared {
     waiting: Mutex<Waiting>,
     some: Condvar,
+    /// Pieces that were written so far.
+    pieces: AtomicU64,
 }
 
 #[derive(Default)]
@@ -44,21 +56,26 @@ struct Waiting {
 /// When it is dropped, it writes the last lines.
 pub struct Writer {
     lines: Lines,
-    thread: Option<JoinHandle<()>>,
+    /// Closes when the thread has ended.
+    ended: Receiver<Infallible>,
 }
 
 impl Lines {
     /// Begins to write to `out`.
     pub fn write_to(self, mut out: impl Write + Send + 'static) -> io::Result<Writer> {
-        let lines = self.clone();
-        let thread = thread::Builder::new().name("log".into()).spawn(move || {
+        let (lines, (ends, ended)) = (self.clone(), channel());
+        thread::Builder::new().name("log".into()).spawn(move || {
+            let _ends = ends;
             while let Some(text) = self.next() {
-                // There is nowhere to report that the log can't be written.
-                let _ = out.write_all(&text).and_then(|()| out.flush());
+                for piece in text.chunks(PIECE) {
+                    // There is nowhere to report that the log can't be written.
+                    let _ = out.write_all(piece).and_then(|()| out.flush());
+                    self.shared.pieces.fetch_add(1, Relaxed);
+                }
                 thread::sleep(DELAY);
             }
         })?;
-        Ok(Writer { lines, thread: Some(thread) })
+        Ok(Writer { lines, ended })
     }
 
     /// Waits for text. None after the last text.
@@ -115,9 +132,14 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.lines.lock().ended = true;
         self.lines.shared.some.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // The thread has no reason to panic. If it did, there would be no log to say so.
-            let _ = thread.join();
+        let pieces = || self.lines.shared.pieces.load(Relaxed);
+        let mut before = pieces();
+        while self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let now = pieces();
+            if now == before {
+                return;
+            }
+            before = now;
         }
     }
 }
@@ -149,6 +171,39 @@ mod tests {
         }
         drop(writer);
         assert_eq!(String::from_utf8_lossy(&sink.0.lock().expect("no writer panics")), expected);
+    }
+
+    /// Takes so many writes, and then blocks for ever, like a pipe that nobody reads.
+    struct Blocked(usize);
+
+    impl Write for Blocked {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                loop {
+                    thread::park();
+                }
+            }
+            self.0 -= 1;
+            Ok(text.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_blocks_neither_lines_nor_the_end() {
+        let (mut lines, (done, is_done)) = (Lines::default(), channel::<()>());
+        thread::spawn(move || {
+            let writer = lines.clone().write_to(Blocked(1)).expect("a thread");
+            for _ in 0..10 {
+                lines.write_all(&vec![b'x'; MOST_WAITING / 4]).expect("lines are taken");
+            }
+            drop(writer);
+            done.send(())
+        });
+        is_done.recv_timeout(12 * PATIENCE).expect("lines and the end don't wait for the reader");
     }
 
     #[test]
