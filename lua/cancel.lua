@@ -27,12 +27,8 @@ local seen = record.read(key) or {outcome = 'cancelled', cancelled = {}, told = 
 
 -- Only once, because a replica repeats a cancellation until Redis has confirmed it.
 if not record.find(seen.cancelled, req.id) then seen.cancelled[#seen.cancelled + 1] = req.id end
--- Version 0.1 may have noted an attempt more than once.
 local mine = record.find(seen.told, req.id)
-while mine do
-  table.remove(seen.told, mine)
-  mine = record.find(seen.told, req.id)
-end
+if mine then table.remove(seen.told, mine) end
 local taker = seen.outcome == 'acquired' and seen.id
 -- A record must not grow for ever, and a request never has so many attempts on their way at once. The record never
 -- drops the mark of the attempt that took the lock.

@@ -304,14 +304,7 @@ fn in_order(line: &str) -> String {
             sign @ Some('+' | '-') => (sign, field.clone()),
             _ => (None, String::new()),
         });
-        // An attempt that asks twice may be noted twice.
-        let (head, marks) = fields.split_at(fields.iter().take_while(|field| !field.starts_with(['+', '-'])).count());
-        let mut marks = marks.to_vec();
-        marks.dedup();
-        // Version 0.1 left the mark of an attempt that was told and then cancelled.
-        let cancelled: BTreeSet<_> = marks.iter().filter_map(|mark| mark.strip_prefix('-')).map(String::from).collect();
-        marks.retain(|mark| mark.strip_prefix('+').is_none_or(|id| !cancelled.contains(id)));
-        return format!("{key} {}", json!([head, &marks].concat()));
+        return format!("{key} {}", json!(fields));
     }
     match line.starts_with("queue:turn ") {
         true => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
@@ -396,25 +389,11 @@ impl<'a> Both<'a> {
 
     /// A turn passes, so long ago.
     fn miss(&mut self, ago: u64) {
-        if let Some(Turn { since, id }) = self.model.turn {
-            self.set_turn(since - ago, id);
-        }
-    }
-
-    fn set_turn(&mut self, since: u64, id: Id) {
+        let Some(Turn { since, id }) = self.model.turn else { return };
         let Some(place) = self.model.queue.iter().find(|place| place.id == id) else { return };
+        let since = since - ago;
         self.lab.cli(&["SET"], "queue:turn", &[&format!("{since} {}", member(id, place.channel)), "KEEPTTL"]);
         self.model.turn = Some(Turn { since, id });
-    }
-
-    /// A turn that passed has passed just now, however slow this machine is: version 0.1 drops the places of one that passed
-    /// long ago, and the present one has it begin anew.
-    fn freshen(&mut self) {
-        self.look();
-        let now = self.looked / 1000;
-        if let Some(turn) = self.model.turn.filter(|turn| turn.since + TURN < now) {
-            self.set_turn(now - TURN, turn.id);
-        }
     }
 
     fn acquires(&mut self, rng: &mut Rng) -> Acquire {
@@ -531,16 +510,12 @@ fn conform(skewed: bool) {
             match rng.u8(..20) {
                 0 => both.expire(),
                 1 => both.miss(TURN),
-                // Version 0.1 knew no turn that begins anew.
-                2 => both.miss(if skewed { TURN } else { 3 * TURN }),
+                2 => both.miss(3 * TURN),
                 choice => {
                     // A request comes again.
                     let again = last.take().filter(|_| choice < 8);
                     let Some(step) = again.or_else(|| both.step(&mut rng)) else { continue };
                     let old = skewed && rng.bool();
-                    if skewed {
-                        both.freshen();
-                    }
                     by_old += u32::from(old);
                     let reply = both.take(&step, old);
                     last = matches!(reply.as_str(), "extended" | "released").then(|| step.clone());

@@ -1,8 +1,11 @@
 //! Runs the scripts of version 0.1, which `tests/skew/` keeps, as that version did.
 
-use std::{fs, path::Path};
+use std::{env, fs, path::Path};
 
-use super::Lab;
+use fastrand::Rng;
+
+use super::{CHANNEL, CONSTANTS, Lab};
+use crate::harness::Redis;
 
 /// The text of a script of version 0.1, as its store put it together.
 fn text(script: &str) -> String {
@@ -22,4 +25,74 @@ pub fn run(lab: &Lab, script: &str, keys: &[&str], record: Option<String>, args:
     let (text, number) = (text(script), keys.len().to_string());
     let call = ["EVAL", &text, &number].into_iter().chain(keys.iter().chain(args).map(String::as_str));
     lab.redis.cli(&call.collect::<Vec<_>>()).lines().map(String::from).collect()
+}
+
+/// An acquire with an Idempotency-Key as attempt `id`, as [`Lab::acquire`] makes it.
+fn acquire(lab: &Lab, id: &str) -> Vec<String> {
+    let [window, fence_kept] = [CONSTANTS.window, CONSTANTS.fence_kept].map(|time| time.as_millis().to_string());
+    let (token, owner) = (format!("token-of-{id}"), format!("owner-of-{id}"));
+    let args = [
+        id,
+        &token,
+        &owner,
+        "[1.0]",
+        "30000",
+        &fence_kept,
+        "print",
+        &window,
+        "0",
+        CHANNEL,
+        "",
+        "3",
+        "10000",
+        "120000",
+        "0",
+    ];
+    let keys = ["lock", "fence", "queue", "queue:turn"];
+    run(lab, "acquire", &keys, Some("request:k".into()), &args.map(String::from))
+}
+
+fn cancel(lab: &Lab, id: &str) -> Vec<String> {
+    let (place, window) = (format!("{id} {CHANNEL} owner-of-{id}"), CONSTANTS.window.as_millis().to_string());
+    let args = [id, &place, &window, "10000"].map(String::from);
+    run(lab, "cancel", &["lock", "queue", "queue:turn"], Some("request:k".into()), &args)
+}
+
+/// What a record names beside the facts of a grant: its outcome, who took the lock, who was told of it, and who was
+/// cancelled.
+fn marks(lab: &Lab) -> (Vec<String>, Vec<String>, Vec<String>) {
+    let record: Vec<String> = serde_json::from_str(&lab.cli(&["GET"], "request:k", &[])).expect("a list of strings");
+    let (told, others): (Vec<_>, Vec<_>) = record.into_iter().partition(|item| item.starts_with('+'));
+    let (cancelled, mut facts): (Vec<_>, Vec<_>) = others.into_iter().partition(|item| item.starts_with('-'));
+    // Behind these stand a token and times.
+    facts.truncate(3);
+    (facts, told, cancelled)
+}
+
+/// How many marks a record may have is counted alike, whichever version made them.
+#[test]
+fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() {
+    let seed = env::var("GORILLA_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
+    println!("GORILLA_TEST_SEED={seed}");
+    let mut rng = Rng::with_seed(seed);
+    let [alone, mixed] = [(); 2].map(|()| Lab::on(Redis::shared()));
+    let (mut most_told, mut most_cancelled) = (0, 0);
+    for step in 0..300 {
+        // First copies come, and then the cancellations of most of them: enough of each for the bounds to be met.
+        let (id, cancels) = (format!("id-{}", rng.u8(..120)), rng.u32(..300) < step);
+        let (expected, reply) = match (cancels, rng.bool()) {
+            (true, true) => (alone.cancel(&id, "request:k"), cancel(&mixed, &id)),
+            (true, false) => (alone.cancel(&id, "request:k"), mixed.cancel(&id, "request:k")),
+            (false, true) => (alone.acquire(&id, "request:k", "print", "30000"), acquire(&mixed, &id)),
+            (false, false) => {
+                let [expected, reply] = [&alone, &mixed].map(|lab| lab.acquire(&id, "request:k", "print", "30000"));
+                (expected, reply)
+            }
+        };
+        assert_eq!(expected[0], reply[0], "step {step}, {id}");
+        let (expected, found) = (marks(&alone), marks(&mixed));
+        assert_eq!(expected, found, "step {step}, {id}");
+        (most_told, most_cancelled) = (most_told.max(found.1.len()), most_cancelled.max(found.2.len()));
+    }
+    assert!(most_told > 16 && most_cancelled == 64, "{most_told} were told at most, {most_cancelled} cancelled");
 }

@@ -34,6 +34,7 @@ if #KEYS < 5 or #KEYS > 6 or #ARGV ~= 15 then return redis.error_reply('ERR acqu
 local lock, fence_key, queue, turn, request, incarnation = unpack(KEYS)
 local id, token, owner, metadata, lease, fence_kept, fingerprint, window, wait, channel, arrival, room, kept, longest,
   grace = unpack(ARGV)
+local MOST_TOLD = 16
 local arrived = tonumber(arrival)
 wait, grace = tonumber(wait), tonumber(grace)
 
@@ -42,14 +43,19 @@ local own = id .. ' ' .. channel .. ' ' .. owner
 local named = own
 local joined = arrival ~= ''
 if arrival == '?' then arrived = tonumber(redis.call('ZSCORE', queue, own) or nil) end
-local marks = {}
+local marks, told, told_before = {}, 0, false
 
 local text = redis.call('GET', request)
 if text then
   local record = cjson.decode(text)
   for _, value in ipairs(record) do
     if value == '-' .. id then return {'cancelled'} end
-    if string.sub(value, 1, 1) == '-' then marks[#marks + 1] = value end
+    local sign = string.sub(value, 1, 1)
+    if sign == '-' then marks[#marks + 1] = value end
+    if sign == '+' then
+      told = told + 1
+      told_before = told_before or value == '+' .. id
+    end
   end
   if record[1] == 'waiting' then
     if record[2] ~= fingerprint then return {'reused'} end
@@ -66,9 +72,12 @@ if text then
     -- Where data were lost, so may be the end of this grant, and another one that was made after it.
     local unsettled = grace > 0 and recovery(incarnation, grace) or 0
     if unsettled > 0 then return {'unsettled', unsettled} end
-    -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock.
-    record[#record + 1] = '+' .. id
-    redis.call('SET', request, cjson.encode(record), 'KEEPTTL')
+    -- From now on somebody may rely on the answer, so a cancellation of another attempt must not end the lock. Beyond
+    -- MOST_TOLD it is only noted that there are more: then no cancellation ends it, whoever is cancelled.
+    if told <= MOST_TOLD and not told_before then
+      record[#record + 1] = told < MOST_TOLD and '+' .. id or '+more'
+      redis.call('SET', request, cjson.encode(record), 'KEEPTTL')
+    end
     return {'replayed', record[5], record[6], record[3], record[4], ttl}
   end
 end

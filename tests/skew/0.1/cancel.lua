@@ -15,49 +15,49 @@
 if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end
 local lock, queue, turn, request = unpack(KEYS)
 local id, place, window, kept = unpack(ARGV)
-local MOST_MARKS = 64
+local MOST_CANCELLED = 64
 
+local function find(list, wanted)
+  for index, value in ipairs(list) do
+    if value == wanted then return index end
+  end
+end
+
+-- The record without its marks, and the marks of either kind.
+local record, told, cancelled = {}, {}, {}
 local text = redis.call('GET', request)
-local record = text and cjson.decode(text) or {'cancelled'}
-local mark, marked = '-' .. id, false
-
--- The attempts that were told of the grant and not cancelled: the one that took the lock, and those answered again.
-local relying = record[1] == 'acquired' and {[record[3]] = true} or {}
-for _, value in ipairs(record) do
+for _, value in ipairs(text and cjson.decode(text) or {'cancelled'}) do
   local sign = string.sub(value, 1, 1)
-  if sign == '+' then relying[string.sub(value, 2)] = true end
+  local list = sign == '+' and told or sign == '-' and cancelled or record
+  list[#list + 1] = value
 end
-for _, value in ipairs(record) do
-  if string.sub(value, 1, 1) == '-' then relying[string.sub(value, 2)] = nil end
-  marked = marked or value == mark
-end
-relying[id] = nil
+
 -- A cancellation is repeated until it is confirmed.
-if not marked then record[#record + 1] = mark end
+if not find(cancelled, '-' .. id) then cancelled[#cancelled + 1] = '-' .. id end
+local mine = find(told, '+' .. id)
+if mine then table.remove(told, mine) end
+local taker = record[1] == 'acquired' and record[3]
+-- So many attempts of one request are not on their way at once, and a record is not to grow for ever. That the attempt
+-- which took the lock was cancelled is never forgotten.
+if #cancelled > MOST_CANCELLED then table.remove(cancelled, taker and cancelled[1] == '-' .. taker and 2 or 1) end
+-- The attempts that were told of the grant and not cancelled: the one that took the lock, and those answered again.
+local relied = taker and (#told > 0 or not find(cancelled, '-' .. taker))
 
 redis.call('ZREM', queue, place)
-local granted = record[1] == 'acquired' and record[3] or id
-local relied = next(relying) ~= nil
-local released = not relied and redis.call('HGET', lock, 'id') == granted
+local released = not relied and redis.call('HGET', lock, 'id') == (taker or id)
 if released then redis.call('DEL', lock) end
-if record[1] == 'acquired' and not relied then
-  local cancelled = {'cancelled'}
-  for _, value in ipairs(record) do
-    if string.sub(value, 1, 1) == '-' then cancelled[#cancelled + 1] = value end
-  end
-  record = cancelled
-end
--- So many attempts of one request are not on their way at once, and a record is not to grow for ever.
-if record[1] == 'cancelled' and #record > MOST_MARKS then table.remove(record, 2) end
-if record[1] == 'waiting' and #record > MOST_MARKS then table.remove(record, 5) end
-if record[1] == 'waiting' and record[4] ~= place then
+if taker and not relied then record = {'cancelled'} end
+local outcome, waits = record[1], record[4]
+for _, mark in ipairs(told) do record[#record + 1] = mark end
+for _, mark in ipairs(cancelled) do record[#record + 1] = mark end
+if outcome == 'waiting' and waits ~= place then
   redis.call('SET', request, cjson.encode(record), 'KEEPTTL')
 else
   -- Whoever waited keeps the place for a while.
-  remember(request, record, record[1] == 'waiting' and kept or window)
+  remember(request, record, outcome == 'waiting' and kept or window)
 end
 local left = 0
 if redis.call('EXISTS', lock) == 0 then left = wake(queue, turn) end
 if released then return {'released', left} end
-if relied and record[3] == id then return {'kept', left} end
+if relied and taker == id then return {'kept', left} end
 return {'marked', left}

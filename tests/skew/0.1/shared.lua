@@ -3,7 +3,8 @@
 -- A request record is what became of a request that carried an Idempotency-Key: a JSON list of strings, kept for the
 -- retry window. It starts with the outcome ('acquired', 'extended', 'released', 'broken', 'waiting' or 'cancelled');
 -- except in 'cancelled', the fingerprint of the request follows. Numbers are strings in it: cjson keeps 14 digits, a
--- fence has 16.
+-- fence has 16. Behind all that come marks: '-' and the id of an attempt that was cancelled, '+' and that of one that was
+-- answered from the record. Their number is bounded, and so is the record.
 --
 -- Numbers that are known stand as text in calls: Redis prints each number that it is called with as one of 17 digits.
 --
@@ -71,7 +72,8 @@ local function drop(queue, places, lost)
 end
 
 -- The first place of a queue, when it arrived, and how long its turn still lasts (ms; nil if it has none). A turn that
--- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more.
+-- passed without a claim costs the replica all its places: it is gone, or too slow to be waited for once more. If nobody
+-- has looked for a whole turn since, then no replica was there to come back to, and the turn begins anew.
 local function first(queue, turn)
   local place, arrived = unpack(redis.call('ZRANGE', queue, '0', '0', 'WITHSCORES'))
   local since, whose = string.match(place and redis.call('GET', turn) or '', '^(%d+) (.*)$')
@@ -79,6 +81,7 @@ local function first(queue, turn)
   local left = since + TURN - math.floor(clock_us() / 1000)
   -- More than a whole turn is left if the clock stepped back.
   if left > 0 then return place, tonumber(arrived), math.min(left, TURN) end
+  if left < -TURN then return place, tonumber(arrived) end
   local channel = string.match(place, '^%S+ (%S+)')
   drop(queue, redis.call('ZRANGE', queue, '0', '-1'), function(_, other) return other == channel end)
   redis.call('DEL', turn)
