@@ -13,10 +13,12 @@ pub struct Mistake {
 }
 
 /// A release doesn't compare the token.
-pub const RELEASE_BY_ANYBODY: Mistake =
-    Mistake { sound: "if current ~= token then return {'mismatch'} end", broken: "" };
+pub const RELEASE_BY_ANYBODY: Mistake = Mistake {
+    sound: "if current ~= req.token then return {'mismatch'} end\nredis.call('DEL', lock)",
+    broken: "redis.call('DEL', lock)",
+};
 /// An acquire doesn't look whether the lock is held.
-pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "if not held[1] then", broken: "if true then" };
+pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
     sound: "whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))",
@@ -24,15 +26,15 @@ pub const FENCE_COUNTS: Mistake = Mistake {
 };
 /// An acquire of unknown outcome isn't cancelled.
 pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
-    sound: "if #KEYS ~= 4 or #ARGV ~= 4 then return redis.error_reply('ERR cancel takes 4 KEYS and 4 ARGV') end",
-    broken: "if true then return {'marked', 0} end",
+    sound: "local key, own = beside(lock, 'request:' .. req.request), place.of(req)",
+    broken: "do return {'marked', 0} end",
 };
 /// Whoever finds a lock free takes it, whoever waits.
 pub const QUEUE_LETS_IN: Mistake =
-    Mistake { sound: "if not head or arrived and arrived <= since then", broken: "if true then" };
+    Mistake { sound: "if head and not (req.arrived and req.arrived <= since) then", broken: "if false then" };
 /// An acquire doesn't look whether its key was answered before.
 pub const GRANTED_AGAIN: Mistake =
-    Mistake { sound: "elseif record[1] ~= 'cancelled' then", broken: "elseif false then" };
+    Mistake { sound: "then return replay(lock, req, seen) end", broken: "then return nil end" };
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.
