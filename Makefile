@@ -16,6 +16,7 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 
 test: deps ## Run all tests, against real Redis servers of their own and in a real browser
 	@tests/install-browser
+	@tests/skew/build-0.1
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
 	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $(THREADS)
 
@@ -28,6 +29,7 @@ soak: deps ## Five minutes of random waiting, releasing, hanging up and killing;
 
 faults: deps ## All faults on all servers, ARGS='--seeds 20 --seconds 30 --jobs 2' or parts of names; writes target/faults/table.md
 	cargo build --locked --workspace
+	@tests/skew/build-0.1
 	target/debug/faults run --table target/faults/table.md $(ARGS)
 
 bench: deps ## Measure Gorilla beside others and write the tables and plots of docs/BENCHMARKS.md; ARGS='--rounds 5 --only status' for less or more

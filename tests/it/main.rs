@@ -24,6 +24,7 @@ mod scripts;
 mod settings;
 mod structure;
 mod topology;
+mod upgrade;
 mod wire;
 
 use gorilla_harness as harness;

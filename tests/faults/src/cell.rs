@@ -15,6 +15,11 @@ pub enum Fault {
     ReplicaPaused,
     /// Replicas of Gorilla are replaced one after the other, each told to end.
     RollingRestart,
+    /// Replicas of version 0.1 are replaced by replicas of this version, one after the other: most are told to end, some are
+    /// killed.
+    Upgrade,
+    /// The same, from this version to version 0.1.
+    RollBack,
     /// Every third client hangs up in the middle of an acquire or a wait.
     ClientsGone,
     /// Redis is stopped for a while, and goes on.
@@ -75,13 +80,15 @@ pub struct Cell {
     pub grace: bool,
     /// Whether a replica has to have what is answered: `redis.min_replicas_ack`.
     pub acked: bool,
+    /// Whether replicas of version 0.1 and of this version serve side by side all the time.
+    pub mixed: bool,
 }
 
 impl Cell {
     /// All of them, in the order of the table.
     pub fn all() -> Vec<Self> {
         use Fault::*;
-        let cell = |fault, topology| Self { fault, topology, grace: false, acked: false };
+        let cell = |fault, topology| Self { fault, topology, grace: false, acked: false, mixed: false };
         let standalone = [
             Nothing,
             ReplicaKilled,
@@ -114,7 +121,27 @@ impl Cell {
         cells.extend(graced.map(|(fault, topology)| Self { grace: true, ..cell(fault, topology) }));
         let both = [(MasterKilled, Topology::Sentinel), (MasterCutOff, Topology::Sentinel)];
         cells.extend(both.map(|(fault, topology)| Self { grace: true, acked: true, ..cell(fault, topology) }));
+        let replaced = [
+            (Upgrade, Topology::Standalone),
+            (RollBack, Topology::Standalone),
+            (Upgrade, Topology::Sentinel),
+            (RollBack, Topology::Cluster),
+        ];
+        cells.extend(replaced.map(|(fault, topology)| cell(fault, topology)));
+        let mixed = [
+            (Nothing, Topology::Standalone, false),
+            (ClientsGone, Topology::Standalone, false),
+            (RepliesDropped, Topology::Standalone, false),
+            (MasterKilled, Topology::Sentinel, true),
+            (Resharded, Topology::Cluster, false),
+        ];
+        cells.extend(mixed.map(|(fault, topology, grace)| Self { grace, mixed: true, ..cell(fault, topology) }));
         cells
+    }
+
+    /// Whether a replica of version 0.1 is in this place at the start.
+    pub fn starts_with_0_1(self, index: usize) -> bool {
+        self.fault == Fault::Upgrade || self.mixed && index.is_multiple_of(2)
     }
 
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or late.
@@ -162,7 +189,8 @@ impl fmt::Display for Topology {
 /// By what it is chosen: `sentinel/master-killed+grace`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (grace, acked) = (if self.grace { "+grace" } else { "" }, if self.acked { "+ack" } else { "" });
-        write!(f, "{}/{}{grace}{acked}", self.topology, self.fault)
+        write!(f, "{}/{}", self.topology, self.fault)?;
+        let options = [(self.grace, "+grace"), (self.acked, "+ack"), (self.mixed, "+mixed")];
+        options.iter().filter(|(is_on, _)| *is_on).try_for_each(|(_, name)| f.write_str(name))
     }
 }

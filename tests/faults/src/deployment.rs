@@ -33,6 +33,8 @@ pub struct Deployment {
     pub clock: Option<WallClock>,
     /// In place of one that was killed there is none.
     pub replicas: Vec<Option<Replica>>,
+    /// Which places have, or get, a replica of version 0.1.
+    pub of_0_1: Vec<bool>,
     program: PathBuf,
     settings: Vec<(String, String)>,
 }
@@ -75,7 +77,15 @@ impl Deployment {
         if cell.acked {
             settings.push(("GORILLA__REDIS__MIN_REPLICAS_ACK".into(), "1".into()));
         }
-        let mut deployment = Self { servers, links, clock, replicas: Vec::new(), program, settings };
+        let mut deployment = Self {
+            servers,
+            links,
+            clock,
+            replicas: Vec::new(),
+            of_0_1: (0..REPLICAS).map(|index| cell.starts_with_0_1(index)).collect(),
+            program,
+            settings,
+        };
         for index in 0..REPLICAS {
             let replica = deployment.new_replica(index);
             deployment.replicas.push(Some(replica));
@@ -87,7 +97,8 @@ impl Deployment {
     /// Starts a replica of Gorilla for a place.
     pub fn new_replica(&self, index: usize) -> Replica {
         let settings: Vec<_> = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Replica::of(&self.program, &self.url(index), &settings)
+        let program = if self.of_0_1[index] { &Replica::program_of_0_1() } else { &self.program };
+        Replica::of(program, &self.url(index), &settings)
     }
 
     /// Puts a replica in its place, where clients find it.

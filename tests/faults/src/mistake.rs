@@ -35,6 +35,9 @@ pub const QUEUE_LETS_IN: Mistake =
 /// An acquire doesn't look whether its key was answered before.
 pub const GRANTED_AGAIN: Mistake =
     Mistake { sound: "then return replay(lock, req, seen) end", broken: "then return nil end" };
+/// Fences, queues and records are kept where no other version looks for them.
+pub const KEYS_OF_ITS_OWN: Mistake =
+    Mistake { sound: "return string.sub(lock, 1, -5) .. what", broken: "return lock:sub(1, -5)..'own:'..what" };
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.

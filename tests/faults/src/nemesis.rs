@@ -27,10 +27,14 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
         return;
     }
     let graced = Duration::from_millis(if cell.grace { LONGEST_LEASE } else { 0 });
+    let replaces = matches!(cell.fault, Fault::Upgrade | Fault::RollBack);
+    let share = u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / (deployment.replicas.len() as u64 + 1);
+    // Between two replicas that are replaced, both versions serve for a while.
+    let pause = if replaces { share / 2..share } else { 600..2000 };
     let mut strikes = 0;
-    while strikes == 0 || begun.elapsed() < time {
+    while strikes == 0 || begun.elapsed() < time || replaces {
         // Where new grants wait after a fault, and after the very first start, there have to be some before the next.
-        sleep(graced + milliseconds(&mut random, 600..2000)).await;
+        sleep(graced + milliseconds(&mut random, pause.clone())).await;
         let from = world.now();
         strike(cell.fault, deployment, world, &mut random).await;
         eventually(&format!("{cell}: all replicas are ready again"), HEALED, || deployment.ready()).await;
@@ -40,7 +44,13 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
         world.note(Event::Fault { what: cell.fault.to_string(), from, until });
         strikes += 1;
         // Two halves of a split brain are enough, and a switch takes its time.
-        if cell.fault == Fault::MasterCutOff {
+        let is_done = match cell.fault {
+            Fault::MasterCutOff => true,
+            Fault::Upgrade => !deployment.of_0_1.contains(&true),
+            Fault::RollBack => !deployment.of_0_1.contains(&false),
+            _ => false,
+        };
+        if is_done {
             break;
         }
     }
@@ -56,12 +66,7 @@ async fn strike(fault: Fault, deployment: &mut Deployment, world: &Arc<World>, r
     let a_while = milliseconds(random, 200..2500);
     match fault {
         Fault::Nothing | Fault::ClientsGone => {}
-        Fault::ReplicaKilled => {
-            deployment.replicas[index] = None;
-            sleep(a_while).await;
-            let replica = deployment.new_replica(index);
-            deployment.put(index, replica, world);
-        }
+        Fault::ReplicaKilled => kill(index, a_while, deployment, world).await,
         Fault::ReplicaPaused => {
             let Some(replica) = &deployment.replicas[index] else { return };
             replica.process.signal(gorilla_harness::Signal::STOP);
@@ -70,22 +75,16 @@ async fn strike(fault: Fault, deployment: &mut Deployment, world: &Arc<World>, r
         }
         Fault::RollingRestart => {
             for index in 0..deployment.replicas.len() {
-                let new = deployment.new_replica(index);
-                let old = deployment.replicas[index].take();
-                // The load balancer leads to the new one before the old one is told to end.
-                deployment.put(index, new, world);
-                eventually("the new replica is ready", HEALED, || deployment.ready()).await;
-                let Some(mut old) = old else { continue };
-                old.process.signal(gorilla_harness::Signal::TERM);
-                let mut ended = false;
-                for _ in 0..600 {
-                    ended = ended || old.process.child.try_wait().is_ok_and(|status| status.is_some());
-                    if ended {
-                        break;
-                    }
-                    sleep(Duration::from_millis(20)).await;
-                }
-                assert!(ended, "a replica that is told to end does");
+                replace(index, deployment, world).await;
+            }
+        }
+        Fault::Upgrade | Fault::RollBack => {
+            let upgrades = fault == Fault::Upgrade;
+            let Some(index) = deployment.of_0_1.iter().position(|is_of_0_1| *is_of_0_1 == upgrades) else { return };
+            deployment.of_0_1[index] = !upgrades;
+            match random.u32(..3) {
+                0 => kill(index, a_while, deployment, world).await,
+                _ => replace(index, deployment, world).await,
             }
         }
         Fault::RepliesDropped | Fault::RequestsDropped => {
@@ -131,6 +130,33 @@ async fn strike(fault: Fault, deployment: &mut Deployment, world: &Arc<World>, r
             Servers::Cluster(cluster) => in_cluster(fault, cluster, &world.resources, a_while, random).await,
         },
     }
+}
+
+/// Kills a replica, and starts another in its place after a while.
+async fn kill(index: usize, a_while: Duration, deployment: &mut Deployment, world: &Arc<World>) {
+    deployment.replicas[index] = None;
+    sleep(a_while).await;
+    let replica = deployment.new_replica(index);
+    deployment.put(index, replica, world);
+}
+
+/// Starts a replica in the place of another, which is told to end once the load balancer leads to the new one.
+async fn replace(index: usize, deployment: &mut Deployment, world: &Arc<World>) {
+    let new = deployment.new_replica(index);
+    let old = deployment.replicas[index].take();
+    deployment.put(index, new, world);
+    eventually("the new replica is ready", HEALED, || deployment.ready()).await;
+    let Some(mut old) = old else { return };
+    old.process.signal(gorilla_harness::Signal::TERM);
+    let mut ended = false;
+    for _ in 0..600 {
+        ended = ended || old.process.child.try_wait().is_ok_and(|status| status.is_some());
+        if ended {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(ended, "a replica that is told to end does");
 }
 
 async fn standalone(fault: Fault, redis: &mut Redis, a_while: Duration, random: &mut fastrand::Rng) {

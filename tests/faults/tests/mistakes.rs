@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gorilla_faults::{
-    cell::{Cell, Fault},
+    cell::Cell,
     check::Property,
     mistake::{self, Mistake},
     run::run,
@@ -11,11 +11,11 @@ use gorilla_faults::{
 use gorilla_harness::Replica;
 
 /// Runs a Gorilla with a mistake until it shows; a seed at a time.
-fn is_found(mistake: Mistake, fault: Fault, property: Property) {
+fn is_found(mistake: Mistake, cell: &str, property: Property) {
     let folder = tempfile::tempdir().expect("a folder for the program");
     let program = folder.path().join("gorilla");
     mistake.make(&Replica::program(), &program).expect("the mistake is made");
-    let cell = Cell::all().into_iter().find(|cell| cell.fault == fault && !cell.grace).expect("a cell");
+    let cell = Cell::all().into_iter().find(|one| one.to_string() == cell).expect("a cell has the name");
     for seed in 1..=4 {
         let outcome = run(cell, seed, Duration::from_secs(6), program.clone());
         let shows = outcome.violations.iter().find(|violation| violation.property() == property);
@@ -29,30 +29,35 @@ fn is_found(mistake: Mistake, fault: Fault, property: Property) {
 
 #[test]
 fn a_release_by_anybody_is_found() {
-    is_found(mistake::RELEASE_BY_ANYBODY, Fault::Nothing, Property::StaleTokens);
+    is_found(mistake::RELEASE_BY_ANYBODY, "standalone/nothing", Property::StaleTokens);
 }
 
 #[test]
 fn an_acquire_of_what_is_held_is_found() {
-    is_found(mistake::ACQUIRE_WHAT_IS_HELD, Fault::Nothing, Property::Exclusion);
+    is_found(mistake::ACQUIRE_WHAT_IS_HELD, "standalone/nothing", Property::Exclusion);
 }
 
 #[test]
 fn a_fence_that_only_counts_is_found_where_data_is_lost() {
-    is_found(mistake::FENCE_COUNTS, Fault::RedisEmptied, Property::Fencing);
+    is_found(mistake::FENCE_COUNTS, "standalone/redis-emptied", Property::Fencing);
 }
 
 #[test]
 fn acquires_that_are_not_cancelled_are_found() {
-    is_found(mistake::NOTHING_IS_CANCELLED, Fault::ClientsGone, Property::NoOrphans);
+    is_found(mistake::NOTHING_IS_CANCELLED, "standalone/clients-gone", Property::NoOrphans);
 }
 
 #[test]
 fn a_queue_that_lets_others_in_is_found() {
-    is_found(mistake::QUEUE_LETS_IN, Fault::Nothing, Property::Order);
+    is_found(mistake::QUEUE_LETS_IN, "standalone/nothing", Property::Order);
 }
 
 #[test]
 fn a_second_grant_for_one_key_is_found() {
-    is_found(mistake::GRANTED_AGAIN, Fault::Nothing, Property::SafeRetry);
+    is_found(mistake::GRANTED_AGAIN, "standalone/nothing", Property::SafeRetry);
+}
+
+#[test]
+fn a_version_that_keeps_its_records_elsewhere_is_found_beside_version_0_1() {
+    is_found(mistake::KEYS_OF_ITS_OWN, "standalone/nothing+mixed", Property::SafeRetry);
 }

@@ -103,6 +103,15 @@ impl Replica {
         program
     }
 
+    /// A replica of version 0.1, as it was before this version.
+    pub fn program_of_0_1() -> PathBuf {
+        let ours = Self::program();
+        let target = ours.ancestors().nth(2).expect("a program is in a folder of the build");
+        let program = target.join("skew/gorilla-0.1");
+        assert!(program.is_file(), "{} is there: run tests/skew/build-0.1", program.display());
+        program
+    }
+
     /// The log of the replica so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
