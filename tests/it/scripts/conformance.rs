@@ -404,6 +404,12 @@ impl<'a> Both<'a> {
         let token = Token { tenure: id, number: 0 };
         let (wait, channel, arrived) = (rng.bool(), rng.u8(..2), Arrived::Not);
         self.tokens.push(token);
+        // A copy of one that waits, now and then, which it may then supersede: chance alone seldom makes it.
+        let waits = |call: &&Acquire| self.model.queue.iter().any(|place| place.id == call.id);
+        let waiting = self.made.iter().filter(|call| call.fingerprint.is_some()).find(waits);
+        if let Some(call) = waiting.filter(|_| rng.u8(..3) == 0) {
+            return Acquire { id, token, wait: true, channel, arrived, ..call.clone() };
+        }
         Acquire { id, token, lease: LEASE, request, fingerprint, wait, channel, arrived }
     }
 
