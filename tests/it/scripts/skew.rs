@@ -1,11 +1,18 @@
 //! Runs the scripts of version 0.1, which `tests/skew/` keeps, as that version did.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, time::Duration};
 
 use fastrand::Rng;
 
-use super::{CHANNEL, CONSTANTS, Lab};
+use gorilla_scripts::Constants;
+
+use super::{CHANNEL, Lab};
 use crate::harness::Redis;
+
+/// Nothing ends by itself during a run: these are as long as no run is.
+const LEASE: &str = "3600000";
+const WINDOW: Duration = Duration::from_secs(7200);
+const CONSTANTS: Constants = Constants { window: WINDOW, place_kept: WINDOW, ..super::CONSTANTS };
 
 /// The text of a script of version 0.1, as its store put it together.
 fn text(script: &str) -> String {
@@ -36,7 +43,7 @@ fn acquire(lab: &Lab, id: &str) -> Vec<String> {
         &token,
         &owner,
         "[1.0]",
-        "30000",
+        LEASE,
         &fence_kept,
         "print",
         &window,
@@ -44,7 +51,7 @@ fn acquire(lab: &Lab, id: &str) -> Vec<String> {
         CHANNEL,
         "",
         "3",
-        "10000",
+        &window,
         "120000",
         "0",
     ];
@@ -54,7 +61,7 @@ fn acquire(lab: &Lab, id: &str) -> Vec<String> {
 
 fn cancel(lab: &Lab, id: &str) -> Vec<String> {
     let (place, window) = (format!("{id} {CHANNEL} owner-of-{id}"), CONSTANTS.window.as_millis().to_string());
-    let args = [id, &place, &window, "10000"].map(String::from);
+    let args = [id, &place, &window, &window].map(String::from);
     run(lab, "cancel", &["lock", "queue", "queue:turn"], Some("request:k".into()), &args)
 }
 
@@ -75,7 +82,7 @@ fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() 
     let seed = env::var("GORILLA_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed"));
     println!("GORILLA_TEST_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
-    let [alone, mixed] = [(); 2].map(|()| Lab::on(Redis::shared()));
+    let [alone, mixed] = [(); 2].map(|()| Lab::with(Redis::shared(), CONSTANTS));
     let (mut most_told, mut most_cancelled) = (0, 0);
     for step in 0..300 {
         // First copies come, and then the cancellations of most of them: enough of each for the bounds to be met.
@@ -83,13 +90,16 @@ fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() 
         let (expected, reply) = match (cancels, rng.bool()) {
             (true, true) => (alone.cancel(&id, "request:k"), cancel(&mixed, &id)),
             (true, false) => (alone.cancel(&id, "request:k"), mixed.cancel(&id, "request:k")),
-            (false, true) => (alone.acquire(&id, "request:k", "print", "30000"), acquire(&mixed, &id)),
+            (false, true) => (alone.acquire(&id, "request:k", "print", LEASE), acquire(&mixed, &id)),
             (false, false) => {
-                let [expected, reply] = [&alone, &mixed].map(|lab| lab.acquire(&id, "request:k", "print", "30000"));
+                let [expected, reply] = [&alone, &mixed].map(|lab| lab.acquire(&id, "request:k", "print", LEASE));
                 (expected, reply)
             }
         };
         assert_eq!(expected[0], reply[0], "step {step}, {id}");
+        if step % 5 > 0 {
+            continue;
+        }
         let (expected, found) = (marks(&alone), marks(&mixed));
         assert_eq!(expected, found, "step {step}, {id}");
         (most_told, most_cancelled) = (most_told.max(found.1.len()), most_cancelled.max(found.2.len()));
