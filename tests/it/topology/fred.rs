@@ -1,4 +1,4 @@
-//! Why `src/store/link.rs` does by itself what fred offers to do: weak spots of fred alone, without Gorilla around it. Should
+//! Why `src/store/link/` does by itself what fred offers to do: weak spots of fred alone, without Gorilla around it. Should
 //! one of these tests fail with a newer fred, the part of the link that covers it may go. The tests of the same behaviour
 //! of Gorilla are `outage::hung`, `failover` and `outage::clients`.
 
