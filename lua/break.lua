@@ -17,7 +17,7 @@
 --- decide
 --- include record
 --- include turn
---- include holders
+--- include holders/remove
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other
@@ -29,7 +29,7 @@ local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'
 if not id then return {'missing'} end
 if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
 
-holders.remove(lock)
+remove_holder(lock)
 if request then
   record.write(request, {outcome = 'broken', print = req.print, id = id, owner = owner, fence = fence}, WINDOW)
 end

@@ -18,7 +18,8 @@
 --- decide
 --- include record
 --- include turn
---- include holders
+--- include holders/find
+--- include holders/remove
 --- constant WINDOW
 --- constant PLACE_KEPT
 local MOST_CANCELLED = 64
@@ -37,8 +38,8 @@ if #seen.cancelled > MOST_CANCELLED then table.remove(seen.cancelled, seen.cance
 local relied = taker and (#seen.told > 0 or not record.find(seen.cancelled, taker))
 
 redis.call('ZREM', beside(lock, 'queue'), own)
-local released = not relied and holders.find(lock, taker or req.id)
-if released then holders.remove(lock) end
+local released = not relied and is_holder(lock, taker or req.id)
+if released then remove_holder(lock) end
 if taker and not relied then seen.outcome, seen.told = 'cancelled', {} end
 -- The record of a copy's place keeps its time. The record of this attempt's own place lasts a while longer.
 local of_copy = seen.outcome == 'waiting' and seen.place ~= own

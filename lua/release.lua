@@ -27,7 +27,7 @@ return {'released', 0}
 --- decide
 --- include record
 --- include turn
---- include holders
+--- include holders/remove
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other
@@ -39,6 +39,6 @@ local current = redis.call('HGET', lock, 'token')
 if not current then return {'missing'} end
 if current ~= req.token then return {'mismatch'} end
 
-holders.remove(lock)
+remove_holder(lock)
 if request then record.write(request, {outcome = 'released', print = req.print}, WINDOW) end
 return {'released', turn.give(lock)}

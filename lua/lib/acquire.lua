@@ -1,4 +1,7 @@
 --- include grant
+--- include holders/blocks
+--- include holders/find
+--- include holders/next_end
 --- include record
 --- include turn
 --- include incarnation
@@ -28,7 +31,7 @@ local function replay(lock, req, seen)
   -- The lease of the first answer counts, whatever a later extend made of it: the client has the token and the end of
   -- the first answer.
   local ttl = seen.created + req.lease - math.floor(now_us() / 1000)
-  if ttl <= 0 or not holders.find(lock, seen.id) then return {'gone'} end
+  if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
   local unsettled = GRACE ~= '0' and recovery(incarnation_key()) or 0
   if unsettled > 0 then return {'unsettled', unsettled} end
@@ -66,8 +69,8 @@ end
 --   {left}                            an earlier waiter has the turn
 -- The second result says whether others wait behind this request.
 function acquire.blocks(lock, req)
-  local holder = holders.blocks(lock, req)
-  if holder then return {left = holders.next_end(lock), holder = holder} end
+  local holder = holders_block(lock, req)
+  if holder then return {left = next_end(lock), holder = holder} end
   local recovering = GRACE ~= '0' and recovery(incarnation_key()) or 0
   if recovering > 0 then
     -- As if the lock were held until then. A waiter that has the turn can't claim the lock meanwhile. So the turn ends

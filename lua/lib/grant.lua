@@ -1,7 +1,7 @@
 --- include number
 --- include clock
 --- include keys
---- include holders
+--- include holders/add
 --- constant FENCE_KEPT
 -- Grants a lock that nobody holds. Returns the reply, with the fence as text and the ms since 1970 at which it was
 -- created.
@@ -14,6 +14,6 @@ local function grant(lock, req)
   local fence = whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))
   local created = math.floor(now / 1000)
   redis.call('SET', fence_key, fence, 'PX', FENCE_KEPT)
-  holders.add(lock, req, fence, whole(created), whole(created + req.lease))
+  add_holder(lock, req, fence, whole(created), whole(created + req.lease))
   return {'granted', fence, created}
 end

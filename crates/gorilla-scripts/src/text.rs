@@ -16,8 +16,9 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 11] = library!(
-    "acquire" "clock" "grant" "holders" "incarnation" "keys" "number" "place" "queue" "record" "turn"
+const LIBRARY: [(&str, &str); 15] = library!(
+    "acquire" "clock" "grant" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
+    "incarnation" "keys" "number" "place" "queue" "record" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 

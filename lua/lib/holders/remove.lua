@@ -1,0 +1,4 @@
+-- Ends the current grant.
+local function remove_holder(lock)
+  redis.call('DEL', lock)
+end
