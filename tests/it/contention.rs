@@ -191,7 +191,7 @@ impl Scripted {
         }
         let client = Builder::from_config(Config::from_url(&redis.url()).expect("a URL")).build().expect("a client");
         client.init().await.expect("Redis answers");
-        Self { client, scripts, lock: Keys::new("gorilla").lock(name("scripted")), acquire }
+        Self { client, scripts, lock: Keys::new("scripted").lock(name("contended")), acquire }
     }
 
     async fn run<C: Call>(&self, source: &str, call: &C) -> C::Reply {

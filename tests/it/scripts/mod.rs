@@ -62,7 +62,7 @@ impl<'a> Lab<'a> {
 
     /// A key of the resource by what it is: `lock`, `fence`, `queue`, `request:k`.
     fn key(&self, what: &str) -> String {
-        format!("gorilla:{{{}}}:{what}", self.resource)
+        format!("scripted:{{{}}}:{what}", self.resource)
     }
 
     fn cli(&self, command: &[&str], what: &str, rest: &[&str]) -> String {
