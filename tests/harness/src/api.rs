@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::document;
+use crate::{Answer, document};
 
 /// A client of a replica, with connections of its own. Clones share the connections.
 #[derive(Clone)]
@@ -17,17 +17,6 @@ pub struct Api {
     /// `host:port`.
     pub address: String,
     client: Client,
-}
-
-/// An answer of a replica.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status code.
-    pub status: u16,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub text: String,
 }
 
 /// How a client ends its connection.
@@ -204,23 +193,6 @@ impl Api {
             .await
             .expect("the server closes");
         String::from_utf8_lossy(&read).into_owned()
-    }
-}
-
-impl Answer {
-    /// The body, which must be JSON.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The stable code of an error.
-    pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_string()
-    }
-
-    /// A header, if the answer has it and it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
