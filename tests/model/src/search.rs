@@ -1,10 +1,10 @@
-//! How a search is run, and what comes of it.
+//! The protocol as stateright takes it, how a search is run, and what comes of it.
 
 use std::time::{Duration, Instant};
 
-use stateright::{Checker, HasDiscoveries, Model, Path};
+use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
-use crate::{Action, Protocol, state::State};
+use crate::{Action, Protocol, properties, state::State};
 
 /// One search.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,27 @@ pub struct Found {
     pub impossible: Vec<&'static str>,
     /// Properties looked at.
     pub properties: usize,
+}
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        vec![self.bounds.beginning()]
+    }
+
+    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
+        self.bounds.possible(state, actions);
+    }
+
+    fn next_state(&self, state: &Self::State, action: Self::Action) -> Option<Self::State> {
+        Some(self.bounds.after(state, action))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::of(self)
+    }
 }
 
 impl Search {

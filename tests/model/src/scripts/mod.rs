@@ -4,6 +4,7 @@
 
 mod acquire;
 mod cancel;
+mod env;
 mod extend;
 mod grace;
 mod release;
@@ -13,49 +14,9 @@ mod wake;
 
 pub use acquire::{Acquire, Arrived, acquire};
 pub use cancel::{Cancel, cancel};
+pub use env::{Env, Grace};
 pub use extend::{Extend, extend};
 pub use grace::recovery;
 pub use release::{Release, release};
 pub use reply::Reply;
 pub use wake::wake;
-
-use crate::{
-    Mistake,
-    redis::{Ms, Us},
-};
-
-/// What a script finds beside its arguments.
-#[derive(Clone, Debug)]
-pub struct Env {
-    /// The clock of the node.
-    pub now: Us,
-    /// How long a waiter that was woken may take: `TURN` in `lua/lib/turn.lua`.
-    pub turn: Ms,
-    /// Most places in the queue.
-    pub room: usize,
-    /// Whose data it is: the replication id of the node.
-    pub incarnation: u8,
-    /// How long grants wait after an incarnation is seen for the first time.
-    pub grace: Option<Grace>,
-    /// One line that is wrong.
-    pub mistake: Option<Mistake>,
-}
-
-/// The option `failover_grace`.
-#[derive(Clone, Copy, Debug)]
-pub struct Grace {
-    /// At least the longest lease.
-    pub length: Ms,
-    /// Whether replays of grants wait too.
-    pub for_replays: bool,
-}
-
-impl Env {
-    fn now_ms(&self) -> Ms {
-        self.now / 1000
-    }
-
-    fn makes(&self, mistake: Mistake) -> bool {
-        self.mistake == Some(mistake)
-    }
-}
