@@ -3,6 +3,7 @@
 //!
 //! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats it.
 
+mod generator;
 mod oracle;
 mod step;
 
@@ -14,8 +15,9 @@ use std::{
 use fastrand::Rng;
 
 use crate::harness::{Redis, Replica, name};
+use generator::Generator;
 use oracle::Oracle;
-use step::{Act, Generator, Step};
+use step::{Act, Step};
 
 const SEED: &str = "GORILLA_TEST_SEED";
 const FEWEST_STEPS: usize = 2000;
