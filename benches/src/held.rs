@@ -7,7 +7,8 @@ use redis::{Connection, Value};
 use uuid::Uuid;
 
 use crate::{
-    results::GORILLA, results::figures, run::Bench, run::Turn, scripts, scripts::Command, scripts::ask, servers::Server,
+    bench::Bench, bench::Turn, results::GORILLA, results::figures, scripts, scripts::Command, scripts::ask,
+    servers::Server,
 };
 
 const NAME: &str = "held-locks";

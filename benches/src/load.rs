@@ -9,7 +9,7 @@ use nix::sys::{
 };
 use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver, sync::Mutex, task::JoinSet};
 
-use crate::{contestant::Task, results::Figures, results::figures, workload::Step};
+use crate::{results::Figures, results::figures, task::Task, workload::Step};
 
 /// One of many clients. An error of a client ends the whole load.
 pub trait Client: 'static {

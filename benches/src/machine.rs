@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use gorilla_harness::Redis;
 use nix::time::{ClockId, clock_gettime};
 
-use crate::report::told;
+use crate::report::file::told;
 
 /// What the figures depend on, by name. The value is `unknown` if the command for it fails.
 pub fn circumstances() -> BTreeMap<String, String> {

@@ -1,8 +1,11 @@
 //! Measures what Gorilla costs, beside other ways to take a lock. README.md says how to read and repeat the
 //! measurements.
 
+mod bench;
 mod budget;
 mod contestant;
+mod contestants;
+mod described;
 mod floor;
 mod held;
 mod http;
@@ -17,6 +20,7 @@ mod rslock;
 mod run;
 mod scripts;
 mod servers;
+mod task;
 mod waiters;
 mod workload;
 
@@ -25,14 +29,15 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use contestant::Task;
+use bench::Options;
+use task::Task;
 
 /// Measures Gorilla beside other ways to take a lock
 #[derive(Parser)]
 #[command(version)]
 enum Command {
     /// Measures, and keeps the figures
-    Run(run::Options),
+    Run(Options),
     /// Counts the instructions of each kind of request, and compares them with benches/budget.toml
     Budget {
         /// The release build to measure
@@ -79,7 +84,7 @@ fn run() -> Result<()> {
         Command::Report { results, docs } => report::run(&results, &docs),
         Command::Floor { port } => floor::serve(port),
         Command::Try { contestant, redis_port, task } => {
-            let prepared = contestant::prepare(&contestant, redis_port, None);
+            let prepared = contestants::prepare(&contestant, redis_port, None);
             let prepared = prepared.with_context(|| format!("{contestant} is missing"))?;
             let seen = (prepared.take_turn)(&task)?;
             println!("{}", serde_json::to_string(&seen)?);

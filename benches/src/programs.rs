@@ -5,9 +5,11 @@ use std::{fs, fs::File, process::Command, process::Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::{resource::UsageWho, resource::getrusage, time::TimeValLike};
-use serde::Deserialize;
 
-use crate::{contestant::Contestant, contestant::Task, contestant::file, language::filled, results::Figures};
+use crate::{
+    contestant::Contestant, described::DescribedLibrary, described::file, language::filled, results::Figures,
+    task::Task,
+};
 
 /// Where packages are installed, and where the programs are.
 const FOLDERS: [(&str, &str); 2] = [
@@ -15,23 +17,11 @@ const FOLDERS: [(&str, &str); 2] = [
     ("{direct}", concat!(env!("CARGO_MANIFEST_DIR"), "/direct")),
 ];
 
-/// A library for locks in Redis.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Described {
-    what: String,
-    install: Vec<Vec<String>>,
-    /// What the installation needs, and how to get that.
-    needs: String,
-    version: Vec<String>,
-    clients: Vec<String>,
-}
-
 /// Installs a library unless it is installed. Only one process installs at a time: if two processes install into one
 /// folder, each removes files of the other, and both say that they succeeded.
 pub fn prepare(name: &str, redis_port: u16) -> Result<Contestant> {
     let described = file().libraries.get(name).context("there is no such library")?;
-    let Described { what, install, needs, version, clients } = described;
+    let DescribedLibrary { what, install, needs, version, clients } = described;
     let folder = FOLDERS[0].1;
     fs::create_dir_all(folder)?;
     let alone = File::create(format!("{folder}/lock"))?;

@@ -15,8 +15,8 @@ use itertools::Itertools;
 use redis::Connection;
 
 use crate::{
-    contestant::Contestant, contestant::Task, machine, programs, programs::limited, results::Figures, results::figures,
-    scripts, scripts::Command, scripts::ID, scripts::TOKEN, scripts::ask,
+    contestant::Contestant, machine, programs, programs::limited, results::Figures, results::figures, scripts,
+    scripts::Command, scripts::ID, scripts::TOKEN, scripts::ask, task::Task,
 };
 
 /// A program, the port of its Redis, and how many commands are a batch.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rslock::{Lock, LockManager};
 
-use crate::{contestant::Contestant, contestant::Task, load, load::Client, machine, workload::Step};
+use crate::{contestant::Contestant, load, load::Client, machine, task::Task, workload::Step};
 
 const LEASE: Duration = Duration::from_secs(30);
 

@@ -10,27 +10,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use gorilla_harness::{Process, Redis};
 use gorilla_scripts::Request;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::{
-    contestant::Task, contestant::file, language::Exchange, language::Language, language::Speaker, language::filled,
-    language::with, load, machine, results::Figures, scripts, scripts::ID, scripts::TOKEN, workload::Step,
+    described::DescribedServer, described::file, language::Language, language::Speaker, language::filled,
+    language::with, load, machine, results::Figures, scripts, scripts::ID, scripts::TOKEN, task::Task, workload::Step,
 };
-
-/// How to start a server, and how clients speak with it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Described {
-    what: String,
-    version: Option<String>,
-    start: String,
-    #[serde(default)]
-    config: String,
-    get: String,
-    language: String,
-    ready: Exchange,
-}
 
 /// A server that runs, as one process or more.
 pub struct Server {
@@ -50,8 +35,8 @@ impl Server {
         Self::of(described, program, count).with_context(|| described.get.clone())
     }
 
-    fn of(described: &'static Described, program: &Path, count: usize) -> Result<Self> {
-        let Described { what, version, start, config, language, ready, .. } = described;
+    fn of(described: &'static DescribedServer, program: &Path, count: usize) -> Result<Self> {
+        let DescribedServer { what, version, start, config, language, ready, .. } = described;
         let (folder, redis) = (tempfile::tempdir()?, Redis::start(&[]));
         let mut connection = scripts::connect(redis.port)?;
         calls(0).iter().try_for_each(|(_, call)| scripts::Command::of(slice::from_ref(call)).load(&mut connection))?;

@@ -9,8 +9,8 @@ use gorilla_harness::{Redis, Replica};
 use itertools::Itertools;
 
 use crate::{
-    http::Answer, http::Connection, load, load::histogram, load::percentile_us, machine::cpu_of, machine::resident,
-    results::Figures, results::GORILLA, results::figures, run::Bench, run::Turn,
+    bench::Bench, bench::Turn, http::Answer, http::Connection, load, load::histogram, load::percentile_us,
+    machine::cpu_of, machine::resident, results::Figures, results::GORILLA, results::figures,
 };
 
 /// The workloads: a name, whether each waiter waits for its own lock, and the numbers of waiters.

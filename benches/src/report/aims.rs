@@ -1,22 +1,7 @@
 //! The aims, and whether they are met.
 
-use serde::Deserialize;
-
-use super::{figures::Unit, figures::ratio, tables::row, told};
+use super::{figures::Unit, figures::ratio, file::Aim, file::told, tables::row};
 use crate::results::{Cell, Results, Spread};
-
-/// A limit of a figure, or of the ratio of the figures of two cells.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Aim {
-    what: String,
-    figure: String,
-    of: (String, String, u64),
-    /// The cell whose figure divides. Without it, the limit is a limit of the figure itself.
-    to: Option<(String, String, u64)>,
-    at_least: Option<f64>,
-    at_most: Option<f64>,
-}
 
 fn cell((workload, contestant, at): &(String, String, u64)) -> Cell<'_> {
     Cell { workload, contestant, at: *at }

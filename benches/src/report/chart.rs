@@ -8,9 +8,8 @@ use plotters::{
     coord::Shift, coord::ranged1d::DefaultFormatting, coord::ranged1d::KeyPointHint, coord::ranged1d::Ranged,
     element::ErrorBarOrientV, prelude::*, style::text_anchor::HPos, style::text_anchor::Pos, style::text_anchor::VPos,
 };
-use serde::Deserialize;
 
-use super::{figures::Unit, told};
+use super::{figures::Unit, file::Look, file::told};
 use crate::results::Spread;
 
 /// In pixels. Plotters places everything at whole pixels, so the pixels are small: pages show a plot at about half its
@@ -25,15 +24,6 @@ const INK: RGBColor = RGBColor(50, 50, 50);
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 type Upright = ErrorBarOrientV<f64, f64>;
-
-/// How a line looks. Hollow markers, and the names beside the lines, help readers who can't tell the colours apart.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Look {
-    colour: [u8; 3],
-    #[serde(default)]
-    hollow: bool,
-}
 
 impl Look {
     fn colour(self) -> RGBColor {

@@ -1,19 +1,8 @@
 //! The names of figures, and their numbers as people read them: three significant digits, thousands set apart, and a
 //! unit that fits.
 
-use serde::Deserialize;
-
-use super::told;
+use super::file::told;
 use crate::results::Spread;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Figure {
-    name: String,
-    title: String,
-    #[serde(default)]
-    compared: bool,
-}
 
 /// The heading of a figure, and whether the ratio of two such figures shows which contestant does better.
 pub fn heading(name: &str) -> (&str, bool) {

@@ -4,40 +4,21 @@ pub mod aims;
 mod chart;
 mod document;
 mod figures;
+pub mod file;
 mod plots;
 mod tables;
 
-use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use itertools::Itertools;
-use serde::Deserialize;
 
 use crate::results::Results;
+use file::told;
 
 const DOCUMENT: &str = "BENCHMARKS.md";
 /// The folder of the plots, beside the document.
 const PLOTS: &str = "benchmarks";
-
-/// What report.toml says about aims, figures and plots.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Told {
-    /// Names, each with the command that prints the value.
-    pub circumstances: Vec<[String; 2]>,
-    varied: BTreeMap<String, String>,
-    figures: Vec<figures::Figure>,
-    aims: Vec<aims::Aim>,
-    plots: Vec<plots::Plot>,
-    looks: BTreeMap<String, chart::Look>,
-    series: Vec<chart::Look>,
-}
-
-pub fn told() -> &'static Told {
-    static TOLD: LazyLock<Told> =
-        LazyLock::new(|| toml::from_str(include_str!("../../report.toml")).expect("report.toml is well-formed"));
-    &TOLD
-}
 
 /// Reads the results, writes the report, and says where it is.
 pub fn run(results: &Path, docs: &Path) -> Result<()> {

@@ -2,33 +2,9 @@
 
 use anyhow::Result;
 use itertools::Itertools;
-use serde::Deserialize;
 
-use super::{chart::Axis, chart::Chart, chart::DataSeries, chart::Look, figures, figures::Unit, told};
+use super::{chart::Axis, chart::Chart, chart::DataSeries, figures, figures::Unit, file::Look, file::Plot, file::told};
 use crate::results::{Cell, GORILLA, Results, Spread};
-
-/// A plot and its place in the document.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plot {
-    pub file: String,
-    /// The workload under which the plot stands.
-    pub workload: String,
-    /// What the plot shows, for readers who can't see it.
-    pub alt: String,
-    title: String,
-    y: String,
-    #[serde(default)]
-    logarithmic: bool,
-    /// A plot over sizes has one figure. Otherwise these figures stand beside each other or, `stacked`, on each other.
-    #[serde(default)]
-    figures: Vec<String>,
-    #[serde(default)]
-    stacked: bool,
-    /// Instead, lines of Gorilla over sizes: each a workload, a figure and a name.
-    #[serde(default)]
-    lines: Vec<[String; 3]>,
-}
 
 /// The size that a plot shows if it is not a plot over sizes.
 const USUAL: u64 = 64;

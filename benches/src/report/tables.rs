@@ -2,7 +2,7 @@
 
 use itertools::Itertools;
 
-use super::{document::in_cell, document::wrapped, figures, figures::Unit, figures::ratio, told};
+use super::{document::in_cell, document::wrapped, figures, figures::Unit, figures::ratio, file::told};
 use crate::results::{Cell, GORILLA, Results};
 
 /// The part of a core from which on the load generator may limit the figures.
