@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use gorilla_wire::{Acquire, Code};
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     Lock,
-    client::{Client, extend, lost_or_refused, new_key, path},
     clock::Moment,
     error::{Busy, Error},
     guard::{Guard, Lease},
-    wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, read},
+    requests::{self, new_key},
+    wire::{ANSWER_TIMEOUT, Answer, Retry, Trouble, Wire, read},
 };
 
 const TTL: Duration = Duration::from_secs(30);
@@ -41,7 +40,7 @@ pub enum Progress {
 /// A request for a lock.
 #[must_use = "nothing is asked for until `acquire` is awaited"]
 pub struct LockRequest {
-    client: Client,
+    wire: Wire,
     resource: String,
     owner: Option<String>,
     ttl: Duration,
@@ -52,9 +51,9 @@ pub struct LockRequest {
 }
 
 impl LockRequest {
-    pub(crate) fn new(client: Client, resource: String) -> Self {
+    pub(crate) fn new(wire: Wire, resource: String) -> Self {
         Self {
-            client,
+            wire,
             resource,
             owner: None,
             ttl: TTL,
@@ -125,13 +124,13 @@ impl LockRequest {
             let lease = Lease::new(sent, lock.ttl, &lock);
             let (lock, lease) = match lease.ends.left() < self.ttl.mul_f64(0.9) {
                 false => (lock, lease),
-                true => match renew(&self.client, &lock, self.ttl, lease.ends).await {
+                true => match renew(&self.wire, &lock, self.ttl, lease.ends).await {
                     Ok(renewed) => renewed,
                     Err(Error::Lost(_)) => continue,
                     Err(error) => return Err(error),
                 },
             };
-            return Ok(Guard::new(self.client, lock, lease, self.ttl, grace));
+            return Ok(Guard::new(self.wire, lock, lease, self.ttl, grace));
         }
     }
 
@@ -161,22 +160,15 @@ impl LockRequest {
                 metadata: Some(self.metadata.clone()),
                 wait: (!wait.is_zero()).then(|| wait.as_secs_f64().into()),
             };
-            let request = Request {
-                method: Method::POST,
-                path: path(&self.resource),
-                token: None,
-                key: Some(&key),
-                body: Some(json!(body)),
-                timeout: match self.wait.is_zero() {
-                    true => ANSWER_TIMEOUT,
-                    false => (wait + ANSWER_TIMEOUT).min((deadline + LATE).left()),
-                },
-            };
-            let refusal = match self.client.exchange(&request).await {
+            let mut request = requests::acquire(&self.resource, &body, &key);
+            if !self.wait.is_zero() {
+                request.timeout = (wait + ANSWER_TIMEOUT).min((deadline + LATE).left());
+            }
+            let refusal = match self.wire.exchange(&request).await {
                 Ok(Answer::Done(sent, body)) => return Ok((sent, read(body)?)),
                 Ok(Answer::Refused(refusal)) => refusal,
                 Err(trouble) => {
-                    let patient = begun + self.client.patience;
+                    let patient = begun + self.wire.patience;
                     let give_up = match self.wait.is_zero() {
                         true => patient,
                         false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
@@ -210,12 +202,12 @@ impl LockRequest {
     }
 }
 
-async fn renew(client: &Client, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
+async fn renew(wire: &Wire, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
     let key = new_key();
     // Asks even if the lease may just be over: the answer tells.
-    let give_up = ends.max(Moment::now() + client.patience);
-    match client.send(&extend(&lock.resource, &lock.token, ttl, &key), give_up).await? {
-        Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+    let give_up = ends.max(wire.give_up());
+    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, &key), give_up).await? {
+        Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;
             let lease = Lease::new(sent, lock.ttl, &lock);

@@ -2,23 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_wire::{Break, Code, Extend, LOCKS};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, header::HeaderValue};
-use serde_json::{Value, json};
-use uuid::Uuid;
+use reqwest::header::HeaderValue;
 
 use crate::{
     Broken, Lock, Page, State, Token,
     acquire::LockRequest,
-    clock::Moment,
-    error::{Error, Lost},
+    error::Error,
     proxy,
-    wire::{ANSWER_TIMEOUT, Answer, CONNECT_TIMEOUT, Refusal, Request, read},
+    requests::{self, new_key},
+    wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
-/// The characters that need no escape in a URL.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The codes of errors that this client finds itself, beside the codes of the server.
 const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
@@ -27,12 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) http: reqwest::Client,
-    pub(crate) url: Arc<str>,
-    /// The address of the proxy in front of the server, if there is one.
-    pub(crate) proxy: Option<Arc<str>>,
-    pub(crate) api_key: Option<HeaderValue>,
-    pub(crate) patience: Duration,
+    wire: Wire,
 }
 
 /// The settings of a new [`Client`].
@@ -93,7 +82,7 @@ impl Builder {
         }
         let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
         let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
-        Ok(Client { http, url, proxy, api_key, patience: self.patience })
+        Ok(Client { wire: Wire { http, url, proxy, api_key, patience: self.patience } })
     }
 }
 
@@ -126,12 +115,12 @@ impl Client {
 
     /// The address of the server.
     pub fn url(&self) -> &str {
-        &self.url
+        &self.wire.url
     }
 
     /// A request for a lock.
     pub fn lock(&self, resource: impl Into<String>) -> LockRequest {
-        LockRequest::new(self.clone(), resource.into())
+        LockRequest::new(self.wire.clone(), resource.into())
     }
 
     /// Makes a lease last for `ttl` from now. Replaces the token: the answer has the new token. For locks that outlive
@@ -141,9 +130,9 @@ impl Client {
     /// [`Error::Lost`] if the lock has another token.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&extend(resource, token, ttl, &key), self.give_up()).await? {
+        match self.send(&requests::extend(resource, token, ttl, &key)).await? {
             Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
     }
 
@@ -153,17 +142,9 @@ impl Client {
     /// [`Error::Lost`] if the lock has another token.
     pub async fn release(&self, resource: &str, token: &Token) -> Result<(), Error> {
         let key = new_key();
-        let request = Request {
-            method: Method::DELETE,
-            path: path(resource),
-            token: Some(token),
-            key: Some(&key),
-            body: None,
-            timeout: ANSWER_TIMEOUT,
-        };
-        match self.send(&request, self.give_up()).await? {
+        match self.send(&requests::release(resource, token, &key)).await? {
             Answer::Done(..) => Ok(()),
-            Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
     }
 
@@ -172,9 +153,9 @@ impl Client {
     /// # Errors
     /// [`Error::Lost`] if the lock has another token.
     pub async fn status(&self, resource: &str, token: &Token) -> Result<Lock, Error> {
-        match self.send(&get(path(resource), Some(token)), self.give_up()).await? {
+        match self.send(&requests::status(resource, token)).await? {
             Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err(lost_or_refused(refusal)),
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
     }
 
@@ -183,7 +164,7 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn state(&self, resource: &str) -> Result<State, Error> {
-        match self.send(&get(path(resource), None), self.give_up()).await? {
+        match self.send(&requests::state(resource)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.into()),
         }
@@ -194,9 +175,7 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        let [prefix, cursor] = [prefix, cursor.unwrap_or_default()].map(|text| utf8_percent_encode(text, PLAIN));
-        let path = format!("{LOCKS}?limit=1000&prefix={prefix}&cursor={cursor}");
-        match self.send(&get(path, None), self.give_up()).await? {
+        match self.send(&requests::page(prefix, cursor)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.into()),
         }
@@ -209,55 +188,13 @@ impl Client {
     /// with another fence holds it.
     pub async fn break_lock(&self, resource: &str, fence: Option<u64>, reason: &str) -> Result<Broken, Error> {
         let key = new_key();
-        let request = Request {
-            method: Method::POST,
-            path: format!("{}/break", path(resource)),
-            token: None,
-            key: Some(&key),
-            body: Some(json!(Break::<Value> { fence: Some(fence.into()), reason: Some(reason.into()) })),
-            timeout: ANSWER_TIMEOUT,
-        };
-        match self.send(&request, self.give_up()).await? {
+        match self.send(&requests::break_lock(resource, fence, reason, &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.into()),
         }
     }
 
-    fn give_up(&self) -> Moment {
-        Moment::now() + self.patience
-    }
-}
-
-/// An Idempotency-Key: the same for all attempts of one request.
-pub fn new_key() -> String {
-    Uuid::new_v4().to_string()
-}
-
-pub fn path(resource: &str) -> String {
-    format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
-}
-
-pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
-    Request {
-        method: Method::PUT,
-        path: path(resource),
-        token: Some(token),
-        key: Some(key),
-        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()) })),
-        timeout: ANSWER_TIMEOUT,
-    }
-}
-
-fn get(path: String, token: Option<&Token>) -> Request<'_> {
-    Request { method: Method::GET, path, token, key: None, body: None, timeout: ANSWER_TIMEOUT }
-}
-
-/// What a refusal means to a client that had the lock.
-pub fn lost_or_refused(refusal: Refusal) -> Error {
-    match refusal.known() {
-        Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {
-            Error::Lost(Lost::Ended(refusal.message))
-        }
-        _ => refusal.into(),
+    async fn send(&self, request: &Request<'_>) -> Result<Answer, Error> {
+        self.wire.send(request, self.wire.give_up()).await
     }
 }

@@ -12,10 +12,10 @@ use tokio::{
 
 use crate::{
     Lock, Token,
-    client::{Client, extend, lost_or_refused, new_key},
     clock::{Moment, sleep_until},
     error::{Error, Lost},
-    wire::{ANSWER_TIMEOUT, Answer, read},
+    requests::{self, new_key},
+    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
 
 /// The part of the lease that the client doesn't count on, because its clock and the clock of the server may run at
@@ -58,11 +58,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(client: Client, lock: Lock, lease: Lease, ttl: Duration, grace: Duration) -> Self {
+    pub(crate) fn new(wire: Wire, lock: Lock, lease: Lease, ttl: Duration, grace: Duration) -> Self {
         let (lease, leases) = watch::channel(lease);
         let (lost, losses) = watch::channel(None);
         let (end, ended) = oneshot::channel();
-        let keeper = Keeper { client, resource: lock.resource.clone(), ttl, grace, lease, lost };
+        let keeper = Keeper { wire, resource: lock.resource.clone(), ttl, grace, lease, lost };
         let keeper = tokio::spawn(keeper.keep(ended));
         Self { lock, lease: leases, lost: losses, end, keeper }
     }
@@ -123,7 +123,7 @@ impl Guard {
 }
 
 struct Keeper {
-    client: Client,
+    wire: Wire,
     resource: String,
     ttl: Duration,
     grace: Duration,
@@ -162,7 +162,7 @@ impl Keeper {
                 renewed = &mut renewal => renewed?,
                 // Keeps the token until the renewal tells which token is right.
                 _ = &mut *end => {
-                    let _ = tokio::time::timeout(self.client.patience, renewal).await;
+                    let _ = tokio::time::timeout(self.wire.patience, renewal).await;
                     return Ok(());
                 }
             }
@@ -172,12 +172,12 @@ impl Keeper {
     /// Renews before the deadline.
     async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = extend(&self.resource, &token, self.ttl, &key);
+        let mut request = requests::extend(&self.resource, &token, self.ttl, &key);
         // Short enough for a second attempt.
         request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
         let answer = tokio::select! {
-            answer = self.client.send(&request, deadline) => answer,
-            () = sleep_until(deadline) => return Err(Lost::Unconfirmed(Some(format!("{} does not answer", self.client.url())))),
+            answer = self.wire.send(&request, deadline) => answer,
+            () = sleep_until(deadline) => return Err(Lost::Unconfirmed(Some(format!("{} does not answer", self.wire.url)))),
         };
         let refused = match answer {
             Ok(Answer::Done(sent, body)) => {
@@ -185,7 +185,7 @@ impl Keeper {
                 self.lease.send_replace(Lease::new(sent, lock.ttl, &lock));
                 return Ok(());
             }
-            Ok(Answer::Refused(refusal)) => lost_or_refused(refusal),
+            Ok(Answer::Refused(refusal)) => refusal.lost_or_refused(),
             Err(error) => error,
         };
         if let Error::Lost(lost) = refused {
@@ -197,7 +197,10 @@ impl Keeper {
     }
 
     async fn release(&self) -> Result<(), Error> {
-        let token = self.lease.borrow().token.clone();
-        self.client.release(&self.resource, &token).await
+        let (token, key) = (self.lease.borrow().token.clone(), new_key());
+        match self.wire.send(&requests::release(&self.resource, &token, &key), self.wire.give_up()).await? {
+            Answer::Done(..) => Ok(()),
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
+        }
     }
 }

@@ -43,6 +43,7 @@ mod clock;
 mod error;
 mod guard;
 mod proxy;
+mod requests;
 mod wire;
 
 pub use acquire::{LockRequest, Progress};

@@ -1,17 +1,19 @@
 //! Sends a request and reads its answer, and sends the request again while that makes sense.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gorilla_wire::{Code, Facts, Outcome};
-use reqwest::{Method, StatusCode, header};
+use reqwest::{
+    Method, StatusCode,
+    header::{self, HeaderValue},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
     Token,
-    client::Client,
     clock::{Moment, sleep_until},
-    error::{Busy, Error, Holder},
+    error::{Busy, Error, Holder, Lost},
 };
 
 /// How long a connection may take to open.
@@ -24,6 +26,18 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// The longest pause of a client that waits in the queue. If the replica of a waiter has ended, the server keeps a free
 /// lock for the waiter for at most a second, so the client must be back within that time.
 const LONGEST_PAUSE_OF_A_WAITER: Duration = Duration::from_millis(500);
+
+/// The way to a server. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    pub http: reqwest::Client,
+    pub url: Arc<str>,
+    /// The address of the proxy in front of the server, if there is one.
+    pub proxy: Option<Arc<str>>,
+    pub api_key: Option<HeaderValue>,
+    /// How long to send a request again while the server can't be reached or can't serve.
+    pub patience: Duration,
+}
 
 /// A request. With the same key each time it is safe to send the request again.
 pub struct Request<'a> {
@@ -126,6 +140,16 @@ impl Refusal {
     pub fn field(&self) -> Option<&str> {
         self.facts.field.as_deref()
     }
+
+    /// What it means to a client that had the lock.
+    pub fn lost_or_refused(self) -> Error {
+        match self.known() {
+            Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {
+                Error::Lost(Lost::Ended(self.message))
+            }
+            _ => self.into(),
+        }
+    }
 }
 
 impl From<Refusal> for Error {
@@ -134,9 +158,14 @@ impl From<Refusal> for Error {
     }
 }
 
-impl Client {
+impl Wire {
+    /// When the patience ends with a request that begins now.
+    pub fn give_up(&self) -> Moment {
+        Moment::now() + self.patience
+    }
+
     /// Sends a request until there is an answer, or until `give_up`.
-    pub(crate) async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
+    pub async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
         let mut retry = Retry::new();
         loop {
             match self.exchange(request).await {
@@ -147,7 +176,7 @@ impl Client {
     }
 
     /// Sends a request once.
-    pub(crate) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Trouble> {
+    pub async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Trouble> {
         let mut builder = self.http.request(request.method.clone(), format!("{}{}", self.url, request.path));
         builder = builder.timeout(request.timeout);
         if let Some(token) = request.token {

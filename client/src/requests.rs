@@ -1,0 +1,87 @@
+//! Each operation as a request.
+
+use std::time::Duration;
+
+use gorilla_wire::{Acquire, Break, Extend, LOCKS};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Token,
+    wire::{ANSWER_TIMEOUT, Request},
+};
+
+/// The characters that need no escape in a URL.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An Idempotency-Key: the same for all attempts of one request.
+pub fn new_key() -> String {
+    Uuid::new_v4().to_string()
+}
+
+pub fn acquire<'a>(resource: &str, body: &Acquire<Value>, key: &'a str) -> Request<'a> {
+    Request {
+        method: Method::POST,
+        path: path(resource),
+        token: None,
+        key: Some(key),
+        body: Some(json!(body)),
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
+    Request {
+        method: Method::PUT,
+        path: path(resource),
+        token: Some(token),
+        key: Some(key),
+        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()) })),
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+pub fn release<'a>(resource: &str, token: &'a Token, key: &'a str) -> Request<'a> {
+    Request {
+        method: Method::DELETE,
+        path: path(resource),
+        token: Some(token),
+        key: Some(key),
+        body: None,
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+pub fn break_lock<'a>(resource: &str, fence: Option<u64>, reason: &str, key: &'a str) -> Request<'a> {
+    Request {
+        method: Method::POST,
+        path: format!("{}/break", path(resource)),
+        token: None,
+        key: Some(key),
+        body: Some(json!(Break::<Value> { fence: Some(fence.into()), reason: Some(reason.into()) })),
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+pub fn status<'a>(resource: &str, token: &'a Token) -> Request<'a> {
+    get(path(resource), Some(token))
+}
+
+pub fn state(resource: &str) -> Request<'static> {
+    get(path(resource), None)
+}
+
+pub fn page(prefix: &str, cursor: Option<&str>) -> Request<'static> {
+    let [prefix, cursor] = [prefix, cursor.unwrap_or_default()].map(|text| utf8_percent_encode(text, PLAIN));
+    get(format!("{LOCKS}?limit=1000&prefix={prefix}&cursor={cursor}"), None)
+}
+
+fn get(path: String, token: Option<&Token>) -> Request<'_> {
+    Request { method: Method::GET, path, token, key: None, body: None, timeout: ANSWER_TIMEOUT }
+}
+
+fn path(resource: &str) -> String {
+    format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
+}
