@@ -184,8 +184,9 @@ impl Client {
     /// Ends the lock of a holder that is gone: the grant with this fence or, without a fence, any grant. The server
     /// writes the reason into its audit log.
     ///
-    /// # Errors [`Error::Refused`] with `lock_not_found` if nobody holds the lock, and with `fence_changed` if a grant
-    /// with another fence holds it.
+    /// # Errors
+    /// [`Error::Refused`] with `lock_not_found` if nobody holds the lock, and with `fence_changed` if a grant with
+    /// another fence holds it.
     pub async fn break_lock(&self, resource: &str, fence: Option<u64>, reason: &str) -> Result<Broken, Error> {
         let key = new_key();
         match self.send(&requests::break_lock(resource, fence, reason, &key)).await? {
