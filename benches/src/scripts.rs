@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result};
 use gorilla_scripts::{
-    self as calls, Call, Constants, Extend, Inspect, Keys, Release, Request, Scripts, Try, together,
+    self as calls, Call, Constants, Extend, Inspect, Keys, Release, Request, Script, Scripts, Try, together,
 };
 use redis::{Connection, FromRedisValue};
 
@@ -66,6 +66,13 @@ impl Command {
         let words = keys.chain([arguments.to_vec()]).collect();
         let script = &requests[0].script;
         Self { source: script.source.to_string(), sha: script.sha.to_string(), words }
+    }
+
+    /// The same command, which replies to its one request without a list around the reply: webdis writes `null` for a
+    /// list in a list.
+    pub fn without_list(self) -> Self {
+        let Script { source, sha, .. } = Script::of(self.source.replace("return replies end", "return replies[1] end"));
+        Self { source: source.to_string(), sha: sha.to_string(), words: self.words }
     }
 
     pub fn evalsha(&self) -> redis::Cmd {

@@ -84,6 +84,11 @@ impl Script {
     /// Puts a script together.
     pub fn new(file: &str, constants: &Constants) -> Self {
         let source = Text { constants, included: BTreeSet::new(), all: String::new() }.of(file);
+        Self::of(source)
+    }
+
+    /// A script with this text.
+    pub fn of(source: String) -> Self {
         let sha = Sha1::from(&source).digest().to_string();
         Self { source: source.into(), sha: sha.into(), goes_first: false }
     }
