@@ -7,35 +7,35 @@ use uuid::Uuid;
 /// A UUIDv4 that only its holder knows, or something a client sent in its place. `Debug` hides it, and there is no
 /// `Display`: a token is never logged.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token {
+    /// None if a client sent something else than a UUID, which no lock has as its token.
+    uuid: Option<String>,
+}
 
 impl Token {
     /// A fresh one.
     pub fn random() -> Self {
-        Self(Uuid::new_v4().to_string())
+        Self { uuid: Some(Uuid::new_v4().to_string()) }
     }
 
-    /// What a client sent. Text that is no UUID becomes a token that no lock has.
+    /// What a client sent.
     pub fn from_client(text: &str) -> Self {
-        match Uuid::try_parse(text) {
-            Ok(uuid) => Self(uuid.to_string()),
-            Err(_) => Self("-".into()),
-        }
+        Self { uuid: Uuid::try_parse(text).ok().map(|uuid| uuid.to_string()) }
     }
 
     /// Takes back what was stored.
     pub fn from_stored(text: String) -> Self {
-        Self(text)
+        Self { uuid: Some(text) }
     }
 
     /// Whether a lock could have it.
     pub fn is_uuid(&self) -> bool {
-        self.0 != "-"
+        self.uuid.is_some()
     }
 
-    /// The text, to be told to Redis and to its holder.
+    /// The text, for Redis and for the holder; empty if no lock can have it.
     pub fn expose(&self) -> &str {
-        &self.0
+        self.uuid.as_deref().unwrap_or_default()
     }
 }
 
