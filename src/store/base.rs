@@ -19,7 +19,7 @@ const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long Redis keeps a place in a queue for a client that went away and may come back with its Idempotency-Key.
 const PLACE_KEPT: Duration = Duration::from_secs(10);
-/// How much longer than its wait an attempt may take, with the difference between two clocks.
+/// How much longer than its wait an attempt may take, the difference between two clocks included.
 const SLACK: Duration = Duration::from_secs(60);
 
 /// The locks.
@@ -27,7 +27,7 @@ pub struct Store {
     pub(super) link: Arc<Link>,
     pub(super) waiters: Arc<Waiters>,
     pub(super) watched: WatchedQueues,
-    /// Over which messages wake the waiters of this replica.
+    /// The channel whose messages wake the waiters of this replica.
     pub(super) channel: String,
     pub(super) scripts: Arc<Scripts>,
     pub(super) keys: Keys,
@@ -61,7 +61,7 @@ impl Store {
         let replicas_wanted = settings.redis.min_replicas_ack;
         let required_acks = RequiredAcks {
             replicas: replicas_wanted,
-            // The other half is for undoing what was not confirmed.
+            // The other half is for undoing what the replicas did not confirm.
             patience: settings.redis.command_timeout / 2,
         };
         Arc::new(Self {

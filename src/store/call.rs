@@ -11,7 +11,7 @@ impl Store {
         read::<C>(self.link.call(self.request(lock, None, call)).await?)
     }
 
-    /// The same beside the bound on commands in flight, for what must be done under overload too.
+    /// The same, whatever the bound on commands in flight, for what Gorilla must do under overload too.
     pub(super) async fn run_uncounted<C: Call>(&self, lock: &str, call: &C) -> Result<C::Reply, Error> {
         read::<C>(self.link.call_uncounted(self.request(lock, None, call)).await?)
     }
@@ -26,7 +26,7 @@ impl Store {
         read::<Try>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
     }
 
-    /// Asks for a lock again. Waiters were let in before: a bound on commands in flight must not cost them their turn.
+    /// Asks for a lock again. The bound on commands in flight let the waiter in before, and must not cost it its turn.
     pub(super) async fn run_claim(&self, lock: &str, call: &Claim<'_>) -> Result<<Claim<'_> as Call>::Reply, Error> {
         read::<Claim>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
     }

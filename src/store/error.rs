@@ -12,12 +12,13 @@ use super::link;
 pub enum Error {
     /// Redis did not reply, or replied with an error.
     Link(link::Error),
-    /// Redis replied with something that the script does not write, or that comes from keys which Gorilla has not written.
+    /// Redis replied with something that the script does not write, or that comes from keys which Gorilla has not
+    /// written.
     Malformed(String),
 }
 
 impl Error {
-    /// Whether it comes from what stands in the keys of one resource, and so tells nothing of the others.
+    /// Whether the error comes from the content of the keys of one resource, and so says nothing about other resources.
     pub fn is_of_its_keys(&self) -> bool {
         match self {
             Self::Malformed(_) => true,

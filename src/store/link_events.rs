@@ -12,7 +12,7 @@ use super::{
 
 /// Tells the waiters, and has a new connection look whether Redis has lost data.
 pub struct LinkEvents {
-    /// Who waits on this replica.
+    /// The requests that wait on this replica.
     pub waiters: Arc<Waiters>,
     /// Given if grants wait after a loss.
     pub recovery: Option<Arc<Recovery>>,

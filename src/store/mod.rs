@@ -1,6 +1,6 @@
-//! Locks in Redis. `operations` has a file for each operation, each of which runs one script of `lua/`; `waiting` is about
-//! who waits on this replica, `doubt` about acquires whose outcome nobody learns, `durability` about data that Redis may
-//! lose, and `link` is the connection.
+//! Locks in Redis. `operations` has a file for each operation, which runs one script of `lua/`; `waiting` is about the
+//! requests that wait on this replica, `doubt` about acquires whose outcome nobody learns, `durability` about data that
+//! Redis may lose, and `link` is the connection.
 
 mod base;
 mod call;

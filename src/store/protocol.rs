@@ -1,4 +1,4 @@
-//! From the replies of scripts to the domain.
+//! Turns replies of scripts into values of the domain.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub fn holder(gorilla_scripts::Holder { owner, fence, ttl }: gorilla_scripts::Ho
     Holder { owner, fence, ttl: Duration::from_millis(ttl) }
 }
 
-/// A tenure as the domain has it, unless its metadata is not JSON.
+/// A tenure as the domain has it. Fails if its metadata is not JSON.
 pub fn tenure(tenure: gorilla_scripts::Tenure) -> Result<Tenure, Malformed> {
     let gorilla_scripts::Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = tenure;
     serde_json::from_str::<IgnoredAny>(&metadata)
@@ -38,5 +38,5 @@ pub fn tenure(tenure: gorilla_scripts::Tenure) -> Result<Tenure, Malformed> {
 /// A time from milliseconds since 1970.
 pub fn time(since_1970: i64) -> Result<DateTime<Utc>, Malformed> {
     let time = DateTime::from_timestamp_millis(since_1970);
-    time.ok_or_else(|| Malformed("a lock has a time that no calendar has".into()))
+    time.ok_or_else(|| Malformed("a lock has a time that is in no calendar".into()))
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::store::base::Store;
 
-/// An acquire that has been sent or is about to be. Dropped before it is over, it cancels itself.
+/// An acquire that has been sent or is about to be sent. If it is dropped before it is over, it cancels itself.
 pub struct Attempt {
     store: Arc<Store>,
     /// The key of the lock.
@@ -25,7 +25,7 @@ pub struct Attempt {
     state: Mutex<State>,
 }
 
-/// What is known of an attempt. It only ever moves down:
+/// What the replica knows of an attempt. An attempt never goes back to an earlier state:
 ///
 /// ```text
 /// Asked ── Redis has queued it ──▶ Queued
@@ -35,12 +35,12 @@ pub struct Attempt {
 /// ```
 #[derive(Clone, Copy)]
 enum State {
-    /// All its calls were answered, and it is not in the queue.
+    /// Redis has answered all its calls, and it is not in the queue.
     Asked,
     /// The attempt has joined the queue.
     Queued,
-    /// One of its calls was not answered, and was given up at this time. The call may still arrive, also after a later
-    /// one was answered.
+    /// Redis did not answer a call, and the replica gave the call up at this time. The call may still arrive, also
+    /// after Redis has answered a later call.
     InDoubt { since: Instant },
     /// Nothing is left to undo.
     Over,
@@ -52,7 +52,7 @@ impl Attempt {
         Self { store: Arc::clone(store), lock, request, id, owner, state: Mutex::new(State::Asked) }
     }
 
-    /// Redis has queued it.
+    /// Redis has queued the attempt.
     pub fn queued(&self) {
         let mut state = self.state();
         if let State::Asked = *state {
@@ -60,7 +60,7 @@ impl Attempt {
         }
     }
 
-    /// One of its calls was not answered.
+    /// Redis did not answer a call of the attempt.
     pub fn call_lost(&self) {
         let mut state = self.state();
         if let State::Asked | State::Queued = *state {
@@ -68,22 +68,22 @@ impl Attempt {
         }
     }
 
-    /// It was undone, or its caller knows its outcome.
+    /// The attempt was undone, or its caller knows the outcome.
     pub fn over(&self) {
         *self.state() = State::Over;
     }
 
-    /// Its caller is told this. It is over unless something may be left of it in Redis.
+    /// The caller is told this answer. The attempt is over unless Redis may still have something of it.
     pub fn answered(&self, answer: &Result<Acquired, Failure>) {
         let mut state = self.state();
         let is_over = match (answer, *state) {
-            // It may have been executed; and a script that broke may have written before.
+            // Redis may have executed it; and a script that broke may have written before.
             (Err(Failure::Unknown(_) | Failure::Broken(_)), _) => false,
             // It was undone.
             (Err(Failure::NotReplicated), _) => true,
             // A waiter that Redis could not be asked for may still be in the queue.
             (Err(_), State::Queued | State::InDoubt { .. }) => false,
-            // An earlier call may still arrive, and would queue or lock for nobody.
+            // An earlier call may still arrive, and would take a place or the lock for nobody.
             (Ok(acquired), State::InDoubt { .. }) => acquired.is_grant(),
             _ => true,
         };

@@ -15,7 +15,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(50);
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 impl Store {
-    /// Tries it once.
+    /// Tries the cancellation once.
     pub(super) async fn cancel_once(
         self: &Arc<Self>,
         lock: &str,
@@ -44,7 +44,7 @@ impl Store {
                     info!(id, outcome, "cancelled an acquire whose outcome no client learnt");
                     return;
                 }
-                // Repeating it does not mend what an operator must fix.
+                // Repeating the cancellation does not mend what an operator must fix.
                 Err(failure) if begun.elapsed() > GIVE_UP || matches!(failure, Failure::Broken(_)) => {
                     warn!(id, ?failure, "could not cancel an acquire; if it took the lock, the lease ends the lock");
                     return;

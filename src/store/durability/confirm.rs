@@ -1,10 +1,10 @@
 //! Has replicas of Redis confirm what was done, before it is answered: `lua/confirm.lua`, by way of `link::confirmer`.
 //!
-//! WAIT says how many replicas have got as far as the writes of one connection, which means nothing if that server is
-//! another than the one that executed the command, such as a new master that lacks it. Rather than prove that both are
-//! one process in one role all the while, which a client can't see, the script looks whether the server **has the
-//! effect** of the command. Then the effect is before the script's own write in what this server sends to its replicas,
-//! by whichever way it came there, so a replica that has confirmed the write has the effect too.
+//! WAIT says how many replicas have received the writes of one connection. That means nothing if the server is not the
+//! one that executed the command, but for example a new master that lacks its effect. A client can't see whether both
+//! are one process in one role all the while. So the script looks whether the server **has the effect** of the command.
+//! If it has, the effect comes before the script's own write in what this server sends to its replicas, however the
+//! effect came there. So a replica that has confirmed the write has the effect too.
 
 use fred::types::Resp3Frame;
 use gorilla_domain::Failure;
@@ -48,7 +48,7 @@ impl Store {
 fn shows(reply: Resp3Frame) -> Result<(), String> {
     match protocol::read::<Confirm>(reply) {
         Ok(ConfirmReply::There) => Ok(()),
-        Ok(ConfirmReply::Lost) => Err("it is not there any more".into()),
-        Err(error) => Err(format!("it can't be confirmed: {:?}", Failure::from(error))),
+        Ok(ConfirmReply::Lost) => Err("its effect is not there any more".into()),
+        Err(error) => Err(format!("its effect can't be confirmed: {:?}", Failure::from(error))),
     }
 }

@@ -1,9 +1,9 @@
-//! Requests that come in one moment go to Redis as one command: `lua/lib/run.lua` runs their script once for each.
-//! Beside what it costs to encode, write and answer a command, fred writes each script to the socket by itself, however
+//! Requests that come in one moment go to Redis as one command: `lua/lib/run.lua` runs their script once for each. Each
+//! command costs its encoding, its write and its reply, and fred makes a write to the socket for each script, however
 //! many others wait behind it.
 //!
-//! Nothing waits for more to come. A request that finds no batch begins one, and a task of its own sends the batch.
-//! That task runs after those tasks that are ready now; so the busier the replica, the larger the batches.
+//! No request waits for more requests to come. A request that finds no batch begins one, and a task sends the batch.
+//! This task runs after the tasks that are ready now; so the busier the replica, the larger the batches.
 
 use std::{
     future::Future,
@@ -50,7 +50,8 @@ pub struct Joined {
 pub struct Group(Vec<Asked>);
 
 impl Batch {
-    /// Whether a request should go with others. If nothing is on its way it goes alone, which takes a task less.
+    /// Whether a request should go with others. If no command is on its way, the request goes alone, which saves a
+    /// task.
     pub fn is_worth_it(&self) -> bool {
         self.on_their_way.load(Relaxed) > 0 || !self.requests().is_empty()
     }
@@ -69,7 +70,7 @@ impl Batch {
         sent.await
     }
 
-    /// Adds a request to those that come in this moment.
+    /// Adds a request to the others of this moment.
     pub fn join(&self, request: Request) -> Joined {
         let (reply, replied) = oneshot::channel();
         let mut requests = self.requests();
@@ -77,7 +78,7 @@ impl Batch {
         Joined { is_first: requests.len() == 1, reply: replied }
     }
 
-    /// Takes what has come together, those that are alike in the order in which they came.
+    /// Takes the requests that have come together. Requests for the same script keep their order.
     pub fn take(&self) -> Vec<Group> {
         let mut requests = mem::take(&mut *self.requests());
         requests.sort_by_key(|Asked { request, .. }| (!request.script.goes_first, Arc::as_ptr(&request.script)));
@@ -115,7 +116,7 @@ impl Group {
 
     /// Tells each what came of it, or of all.
     pub fn answer(self, replies: Result<Vec<Reply>, Error>) {
-        // A caller that asked may have gone.
+        // The callers may have gone.
         match replies {
             Ok(replies) => {
                 for (asked, reply) in self.0.into_iter().zip(replies) {

@@ -1,10 +1,10 @@
 //! Has replicas of Redis confirm what was written, many writes at once: Redis's WAIT.
 //!
-//! WAIT blocks its connection, so it gets one beside that of the commands, to each node. There it would cover what
-//! *that* connection wrote, and nothing else: hence the request, which writes, and looks whether the server has what is
-//! to be confirmed. Both have to go over one connection. A client of one server, which doesn't reconnect, has but one.
-//! (A server that is demoted, resynchronised and promoted again between the two, within a round trip and without
-//! closing its connections, would not be noticed.)
+//! WAIT blocks its connection, so Gorilla opens a connection for WAIT to each node, beside that of the commands. WAIT
+//! covers only what *its own* connection wrote. So each confirmation sends a request over that connection, which
+//! writes, and looks whether the server has what is to be confirmed. The request and WAIT must go over one connection.
+//! A client of one server that doesn't reconnect has only one. (Gorilla would not notice a server that is demoted,
+//! resynchronised and promoted again between the two, within a round trip and without closing its connections.)
 
 use std::time::Duration;
 
@@ -69,15 +69,15 @@ impl Confirmer {
     }
 }
 
-/// One round after the other: a claim that comes during a round is in the next.
+/// Confirms in rounds. A claim that comes during a round is in the next one.
 async fn rounds(connection: &Connection, required: &RequiredAcks, mut claims: mpsc::UnboundedReceiver<Claim>) {
     let mut round = Vec::new();
     while claims.recv_many(&mut round, ROUND).await > 0 {
         let shown = join_all(round.iter().map(|claim| has_it(connection, claim))).await;
-        // Only after the replies to the writes: WAIT covers the writes before it.
+        // WAIT comes only after the replies to the writes, because it covers the writes before it.
         let confirmed = if shown.iter().any(Result::is_ok) { wait(connection, required).await } else { Ok(()) };
         for (claim, shown) in round.drain(..).zip(shown) {
-            // The caller that asked may have gone.
+            // The caller may have gone.
             let _ = claim.answer.send(shown.and_then(|()| confirmed.clone()));
         }
     }

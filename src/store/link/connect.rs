@@ -43,15 +43,15 @@ pub struct Connector {
     known_nodes: Mutex<Vec<Server>>,
     /// Attempts to connect so far.
     attempts: AtomicUsize,
-    /// Who is told of messages and connections.
+    /// What is told of messages and connections.
     pub events: Arc<dyn Events>,
 }
 
 /// A connection that can be used, with what is opened and dropped with it.
 pub struct Session {
-    /// Over which commands go.
+    /// The connection for commands.
     pub connection: Arc<Connection>,
-    /// For each node as `Connection::nodes` has them, if successes are confirmed.
+    /// If replicas of Redis confirm successes: a confirmer for each of `Connection::nodes`.
     pub confirmers: HashMap<Option<Server>, Confirmer>,
 }
 
@@ -117,8 +117,8 @@ impl Connector {
         let client = self.client(node).map_err(|error| explain(&error))?;
         let mut router = client.init().await.map_err(|error| explain(&error))?;
         let connection = Connection::new(client);
-        // fred takes a connection that closes while it is being set up for a good one. It ends at once, and nothing
-        // that is sent over it is answered.
+        // If a connection closes while fred sets it up, fred takes it for a good connection. Its router ends at once,
+        // and Redis answers nothing that is sent over it.
         let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));
         let infos = tokio::select! {
             _ = &mut router => return Err("Redis closed the connection".into()),

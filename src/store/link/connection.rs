@@ -1,4 +1,4 @@
-//! One connection to Redis: sends commands, watches the connection, and knows when it is of no more use.
+//! One connection to Redis: sends commands, watches the connection, and knows when it is of no use any more.
 
 use std::{
     sync::{
@@ -35,7 +35,7 @@ pub struct Connection {
     opened: Instant,
     /// Milliseconds from `opened` to the last reply.
     last_reply: AtomicU64,
-    /// Why this connection is of no more use. The supervisor waits for it to be set.
+    /// Why this connection is of no use any more. The supervisor waits until this is set.
     useless: Arc<SetOnce<&'static str>>,
     /// The requests that are sent together. None in a cluster, because their keys may lie on different nodes.
     batch: Option<Batch>,
@@ -63,7 +63,7 @@ impl Connection {
         joined.reply().await
     }
 
-    /// Sends what has come together.
+    /// Sends the requests that have come together.
     async fn send_batch(&self) {
         let Some(batch) = &self.batch else { return };
         let send = async |group: Group| {
@@ -74,10 +74,10 @@ impl Connection {
         join_all(batch.take().into_iter().map(|group| batch.counted(send(group)))).await;
     }
 
-    /// Waits until the connection is of no more use, and says why.
+    /// Waits until the connection is of no use any more, and says why.
     pub async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
-        // Without requests nobody would notice a dead connection until the next request. In a cluster one node may hang
-        // while the others answer.
+        // If there are no requests, nobody would notice a dead connection until the next one. In a cluster one node may
+        // hang while the others answer.
         let heartbeat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
@@ -96,7 +96,7 @@ impl Connection {
         }
     }
 
-    /// Messages that come over it.
+    /// The messages that come over it.
     pub fn messages(&self) -> Receiver<Message> {
         self.client.message_rx()
     }
@@ -106,7 +106,7 @@ impl Connection {
         self.client.subscribe(channel).await.map_err(|error| explain(&error))
     }
 
-    /// The node of a cluster that has a key, none outside of one.
+    /// The node of a cluster that has a key; `None` for the only server.
     pub fn node_of(&self, key: &[u8]) -> Option<Server> {
         self.client.cached_cluster_state().and_then(|slots| slots.get_server(redis_keyslot(key)).cloned())
     }
@@ -116,12 +116,12 @@ impl Connection {
         self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes())
     }
 
-    /// By which another connection, opened beside this one, makes it useless too.
+    /// Lets another connection, opened beside this one, end this one too.
     pub fn useless(&self) -> Arc<SetOnce<&'static str>> {
         Arc::clone(&self.useless)
     }
 
-    /// Tells the supervisor that the connection is of no more use, and why.
+    /// Tells the supervisor that the connection is of no use any more, and why.
     pub fn give_up(&self, why: &'static str) {
         // Later reasons follow from the first.
         let _ = self.useless.set(why);
@@ -169,7 +169,7 @@ impl Connection {
                     reply => Ok(reply),
                 })
                 .collect()),
-            _ => Err(Error::Unexpected("Redis replied to requests with something else than a list of replies")),
+            _ => Err(Error::Unexpected("Redis did not reply to requests with a list of replies")),
         }
     }
 
@@ -201,7 +201,7 @@ impl Connection {
                     ErrorKind::Timeout if one_node || self.last_reply.load(Relaxed) <= sent => {
                         self.give_up("Redis stopped answering");
                     }
-                    // A server has answered, if only where else to ask.
+                    // A server has answered, though perhaps only that another node has the key.
                     ErrorKind::Routing => self.last_reply.store(self.now(), Relaxed),
                     _ => {}
                 }

@@ -1,4 +1,4 @@
-//! Why a command has no reply that is of use. The errors of Redis are told apart here, and nowhere else.
+//! Why a command has no useful reply. Only this file tells the errors of Redis apart.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Error {
     Failed(Complaint),
     /// The command was sent, and no reply came. Says for how long or why.
     Lost(String),
-    /// The reply is something else than a reply to this command can be. Says what.
+    /// The reply can't be a reply to this command. Says what is wrong with it.
     Unexpected(&'static str),
 }
 
@@ -28,7 +28,7 @@ pub enum Error {
 pub enum Refusal {
     /// The key is at another node of a cluster.
     Elsewhere,
-    /// The keys are on their way to another node of a cluster.
+    /// The keys are moving to another node of a cluster.
     TryAgain,
     /// The server does not know the script.
     NoScript,
@@ -104,7 +104,7 @@ impl Error {
     pub fn sent(error: &FredError) -> Self {
         match error.kind() {
             ErrorKind::Timeout => Self::Lost("Redis did not reply in time".into()),
-            // MOVED or ASK: fred has learnt of the new node, if it is one for good.
+            // MOVED or ASK: if the slot has moved for good, fred knows its new node now.
             ErrorKind::Routing => Self::Refused(Refusal::Elsewhere),
             _ => Self::Lost(format!("the connection failed: {}", explain(error))),
         }

@@ -6,12 +6,12 @@ use futures_util::future::BoxFuture;
 
 use super::connection::Connection;
 
-/// Told of messages and of new connections.
+/// What is told of messages and of new connections.
 pub trait Events: Send + Sync + 'static {
     /// A message came on the channel of this replica.
     fn message(&self, text: &str);
 
-    /// Messages may have been lost, or what they were about.
+    /// Messages may have been lost, or the queues that they were about.
     fn messages_lost(&self);
 
     /// A connection is about to be used. An error says why it can't be.

@@ -1,4 +1,4 @@
-//! Says in words for people why there is no connection. fred passes on what the system said in Rust's debug form.
+//! Says in words for people why there is no connection: fred has what the system said in Rust's debug form.
 
 use fred::error::{Error, ErrorKind};
 

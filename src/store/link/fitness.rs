@@ -1,4 +1,4 @@
-//! Whether a server is fit to keep locks, by what `INFO` tells of it.
+//! Judges by `INFO` whether a server is fit to keep locks.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ pub fn judge(info: &Resp3Frame) -> Result<(), String> {
     }
 }
 
-/// `INFO` could not be read: if only the right to it is missing, the server may still be fit.
+/// Judges a server that did not answer `INFO`: if the user only lacks the right to it, the server may still be fit.
 pub fn judge_unread(error: &Error) -> Result<(), String> {
     match error {
         error if error.is_no_right() => {
@@ -51,7 +51,7 @@ pub fn process(infos: &[Result<Resp3Frame, Error>]) -> Result<String, String> {
     let info = infos.first().ok_or_else(|| lacks("no node was asked".into()))?;
     let info = info.as_ref().map_err(|error| lacks(error.to_string()))?;
     let run_id = field(&text(info), "run_id").map(String::from);
-    run_id.ok_or_else(|| lacks("INFO tells no run_id".into()))
+    run_id.ok_or_else(|| lacks("INFO has no run_id".into()))
 }
 
 /// How many replicas of a master are online, by what `INFO replication` tells.

@@ -1,14 +1,14 @@
-//! The connection to Redis. It knows requests and replies, not what they are for: whoever opens a link is told of messages
-//! and of new connections by `Events`.
+//! The connection to Redis. It knows requests and replies, not what they are for: the store, which opens the link,
+//! learns of messages and new connections by `Events`.
 //!
-//! `connect` opens a connection, `supervised` keeps one open, `connection` sends over it, `batch` makes many requests one command,
-//! `listen` hears what comes without being asked for, `confirmer` has replicas of Redis confirm writes, `fitness` judges
-//! a server by what it tells, and `error` tells the errors of Redis apart.
+//! `connect` opens a connection, `supervised` keeps one open, `connection` sends over it, `batch` makes one command of
+//! many requests, `listen` takes the messages that Redis sends, `confirmer` has replicas of Redis confirm writes,
+//! `fitness` judges a server by its `INFO`, and `error` tells the errors of Redis apart.
 //!
-//! fred's own reconnecting is off. It answers every command in flight with the error that one of them met, it measures
-//! an unresponsive server from the last write so that steady traffic to a hung one never trips it, and it may send
-//! queued commands long after their callers have gone. Here a connection that fails in any way is dropped as a whole,
-//! what was in flight has an unknown outcome, and a new connection finds the master again.
+//! fred's own reconnecting is off. It answers every command in flight with the error that one of them met. It measures
+//! from the last write how long a server has been silent, so it never notices a hung server under steady traffic. And
+//! it may send queued commands long after their callers have gone. Gorilla instead drops a connection that fails in any
+//! way, gives all commands in flight an unknown outcome, and finds the master again with a new connection.
 
 mod batch;
 mod confirmer;

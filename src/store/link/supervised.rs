@@ -1,4 +1,4 @@
-//! A connection that is replaced whenever it fails.
+//! The connection to Redis, which Gorilla replaces whenever it fails.
 
 use std::{
     sync::{
@@ -88,7 +88,7 @@ impl Link {
                     let why = connection.watch(&mut router).await;
                     self.connector.remember_nodes(&connection);
                     self.down(why.into());
-                    // Redis may still answer commands in flight, which then need not have an unknown outcome.
+                    // Redis may still answer the commands in flight, whose outcome is then known.
                     let in_flight = settings.command_timeout;
                     tokio::spawn(async move {
                         tokio::time::sleep(in_flight).await;
@@ -123,7 +123,7 @@ impl Link {
         reply
     }
 
-    /// The same beside the bound on commands in flight, for what must be done under overload too.
+    /// The same, whatever the bound on commands in flight, for what Gorilla must do under overload too.
     pub async fn call_uncounted(&self, request: Request) -> Result<Resp3Frame, Error> {
         self.call_at(None, request).await
     }
@@ -183,7 +183,7 @@ impl Link {
         self.session(|session| Arc::clone(&session.connection)).map_err(Error::Unreachable)
     }
 
-    /// Takes something from what is open, or says why nothing is.
+    /// Takes something of the open connection, or says why there is none.
     fn session<T>(&self, take: impl Fn(&Arc<Session>) -> T) -> Result<T, String> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             LinkState::Up(session) => Ok(take(session)),

@@ -1,4 +1,4 @@
-//! Acquire, and wait for the lock: `lua/try.lua`, and `lua/claim.lua` for a waiter that asks again.
+//! Acquires a lock, and waits for it: `lua/try.lua`, and `lua/claim.lua` for a waiter that asks again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,7 +42,7 @@ impl Store {
             }
         };
         let answer = match answer {
-            // Boxed, so that no waiter keeps room for it.
+            // Boxed, so that a request that waits keeps no room for it.
             Ok(acquired) if self.replicas_wanted > 0 => Box::pin(self.confirmed_or_undone(&attempt, acquired)).await,
             answer => answer,
         };

@@ -1,4 +1,4 @@
-//! One call of an acquire: what is asked as the arguments of a script, and its reply as what is known then.
+//! One call of an acquire: turns what is asked into the arguments of a script, and the reply into what is known then.
 
 use std::{num::NonZeroU64, time::Duration};
 
@@ -20,15 +20,16 @@ pub enum Progress {
         /// When a claim may succeed without a message.
         look_in: Duration,
     },
-    /// A copy of the request waits at its place.
+    /// A copy of the request has its place in the queue now.
     Superseded,
 }
 
 /// Which script a call runs.
 pub enum Ask {
-    /// That of the first call of an attempt.
+    /// `try`, for the first call of an attempt.
     Try,
-    /// That of later calls. The attempt joined the queue at this time (microseconds since 1970), if that is known.
+    /// `claim`, for a later call. The attempt joined the queue at this time (microseconds since 1970), if that is
+    /// known.
     Claim(Option<u64>),
 }
 

@@ -8,7 +8,7 @@ use gorilla_scripts::BreakReply;
 use crate::store::{base::Store, durability::Effect, protocol};
 
 impl Store {
-    /// Frees a lock without its token; if a fence is given, only while that grant stands.
+    /// Frees a lock without its token. If a fence is given, only if the current grant has that fence.
     pub async fn break_lock(self: &Arc<Self>, asked: &Break) -> Result<Broken, Failure> {
         let lock = self.keys.lock(&asked.resource);
         let fence = asked.fence.map(|fence| fence.to_string());

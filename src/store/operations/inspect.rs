@@ -11,7 +11,7 @@ impl Store {
         Ok(self.look_at(resource, token).await?)
     }
 
-    /// The same, with the reason why there is no outcome.
+    /// The same; an error says why there is no outcome.
     pub(super) async fn look_at(&self, resource: &ResourceName, token: Option<&Token>) -> Result<State, Error> {
         let call = Inspect { token: token.map(Token::expose) };
         Ok(match self.run(&self.keys.lock(resource), &call).await? {

@@ -77,5 +77,5 @@ fn scanned(frame: Resp3Frame) -> Result<(u64, Vec<String>), link::Error> {
 }
 
 fn malformed() -> link::Error {
-    link::Error::Unexpected("Redis replied to SCAN with something else than a cursor and keys")
+    link::Error::Unexpected("Redis did not reply to SCAN with a cursor and keys")
 }

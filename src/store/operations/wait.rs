@@ -22,7 +22,7 @@ impl Store {
         let token = Token::random();
         let queue = Sibling::Queue.key(&attempt.lock);
         let mut place = self.waiters.enter(&queue, &attempt.id);
-        // The failure of a call that may have queued the attempt or taken the lock, until a later call tells.
+        // The failure of a call that may have queued the attempt or taken the lock, until a later call shows which.
         let mut in_doubt = None;
         loop {
             // A client with an Idempotency-Key comes back for its place, here or at another replica. So the place
@@ -39,7 +39,7 @@ impl Store {
                 None if in_doubt.is_none() => Ask::Try,
                 arrived => Ask::Claim(arrived),
             };
-            // Boxed, so that no waiter keeps room for it.
+            // Boxed, so that a request that waits keeps no room for it.
             match Box::pin(self.ask(attempt, asked, &token, left, ask)).await {
                 Ok(Progress::Done(Acquired::Blocked(_))) if self.waiters.is_dismissed() => {
                     return Ok(Acquired::Dismissed);
@@ -60,7 +60,8 @@ impl Store {
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
-                // No record tells what came of the call, or none may by now. The caller knows what to do.
+                // There is no record that says what came of the call, or it may have lapsed by now. The caller of this
+                // function decides.
                 Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
                     return Err(failure);
                 }
@@ -68,8 +69,8 @@ impl Store {
                     let unknown = |failure: &Failure| matches!(failure, Failure::Unknown(_));
                     // What came of an earlier call stays unknown if Redis did not execute this call.
                     let failure = in_doubt.take().unwrap_or(failure);
-                    // Redis may know the attempt: asking again is safe, and it may be back before the time is over. A
-                    // request that has not come so far is told at once, and may ask another replica.
+                    // If Redis may know the attempt, asking again is safe, and Redis may be back before the time is
+                    // over. Otherwise the client is told at once, and may ask another replica.
                     if last || place.arrived.is_none() && !unknown(&failure) {
                         return Err(failure);
                     }

@@ -9,7 +9,7 @@ use crate::store::{base::Store, error::Error};
 
 /// How long a turn lasts, as in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
-/// Attempts to reach Redis, one a turn. After so many, the waiters themselves have noticed.
+/// Attempts to reach Redis, one for each turn. After so many failures the waiters have noticed by themselves.
 const ATTEMPTS: u32 = 60;
 
 impl Store {
@@ -33,7 +33,7 @@ impl Store {
             turn = match self.wake_next(lock).await {
                 Ok(turn) => turn,
                 Err(error) => {
-                    debug!(?error, "could not see to a queue");
+                    debug!(?error, "could not look whether a woken waiter has claimed its lock");
                     failures += 1;
                     if failures < ATTEMPTS { TURN } else { Duration::ZERO }
                 }

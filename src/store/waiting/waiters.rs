@@ -44,7 +44,7 @@ struct LocalQueue {
     order: BTreeMap<(u64, String), Arc<Waiter>>,
     /// When the first waiter should look whether the lock is free.
     look_at: Instant,
-    /// The fence of the holder that this replica heard of last; none if the lock was free.
+    /// The fence of the holder that this replica heard of last; `None` if the lock was free.
     fence: Option<u64>,
     /// Whether the lock was released through this replica, and this replica has heard nothing of it since.
     released_here: bool,
@@ -60,7 +60,7 @@ impl LocalQueue {
     /// Notes that the lock is held under this fence for so long, unless its lease is extended; or, without a fence,
     /// that the lock is free, and a waiter has the turn for so long.
     fn news(&mut self, fence: Option<u64>, look_in: Duration) {
-        // The holder is the one that was known. The next handover comes with a message, or with the end of the lease.
+        // If the fence is the known one, the next handover comes with a message, or with the end of the lease.
         let look_in = if fence == self.fence { look_in } else { look_in.min(SECOND_LOOK) };
         let look_at = Instant::now() + look_in + MARGIN;
         let earlier = look_at < self.look_at;
@@ -85,7 +85,7 @@ pub struct Place<'a> {
     queue: &'a str,
     id: &'a str,
     waiter: Arc<Waiter>,
-    /// When the waiter arrived in the queue, in microseconds since 1970; none before that.
+    /// When the waiter arrived in the queue, in microseconds since 1970; `None` before that.
     pub arrived: Option<u64>,
     /// When the waiter asks Redis again, whatever its local queue knows.
     ask_at: Option<Instant>,
@@ -147,7 +147,7 @@ impl Waiters {
         state.queues.values().flat_map(|local| local.order.values()).for_each(|waiter| waiter.call());
     }
 
-    /// The replica is about to end: all waiters ask once more, and none waits any longer.
+    /// The replica is about to end: all waiters ask once more, and then stop waiting.
     pub fn dismiss(&self) {
         self.dismissed.store(true, Relaxed);
         self.state().waiters.values().for_each(|waiter| waiter.call());
@@ -217,7 +217,8 @@ impl Place<'_> {
         }
     }
 
-    /// When this waiter should look whether the lock is free, if it is the first of its local queue: one is enough.
+    /// When this waiter should look whether the lock is free, if it is the first of its local queue. One look is enough
+    /// for all.
     fn look_at(&self) -> Option<Instant> {
         let state = self.waiters.state();
         let local = state.queues.get(self.queue)?;
@@ -231,7 +232,7 @@ impl Place<'_> {
         let Some(local) = state.queues.get_mut(self.queue) else { return };
         local.order.remove(&(arrived, self.id.into()));
         match local.order.first_key_value() {
-            // This waiter may have become the first, which is to look at the lock in time.
+            // This waiter may have become the first, which has to look at the lock in time.
             Some((_, first)) => first.notify.notify_one(),
             None => drop(state.queues.remove(self.queue)),
         }

@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// The queues in which this replica has lately woken a waiter, by the keys of their locks. `true`: it has since woken
-/// another one there.
+/// The queues in which this replica has lately woken a waiter, by the keys of their locks. The value is true if it has
+/// woken another waiter there since.
 #[derive(Default)]
 pub struct WatchedQueues(Mutex<HashMap<String, bool>>);
 
