@@ -1,5 +1,5 @@
-//! Gorilla, a distributed lock service: HTTP in front of Redis. `api` asks `service`, which asks `store`; all of them speak
-//! of locks in the words of the crate `gorilla-domain`. docs/internals/code-map.md says what is in which file.
+//! Gorilla, a distributed lock service: HTTP in front of Redis. `api` asks `service`, which asks `store`; all of them
+//! speak of locks in the words of the crate `gorilla-domain`. docs/internals/code-map.md says where things are.
 
 pub mod api;
 

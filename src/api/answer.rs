@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 
 use crate::{json::Object, rfc3339::Rfc3339};
 
-/// In bytes; longer than a lock mostly is.
+/// In bytes. The JSON of most locks is shorter.
 const USUAL_LENGTH: usize = 512;
 
-/// What everybody may know of a resource, as the server has it.
+/// The public state of a resource, which borrows from the state.
 pub type PublicState<'a> = gorilla_wire::State<Cow<'a, str>, &'a RawValue>;
 
 /// 200 with a lock, for its holder.
@@ -26,7 +26,7 @@ pub fn lock(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: b
     mark(ok(lock_json(resource, lock, timeout)), replayed)
 }
 
-/// The JSON of a [`gorilla_wire::Lock`], written member by member: by serde it would take a tenth of a request more.
+/// The JSON of a [`gorilla_wire::Lock`], written member by member: with serde a request would cost a tenth more.
 fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String {
     let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
     let mut body = Object::with_capacity(USUAL_LENGTH);
@@ -44,7 +44,7 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
     body.end()
 }
 
-/// What everybody may know of a resource, to be serialised.
+/// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
     let (tenure, waiting) = match state {
         State::Held { tenure, waiting, .. } => (Some(public_tenure(tenure)), *waiting),
@@ -78,7 +78,7 @@ fn time(at: DateTime<Utc>) -> Rfc3339 {
 
 /// 200 with JSON.
 pub fn json(body: &impl Serialize) -> Response {
-    // None of the bodies can fail to serialise: no maps with keys that are no strings, no failing impls.
+    // No body can fail to serialise: all keys of its maps are strings, and no type of it has a `Serialize` that fails.
     serde_json::to_string(body).map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), ok)
 }
 
@@ -89,7 +89,7 @@ fn ok(json: String) -> Response {
     response
 }
 
-/// Says whether the answer is that of an earlier request.
+/// Marks the answer as a replay if it is that of an earlier request.
 pub fn mark(mut response: Response, replayed: bool) -> Response {
     if replayed {
         response.headers_mut().insert("idempotent-replay", HeaderValue::from_static("true"));

@@ -10,13 +10,13 @@ use crate::{
 /// Cheap to clone, as axum does for each request.
 #[derive(Clone)]
 pub struct App {
-    /// What can be done.
+    /// The use cases.
     pub service: Arc<Service>,
     settings: Arc<Settings>,
 }
 
 impl App {
-    /// For the handlers of a replica.
+    /// Makes what the handlers of a replica share.
     pub fn new(service: Arc<Service>, settings: Arc<Settings>) -> Self {
         Self { service, settings }
     }

@@ -17,7 +17,8 @@ use super::{app::App, error::ApiError};
 /// The longest body, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// Reads the whole body, within the limits of length and time. A body that is not empty is said to be JSON.
+/// Reads the whole body, within the limits of length and time. The headers of a body that is not empty must say that it
+/// is JSON.
 pub async fn read(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
     refuse_encoding(headers)?;
     let body = read_bytes(app, headers, body).await?;
@@ -53,7 +54,7 @@ fn refuse_other_types(headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> 
     let Some(given) = headers.get(header::CONTENT_TYPE) else {
         return if body.is_empty() { Ok(()) } else { Err(ApiError::UnsupportedMediaType(None)) };
     };
-    // Mostly it is just this, and then nothing needs to be taken apart.
+    // Most bodies have this type, which then need not be taken apart.
     if given == "application/json" {
         return Ok(());
     }
@@ -93,7 +94,7 @@ fn explain(body: &[u8], known: &[&str], error: serde_json::Error) -> String {
     }
 }
 
-/// The names of the fields of a JSON object, as often as they come.
+/// The names of the fields of a JSON object. A field that comes twice is here twice.
 struct Names(Vec<String>);
 
 impl<'a> Deserialize<'a> for Names {

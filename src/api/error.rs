@@ -41,32 +41,32 @@ pub enum ApiError {
     LockReserved { resource: ResourceName, waiting: u64 },
     /// An acquire waited in vain.
     WaitTimeout { resource: ResourceName, wait: Duration, blocked: Blocked },
-    /// An acquire found nobody holding the lock, but Redis may have lost who does; for this long.
+    /// An acquire found that nobody holds the lock, but Redis may have lost a grant. Grants wait for this long.
     Recovering { resource: ResourceName, left: Duration, waiting: u64 },
-    /// An acquire that was granted before, to the same Idempotency-Key, unless that grant has ended and another was made
-    /// which Redis has lost; for this long.
+    /// The same Idempotency-Key was granted the lock before, but Redis may have lost that the grant has ended and that
+    /// another client was granted the lock. It is certain after this long.
     Unsettled { resource: ResourceName, left: Duration },
-    /// As many wait for the lock as may.
+    /// As many requests wait for the lock as the settings allow.
     QueueFull { resource: ResourceName, waiting: u64 },
     /// Nobody holds the lock.
     LockNotFound { resource: ResourceName },
-    /// The token is not that of the lock; nothing is told of the lock.
+    /// The token is not that of the lock. The answer says nothing about the lock.
     TokenNotFound { resource: ResourceName, is_uuid: bool },
     /// An extend found the lock held under another token.
     TokenMismatch { resource: ResourceName, holder: Holder },
     /// An extend would shorten the lease.
     TimeoutShorter { ttl: Duration, asked: Duration },
-    /// A break named another grant than the one that stands.
+    /// A break named another grant than the current one.
     FenceChanged { resource: ResourceName, holder: Holder },
     /// A replayed request had taken or extended a lock that has ended since.
     LockGone { resource: ResourceName },
     /// An Idempotency-Key came before with another request.
     KeyReused,
-    /// The replica ends: said by `/_ready`, and to those who wait.
+    /// The replica is about to end: the answer of `/_ready`, and to requests that wait.
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
     NotReady(String),
-    /// There is no outcome.
+    /// The store has no outcome.
     Store(Failure),
     /// A bug in Gorilla.
     Panic,
@@ -85,7 +85,7 @@ impl From<Failure> for ApiError {
 }
 
 impl ApiError {
-    /// What goes into the log and not to the client.
+    /// What only the log is told, and not the client.
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Store(Failure::Broken(cause) | Failure::Unknown(cause)) => Some(cause),

@@ -42,7 +42,7 @@ pub fn lease(raw: Raw, longest: Duration) -> Result<Lease, Invalid> {
     Lease::from_millis(length, longest).map_err(|rule| refuse(format!("is {}, which {rule}", raw.trim_matches('"'))))
 }
 
-/// Reads `wait`, whose absence is no wait: seconds, as a number or a numeric string, rounded to the nearest millisecond.
+/// Reads `wait`: seconds, as a number or a numeric string, rounded to the nearest millisecond; 0 if it is missing.
 pub fn wait(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
     let Some(raw) = raw.map(RawValue::get).filter(|&raw| raw != "null") else { return Ok(Duration::ZERO) };
     let refuse = |problem: String| {
@@ -61,9 +61,10 @@ pub fn wait(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
     Ok(Duration::from_millis(milliseconds as u64))
 }
 
-/// Reads `metadata`, any JSON value or its absence: a list as it is, nothing or null as the empty list, anything else as
-/// the only element of a list. The text is kept as it was sent, so that keys, numbers and nesting come back unchanged. Only
-/// the white space between its parts is left out, so that a request which is written anew is the same request.
+/// Reads `metadata`, any JSON value or its absence: a list as it is, nothing or null as the empty list, anything else
+/// as the only element of a list. The text is kept as it was sent, so that keys, numbers and nesting come back
+/// unchanged. Only the white space between its parts is left out, so that a request which is written anew is the same
+/// request.
 pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
     let list = match raw.map(RawValue::get) {
         None | Some("null") => "[]".to_string(),

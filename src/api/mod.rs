@@ -1,5 +1,5 @@
-//! HTTP: routes, what stands around each of them, and how requests are read and answered. `server` is the way of every
-//! request; it asks the service and knows no Redis.
+//! HTTP: routes, what Gorilla does around every request, and how it reads and answers requests. `server` is the way of
+//! every request. Handlers ask the service; nothing here knows Redis.
 
 mod answer;
 mod app;

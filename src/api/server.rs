@@ -1,4 +1,4 @@
-//! The way of every request: what stands around it, in order, and the routes.
+//! The way of every request: what Gorilla does around it, in order, and the routes.
 
 use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -36,7 +36,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// The interface of a service.
+    /// Makes the interface of a service.
     pub fn new(service: &Arc<Service>, settings: &Arc<Settings>) -> Self {
         Self {
             service: Arc::clone(service),
@@ -68,7 +68,7 @@ impl Api {
         response
     }
 
-    /// What the routes answer, unless the request must not come to any: one for another host, or a write for another site.
+    /// What the routes answer. A request for another host, or a write for a page of another site, comes to no route.
     async fn admitted(&self, request: Request) -> Response {
         let admitted = Host::of(&request).and_then(|host| {
             self.served.check(host.as_ref())?;

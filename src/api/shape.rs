@@ -82,7 +82,7 @@ impl Shape {
                 let held = match by {
                     Blocker::Holder(holder) => held(resource, holder),
                     Blocker::Recovery(left) => recovering(resource, *left),
-                    Blocker::Queue => format!("{:?} is about to be taken by the next in the queue", resource.as_str()),
+                    Blocker::Queue => format!("{:?} is about to go to the next request in the queue", resource.as_str()),
                 };
                 let (waited, position) = (wait.as_secs_f64(), position.map_or(0, NonZeroU64::get));
                 let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");

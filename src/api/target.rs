@@ -1,4 +1,4 @@
-//! What handlers take from a request, parsed.
+//! Parses what handlers need of a request.
 
 use std::{borrow::Cow, str::Utf8Error};
 
@@ -19,7 +19,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request about one resource.
 pub struct Target {
-    /// Who asks.
+    /// The client that asks.
     pub caller: Caller,
     /// From the path.
     pub resource: ResourceName,
@@ -36,7 +36,7 @@ impl FromRequest<App> for Target {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        // A client that sends a parameter means something by it, such as to wait.
+        // A client that sends a parameter means something by it, such as to wait, so Gorilla must not ignore it.
         if parts.uri.query().is_some_and(|query| !query.is_empty()) {
             return Err(
                 Invalid::new("query", "must be empty, because a request about one lock takes no parameters").into()
@@ -51,20 +51,21 @@ impl FromRequest<App> for Target {
     }
 }
 
-/// The resource and the token of a path that begins with [`LOCKS`]. Not by axum's extractor: it refuses the whole
-/// path where only the token is no UTF-8, and that is nobody's token.
+/// The resource and the token of a path that begins with [`LOCKS`]. axum's extractor would refuse the whole path if
+/// only the token is not UTF-8. Such a token is simply a token that no lock has.
 pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
     let rest = path.strip_prefix(LOCKS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
     let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
     let resource = decoded(resource);
     let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
-    // `break` is no token, and its handler asks for none. What is no UTF-8 is nobody's token.
+    // `break` is not a token, and its handler doesn't ask for a token. Text that is not UTF-8 is a token that no lock
+    // has.
     let token = rest.map(|token| Token::from_client(&decoded(token).unwrap_or_default()));
     let resource = ResourceName::parse(&resource).map_err(|rule| Invalid::new("resource", rule))?;
     Ok((resource, token))
 }
 
-/// Without what is percent-encoded.
+/// Percent-decodes a segment of a path.
 fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
     match segment.contains('%') {
         true => percent_decode_str(segment).decode_utf8(),

@@ -7,14 +7,14 @@ use std::sync::{
 
 use crate::store::Store;
 
-/// What every interface asks.
+/// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
     draining: AtomicBool,
 }
 
 impl Service {
-    /// Over the locks of a store.
+    /// Makes the service over a store.
     pub fn new(store: Arc<Store>) -> Arc<Self> {
         Arc::new(Self { store, draining: AtomicBool::new(false) })
     }

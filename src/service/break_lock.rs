@@ -5,7 +5,7 @@ use gorilla_domain::{Break, Broken, Failure};
 use super::{base::Service, caller::Caller};
 
 impl Service {
-    /// Ends a lock without its token. The audit log says who did it, to whom, and why.
+    /// Ends a lock without its token. The audit log says which client broke the lock, whose lock it was, and why.
     pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Failure> {
         let broken = self.store.break_lock(asked).await?;
         if let Broken::Broken(ended) = &broken {

@@ -1,12 +1,12 @@
-//! Who asks.
+//! The client behind a request.
 
 use std::net::SocketAddr;
 
-/// Who makes a request.
+/// The client that makes a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// The client's name for the request, or one of Gorilla's.
+    /// The client's name for the request, or a name that Gorilla gave it.
     pub request_id: String,
 }

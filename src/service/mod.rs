@@ -1,5 +1,5 @@
-//! What can be done with locks: a use case a file, each a function of `Service` from the caller and what it asks for to the
-//! outcome. What is true of a use case for every interface has its place here: the audit log, later rights and quotas.
+//! The use cases: one a file, each a function of `Service` from the caller and what it asks for to the outcome. What is
+//! true of a use case for every interface has its place here: the audit log, later rights and quotas.
 
 mod acquire;
 mod base;

@@ -1,11 +1,11 @@
-//! Whether requests should be sent to this replica.
+//! Whether load balancers should send requests to this replica.
 
 use super::base::Service;
 
 /// What a load balancer is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Requests should be sent here.
+    /// Load balancers should send requests to this replica.
     Ready,
     /// The replica is about to end.
     Draining,
@@ -14,7 +14,7 @@ pub enum Readiness {
 }
 
 impl Service {
-    /// Whether requests should be sent here.
+    /// Whether load balancers should send requests to this replica.
     pub async fn ready(&self) -> Readiness {
         if self.is_draining() {
             return Readiness::Draining;

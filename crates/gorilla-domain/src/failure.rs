@@ -7,13 +7,13 @@ use std::time::Duration;
 pub enum Failure {
     /// There is no usable connection to the store, and nothing was sent. Says why.
     Unreachable(String),
-    /// The store refused before it executed anything. Says by which word.
+    /// The store refused before it executed anything. Has the word that the store says for it.
     Refused(String),
-    /// As many commands wait for the store as may.
+    /// As many commands wait for the store as the settings allow.
     Overloaded,
-    /// The grant was executed, was not confirmed by as many copies of the store as it must be, and was undone.
+    /// The store made the grant, too few copies of the store confirmed it, and the grant was undone.
     NotReplicated,
-    /// The request was sent, and no reply came: it may have been executed, or still be. Says for how long or why.
+    /// The request was sent, and no reply came: the store may have executed it, or may yet. Says for how long or why.
     Unknown(String),
     /// The store is in a state that an operator must fix. Says which.
     Broken(String),

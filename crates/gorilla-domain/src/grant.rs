@@ -36,12 +36,12 @@ pub struct Lock {
     pub token: Token,
 }
 
-/// The holder of a lock, as others are told of it.
+/// The holder of a lock, as other clients are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The label of the holder.
     pub owner: String,
-    /// The fencing token of its grant.
+    /// The fencing token of the grant.
     pub fence: u64,
     /// The time left of its lease.
     pub ttl: Duration,

@@ -8,11 +8,11 @@ use crate::BrokenRule;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// A digest of what a request asks for, by which a copy is told from another request.
+/// A digest of what a request asks for. It tells a copy of a request from another request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
-/// A request that is to act once, however often it arrives.
+/// A request that must act once, however often it arrives.
 #[derive(Clone, Debug)]
 pub struct Once {
     /// Its name.

@@ -12,7 +12,8 @@ impl Lease {
     /// The shortest lease.
     pub const SHORTEST: Duration = Duration::from_millis(100);
 
-    /// Checks a length in milliseconds, rounded already. It may be any number: 1e308 seconds fit no `Duration`.
+    /// Checks a length in milliseconds, rounded already. The length is a float because it may be any number: 1e308
+    /// seconds don't fit into a `Duration`.
     pub fn from_millis(length: f64, longest: Duration) -> Result<Self, BrokenRule> {
         if length < Self::SHORTEST.as_millis() as f64 {
             return Err("is too short".into());

@@ -2,8 +2,8 @@
 
 use crate::BrokenRule;
 
-/// A text of at most 4,096 bytes that Gorilla keeps with the lock and returns unchanged. The domain does not look into it:
-/// clients write JSON, and the layer that reads requests checks it.
+/// A text of at most 4,096 bytes that Gorilla keeps with the lock and returns unchanged. The domain does not look into
+/// it: clients write JSON, and the layer that reads requests checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(String);
 

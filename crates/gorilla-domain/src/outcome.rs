@@ -1,4 +1,4 @@
-//! How an operation can end. What is expected is a value; what keeps an operation from an outcome is a
+//! How an operation can end. Expected ends are values; the reason why an operation has no outcome is a
 //! [`Failure`](crate::Failure).
 
 use std::{num::NonZeroU64, time::Duration};
@@ -23,7 +23,7 @@ pub struct Blocked {
     pub by: Blocker,
     /// How many requests wait.
     pub waiting: u64,
-    /// Which of them this request was, if it waited.
+    /// The place of this request among them, if it waited.
     pub position: Option<NonZeroU64>,
 }
 
@@ -32,19 +32,19 @@ pub struct Blocked {
 pub enum Acquired {
     /// The caller holds the lock.
     Granted(Lock),
-    /// The caller held it already, by the same Idempotency-Key.
+    /// The same Idempotency-Key was granted the lock before, and the caller still holds it.
     Replayed(Lock),
     /// The caller does not hold it.
     Blocked(Blocked),
-    /// The caller was granted the lock before, by the same Idempotency-Key; but the store may have lost how that grant
-    /// ended. It is certain after this long.
+    /// The same Idempotency-Key was granted the lock before, but the store may have lost how that grant ended. It is
+    /// certain after this long.
     Unsettled(Duration),
-    /// As many requests wait as may.
+    /// As many requests wait as the settings allow.
     QueueFull {
         /// How many.
         waiting: u64,
     },
-    /// The replica ends, so the caller waits no longer.
+    /// The replica is about to end, so the caller can't wait any longer.
     Dismissed,
     /// The same Idempotency-Key took the lock before, and that lease has ended.
     Gone,
@@ -64,13 +64,13 @@ impl Acquired {
 pub enum Extended {
     /// The lease is renewed and the token replaced.
     Extended(Lock),
-    /// It was already, by the same Idempotency-Key.
+    /// The same Idempotency-Key renewed the lease before.
     Replayed(Lock),
     /// Nobody holds the lock.
     Missing,
     /// The lock is held under another token.
     TokenMismatch(Holder),
-    /// The lease asked for would end before the present one, of which this time is left.
+    /// The lease asked for would end before the current lease, of which this time is left.
     Shorter {
         /// The time left.
         ttl: Duration,
@@ -86,7 +86,7 @@ pub enum Extended {
 pub enum Released {
     /// The lock is free.
     Released,
-    /// It was freed before, by the same Idempotency-Key.
+    /// The same Idempotency-Key freed the lock before.
     Replayed,
     /// Nobody holds the lock.
     Missing,
@@ -101,11 +101,11 @@ pub enum Released {
 pub enum Broken {
     /// The lock is free.
     Broken(Ended),
-    /// It was broken before, by the same Idempotency-Key.
+    /// The same Idempotency-Key broke the lock before.
     Replayed(Ended),
     /// Nobody holds the lock.
     Missing,
-    /// The lock is held under another grant than the one named.
+    /// The lock is held under another grant than the request names.
     Changed(Holder),
     /// The Idempotency-Key came before with another request.
     KeyReused,

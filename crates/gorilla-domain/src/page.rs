@@ -7,7 +7,7 @@ use crate::{ResourceName, State};
 /// Where the next page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which part of the store, in their steady order.
+    /// The number of the part of the store; the parts have a steady order.
     pub part: usize,
     /// Where in that part, as the store counts.
     pub position: u64,
@@ -16,7 +16,7 @@ pub struct Cursor {
 /// Some held locks.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Each with its name; one that ended meanwhile or can't be read is left out.
+    /// Each lock with its name. Locks that ended meanwhile or can't be read are left out.
     pub locks: Vec<(ResourceName, State)>,
     /// Where the next page begins, if there is more to look at.
     pub next: Option<Cursor>,

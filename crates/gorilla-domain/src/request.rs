@@ -9,7 +9,7 @@ use crate::{Lease, Metadata, Once, Owner, ResourceName, Token};
 pub struct Acquire {
     /// What to lock.
     pub resource: ResourceName,
-    /// Who asks.
+    /// The label of the client that asks.
     pub owner: Owner,
     /// For how long.
     pub lease: Lease,

@@ -1,4 +1,4 @@
-//! What every call of a script has.
+//! What every call of a script has in common.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 pub struct Holder {
     /// A name for people.
     pub owner: String,
-    /// Of the grant.
+    /// The fence of the grant.
     pub fence: u64,
     /// What is left of the lease, in milliseconds.
     pub ttl: u64,
@@ -35,19 +35,19 @@ pub struct Tenure {
 /// A grant with its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The right to it.
+    /// The token, which is the right to it.
     pub token: String,
-    /// All else.
+    /// The grant itself.
     pub tenure: Tenure,
 }
 
 /// A grant that was ended by force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Of the tenure.
+    /// The id of the tenure.
     pub id: String,
-    /// Who held the lock.
+    /// The label of its holder.
     pub owner: String,
-    /// Of the grant.
+    /// The fence of the grant.
     pub fence: u64,
 }

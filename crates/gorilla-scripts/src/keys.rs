@@ -29,18 +29,19 @@ impl Keys {
         key
     }
 
-    /// The channel by which the waiters of a replica are woken. No key, so it belongs to no slot.
+    /// The channel by which the waiters of a replica are woken. A channel is not a key, so it belongs to no slot.
     pub fn channel(&self, replica: &str) -> String {
         format!("{}:wake:{replica}", self.prefix)
     }
 
-    /// Whose data this is, and until when grants wait, a string. One for all; in a cluster one for each slot, because
-    /// the keys of a script have to be in one.
+    /// The key that says which incarnation the data is, and until when grants wait; a string. There is one for all
+    /// locks; in a cluster one for each slot, because all keys of a script must be in one slot.
     pub fn incarnation(&self, slot: Option<u16>) -> String {
         self.of_slot(slot, "incarnation")
     }
 
-    /// What is written to be confirmed by replicas, a string. One for all or for each slot, likewise.
+    /// The key that `confirm` writes, so that replicas can confirm the write; a string. There is one for all locks or
+    /// for each slot, likewise.
     pub fn confirmation(&self, slot: Option<u16>) -> String {
         self.of_slot(slot, "confirmation")
     }
@@ -73,8 +74,8 @@ impl Keys {
     }
 }
 
-/// A name with what would end the hash tag early percent-encoded, and the sign that encodes it. Everything else stays as
-/// people write it, so not by a function for URLs, which encode all that is not ASCII. Control characters never occur.
+/// A name in which `}`, which would end the hash tag early, and `%` are percent-encoded. Everything else stays as
+/// people write it; a function for URLs would encode all that is not ASCII. Names have no control characters.
 fn encoded(name: &str) -> Cow<'_, str> {
     if !name.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'%')) {
         return name.into();
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
     use crate::Sibling;
 
-    /// Users and their tools read these keys, so they are pinned to the letter.
+    /// Users and their tools read these keys, so this test pins them to the letter.
     #[test]
     fn keys_are_these_literals() {
         let keys = Keys::new("gorilla");

@@ -9,7 +9,7 @@ pub struct Reader {
     items: std::vec::IntoIter<BytesFrame>,
 }
 
-/// A reply that no script gives. It comes from what stands in a key, or the server is no Redis.
+/// A reply that no script gives. It comes from the content of a key, or the server is not a Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(pub String);
 
@@ -29,11 +29,11 @@ impl Reader {
                 String::from_utf8(data.into()).map_err(|_| malformed("text that is not UTF-8"))
             }
             Some(BytesFrame::Number { data, .. }) => Ok(data.to_string()),
-            _ => Err(malformed("a value is missing or no text")),
+            _ => Err(malformed("a value is missing or not text")),
         }
     }
 
-    /// The next value as a whole number; in a hash they are text.
+    /// The next value as a whole number. The numbers of a hash come as text.
     pub fn number<N: TryFrom<i64>>(&mut self) -> Result<N, Malformed> {
         let number = match self.items.next() {
             Some(BytesFrame::Number { data, .. }) => Some(data),
@@ -42,10 +42,12 @@ impl Reader {
             }
             _ => None,
         };
-        number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| malformed("a value is missing or no number"))
+        number
+            .and_then(|number| N::try_from(number).ok())
+            .ok_or_else(|| malformed("a value is missing or not a number"))
     }
 
-    /// The next value as a whole number, where 0 stands for none.
+    /// The next value as a whole number; `None` for 0.
     pub fn some_number(&mut self) -> Result<Option<u64>, Malformed> {
         Ok(Some(self.number()?).filter(|number| *number > 0))
     }
@@ -89,7 +91,7 @@ mod tests {
 
     type Reads = fn(&mut Reader) -> Result<(), Malformed>;
 
-    /// All that can be read next.
+    /// Each way to read the next value.
     const READERS: [Reads; 5] = [
         |reply| reply.text().map(drop),
         |reply| reply.number::<i64>().map(drop),
@@ -137,7 +139,7 @@ mod tests {
         })
     }
 
-    /// PROPTEST_CASES may ask for more. No file of cases that failed: they are in the message.
+    /// PROPTEST_CASES may ask for more cases. Cases that failed are in the message, so no file keeps them.
     fn config() -> ProptestConfig {
         let default = ProptestConfig::default();
         ProptestConfig { cases: default.cases.max(2000), failure_persistence: None, ..default }

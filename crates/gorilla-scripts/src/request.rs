@@ -1,4 +1,4 @@
-//! What is sent to Redis to have a script run, for one request or for many at once.
+//! What Gorilla sends to Redis to have a script run, for one request or for many at once.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 pub struct Request {
     /// Which script.
     pub script: Arc<Script>,
-    /// The lock that the call is about, where it is about one.
+    /// The key of the lock, if the call is about a lock.
     lock: Option<Bytes>,
     /// Keys behind the lock, as the script's header lists them.
     others: Vec<Bytes>,
@@ -37,21 +37,21 @@ impl Request {
         self
     }
 
-    /// The same with all keys named that the script touches. A Cluster refuses the call then before it runs if one of them
-    /// is elsewhere; else a slot that is on its way could stop the script in its middle.
+    /// The same, naming all keys that the script touches. A Cluster then refuses the call before it runs if a key is at
+    /// another node. Otherwise a slot that moves could stop the script in its middle.
     pub fn with_siblings<C: Call>(mut self, call: &C) -> Self {
         let lock = self.lock.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
         self.others.extend(call.touches().into_iter().map(|sibling: Sibling| Bytes::from(sibling.key(&lock))));
         self
     }
 
-    /// The key by which a Cluster finds the node.
+    /// The key that decides the node of a Cluster.
     pub fn first_key(&self) -> Option<&[u8]> {
         self.lock.as_deref().or(self.others.first().map(|key| &**key))
     }
 }
 
-/// All keys of requests that go together, which share their script, and the one argument that has them all.
+/// All keys of requests that go together (they share their script), and the one argument that has all the calls.
 pub fn together<'a>(requests: impl ExactSizeIterator<Item = &'a Request> + Clone) -> (Vec<Bytes>, Bytes) {
     let count = requests.len();
     let mut keys: Vec<_> = requests.clone().filter_map(|request| request.lock.clone()).collect();

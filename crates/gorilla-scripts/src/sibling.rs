@@ -5,11 +5,11 @@
 pub enum Sibling<'a> {
     /// The last fence given, a string.
     Fence,
-    /// Who waits, a sorted set.
+    /// The requests that wait, a sorted set.
     Queue,
-    /// Whose turn it is to claim the lock, a string.
+    /// The waiter that has the turn to claim the lock, a string.
     Turn,
-    /// What became of a request, a string. By an Idempotency-Key, or the id of an attempt.
+    /// What became of a request, a string. Its name is an Idempotency-Key or the id of an attempt.
     Request(&'a str),
 }
 

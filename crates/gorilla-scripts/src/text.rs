@@ -1,9 +1,9 @@
 //! The texts of the scripts, put together from the files of `lua/`.
 //!
-//! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- constant NAME` stands for a setting of
-//! the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request, with `lock` and `req`;
-//! what the second needs isn't even defined where the first has replied to all requests, which saves Redis much of the
-//! work. All else is in the text as it stands in the file.
+//! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- constant NAME` stands for a
+//! setting of the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request, with
+//! `lock` and `req`. If the first part has replied to all requests, Redis doesn't even define what the second part
+//! needs, which saves much of the work. All other lines go into the text as they are.
 
 use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ const RUN: &str = include_str!("../../../lua/lib/run.lua");
 /// What is the same for all calls of a deployment, and so stands in the texts.
 #[derive(Clone, Copy, Debug)]
 pub struct Constants {
-    /// How long grants wait after data may have been lost; zero for not.
+    /// How long grants wait after Redis may have lost data; zero if they don't wait.
     pub grace: Duration,
     /// How long what became of a request is kept.
     pub window: Duration,
@@ -35,17 +35,17 @@ pub struct Constants {
     pub place_kept: Duration,
     /// The longest life of an attempt.
     pub longest_attempt: Duration,
-    /// Most places in a queue.
+    /// How many places a queue may have.
     pub room: usize,
 }
 
-/// What Redis runs, with the name that it knows it by.
+/// A script that Redis runs, with the name by which Redis knows it.
 pub struct Script {
     /// The whole text.
     pub source: Str,
     /// The SHA-1 of the text, in hexadecimal.
     pub sha: Str,
-    /// Whether it goes to Redis before other scripts that are sent in the same moment.
+    /// Whether it goes to Redis before other scripts of the same moment.
     pub goes_first: bool,
 }
 
@@ -110,12 +110,12 @@ impl Text<'_> {
         self.all.push_str(RUN);
         head.for_each(|line| self.line(line));
         for part in parts {
-            // What a part needs stands before it, and not within what runs for each request.
+            // What a part needs is defined before the part, and not again for each request.
             let (needs, body): (Vec<_>, Vec<_>) = part.lines().partition(|line| line.starts_with("--- "));
             needs.into_iter().for_each(|line| self.line(line));
             let _ = writeln!(self.all, "if run(function(lock, req)\n{}\nend) then return replies end", body.join("\n"));
         }
-        // Whoever replied to nothing in its last part has no reply at all, and an error says so.
+        // A request that has no reply after the last part has none at all, and an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
         self.all
     }
@@ -155,14 +155,14 @@ fn split(file: &str) -> (String, Vec<String>) {
 }
 
 impl Scripts {
-    /// Puts all of them together for a deployment.
+    /// Puts all scripts together for a deployment.
     pub fn new(constants: &Constants) -> Self {
         let script = |file| Script::new(file, constants);
         Self {
             try_acquire: script(include_str!("../../../lua/try.lua")).into(),
             claim: script(include_str!("../../../lua/claim.lua")).into(),
             extend: script(include_str!("../../../lua/extend.lua")).into(),
-            // The claim of a waiter may be sent right after the release that it is about.
+            // The claim of a waiter may follow directly behind the release that it waits for.
             release: Script { goes_first: true, ..script(include_str!("../../../lua/release.lua")) }.into(),
             break_lock: script(include_str!("../../../lua/break.lua")).into(),
             inspect: script(include_str!("../../../lua/inspect.lua")).into(),

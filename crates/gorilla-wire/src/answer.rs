@@ -16,12 +16,12 @@ use crate::seconds::{as_milliseconds, as_seconds};
 pub struct Token(String);
 
 impl Token {
-    /// From what [`Token::expose`] gave.
+    /// Makes a token again from what [`Token::expose`] gave.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text. Whoever has it may release the lock, so no log may have it.
+    /// The text. Everybody who has it can release the lock, so never write it to a log.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! The bodies of answers that are not a success, in Gorilla's own form and in that of RFC 9457.
 //!
-//! A client needs the code and the outcome most. It reads them also where a server of another version leaves out what
-//! stands beside them, or gives it another form.
+//! A client needs the code and the outcome most. It reads them even if a server of another version leaves other members
+//! out, or gives them another form.
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::Code;
 pub enum Outcome {
     /// It changed nothing.
     NotExecuted,
-    /// It may have been executed. A client takes an outcome that it does not know for this one.
+    /// Redis may have executed it. A client takes an outcome that it does not know for this one.
     #[default]
     #[serde(other)]
     Unknown,
@@ -38,7 +38,7 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub owner: Option<String>,
-    /// With wait_timeout: the place in the queue when the answer was given; 0 for a request without a place.
+    /// With wait_timeout: the place in the queue at the time of the answer; 0 for a request without a place.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub position: Option<u64>,

@@ -1,7 +1,7 @@
 //! The bodies of requests.
 //!
-//! `V` is a value of a field, which each side has in its own form: the server the JSON as it came, in a borrowed
-//! `RawValue`, so that it judges each value itself and says what is wrong with it; a client whatever it writes.
+//! `V` is the type of the value of a field, and each side chooses it. The server has the JSON as it came, in a borrowed
+//! `RawValue`, so that it can judge each value itself and say what is wrong with it. A client has what it writes.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -26,13 +26,13 @@ pub struct Acquire<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::timeout"))]
     pub timeout: Option<V>,
-    /// Any JSON. A list is kept as it is, null or nothing becomes [], anything else the only element of a list. At most
-    /// 4096 bytes without the white space between its parts, nested at most 64 deep.
+    /// Any JSON. Gorilla keeps a list as it is; null or a missing value becomes [], any other value the only element of
+    /// a list. At most 4096 bytes without the white space between its parts, nested at most 64 deep.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::anything"))]
     pub metadata: Option<V>,
-    /// Seconds to wait for the lock in a fair queue: a number or a numeric string, 0 to `limits.max_wait` (60). null, 0
-    /// or nothing: don't wait.
+    /// Seconds to wait for the lock in a fair queue: a number or a numeric string, 0 to `limits.max_wait` (60 by
+    /// default). With null, with 0 or without this field the request does not wait.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
     pub wait: Option<V>,
@@ -57,11 +57,11 @@ pub struct Extend<V> {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Break"))]
 pub struct Break<V> {
-    /// Break only while this grant stands.
+    /// Break the lock only if the current grant has this fence.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence_or_null"))]
     pub fence: Option<V>,
-    /// For the audit log.
+    /// Why, for the audit log.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::reason"))]
     pub reason: Option<V>,
@@ -79,7 +79,7 @@ impl<V> Body for Break<V> {
     const FIELDS: &'static [&'static str] = &["fence", "reason"];
 }
 
-/// Reads a field that the body has, also if it is null: by itself serde takes null for a field that is missing.
+/// Reads a field that the body has, also if its value is null: serde would take null for a missing field.
 fn given<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V>, D::Error> {
     V::deserialize(deserializer).map(Some)
 }

@@ -18,7 +18,7 @@ pub(crate) mod as_seconds {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)?;
-        // The wire has milliseconds, and a fraction in binary may be a nanosecond less.
+        // The wire has milliseconds; a binary fraction may be a nanosecond less.
         Ok(Duration::from_millis((seconds * 1000.0).round() as u64))
     }
 

@@ -22,7 +22,7 @@ impl Entry {
         Self { begun: Instant::now(), method, route }
     }
 
-    /// Logs what kept a request from an outcome, if something did, and the request if requests are logged.
+    /// Logs why a request has no outcome, if it has none, and then the request, if the settings say so.
     pub fn end(self, response: &Response, told: Option<Told>, request_id: &str, is_logged: bool) {
         let Self { begun, method, route } = self;
         let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());

@@ -1,4 +1,4 @@
-//! Whom a request is for: the host that it names, and whether this replica serves that host.
+//! Which host a request is for, and whether this replica serves that host.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -21,9 +21,9 @@ pub struct Host {
 
 /// The hosts that a replica serves.
 pub struct Served {
-    /// Those that the settings name.
+    /// The hosts that the settings name.
     named: Vec<url::Host>,
-    /// Whether any other host is served, too.
+    /// Whether the replica serves every other host too.
     others: bool,
 }
 
@@ -65,7 +65,7 @@ impl Host {
         Some(Self { name, port })
     }
 
-    /// Whether both are the same place, where this port counts if none is named.
+    /// Whether both are the same place. A host that names no port has this port.
     pub fn is_same(&self, other: &Self, port: u16) -> bool {
         self.name == other.name && self.port.unwrap_or(port) == other.port.unwrap_or(port)
     }
@@ -96,7 +96,7 @@ impl Served {
     }
 }
 
-/// Also as an IPv6 address that stands for one of IPv4.
+/// An IPv6 address that stands for an address of IPv4 counts too.
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }

@@ -1,5 +1,5 @@
-//! What stands around every request, a file for each concern. `server` calls them in order: a layer of axum would clone
-//! and box what is behind it for each request.
+//! What Gorilla does around every request, a file for each concern. `server` calls them in order: a layer of axum would
+//! clone and box what is behind it for each request.
 
 pub mod access_log;
 pub mod host;

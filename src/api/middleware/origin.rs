@@ -1,5 +1,5 @@
-//! Writes that a browser sends for a page of another site. The browser sends some of them without asking the server
-//! first, and then only keeps the answer from the page, when the write is done already.
+//! Refuses writes that a browser sends for a page of another site. The browser sends some of them without asking the
+//! server first: it only hides the answer from the page, when the write is already done.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 

@@ -25,7 +25,7 @@ use crate::{
 pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(&app, &headers, body).await?;
-    // A request that waits keeps only what it asks for: head and body hold on to a buffer of the connection.
+    // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     let asked = parse(app.limits(), resource, headers, body)?;
     let (resource, lease, wait) = (asked.resource.clone(), asked.lease.as_duration(), asked.wait);
     Ok(match app.service.acquire(&caller, asked).await? {
@@ -54,7 +54,7 @@ pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: 
     let lease = fields::lease(asked.timeout, limits.max_timeout)?;
     let metadata = fields::metadata(asked.metadata)?;
     let wait = fields::wait(asked.wait, limits.max_wait)?;
-    // A client may wait in pieces of different lengths, so the wait is no part of what it asks for.
+    // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let timeout = lease.as_millis().to_string();
     let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_str()])?;
     Ok(Acquire { resource, owner, lease, metadata, wait, once })

@@ -16,8 +16,8 @@ use crate::api::{
     target::{Target, once},
 };
 
-/// Ends a lock whose holder is gone. The body is optional: `fence` names the one grant to end, `reason` goes into the
-/// audit log.
+/// Ends a lock whose holder is gone. The body is optional: if `fence` is given, only the grant with that fence is
+/// ended; `reason` goes into the audit log.
 pub async fn break_lock(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(&app, &headers, body).await?;

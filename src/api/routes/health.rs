@@ -13,7 +13,8 @@ pub async fn health() -> Response {
     answer::json(&Health { status: Alive::Ok, version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Whether requests should be sent here: Redis takes writes, and the replica is not about to end.
+/// Whether load balancers should send requests to this replica: Redis takes writes, and the replica is not about to
+/// end.
 pub async fn ready(State(app): State<App>) -> Result<Response, ApiError> {
     match app.service.ready().await {
         service::Readiness::Ready => Ok(answer::json(&Ready { status: Readiness::Ready })),

@@ -29,9 +29,7 @@ pub async fn list(
     let prefix = prefix.unwrap_or_default();
     let cursor = match cursor.as_deref() {
         None | Some("") => Cursor::default(),
-        Some(cursor) => {
-            cursor.parse().map_err(|()| Invalid::new("cursor", "must be one that a page before answered"))?
-        }
+        Some(cursor) => cursor.parse().map_err(|()| Invalid::new("cursor", "must be the cursor of an earlier page"))?,
     };
     let limit = match limit {
         None => DEFAULT_LIMIT,

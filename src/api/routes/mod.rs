@@ -21,14 +21,14 @@ use super::{app::App, error::ApiError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use acquire::parse as parse_acquire;
 
-/// What answers requests.
+/// The router.
 pub fn router(app: App) -> Router {
     let route = |router: Router<App>, operation: Operation| router.route(operation.path(), handler(operation));
     let router = Operation::ALL.into_iter().fold(Router::new(), route);
     router.fallback(async || ApiError::UnknownPath).method_not_allowed_fallback(other_method).with_state(app)
 }
 
-/// What answers the requests of an operation.
+/// The handler of an operation, behind the method of the operation.
 fn handler(operation: Operation) -> MethodRouter<App> {
     let method = MethodFilter::try_from(operation.method()).expect("axum has the methods of all operations");
     match operation {
@@ -45,7 +45,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
     }
 }
 
-/// A known path with a method that it doesn't have. axum adds `Allow`.
+/// Answers a known path with a method that it doesn't have. axum adds `Allow`.
 async fn other_method(method: Method) -> Response {
     match method {
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
@@ -60,7 +60,8 @@ impl Default for Paths {
     fn default() -> Self {
         let mut paths = matchit::Router::new();
         for path in Operation::ALL.map(Operation::path) {
-            // Some operations share a path. A path that is refused for another reason would have made the router panic.
+            // Some operations share a path, which is refused the second time. If a path were bad, the router would have
+            // panicked.
             let _ = paths.insert(path, path);
         }
         Self(paths)
@@ -68,7 +69,7 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// The path of the route that a path belongs to, `none` if there is none.
+    /// The path of the route that a path belongs to; `none` if it belongs to no route.
     pub fn route(&self, path: &str) -> &'static str {
         self.0.at(path).map_or("none", |found| found.value)
     }

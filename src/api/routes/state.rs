@@ -1,4 +1,4 @@
-//! `GET /api/v1/locks/{resource}` for everybody, and with a token for the holder
+//! `GET /api/v1/locks/{resource}`: the public state, and with a token the lock of its holder
 
 use axum::{extract::State, response::Response};
 use gorilla_domain::{self as domain, Lock, ResourceName, Token};
@@ -8,7 +8,7 @@ use crate::{
     service::Caller,
 };
 
-/// With the header `Lock-Token` the lock of its holder, else the public state.
+/// The lock of its holder with the header `Lock-Token`; the public state without it.
 pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, token, .. } = target;
     match token {

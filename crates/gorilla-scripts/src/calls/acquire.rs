@@ -15,25 +15,25 @@ use crate::{
 /// What `try` and `claim` are called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Acquire<'a> {
-    /// Of the attempt, and of the tenure that it begins.
+    /// The id of the attempt, and of the tenure that it begins.
     pub id: &'a str,
-    /// That the lock gets.
+    /// The token that the lock gets.
     pub token: &'a str,
-    /// A name for people.
+    /// A label for people.
     pub owner: &'a str,
-    /// A JSON list.
+    /// The metadata, a JSON list.
     pub metadata: &'a str,
-    /// In milliseconds.
+    /// The length of the lease in milliseconds.
     pub lease: u64,
     /// The name of the record: the Idempotency-Key, or without one the id.
     pub request: &'a str,
-    /// Of the request, only with an Idempotency-Key.
+    /// The fingerprint of the request, only with an Idempotency-Key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
     /// How long to wait from now in milliseconds, if at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<u64>,
-    /// That wakes this replica.
+    /// The channel whose messages reach this replica.
     pub channel: &'a str,
     /// Only for a claim: when the attempt joined the queue, in microseconds since 1970, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,33 +50,33 @@ pub struct Try<'a>(pub Acquire<'a>);
 #[serde(transparent)]
 pub struct Claim<'a>(pub Acquire<'a>);
 
-/// What `try` and `claim` reply. Times that are left are in milliseconds.
+/// What `try` and `claim` reply. Remaining times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are named as in the headers of the scripts")]
 pub enum AcquireReply {
-    /// The lock is the caller's from now on.
+    /// The caller holds the lock from now on.
     Granted { fence: u64, created: i64 },
-    /// It was granted before, to the same Idempotency-Key.
+    /// The same Idempotency-Key was granted the lock before.
     Replayed { fence: u64, created: i64, id: String, token: String, ttl: u64 },
-    /// It waits in the queue. `fence` is that of the holder, if there is one.
+    /// The request waits in the queue. `fence` is that of the holder, if there is one.
     Queued { arrived: u64, fence: Option<u64>, look_in: u64 },
-    /// A copy waits in its place.
+    /// A copy of the request has its place in the queue now.
     Superseded,
     /// Somebody holds the lock.
     Held { holder: Holder, waiting: u64, position: Option<u64> },
-    /// Nobody does, but others came before.
+    /// Nobody holds the lock, but other requests came before.
     Reserved { waiting: u64, position: Option<u64> },
-    /// A grant may have been lost.
+    /// Redis may have lost a grant, so nobody is granted the lock now.
     Recovering { left: u64, waiting: u64, position: Option<u64> },
-    /// It was granted before, unless it was lost how that grant ended.
+    /// The same Idempotency-Key was granted the lock before, but Redis may have lost the end of that grant.
     Unsettled { left: u64 },
-    /// As many wait as may.
+    /// The queue has no more room.
     Full { waiting: u64 },
-    /// It was granted before, and that lease has ended.
+    /// The same Idempotency-Key was granted the lock before, and that lease has ended.
     Gone,
-    /// The Idempotency-Key came with another request.
+    /// The Idempotency-Key came before with another request.
     Reused,
-    /// It was cancelled before it arrived.
+    /// The attempt was cancelled before it arrived.
     Cancelled,
 }
 

@@ -15,13 +15,13 @@ use crate::{
 /// What `break` is called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Break<'a> {
-    /// Of the grant to end, if only that one.
+    /// The fence of the grant to end, if only that grant is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fence: Option<&'a str>,
     /// The Idempotency-Key, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
-    /// Of the request, only with an Idempotency-Key.
+    /// The fingerprint of the request, only with an Idempotency-Key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
@@ -31,18 +31,18 @@ pub struct Break<'a> {
 pub enum BreakReply {
     /// The lock is free.
     Broken {
-        /// What was ended.
+        /// The grant that was ended.
         ended: Ended,
         /// For how long the next waiter has the turn, in milliseconds, if there is one.
         turn: Option<u64>,
     },
-    /// It was broken before, by the same Idempotency-Key.
+    /// The same Idempotency-Key broke the lock before.
     Replayed(Ended),
     /// Nobody holds the lock.
     Missing,
-    /// It is held by another grant than the one named.
+    /// The lock is held under another grant than the request names.
     Changed(Holder),
-    /// The Idempotency-Key came with another request.
+    /// The Idempotency-Key came before with another request.
     Reused,
 }
 

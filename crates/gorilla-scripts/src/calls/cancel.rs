@@ -14,11 +14,11 @@ use crate::{
 /// What `cancel` is called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Cancel<'a> {
-    /// Of the attempt.
+    /// The id of the attempt.
     pub id: &'a str,
-    /// As the acquire had it.
+    /// The owner that the acquire named.
     pub owner: &'a str,
-    /// Of its replica.
+    /// The channel of its replica.
     pub channel: &'a str,
     /// The name of the record that the acquire used.
     pub request: &'a str,
@@ -26,13 +26,13 @@ pub struct Cancel<'a> {
 
 /// What `cancel` replies, with the milliseconds for which the next waiter has the turn, if one was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the field is that of all three")]
+#[allow(missing_docs, reason = "all three have the same field")]
 pub enum CancelReply {
-    /// The acquire had been executed; its lock is free again.
+    /// Redis had granted the lock; it is free again.
     Released { turn: Option<u64> },
-    /// It had not, or had queued; should it arrive within the window, it is refused.
+    /// Redis had not executed the acquire, or had queued it. If the acquire arrives within the window, it is refused.
     Marked { turn: Option<u64> },
-    /// It had been, and a copy was answered, whose client holds the lock.
+    /// Redis had granted the lock, and a copy of the request was answered: its client holds the lock.
     Kept { turn: Option<u64> },
 }
 

@@ -14,11 +14,11 @@ use crate::{
 /// What `confirm` is called with. The key that it writes to stands behind the lock.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Confirm<'a> {
-    /// Of the lock.
+    /// The field of the hash of the lock.
     pub field: &'a str,
-    /// Of the field.
+    /// The value of that field.
     pub value: &'a str,
-    /// Whether the operation gave the field that value, or took it away.
+    /// Whether the operation gave the field this value (true) or took it away.
     pub given: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct Confirm<'a> {
 pub enum ConfirmReply {
     /// The server has the effect.
     There,
-    /// It doesn't.
+    /// The server doesn't have the effect.
     Lost,
 }
 

@@ -15,16 +15,16 @@ use crate::{
 /// What `extend` is called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Extend<'a> {
-    /// The current one.
+    /// The current token.
     pub token: &'a str,
-    /// That replaces it.
+    /// The token that replaces it.
     pub new_token: &'a str,
     /// In milliseconds.
     pub lease: u64,
     /// The Idempotency-Key, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
-    /// Of the request, only with an Idempotency-Key.
+    /// The fingerprint of the request, only with an Idempotency-Key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
@@ -34,20 +34,20 @@ pub struct Extend<'a> {
 pub enum ExtendReply {
     /// The lease is renewed.
     Extended(Grant),
-    /// It was renewed before, by the same Idempotency-Key.
+    /// The same Idempotency-Key renewed the lease before.
     Replayed(Grant),
     /// Nobody holds the lock.
     Missing,
-    /// It is held under another token.
+    /// The lock is held under another token.
     Mismatch(Holder),
-    /// The lease asked for would end before the present one, which lasts for so many milliseconds more.
+    /// The lease asked for would end before the current lease, which lasts for so many milliseconds more.
     Shorter {
         /// In milliseconds.
         ttl: u64,
     },
-    /// It was renewed before, and that lease has ended.
+    /// The same Idempotency-Key renewed the lease before, and that lease has ended.
     Gone,
-    /// The Idempotency-Key came with another request.
+    /// The Idempotency-Key came before with another request.
     Reused,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// What `inspect` is called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Inspect<'a> {
-    /// To compare with the current one.
+    /// The token to compare with the current token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'a str>,
 }
@@ -25,14 +25,14 @@ pub struct Inspect<'a> {
 pub enum InspectReply {
     /// Somebody holds the lock.
     Held {
-        /// Whether the token is the current one.
+        /// Whether the token is the current token.
         own: bool,
         /// The grant.
         tenure: Tenure,
         /// How many wait.
         waiting: u64,
     },
-    /// Nobody does.
+    /// Nobody holds the lock.
     Free {
         /// How many wait.
         waiting: u64,

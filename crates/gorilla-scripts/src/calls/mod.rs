@@ -1,5 +1,5 @@
-//! A file for each script: what it is called with, and what it replies. The header of the script in `lua/` says what each
-//! argument and reply means.
+//! A file for each script: what it is called with, and what it replies. The header of the script in `lua/` says what
+//! each argument and reply means.
 
 mod acquire;
 mod break_lock;

@@ -11,7 +11,7 @@ use crate::{
     text::{Script, Scripts},
 };
 
-/// What `ready` is called with. It is about no lock.
+/// What `ready` is called with. It concerns no lock.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ready {}
 

@@ -14,12 +14,12 @@ use crate::{
 /// What `release` is called with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Release<'a> {
-    /// The current one.
+    /// The current token.
     pub token: &'a str,
     /// The Idempotency-Key, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
-    /// Of the request, only with an Idempotency-Key.
+    /// The fingerprint of the request, only with an Idempotency-Key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
@@ -32,13 +32,13 @@ pub enum ReleaseReply {
         /// In milliseconds.
         turn: Option<u64>,
     },
-    /// It was released before, by the same Idempotency-Key.
+    /// The same Idempotency-Key released the lock before.
     Replayed,
     /// Nobody holds the lock.
     Missing,
-    /// It is held under another token.
+    /// The lock is held under another token.
     Mismatch,
-    /// The Idempotency-Key came with another request.
+    /// The Idempotency-Key came before with another request.
     Reused,
 }
 

@@ -36,7 +36,7 @@ pub struct Description {
 pub struct RequestBody {
     /// The name of its schema.
     pub schema: &'static str,
-    /// Whether it must be there.
+    /// Whether the request must have it.
     pub required: bool,
     /// By their names.
     pub examples: Value,
@@ -63,7 +63,7 @@ pub fn codes(operation: Operation) -> Vec<Code> {
     if operation.method() != Method::GET {
         codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType, IdempotencyKeyReused]);
     }
-    // Without its last part it is another path, and with `break` in place of the token it is the path of a break.
+    // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
     if operation.path().ends_with('}') {
         codes.push(NotFound);
     }

@@ -17,7 +17,7 @@ pub fn enumerate(schema: &mut Schema) {
     always_there(schema);
 }
 
-/// Takes the default away: with it a client reads an answer of another version, and this version always has the member.
+/// Takes the default away. Only clients need it, for answers of other versions: this version always has the member.
 pub fn always_there(schema: &mut Schema) {
     schema.remove("default");
 }
