@@ -1,13 +1,13 @@
-//! The contestants that need no replica, each on a Redis of its own: whether they lock and release, leave nothing, and say
-//! what went wrong. The figures themselves mean nothing here.
+//! The contestants that need no replica, each on a Redis of its own: whether they lock and release, leave nothing, and
+//! say what went wrong. The figures themselves mean nothing here.
 
 use std::{io::Write, io::stderr, net::TcpListener, process::Command};
 
 use gorilla_harness::Redis;
 use serde_json::Value;
 
-/// A trial of half a second with four clients: what was measured, or why not; None where the contestant is missing, which
-/// is said so that one sees it.
+/// A trial of half a second with four clients: what was measured, or why not; None where the contestant is missing,
+/// which is said so that one sees it.
 fn tried(contestant: &str, workload: &str, port: u16) -> Option<Result<Value, String>> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
     let ended =

@@ -8,7 +8,7 @@ use crate::harness::{Api, Redis, Replica, lock_path, name, token};
 
 const REQUESTS: usize = 300;
 
-/// Scripts that Redis was sent, whether for one request or for many.
+/// How many scripts Redis was sent, whether for one request or for many.
 fn commands(redis: &Redis) -> u64 {
     let stats = redis.cli(&["INFO", "commandstats"]);
     let calls = |command: &str| -> u64 {
@@ -64,7 +64,7 @@ async fn requests_with_an_idempotency_key_and_without_may_come_together() {
     let api = &replica.api;
     let ends = join_all(names().into_iter().enumerate().map(|(index, resource)| async move {
         let (lock, key) = (api.granted(&resource, "me", 30).await, format!("key-{index}"));
-        // Of each three one has no key, one has one, and one has one and no right.
+        // Of each three requests the first has no key, the second has one, and the third has one and no right.
         let token = if index % 3 == 2 { Uuid::new_v4().to_string() } else { token(&lock).to_string() };
         let headers = [("Lock-Token", token.as_str()), ("Idempotency-Key", &key)];
         let headers = &headers[..if index % 3 == 0 { 1 } else { 2 }];
@@ -120,7 +120,7 @@ async fn requests_whose_replies_never_come_are_unknown_and_undone_when_redis_is_
     redis.pause();
     let statuses = acquire_all(&replica.api, &names()).await;
     redis.resume();
-    // Those that came when the connection had been given up were not sent.
+    // The requests that came when the replica had given the connection up were not sent.
     assert!(statuses.iter().all(|status| [503, 504].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&504));
     crate::harness::eventually("nobody holds a lock", std::time::Duration::from_secs(10), || async {

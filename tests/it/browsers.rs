@@ -1,4 +1,5 @@
-//! What a web page can do to the locks of the machine that it is looked at on: a real Chromium, a real `gorilla dev`.
+//! What a web page can do to the locks of the machine on which a person looks at it: a real Chromium, a real `gorilla
+//! dev`.
 
 use std::{
     convert::Infallible,
@@ -26,7 +27,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A page that tries all that a browser lets it do without asking the server first: requests that need no preflight,
-/// and forms. It tries each at both names of the loopback, of which one is same-site with the page and the other is not.
+/// and forms. It tries each at both names of the loopback, of which one is same-site with the page and the other is
+/// not.
 const PAGE: &str = r#"<!doctype html><title>A page of somebody else</title><body><script>
 const acquire = '{"owner":"page","timeout":86400}';
 const form = (url, name, value) => new Promise(done => {
@@ -65,7 +67,7 @@ fn chromium(profile: &Path) -> Command {
     command
         .args(["--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        // Its sandbox needs rights that containers don't have, and every page here is the test's own.
+        // The sandbox of Chromium needs rights that containers don't have, and every page here belongs to the test.
         .arg("--no-sandbox")
         .arg(format!("--user-data-dir={}", profile.display()))
         .env("HOME", profile)

@@ -27,14 +27,14 @@ use crate::harness::{Api, Redis, Replica, name};
 
 /// Ends long after a client is done with the lock.
 const LONG: Duration = Duration::from_secs(30);
-/// For the few who leave without a release.
+/// For the few clients that leave without a release.
 const SHORT: Duration = Duration::from_millis(100);
 
 /// One resource of a lock service.
 trait Lock {
-    /// The fence and the token, or none where another holds the lock.
+    /// The fence and the token; `None` if another client holds the lock.
     async fn acquire(&self, owner: &str, lease: Duration) -> Option<(u64, String)>;
-    /// The new token, or none where the lock is lost.
+    /// The new token; `None` if the lock is lost.
     async fn extend(&self, token: &str, lease: Duration) -> Option<String>;
     /// Whether the lock was still there to be released.
     async fn release(&self, token: &str) -> bool;

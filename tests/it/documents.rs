@@ -1,4 +1,4 @@
-//! What is written in Markdown looks as it is meant to, and leads where it says.
+//! The pages in Markdown look as they should, and their links lead where they say.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -121,7 +121,7 @@ fn wide_lines(text: &str) -> Vec<usize> {
     wide
 }
 
-/// The numbers of the lines where rows begin after a line that is no row, without the heading that a table needs.
+/// The numbers of the lines where rows begin after a line that is not a row, without the heading that a table needs.
 fn orphaned_rows(text: &str) -> Vec<usize> {
     let is_row = |line: &str| line.trim_start().starts_with('|');
     let is_rule = |line: &str| is_row(line) && line.contains('-') && line.chars().all(|part| "|-: ".contains(part));

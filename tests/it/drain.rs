@@ -1,4 +1,5 @@
-//! How a replica ends: it says so, goes on for a while, finishes what it has begun, and takes no lock with it.
+//! How a replica ends: it says that it is about to end, serves for a while, finishes what it has begun, and frees no
+//! lock.
 
 use std::{
     sync::{Arc, Mutex},

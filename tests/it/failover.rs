@@ -71,7 +71,7 @@ async fn a_cluster_replaces_a_master_that_is_killed() {
     for resource in &resources {
         fences.push(replica.api.granted(resource, "holder", 60).await["fence"].clone());
     }
-    // The one that the URL names: the others have to be known by then.
+    // This is the node that the URL names: the replica must know the others by then.
     let port = cluster.nodes[0].port;
     let lost = resources.iter().map(|resource| key(resource)).find(|key| cluster.master_of(key).port == port);
     let lost = lost.expect("one of nine is in its slots");

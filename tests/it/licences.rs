@@ -1,11 +1,11 @@
-//! What Gorilla is built from may be used and passed on by everybody.
+//! Everybody may use and pass on what Gorilla is built from.
 
 use std::process::Command;
 
 use serde_json::Value;
 use spdx::Expression;
 
-/// Licences that ask for no more than to be named in a notice, each beyond the usual two with its reason.
+/// Licences that only ask for a notice that names them. Each has its reason, but for the usual two.
 const ALLOWED: [&str; 8] = [
     "MIT",
     "Apache-2.0",
@@ -15,7 +15,8 @@ const ALLOWED: [&str; 8] = [
     "BSL-1.0",
     // As MIT in other words; the TLS stack has it.
     "ISC",
-    // As MIT, and copies need not have the notice. A part of the validator of JSON Schema has it, which tests alone use.
+    // As MIT, and copies need not have the notice. A part of the validator of JSON Schema has it, which tests alone
+    // use.
     "MIT-0",
     // As MIT, for tables that are made from Unicode's data.
     "Unicode-3.0",

@@ -1,4 +1,4 @@
-//! Clients that take, extend and free locks of their own without a pause, and what they were answered meanwhile.
+//! Clients that take, extend and free their own locks without a pause, and the answers that they got.
 
 use std::{
     future::Future,
@@ -28,7 +28,7 @@ pub struct Tally {
     pub refused: u32,
     /// Locks that were gone when their holder extended or freed them. Asserted to be none unless Redis may lose data.
     pub lost: u32,
-    /// Requests of which nobody knows what became of them: 504.
+    /// Requests whose outcome nobody knows: 504.
     pub unknown: u32,
     /// The longest time of a client without a success.
     pub longest: Duration,
@@ -36,7 +36,7 @@ pub struct Tally {
     pub slowest: Duration,
     may_lose: bool,
     got_through: bool,
-    /// Where an acquire had no outcome.
+    /// The resources of acquires without an outcome.
     in_doubt: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ impl Tally {
                 assert_eq!(extended["fence"], lock["fence"], "nobody else had it");
                 extended
             }
-            // Not executed: the token from before is still the one.
+            // The request was not executed, so the earlier token is still the current one.
             false if extended.status == 503 => lock,
             false => return,
         };

@@ -270,7 +270,7 @@ fn a_password_is_shown_nowhere() {
         assert!(shown(&said, "url").starts_with(&format!("url = \"{masked}\"")), "{}", said.out);
         assert!(!said.out.contains(SECRET) && !said.err.contains(SECRET), "{}{}", said.out, said.err);
     }
-    // Nor in what is said about a value that is wrong.
+    // Nor does the message about a wrong value show it.
     for url in [
         "hunter2@host",
         "redis//:hunter2@host",

@@ -1,5 +1,5 @@
-//! Replicas of version 0.1 and of this version on one Redis, as while the replicas are upgraded or rolled back one after
-//! another: locks, records, places and cancellations of either version count for the other.
+//! Replicas of version 0.1 and of this version on one Redis, as while the replicas are upgraded or rolled back one
+//! after another: locks, records, places and cancellations of either version count for the other.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -167,7 +167,7 @@ async fn a_hang_up_leaves_what_a_copy_has(gone: &Api, copy: &Api) {
     let lock = copy.granted(&resource, "holder", 30).await;
     let waiting = queued(Redis::shared(), gone, &resource, "me", 20.0, Some(KEY[0].1)).await;
     let body = json!({ "owner": "me", "timeout": 30, "wait": 20.0 });
-    // The copy takes the place over, and the client that hangs up must not take it along.
+    // The copy takes the place over, and the client that hangs up must not take the place away.
     let copied = tokio::spawn({
         let (api, path) = (Api::at(&copy.address), lock_path(&resource));
         async move { api.send(reqwest::Method::POST, &path, &KEY, Some(body.to_string())).await }

@@ -15,8 +15,8 @@ pub enum Fault {
     ReplicaPaused,
     /// Replicas of Gorilla are replaced one after the other, each told to end.
     RollingRestart,
-    /// Replicas of version 0.1 are replaced by replicas of this version, one after the other: most are told to end, some are
-    /// killed.
+    /// Replicas of version 0.1 are replaced by replicas of this version, one after the other: most are told to end,
+    /// some are killed.
     Upgrade,
     /// The same, from this version to version 0.1.
     RollBack,
@@ -144,7 +144,8 @@ impl Cell {
         self.fault == Fault::Upgrade || self.mixed && index.is_multiple_of(2)
     }
 
-    /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or late.
+    /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or
+    /// late.
     pub fn may_break(self) -> &'static [Property] {
         use Fault::*;
         match (self.fault, self.grace, self.acked) {

@@ -1,5 +1,5 @@
-//! A client as there are many: it takes locks, waits for them, changes what they protect, extends, gives back, and at times
-//! is paused, hangs up, forgets, asks again, or tries a token that it should have thrown away.
+//! A client as there are many: it takes locks, waits for them, changes what they protect, extends, gives back, and at
+//! times is paused, hangs up, forgets, asks again, or tries a token that it should have thrown away.
 
 use std::{sync::Arc, time::Duration};
 

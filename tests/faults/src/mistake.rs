@@ -1,5 +1,5 @@
-//! Gorillas with a mistake, to see whether it is found: the built program, with a piece of a script replaced where it lies
-//! in the file. The program computes a script's SHA-1 from its text, so nothing else has to change.
+//! Gorillas with a mistake, to see whether it is found: the built program, with a piece of a script replaced where it
+//! lies in the file. The program computes a script's SHA-1 from its text, so nothing else has to change.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 

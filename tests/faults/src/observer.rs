@@ -13,8 +13,8 @@ use crate::{history::Event, world::World};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(15);
 
-/// Looks at the queues of all resources in the node at a port, until the world is over. A node that can't be asked is asked
-/// again.
+/// Looks at the queues of all resources in the node at a port, until the world is over. A node that can't be asked is
+/// asked again.
 pub async fn observe(world: Arc<World>, port: u16) {
     let mut seen = HashSet::new();
     while !world.is_over() {

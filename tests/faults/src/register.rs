@@ -29,8 +29,8 @@ impl Registers {
         self.fenced
     }
 
-    /// Reads under a fence; none where it is refused. A read counts as having been seen: else the update of who read before
-    /// and writes after would be lost.
+    /// Reads under a fence; none where it is refused. A read counts as having been seen: else the update of who read
+    /// before and writes after would be lost.
     pub fn read(&self, resource: &str, fence: u64) -> Option<u64> {
         self.with(resource, fence, |register| register.value)
     }

@@ -1,4 +1,4 @@
-//! Many `gorilla lock` at once.
+//! Many `gorilla lock` run at once.
 
 use std::{fs, time::Duration};
 

@@ -53,7 +53,7 @@ async fn who_listens_to_events_as_json_gets_the_warning_as_one() {
     assert!(events[0]["reason"].as_str().is_some_and(|reason| reason.contains(&path)), "{said:?}");
 }
 
-/// A proxy that answers 502 to all; its port, and how many have asked.
+/// A proxy that answers every request with 502; its port, and how many clients have asked.
 fn proxy() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -63,7 +63,7 @@ fn proxy() -> (u16, Arc<AtomicUsize>) {
         for stream in listener.incoming() {
             count.fetch_add(1, Relaxed);
             let mut stream = stream.expect("a connection");
-            // Who hangs up gets no answer.
+            // A client that hangs up gets no answer.
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         }

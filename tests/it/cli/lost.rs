@@ -1,4 +1,4 @@
-//! `gorilla lock` that loses its lock: the command ends before anybody else's can begin.
+//! `gorilla lock` that loses its lock: its command ends before the command of the next holder can begin.
 
 use std::{
     fs,

@@ -31,7 +31,7 @@ struct Said {
 
 /// A command for the server at an address, with nothing of the tester's own settings.
 fn gorilla(url: &str, args: &[&str]) -> Command {
-    // Whoever runs the tests in the background may ignore signals, which every process inherits.
+    // A person who runs the tests in the background may ignore signals, and every process inherits that.
     gorilla_with_signals("--default-signal", url, args)
 }
 
@@ -47,12 +47,12 @@ fn gorilla_with_signals(option: &str, url: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Runs one to its end, which must come.
+/// Runs a command to its end, which must come.
 async fn run(url: &str, args: &[&str]) -> Said {
     finish(Process::spawn(&mut gorilla(url, args)).expect("gorilla starts")).await
 }
 
-/// Waits for the end of one that was started, and of all that have its output open.
+/// Waits for the end of a command that was started, and of all processes that have its output open.
 async fn finish(mut process: Process) -> Said {
     let out = read(process.child.stdout.take());
     let err = read(process.child.stderr.take());

@@ -34,7 +34,7 @@ impl Running {
         written(&self.folder.path().join("file")).await
     }
 
-    /// Waits for its end; nothing may be left then, nor the lock held.
+    /// Waits for its end. Then no process may be left, and the lock must be free.
     async fn finish(self) -> Said {
         let said = finish(self.process).await;
         assert_eq!(left(&self.mark), [""; 0], "{said:?}");

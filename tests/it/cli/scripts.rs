@@ -111,7 +111,7 @@ async fn break_ends_a_lock_unless_another_grant_stands_than_the_one_named() {
     assert_eq!((broken.code, held().await), (0, false.into()), "{broken:?}");
 }
 
-/// Answers one request with a 404, and gives back what was asked.
+/// Answers one request with a 404, and returns the request.
 fn ask_once(configure: impl FnOnce(&str) -> Command) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));

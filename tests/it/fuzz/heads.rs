@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::service::Service;
 
-/// What may stand in a header: visible characters, spaces, tabs, and bytes that are no ASCII.
+/// What may stand in a header: visible characters, spaces, tabs, and bytes that are not ASCII.
 fn value() -> impl Strategy<Value = Bytes> {
     let known = [
         "",
@@ -76,7 +76,7 @@ fn headers_of_any_value_are_taken_or_refused_by_name() {
         let graphic = |value: &[u8], longest: usize| {
             (1..=longest).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic)
         };
-        // The id is the client's where it is fit; then it is in the answer to the letter.
+        // If the id that the client gave is fit, the answer has it to the letter.
         let id = answer.header("x-request-id").expect("an id").as_bytes();
         let ids = of("X-Request-Id");
         match ids.first().filter(|id| graphic(id, 128)) {
@@ -122,7 +122,7 @@ fn a_head_is_taken_up_to_its_limits_and_refused_beyond() {
         let answer = service.ask("GET", b"/_health", &headers, b"").await;
         // Three more are those of the request itself; each has a name, a colon, a space, and its end.
         let (all, bytes) = (count + 3, count * (each + 13));
-        // What arrives at once with the last bytes that were allowed is read too, so the limit is no sharp one.
+        // What arrives at once with the last bytes that were allowed is read too, so the limit is not sharp.
         let (fits, is_too_much) = (all <= 100 && bytes < 32_000, all > 100 || bytes > 66_000);
         match answer.status {
             200 => assert!(!is_too_much, "{all} headers, {bytes} bytes"),

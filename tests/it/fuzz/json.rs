@@ -1,5 +1,5 @@
-//! JSON as text, so that it may be what no serialiser writes: names that come twice, numbers that no type holds, surrogates
-//! without their other half.
+//! JSON as text, because no serialiser writes what it must have: names that come twice, numbers that no type holds,
+//! surrogates without their other half.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -41,7 +41,7 @@ pub const NUMBERS: [&str; 34] = [
     "\"--1\"",
 ];
 
-/// What is no JSON, in places where a value belongs.
+/// Text that is not JSON, in places where a value belongs.
 pub const NO_JSON: [&str; 12] =
     ["NaN", "Infinity", "-", "01", "1.", ".5", "+1", "'a'", "undefined", "tru", "\"\\x\"", "\"\u{1}\""];
 
@@ -76,7 +76,7 @@ pub fn string() -> impl Strategy<Value = String> {
     vec(part, 0..8).prop_map(|parts| format!("\"{}\"", parts.concat()))
 }
 
-/// White space between the parts, none for the most part.
+/// White space between the parts; mostly there is none.
 pub fn space() -> impl Strategy<Value = &'static str> {
     prop_oneof![5 => Just(""), 1 => select(vec![" ", "\n", "\t ", "\r\n"])]
 }

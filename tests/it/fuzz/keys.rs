@@ -1,5 +1,5 @@
-//! Keys that were changed by hand. Whatever stands in them, each operation has an honest end, the log says why, and other
-//! resources are served.
+//! Keys that were changed by hand. Whatever stands in them, each operation has an honest end, the log says why, and
+//! other resources are served.
 
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
@@ -57,7 +57,7 @@ impl Stored {
     }
 }
 
-/// Text that is no number, no JSON or no text where one is expected.
+/// Text that is not a number, bytes that are not text, or text that is not JSON, where a script expects one of them.
 fn odd() -> impl Strategy<Value = Bytes> {
     let known = [
         "",
@@ -115,7 +115,7 @@ fn hash() -> impl Strategy<Value = Stored> {
     let fields: Vec<_> = right
         .into_iter()
         .map(|(name, value)| {
-            // Owner and id are no secrets: the audit log tells them, so a token is never put there.
+            // Owner and id are not secret, because the audit log has them. So no token is put there.
             let is_told = ["id", "owner"].contains(&name);
             let odd = odd().prop_map(move |odd| if is_told && odd == TOKEN { "x".into() } else { odd });
             let value = prop_oneof![8 => Just(Some(Bytes::from(value))), 1 => Just(None), 1 => odd.prop_map(Some)];
@@ -225,7 +225,7 @@ fn whatever_stands_in_its_keys_an_operation_ends_honestly_and_others_are_served(
         for ((stored, what), expires) in all.iter().zip(KEYS).zip(expire) {
             stored.put(&service, what, expires).await;
         }
-        // A list has what can be read.
+        // A list has the locks that can be read.
         let page = service.ask("GET", b"/api/v1/locks?limit=1000", &[], b"").await;
         let listed = page.json()["locks"].as_array().cloned().unwrap_or_default();
         let others = listed.iter().filter(|lock| lock["resource"] == "still-serves").count();
@@ -253,7 +253,7 @@ fn whatever_stands_in_its_keys_an_operation_ends_honestly_and_others_are_served(
             500 => {
                 let error = answer.json();
                 assert_eq!((&error["code"], &error["outcome"]), (&"internal_error".into(), &"unknown".into()));
-                // It says nothing of what is wrong inside, and the log does.
+                // The answer says nothing about what is wrong inside; the log does.
                 assert!(!String::from_utf8_lossy(&answer.body).contains(TOKEN), "{answer:?}");
                 eventually("the cause is in the log", Duration::from_secs(10), || async {
                     let log = service.replica.log();

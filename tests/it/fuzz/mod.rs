@@ -1,5 +1,5 @@
-//! Random input to a real replica. proptest makes the cases from a seed; one that fails is made as small as it can be, and
-//! printed with the seed: `GORILLA_TEST_SEED=<seed>` repeats it, `PROPTEST_CASES=<number>` makes more.
+//! Random input to a real replica. proptest makes the cases from a seed. It makes a case that fails as small as
+//! possible, and prints it with the seed: `GORILLA_TEST_SEED=<seed>` repeats it, `PROPTEST_CASES=<number>` makes more.
 
 mod bodies;
 mod hang_ups;
@@ -21,7 +21,7 @@ const SEED: &str = "GORILLA_TEST_SEED";
 fn for_all<S: Strategy>(runtime: &Runtime, cases: u32, values: S, property: impl AsyncFn(S::Value)) {
     let seed = std::env::var(SEED).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect("a seed is a number"));
     let cases = std::env::var("PROPTEST_CASES").map_or(cases, |cases| cases.parse().expect("a number of cases"));
-    // No file of cases that failed: the seed and the case are in the message.
+    // The message has the seed and the case, so no file keeps cases that failed.
     let config = Config { cases, failure_persistence: None, max_shrink_time: 20_000, ..Config::default() };
     let bytes: Vec<u8> = seed.to_le_bytes().repeat(4);
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

@@ -1,5 +1,5 @@
-//! Any bytes in the place of a name: refused with a sentence about the name, or a name like any other, which is told as it was
-//! sent and shares its key with no other.
+//! Any bytes in the place of a name: refused with a sentence about the name, or a name like any other, which is told as
+//! it was sent and shares its key with no other.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A replica with a Redis of its own, spoken to in bytes, and all that happens to either.
+//! A replica with a Redis of its own: sends bytes to both, and reads what comes back.
 
 use std::{fmt, time::Duration};
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Answer {
 }
 
 impl Service {
-    /// Starts both. Who sends half a request is not waited for long.
+    /// Starts both. The replica waits only briefly for a client that has sent half a request.
     pub fn start() -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let server = Redis::start(&["--appendonly", "no"]);
@@ -84,8 +84,8 @@ impl Service {
         count.and_then(|count| count.parse().ok()).expect("Redis counts its changes")
     }
 
-    /// Sends bytes, in the given pieces, and reads all answers until the replica closes the connection. If `close`, then
-    /// nothing follows the bytes, and the replica is told so.
+    /// Sends bytes, in the given pieces, and reads all answers until the replica closes the connection. If `close`,
+    /// then nothing follows the bytes, and the replica is told so.
     pub async fn exchange(&self, pieces: &[&[u8]], close: bool) -> Vec<Answer> {
         let mut stream = TcpStream::connect(&self.replica.api.address).await.expect("a connection");
         stream.set_nodelay(true).expect("a socket");
@@ -182,7 +182,7 @@ fn answers(mut bytes: &[u8]) -> Vec<Answer> {
         assert!(rest.len() >= length, "half a body: {answer:?} {}", String::from_utf8_lossy(rest));
         answer.body = rest[..length].to_vec();
         bytes = &rest[length..];
-        // 100 Continue is no answer.
+        // 100 Continue is not an answer.
         if status >= 200 {
             answers.push(answer);
         }

@@ -20,7 +20,7 @@ async fn each_operation_answers_its_success_again_also_on_another_replica() {
     for api in [&api, &other.api, &api] {
         same_lock(replay(&api.extend_with(&resource, token(&lock), 40, &key("extend")).await), extended.clone());
     }
-    // The token of the replay is the one that counts.
+    // The token of the replay is the current one.
     assert_eq!(api.status(&resource, token(&extended)).await.json()["expireAt"], extended["expireAt"]);
 
     let released = api.release_with(&resource, token(&extended), &key("release")).await;
@@ -88,7 +88,7 @@ async fn a_refusal_is_not_remembered() {
     let body = json!({ "owner": "me", "timeout": 30 });
     let path = lock_path(&resource);
 
-    // Invalid, then held by another, then granted: all by one key.
+    // Requests with one key: the first is invalid, the next two find the lock held, and the last is granted it.
     let invalid = json!({ "owner": "me", "timeout": 0 });
     assert_eq!(api.acquire_with(&resource, &invalid, &key("k1")).await.status, 400);
     let holder = api.granted(&resource, "holder", 30).await;

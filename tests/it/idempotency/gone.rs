@@ -29,7 +29,7 @@ async fn a_replayed_acquire_whose_lock_has_ended_is_never_a_second_lock() {
             gone(&api.acquire_with(&resource, &body, &key("acquire")).await);
             assert_eq!(api.state(&resource).await["held"], false, "{how}");
         }
-        // Nor does it say who holds the lock now, as another acquire would be told.
+        // The replay doesn't say who holds the lock now, though a new acquire would be told.
         let next = api.granted(&resource, "next", 30).await;
         gone(&api.acquire_with(&resource, &body, &key("acquire")).await);
         assert_eq!(api.acquire_with(&resource, &body, &key("another")).await.code(), "lock_held");
@@ -75,7 +75,7 @@ async fn an_acquire_is_answered_again_within_its_own_lease_though_the_lock_was_e
     let body = json!({ "owner": "me", "timeout": 30 });
     let lock = first(&api.acquire_with(&resource, &body, &key("acquire")).await);
     let extended = api.extend(&resource, token(&lock), 60).await.json();
-    // What was answered is answered again; the token in it is superseded, as the one who extended knows.
+    // The first answer comes again. Its token is superseded, as the client that extended the lease knows.
     same_lock(replay(&api.acquire_with(&resource, &body, &key("acquire")).await), lock.clone());
     assert_eq!(api.status(&resource, token(&lock)).await.status, 404);
     assert_eq!(api.status(&resource, token(&extended)).await.status, 200);

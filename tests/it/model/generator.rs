@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(100);
 /// Chooses steps so that every outcome comes up often.
 pub struct Generator {
     resources: Vec<String>,
-    /// Those that had a key, to be sent again.
+    /// The steps that had a key, to be sent again.
     keyed: Vec<Step>,
     /// Follows a short lease.
     must_follow: Option<Step>,
@@ -34,7 +34,7 @@ impl Generator {
         if let Some(step) = self.must_follow.take() {
             return step;
         }
-        // Mostly one of the last: the earlier ones are long gone.
+        // Mostly one of the last steps: the locks of earlier steps are long gone.
         let again = self.keyed.iter().rev().nth(rng.usize(0..12)).filter(|_| rng.u8(0..6) == 0).cloned();
         let step = again.unwrap_or_else(|| self.fresh(rng, oracle));
         if let Act::Acquire { lease: SHORT, .. } = step.act
@@ -81,7 +81,7 @@ fn long(rng: &mut Rng) -> Duration {
     LONG * rng.u32(1..40)
 }
 
-/// Mostly the current token, else one that was valid once, or never.
+/// Mostly the current token; otherwise a token that was valid once, or never.
 fn token(rng: &mut Rng, oracle: &Oracle, resource: &str) -> String {
     let current = oracle.current(resource).map(|grant| grant.token.clone());
     let superseded = oracle.tokens(resource).iter().rev().nth(rng.usize(0..5)).cloned();

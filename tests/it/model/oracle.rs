@@ -23,7 +23,7 @@ pub struct Oracle {
 struct Resource {
     held: Option<Grant>,
     highest_fence: u64,
-    /// All that were ever valid, the latest last.
+    /// All tokens that were ever valid, the latest last.
     tokens: Vec<String>,
     /// By Idempotency-Key: what succeeded under it.
     records: HashMap<String, Record>,

@@ -74,7 +74,7 @@ async fn waiters_outlive_it(servers: &[&Redis], home: impl Fn(&str) -> usize, re
     assert!(tally.longest < RECOVERED, "a client went without for {:?}", tally.longest);
 
     eventually("each has its place", Duration::from_secs(3), || async { queue(redis, &resource) == order }).await;
-    // From here on nobody asks by itself for a minute: a turn comes by a message over the new connection.
+    // From here on no waiter asks by itself for a minute: a turn comes by a message over the new connection.
     let mut last = held;
     for (waiter, owner) in waiters.into_iter().zip(order) {
         let released = std::time::Instant::now();
@@ -121,7 +121,7 @@ async fn a_redis_that_lets_no_more_clients_in_is_said_and_who_is_in_stays() {
     assert_eq!(inside.api.get("/_ready").await.status, 200);
     assert_eq!(inside.api.status(&resource, token(&lock)).await.status, 200);
 
-    // Who is in and loses the connection is outside too.
+    // A replica that is in and loses its connection is outside too.
     assert!(operator.says("CLIENT KILL TYPE pubsub").starts_with(':'));
     eventually("the reason is known", RECOVERED, || async { inside.api.get("/_ready").await.text.contains(reason) })
         .await;

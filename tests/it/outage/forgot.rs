@@ -48,8 +48,8 @@ async fn after_flushall_a_waiter_is_answered_when_its_time_is_over_at_the_latest
     let second = queued(&redis, api, &resource, "second", 3.0, None).await;
     assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
 
-    // Redis tells nobody that it forgot, and nothing asks it for a lock that was to be held for a minute. Who comes now
-    // takes the lock; a client that held it learns with its next request.
+    // Redis tells nobody that it forgot, and nothing asks it for a lock that was to be held for a minute. The next
+    // client takes the lock; the client that held it learns that with its next request.
     let lock = api.granted(&resource, "newcomer", 60).await;
     assert_eq!(api.extend(&resource, token(&held), 60).await.code(), "token_mismatch");
     assert_eq!(api.release(&resource, token(&lock)).await.status, 204);

@@ -62,7 +62,7 @@ async fn thirty_hang_ups_at_random_moments_leave_no_lock() {
     for resource in &attempts {
         is_freed(scene.redis, resource).await;
     }
-    // Not even an acquire that was still on its way when the client left may take the lock later.
+    // Nor may an acquire that was still on its way when the client left take the lock later.
     scene.link.set(Mode::Pass);
     super::recovers(scene.api()).await;
     let cancelled = scene.replica.log().matches("\"outcome\":\"released\"").count();
@@ -108,7 +108,7 @@ async fn a_waiter_that_sends_so_much_that_its_end_can_t_be_seen_counts_as_gone()
     let client = api.sent(&acquire(&resource, body, "")).await;
     eventually("it waits", SOON, || async { queue(redis, &resource) == ["gone"] }).await;
     let flood = vec![b'x'; 100 * 1024];
-    // Until no buffer takes more.
+    // The test writes until no buffer takes more.
     while timeout(SOON, client.writable()).await.is_ok() {
         let _ = client.try_write(&flood);
     }

@@ -49,7 +49,7 @@ async fn a_hung_redis_is_noticed_under_steady_traffic() {
         assert!(*took < ANSWERED, "took {took:?} when sent {after:?} after Redis hung");
         if answer.status == 504 { assert_unknown(answer) } else { assert_not_executed(answer, "redis_unavailable") }
     }
-    // The first command that goes unanswered for the command timeout gives the connection away.
+    // The first command that has no reply within the command timeout shows that the connection is dead.
     for Asked { answer, took, after, .. } in asked.iter().filter(|asked| asked.after > ANSWERED) {
         assert_eq!(answer.status, 503, "sent {after:?} after Redis hung");
         assert!(*took < Duration::from_millis(500), "refused after {took:?}");

@@ -1,4 +1,4 @@
-//! Somebody changes the user that Gorilla is at Redis, while Gorilla runs.
+//! Somebody changes Gorilla's user at Redis while Gorilla runs.
 
 use super::{RECOVERED, assert_not_executed, assert_not_ready, in_time, is_freed, recovers, unfit::assert_internal};
 use crate::{
@@ -24,7 +24,7 @@ async fn another_password_is_noticed_with_the_next_connection_and_is_said() {
     let (api, resource) = (&replica.api, name("password"));
     let lock = api.granted(&resource, "me", 60).await;
     set_user(&redis, &["resetpass", ">another"]);
-    // Who is in stays in.
+    // A connection that is in stays in.
     assert_eq!(api.status(&resource, token(&lock)).await.status, 200);
 
     redis.cli(&["CLIENT", "KILL", "USER", Security::USER]);
@@ -67,9 +67,9 @@ async fn a_right_that_is_missing_inside_of_a_script_is_an_internal_error_and_lea
         set_user(&redis, &[&format!("-{right}")]);
         let answer = in_time(replica.api.acquire(&resource, "me", 30)).await;
         assert_internal(&replica, &answer, "can't run this command").await;
-        // Without the right to give a lock its end, the script breaks off when it has the lock. That one is undone.
+        // Without the right to give a lock its end, the script breaks off when it has the lock. That grant is undone.
         is_freed(&redis, &resource).await;
-        // What was not asked for can't be known to be missing.
+        // Gorilla can't know that a right is missing before it has needed it.
         assert_eq!(replica.api.get("/_ready").await.status, 200);
 
         set_user(&redis, &[&format!("+{right}")]);

@@ -43,7 +43,7 @@ impl Scene {
         let redis = Redis::shared();
         let link = Proxy::to(redis).await;
         let replica = Replica::with(&link.url(), settings).await;
-        // From now on Redis knows the scripts. Else the lost reply would be that it doesn't.
+        // From now on Redis knows the scripts. Otherwise the lost reply would say that it doesn't.
         let (api, resource) = (&replica.api, name("warm-up"));
         let lock = api.granted(&resource, "me", 30).await;
         let extended = api.extend(&resource, token(&lock), 60).await.json();
@@ -91,7 +91,8 @@ async fn assert_not_ready(api: &Api, why: &str) {
     assert!(message.contains(why), "{message} says {why}");
 }
 
-/// Asserts that a replica has logged why its connection was of no more use, in words that the operator's table has.
+/// Asserts that a replica has logged why its connection was of no use any more, in words that the table of symptoms
+/// has.
 async fn assert_lost_because(replica: &Replica, reason: &str) {
     eventually(reason, Duration::from_secs(2), || async {
         replica.log().contains(&format!("\"reason\":\"{reason}\""))

@@ -1,4 +1,4 @@
-//! Redis answers, and says that it can't do it now.
+//! Redis answers that it can't serve now.
 
 use std::{fs, io::Write, net::TcpStream, time::Duration};
 
@@ -156,8 +156,8 @@ async fn a_demoted_redis_refuses_writes_until_it_is_master_again() {
     let answer = in_time(api.acquire(&name("readonly"), "me", 30)).await;
     assert_not_executed(&answer, "redis_refused");
     assert!(answer.json()["errorMessage"].to_string().contains("READONLY"), "{answer:?}");
-    // From here on the replica looks for the master, and what it finds is still read-only. That it leaves a connection
-    // for that must not make an unknown outcome of what Redis is about to refuse.
+    // From here on the replica looks for the master, and what it finds is still read-only. The replica drops a
+    // connection for that, which must not make unknown outcomes of commands that Redis is about to refuse.
     for _ in 0..20 {
         let resources: Vec<_> = (0..20).map(|_| name("readonly")).collect();
         for answer in join_all(resources.iter().map(|resource| in_time(api.acquire(resource, "me", 30)))).await {

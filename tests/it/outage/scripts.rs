@@ -1,4 +1,4 @@
-//! Redis forgets the scripts, which are sent again: nobody notices, and each is sent once to the node that lacks it.
+//! Redis forgets the scripts. Gorilla sends each script again, once, to the node that lacks it, and no client notices.
 
 use std::time::Duration;
 

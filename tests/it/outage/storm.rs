@@ -18,7 +18,7 @@ use crate::{
 const CLIENTS: usize = 2000;
 /// Until all of them have their answer, on a busy machine.
 const ANSWERED: Duration = Duration::from_secs(10);
-/// Replicas of Gorilla, and who waits at each of them.
+/// Replicas of Gorilla, and waiters at each of them.
 const REPLICAS: usize = 20;
 const WAITERS: usize = 3;
 /// Until all replicas are ready again after Redis is back.
@@ -87,8 +87,8 @@ async fn twenty_replicas_are_back_soon_after_redis_and_do_not_stampede() {
         assert_eq!(replica.api.get("/_ready").await.status, 200);
     }
     assert!(back.elapsed() < RECOVERED, "it took {:?}", back.elapsed());
-    // Each waiter asks once whether the queue still has it, one of a replica looks once more, and each replica was asked
-    // whether it is ready. A script that Redis forgot is sent twice.
+    // Each waiter asks once whether the queue still has it, one of a replica looks once more, and each replica was
+    // asked whether it is ready. A script that Redis forgot is sent twice.
     let (scripts, connections) = effort(&redis);
     let most = 2 * (REPLICAS * WAITERS * 2 + REPLICAS) as u64;
     assert!(scripts <= most, "{scripts} scripts");

@@ -1,4 +1,5 @@
-//! Redis needs a person: wrong credentials or rights, a setting that endangers locks, a key that somebody changed.
+//! Redis is in a state that an operator must fix: wrong credentials or rights, a setting that endangers locks, a key
+//! that somebody changed.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn a_key_changed_by_hand_is_an_internal_error_that_tells_the_client_nothin
     assert_eq!(api.acquire(&name("other"), "me", 30).await.status, 200, "others are not harmed");
     assert_eq!(api.get("/_ready").await.status, 200);
 
-    // Undoing the acquire can't succeed either, and must not be tried over and over.
+    // Undoing the acquire can't succeed either, and the replica must not try it over and over.
     let before = scripts(&redis);
     tokio::time::sleep(Duration::from_millis(500)).await;
     let more = scripts(&redis) - before;

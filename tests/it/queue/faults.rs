@@ -90,7 +90,7 @@ async fn a_redis_that_comes_back_empty_finds_the_waiters_in_their_order() {
     redis.stop();
     tokio::time::sleep(Duration::from_millis(300)).await;
     redis.run();
-    // The lock was lost too, so whoever reconnects first takes it; the others wait behind in their order.
+    // The lock was lost too, so the first waiter that reconnects takes it; the others wait behind it in their order.
     eventually("all are back", Duration::from_secs(5), || async { queue(&redis, &resource).len() == 5 }).await;
     let order = queue(&redis, &resource);
     let mut sorted = order.clone();
@@ -129,8 +129,8 @@ async fn a_waiter_with_a_key_whose_reply_was_lost_asks_again_while_it_has_time()
     assert_eq!(queue_keys(&redis, &taken), "");
 }
 
-/// Without a record nobody can tell what came of the call that was lost: while the connection was away, the lock may have
-/// been granted to the waiter, seen by others, and taken away again.
+/// Without a record nobody can tell what came of the lost call: while the connection was away, Redis may have granted
+/// the lock to the waiter, others may have seen that, and the grant may be over.
 #[tokio::test]
 async fn a_waiter_without_a_key_whose_reply_was_lost_is_told_that_the_outcome_is_unknown() {
     let redis = Redis::start(&[]);
@@ -184,7 +184,7 @@ async fn no_attempt_is_granted_a_lock_twice() {
         eventually("Redis has granted it", A_TURN, || async { !id().is_empty() }).await;
         let first = id();
         near.api.break_lock(&resource, &serde_json::json!({}), &[]).await;
-        // The lock is free for whoever asks first.
+        // The next client that asks would get the lock.
         proxy.set(Mode::Pass);
         proxy.cut();
         let answer = asked.await.expect("an answer");

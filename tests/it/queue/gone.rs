@@ -53,7 +53,8 @@ async fn who_is_granted_the_lock_while_hanging_up_gives_it_back_at_once() {
         if next.is_finished() {
             given_back += 1;
         } else {
-            // It was answered before it hung up, so the lock is its own. Nobody can know that it did not read the answer.
+            // The answer came before the client hung up, so the client holds the lock. Nobody can know that it did not
+            // read the answer.
             let answered = "\"status\":200,\"duration_us\":";
             let id = format!("\"request_id\":\"round-{round}\"");
             assert!(

@@ -1,4 +1,4 @@
-//! What may be asked for.
+//! How long a request may wait, and how many may.
 
 use serde_json::json;
 

@@ -41,7 +41,7 @@ async fn two_hundred_waiters_of_four_replicas_are_served_in_order_of_arrival() {
 async fn in_a_closed_loop_nobody_is_served_much_more_often_than_others() {
     let redis = Redis::start(&["--appendonly", "no"]);
     let replicas = [Replica::on(&redis).await, Replica::on(&redis).await];
-    // By how many were served and not by time, so that a machine that is busy only takes longer.
+    // The run ends by the number of clients served and not by time, so that it only takes longer on a busy machine.
     let (resource, served) = (name("fair"), AtomicUsize::new(0));
     let clients = (0..32).map(|index| {
         let (api, resource, served) = (replicas[index % 2].api.clone(), resource.clone(), &served);

@@ -16,9 +16,9 @@ use super::{SOON, lock_key, queue};
 use crate::harness::{Proxy, Redis, Replica, eventually, name, token};
 
 const WAITERS: usize = 40;
-/// So long the lock is held by each of them.
+/// How long each of them holds the lock.
 const WORK: Duration = Duration::from_millis(60);
-/// So long a replica lives.
+/// How long a replica lives.
 const LIFE: Duration = Duration::from_millis(1000);
 
 /// The only replica, which restarts at one address.
@@ -43,7 +43,7 @@ async fn served_through(signals: [Signal; 2]) -> Vec<usize> {
 
     let (served, mut waiters) = (Arc::<Mutex<Vec<(u64, usize)>>>::default(), JoinSet::new());
     for index in 0..WAITERS {
-        // Each is a client with connections of its own.
+        // Each waiter is a client with its own connections.
         let client = Client::builder(link.http_url()).patience(Duration::from_secs(60)).build().expect("an address");
         let (name, served) = (resource.clone(), Arc::clone(&served));
         waiters.spawn(async move {

@@ -1,4 +1,5 @@
-//! Everything at once, at random, for as long as `GORILLA_SOAK_SECONDS` says: `make soak`. A short while in `make test`.
+//! Everything at once, at random, for as long as `GORILLA_SOAK_SECONDS` says: `make soak`. In `make test` it is a short
+//! while.
 
 use std::{
     cell::RefCell,
@@ -68,7 +69,7 @@ async fn a_soak_breaks_neither_exclusion_nor_leaves_anything_behind() {
         let Register { grants, timeouts, hang_ups, .. } = *register.borrow();
         println!("{resource}: {grants} grants, {timeouts} waits in vain, {hang_ups} hang-ups");
         assert!(grants > enough && timeouts > 0 && hang_ups > 0);
-        // The last that a client did may have been to hang up, and that takes effect in the background.
+        // The last act of a client may have been to hang up, which takes effect in the background.
         eventually("nobody is left in the queue", Duration::from_secs(15), || async {
             queue(&redis, resource).is_empty()
         })

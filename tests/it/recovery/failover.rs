@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{BUSY, GRACE, SETTINGS, assert_recovering, begun, over, replica};
 use crate::harness::{Cluster, ELECTION, Proxy, Redis, Replica, Sentinel, eventually, name, token};
 
-/// A master whose last grant has not reached its replica is killed, and the replica promoted.
-/// Tells when the lease of that grant ends at the latest, and when the lock was granted again.
+/// A master whose last grant has not reached its replica is killed, and the replica promoted. Returns when the lease of
+/// that grant ends at the latest, and when the lock was granted again.
 async fn lost_grant(settings: &[(&str, &str)]) -> (Instant, Instant) {
     let mut master = Redis::start(&[]);
     let replication = Proxy::to(&master).await;
@@ -32,7 +32,7 @@ async fn lost_grant(settings: &[(&str, &str)]) -> (Instant, Instant) {
 
 #[tokio::test]
 async fn without_the_grace_a_grant_that_was_lost_overlaps_with_the_next() {
-    // So it is in `docs/internals/limits.md`, "A failover may lose a grant".
+    // `docs/internals/limits.md` says so: "A failover may lose a grant".
     let (ends, again) = lost_grant(&[]).await;
     assert!(again < ends, "two holders at once");
 }
@@ -116,7 +116,7 @@ async fn after_a_failover_in_a_cluster_the_slots_of_the_lost_master_wait() {
         replica.api.acquire(&lost, "me", 1).await.code() == "recovering"
     })
     .await;
-    // The others have lost nothing.
+    // The other masters have lost nothing.
     replica.api.granted(&kept, "me", 1).await;
     eventually("it is over", 2 * (GRACE + BUSY), || async { replica.api.acquire(&lost, "me", 1).await.status == 200 })
         .await;

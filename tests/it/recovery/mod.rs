@@ -37,8 +37,8 @@ fn assert_recovering(answer: &Answer) {
     assert_eq!(answer.header("Retry-After"), Some(left.div_ceil(1000).to_string().as_str()), "{answer:?}");
 }
 
-/// Waits until a lock is granted. Until then, once Redis can be reached, each acquire is refused because it has to wait.
-/// Tells when, on the clock of `since`.
+/// Waits until a lock is granted. Until then, once Redis can be reached, each acquire is refused because it has to
+/// wait. Returns when, on the clock of `since`.
 async fn over(api: &Api, since: Instant) -> Duration {
     let resource = name("over");
     loop {

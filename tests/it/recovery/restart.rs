@@ -82,7 +82,7 @@ async fn locks_that_survived_a_restart_are_extended_released_and_broken_meanwhil
     assert_eq!(one.api.acquire(&kept, "me", 1).await.code(), "lock_held");
     assert_eq!(one.api.status(&kept, token(&lock)).await.status, 200);
     let copy = other.api.acquire_with(&keyed, &body, &key).await;
-    // It was granted, so that is not said to be undone.
+    // The first request was granted the lock, so the answer doesn't say that nothing was done.
     assert_eq!((copy.status, copy.code().as_str()), (503, "recovering"), "{copy:?}");
     assert_eq!(copy.json()["outcome"], "unknown", "{copy:?}");
     assert!(copy.header("Retry-After").is_some() && copy.json()["recoveringMs"].as_u64() > Some(0), "{copy:?}");

@@ -1,4 +1,4 @@
-//! Who waits during a recovery keeps the place, and is granted the lock in turn when it is over.
+//! Requests that wait during a recovery keep their places, and are granted the lock in turn when it is over.
 
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ async fn a_release_meanwhile_gives_nobody_the_lock_and_costs_nobody_the_place() 
     let since = Instant::now();
     begun(&[&replicas[0], &replicas[1]]).await;
     assert_eq!(replicas[1].api.release(&resource, token(&held)).await.status, 204);
-    // Longer than a turn: whoever was woken could not claim, and is there all the same.
+    // This is longer than a turn: the waiter that was woken could not claim the lock, and still has its place.
     while since.elapsed() < GRACE - Duration::from_secs(1) {
         let state = replicas[0].api.state(&resource).await;
         assert_eq!((&state["held"], &state["waiting"]), (&false.into(), &6.into()), "{state}");

@@ -1,4 +1,4 @@
-//! Bodies that are no JSON objects with known fields, and those of another type or length.
+//! Bodies that are not JSON objects with known fields, and bodies of a wrong type or length.
 
 use reqwest::Method;
 use serde_json::json;
@@ -172,7 +172,7 @@ async fn a_body_without_a_content_type_is_a_415_also_where_it_comes_in_chunks() 
     }
     assert_eq!(all_of(&resource), before);
     assert_eq!(api.state(&free).await["held"], false);
-    // Where there is no body, nothing has a type.
+    // A request without a body needs no type.
     let (status, broken) = raw_head(&api, &format!("POST {path}/break HTTP/1.1\r\nHost: localhost"), "").await;
     assert_eq!((status, &broken["fence"]), (200, &lock["fence"]), "{broken}");
 }

@@ -1,4 +1,4 @@
-//! Connections that send too much, too slowly, or no HTTP. After each the replica still serves.
+//! Connections that send too much, too slowly, or something that is not HTTP. After each the replica still serves.
 
 use std::time::{Duration, Instant};
 

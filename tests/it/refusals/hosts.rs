@@ -1,5 +1,5 @@
-//! Whom a request is for. A page whose name was made to lead to this machine (DNS rebinding) has its own name as the
-//! host, so a replica that listens on the loopback serves no host but the loopback's.
+//! Which host a request is for. A page whose name was made to lead to this machine (DNS rebinding) has its own name as
+//! the host, so a replica that listens on the loopback serves only the hosts of the loopback.
 
 use serde_json::Value;
 

@@ -66,7 +66,7 @@ async fn braces_and_an_emoji_are_names_like_any_other() {
 async fn a_token_that_is_no_uuid_is_nobodys() {
     let (api, resource) = (Replica::shared().await, name("no-uuid"));
     let lock = api.granted(&resource, "me", 30).await;
-    // The last one is what stands for such a token inside.
+    // The last text is what Gorilla itself puts in place of such a token.
     for other in ["x", "123", "00000000-0000-4000-8000-00000000000", "%00", "%FF", "%F0%9F%A6%8D", "-"] {
         let path = format!("/api/v1/locks/{resource}/{other}");
         refused(&api.get(&path).await, 404, "token_not_found", &[&resource, "a token is a UUID"]);

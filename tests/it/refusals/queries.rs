@@ -1,4 +1,4 @@
-//! Parameters that come twice, and those of paths that take none.
+//! Parameters that come twice, and parameters of paths that take none.
 
 use reqwest::Method;
 

@@ -1,4 +1,4 @@
-//! With replicas of Redis that confirm, and that don't.
+//! Replicas of Redis that confirm, and replicas that don't.
 
 use std::time::Instant;
 
@@ -89,12 +89,12 @@ async fn a_grant_that_the_replica_of_redis_does_not_confirm_is_undone_and_others
 
     follower.resume();
     eventually("grants are made", SOON, || async { api.acquire(&name("again"), "me", 30).await.status == 200 }).await;
-    // What was unknown was done, and the copies of the requests say so.
+    // The requests of unknown outcome were executed, and their copies say so.
     let extended = api.extend_with(&held, token(&lock), 40, &key).await;
     assert_eq!((extended.status, extended.header("Idempotent-Replay")), (200, Some("true")), "{extended:?}");
     assert_eq!(api.release_with(&released, token(&to_release), &key).await.status, 204);
     assert_eq!(api.break_lock(&broken, &json!({}), &key).await.status, 200);
-    // What was undone is decided anew.
+    // A copy of the acquire that was undone is decided anew.
     let granted = api.acquire_with(&free, &json!({ "owner": "me", "timeout": 30 }), &key).await;
     assert_eq!((granted.status, granted.header("Idempotent-Replay")), (200, None), "{granted:?}");
 }
@@ -160,7 +160,7 @@ async fn when_memory_is_short_a_release_is_confirmed_all_the_same() {
 async fn a_confirming_connection_that_is_lost_is_opened_anew() {
     let (master, _follower, replica) = confirming().await;
     let began = Instant::now();
-    // Of the two the one that doesn't listen for messages.
+    // This ends the connection of the two that doesn't listen for messages.
     master.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     eventually("grants are made", SOON, || async { replica.api.acquire(&name("anew"), "me", 30).await.status == 200 })
         .await;
@@ -200,7 +200,7 @@ async fn in_a_cluster_each_master_has_its_replica_confirm() {
     let hangs = cluster.nodes.iter().filter(|node| !node.is_master());
     let hangs: Vec<_> = hangs.filter(|node| node.cli(&["ROLE"]).contains(&master.port.to_string())).collect();
     assert_eq!(hangs.len(), 1);
-    // What hangs can't be asked.
+    // Nobody can ask the node that hangs.
     let of_master: Vec<_> =
         resources.iter().map(|resource| cluster.master_of(&lock_key(resource)).port == master.port).collect();
     hangs[0].pause();

@@ -33,7 +33,7 @@ async fn without_the_option_both_grant() {
     let [at_old, at_new] = [Replica::on(&old).await, Replica::on(&new).await];
     let resource = name("split");
     for replica in [&at_old, &at_new] {
-        // So it is in `docs/internals/limits.md`, "A failover may lose a grant".
+        // `docs/internals/limits.md` says so: "A failover may lose a grant".
         replica.api.granted(&resource, "me", 30).await;
     }
 }
@@ -43,7 +43,7 @@ async fn another_master_that_lacks_a_grant_never_confirms_it() {
     let (old, new) = (Redis::start(&[]), Redis::start(&[]));
     let (slow, _healthy) = (Redis::following(&old, old.port).await, Redis::following(&new, new.port).await);
     let link = Proxy::to(&old).await;
-    // Half of it is left to the replica of Redis to confirm.
+    // The replica of Redis has half of it to confirm.
     let settings = [ONE[0], ("GORILLA__REDIS__COMMAND_TIMEOUT", "6s")];
     let replica = Replica::with(&link.url(), &settings).await;
     let resource = name("moved");

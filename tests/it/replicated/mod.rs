@@ -1,4 +1,4 @@
-//! `redis.min_replicas_ack`: a success is answered when replicas of Redis have confirmed it.
+//! `redis.min_replicas_ack`: Gorilla answers a success when replicas of Redis have confirmed it.
 
 mod confirmed;
 mod elsewhere;
@@ -9,10 +9,10 @@ use crate::harness::{Answer, Redis, Replica, eventually, name};
 
 /// What a busy machine may need until something has gone round.
 const SOON: Duration = Duration::from_secs(5);
-/// With time for it: half of the time-out is the replica's of Redis.
+/// The time-out is long, because a replica of Redis has half of it to confirm.
 const ONE: [(&str, &str); 2] = [("GORILLA__REDIS__MIN_REPLICAS_ACK", "1"), ("GORILLA__REDIS__COMMAND_TIMEOUT", "2s")];
 
-/// A master, a Redis that follows it, and a replica of Gorilla that wants its confirmation.
+/// A master, a Redis that follows it, and a replica of Gorilla that wants the follower to confirm.
 async fn confirming() -> (Redis, Redis, Replica) {
     let master = Redis::start(&[]);
     let follower = Redis::following(&master, master.port).await;

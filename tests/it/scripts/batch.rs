@@ -81,7 +81,7 @@ fn a_batch_may_be_as_large_as_the_store_makes_them() {
 fn a_request_that_fails_has_its_error_in_its_place_and_the_others_go_on() {
     let lab = Lab::on(Redis::shared());
     lab.cli(&["SET"], "text:lock", &["no hash"]);
-    // A fence that is no number: an error of Lua's, not of Redis's.
+    // The fence is not a number: the error is one of Lua, not of Redis.
     lab.cli(&["SET"], "odd:fence", &["seven"]);
     let asks = |lock, id| lab.asks(lock, id, "token", "[]");
     let reply = lab.batch(&[asks("odd", "c"), asks("text", "a"), asks("other", "b")]);

@@ -1,4 +1,4 @@
-//! `lua/cancel.lua`: an acquire that nobody learnt the outcome of leaves nothing behind, in whatever order things arrive.
+//! `lua/cancel.lua`: an acquire whose outcome nobody learnt leaves nothing behind, in whatever order calls arrive.
 
 use super::{Lab, number};
 use crate::harness::Redis;
@@ -50,7 +50,7 @@ fn after_a_cancellation_the_same_key_may_try_again() {
     lab.cancel("id-1", "request:k");
     assert_eq!(lab.acquire("id-2", "request:k", "print", "30000")[0], "granted");
     assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-2");
-    // The cancellation of the first attempt, repeated late, is not for the second one.
+    // The cancellation of the first attempt, repeated late, does nothing to the second attempt.
     assert_eq!(lab.cancel("id-1", "request:k"), ["marked", "0"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-2");
 }
@@ -90,7 +90,7 @@ fn cancelling_an_attempt_leaves_the_record_of_another_under_the_same_key() {
     lab.acquire("id-1", "request:k", "print", "30000");
     assert_eq!(lab.cancel("id-2", "request:k"), ["marked", "0"]);
     assert_eq!(lab.acquire("id-3", "request:k", "print", "30000")[3], "id-1");
-    // Should it still arrive, it is refused.
+    // If the acquire still arrives, it is refused.
     assert_eq!(lab.acquire("id-2", "request:k", "print", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-1");
 }
@@ -171,7 +171,7 @@ fn a_lock_that_more_copies_were_answered_than_are_counted_is_kept_whoever_is_can
     for copy in 0..17 {
         lab.cancel(&format!("id-{copy}"), "request:k");
     }
-    // The one that was not counted may rely on it.
+    // The copy that was not counted may rely on the grant.
     assert_eq!(lab.cli(&["HGET"], "lock", &["id"]), "id-0");
     assert_eq!(lab.acquire("id-18", "request:k", "print", "30000")[3], "id-0");
 }

@@ -1,5 +1,5 @@
-//! The scripts do what the model of the protocol does that `tests/model` searches: random steps run through both, and for
-//! each there is an instant, while Redis was busy with it, at which the model replies the same and leaves the same keys.
+//! The scripts do what the model of the protocol in `tests/model` does: random steps run through both. For each step
+//! there is an instant, while Redis was busy with it, at which the model gives the same reply and leaves the same keys.
 //!
 //! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats its choices.
 
@@ -351,8 +351,8 @@ impl<'a> Both<'a> {
         let told = all.filter_map(|number| number.parse::<Us>().ok()).filter(|time| (before..=after).contains(time));
         let meanwhile = before / 1000..=after / 1000;
         let milliseconds = meanwhile.clone().map(|ms| (ms * 1000).max(before));
-        // Within a script TIME and PTTL may read the clock one after the other. So the turn has its own time, and each item
-        // of the reply, too.
+        // Within a script TIME and PTTL may read the clock one after the other. So the turn has its own time, and each
+        // item of the reply, too.
         let woken = keys.iter().find_map(|line| line.strip_prefix("queue:turn ")?.split(' ').next()?.parse().ok());
         let woken: Option<u64> = woken.filter(|since| meanwhile.contains(since));
         let at = |now| {
@@ -434,7 +434,7 @@ impl<'a> Both<'a> {
         let arrived = match (place, rng.u8(if self.skewed { 2 } else { 0 }..4)) {
             (Some(_), 0) => Arrived::Unknown,
             (Some(place), _) => Arrived::At(place.arrived),
-            // Of a call whose connection was given up, or of a place that was dropped.
+            // This is the arrival of a call whose connection was given up, or of a place that was dropped.
             (None, 0) => Arrived::Not,
             (None, 1) => Arrived::Unknown,
             (None, _) => call.arrived,
@@ -488,7 +488,7 @@ fn the_scripts_do_what_the_model_of_the_protocol_does_until_every_reply_has_been
     conform(false);
 }
 
-/// While replicas are upgraded, or back, both versions run their scripts on one Redis.
+/// While replicas are upgraded or rolled back, both versions run their scripts on one Redis.
 #[test]
 fn the_scripts_of_version_0_1_and_the_present_ones_do_so_in_any_mix() {
     conform(true);

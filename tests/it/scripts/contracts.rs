@@ -17,7 +17,7 @@ struct Contract {
 }
 
 impl Contract {
-    /// That of a call with all that a call may have.
+    /// The names of the arguments of a call that has all that a call may have.
     fn of<C: Call>(call: &C) -> Self {
         let packed = rmp_serde::to_vec_named(call).expect("a call can be packed");
         let named: serde_json::Map<String, serde_json::Value> =
@@ -111,7 +111,7 @@ fn the_replies_in_each_header_are_those_in_its_code() {
             _ => text.as_str(),
         };
         let (listed, mut given) = (replies_in_header(&text), replies_in_code(whole));
-        // Only who has waited can be superseded.
+        // Only a request that has waited can be superseded.
         if name == "try" {
             given.remove("superseded");
         }

@@ -56,7 +56,7 @@ fn extend_gives_every_reply_of_its_header() {
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
     assert_eq!(extend("token-2", "token-3", "60000", ""), ["missing"]);
-    // A lock that was taken meanwhile is none of theirs.
+    // A lock that another client took meanwhile is not theirs.
     lab.acquire("id-2", "request:id-2", "", "30000");
     assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
     lab.seen.borrow_mut().remove("granted");

@@ -1,4 +1,4 @@
-//! When Redis is out of memory, locks can still be given back and kept, and none is begun.
+//! When Redis is out of memory, holders can still extend and release, and no lock is granted.
 
 use gorilla_scripts::{Acquire, Break, Confirm, Extend, Inspect, Ready, Release, Settle, Try};
 

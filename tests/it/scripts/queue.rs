@@ -1,5 +1,5 @@
-//! Waiting and waking, script by script: what `lua/try.lua`, `lua/claim.lua`, `lua/release.lua`, `lua/cancel.lua` and `lua/wake.lua`
-//! do to a queue.
+//! Waiting and waking, script by script: what `lua/try.lua`, `lua/claim.lua`, `lua/release.lua`, `lua/cancel.lua` and
+//! `lua/wake.lua` do to a queue.
 
 use gorilla_scripts::Wake;
 
@@ -75,7 +75,7 @@ fn a_turn_that_nobody_looked_at_when_it_passed_begins_anew() {
     joined(&lab, "id-1");
     let second = joined(&lab, "id-2");
     release(&lab, "holder");
-    // All replicas were away, and the first one that is back asks for a later place.
+    // All replicas were away, and the first replica that is back asks for a later place.
     age_turn(&lab, 5000);
     let asked = again(&lab, "id-2", "20000", &second);
     assert_eq!((asked[0].as_str(), asked[3].as_str()), ("queued", "1000"));
@@ -127,7 +127,7 @@ fn with_a_key_the_place_is_kept_and_passed_over() {
     assert!((1..=10_000).contains(&number(&lab.cli(&["PTTL"], "request:k", &[]))));
     assert_eq!(release(&lab, "holder"), ["released", "1000"]);
     assert_eq!(lab.queue("id-3", "request:k", "other", "30000", "20000", ""), ["reused"]);
-    // Back before the one that has the turn, it is first again.
+    // A waiter that is back before the waiter that has the turn is first again.
     assert_eq!(lab.queue("id-3", "request:k", "print", "30000", "20000", "")[0], "granted");
     assert_eq!(queue(&lab), format!("id-2 {CHANNEL} owner-of-id-2"));
 }

@@ -1,4 +1,5 @@
-//! Random steps of waiters, each answered as a small model of the queue says, and the queue in Redis always the model's.
+//! Random steps of waiters: each reply is what a small model of the queue says, and the queue in Redis equals that of
+//! the model.
 //!
 //! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats its choices.
 

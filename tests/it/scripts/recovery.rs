@@ -1,4 +1,4 @@
-//! What `lua/try.lua` and `lua/claim.lua` do after data may have been lost, `lua/settle.lua`, and `lua/confirm.lua`.
+//! What `lua/try.lua` and `lua/claim.lua` do after Redis may have lost data, `lua/settle.lua`, and `lua/confirm.lua`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const GRACE: Option<&str> = Some("incarnation");
 const CONSTANTS: Constants = Constants { grace: Duration::from_secs(60), ..super::CONSTANTS };
 
 impl Lab<'_> {
-    /// Whose the data are, by Redis's own word.
+    /// The incarnation of the data, by Redis's own word.
     fn replid(&self) -> String {
         let info = self.redis.cli(&["INFO", "replication"]);
         info.lines().find_map(|line| line.strip_prefix("master_replid:")).expect("a replication id").trim().into()
@@ -63,7 +63,7 @@ fn a_grant_waits_for_one_grace_after_an_incarnation_was_first_seen() {
         assert!((59_000..=60_000).contains(&again), "{whose}: {again}");
         assert_eq!(lab.keys(), ["incarnation"], "{whose}");
     }
-    // It doesn't begin anew for the second who asks.
+    // The grace doesn't begin anew for the second client that asks.
     lab.seen(&replid, 500);
     assert!(number(&lab.ask("id", "0", "")[1]) <= 500);
     lab.seen(&replid, 0);
@@ -92,7 +92,7 @@ fn a_held_lock_is_refused_as_ever_and_its_holder_goes_on() {
     lab.cli(&["DEL"], "incarnation", &[]);
     assert_eq!(lab.ask("id-2", "0", "")[0], "held");
     assert_eq!(lab.keys(), ["fence", "lock", "request:k"], "not even the incarnation is looked at");
-    // How that grant ended may have been lost, and whoever was granted the lock after it.
+    // Redis may have lost how that grant ended, and the grant after it.
     assert_eq!(lab.recover("id-3", "request:k", "print", "30000", "0", "", GRACE), ["unsettled", "60000"]);
     lab.seen(&lab.replid(), 0);
     let replayed = lab.recover("id-3", "request:k", "print", "30000", "0", "", GRACE);
@@ -119,7 +119,7 @@ fn waiters_join_keep_their_places_and_have_no_turn_until_it_is_over() {
         assert_eq!(lab.cli(&["EXISTS"], "queue:turn", &[]), "0");
     }
     assert_eq!(lab.cli(&["ZRANGE"], "queue", &["0", "-1"]), format!("{}\n{}", lab.place("a"), lab.place("b")));
-    // Neither does who doesn't wait slip in, nor does who was woken get it early.
+    // A request that doesn't wait doesn't slip in, and the waiter that was woken doesn't get the lock early.
     assert_eq!(lab.ask("c", "0", "")[0], "recovering");
     assert_eq!(lab.run(&Wake {}), ["woken", "1000"]);
     assert_eq!(lab.ask("a", "5000", &arrived[0])[0], "queued");
@@ -168,7 +168,7 @@ async fn a_restart_a_flush_and_a_promotion_each_make_a_new_incarnation() {
     redis.stop();
     redis.run();
     let lab = Lab::with(&redis, CONSTANTS);
-    // What the lab settled has another name; the one of before is in the append-only file.
+    // The incarnation that the lab settled has another name; the earlier name is in the append-only file.
     let marker = redis.cli(&["KEYS", "*:incarnation"]);
     assert!(!redis.cli(&["GET", &marker]).contains(&lab.replid()), "a restart");
     lab.settle();

@@ -1,4 +1,4 @@
-//! What `lua/lib/` gives to the scripts, where no reply of theirs shows it at its edges.
+//! Libraries of `lua/lib/` at edges that no reply of a script shows.
 
 use std::collections::BTreeMap;
 

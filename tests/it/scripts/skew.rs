@@ -65,8 +65,8 @@ fn cancel(lab: &Lab, id: &str) -> Vec<String> {
     run(lab, "cancel", &["lock", "queue", "queue:turn"], Some("request:k".into()), &args)
 }
 
-/// What a record names beside the facts of a grant: its outcome, who took the lock, who was told of it, and who was
-/// cancelled.
+/// What a record names beside the facts of a grant: its outcome, the attempt that took the lock, the attempts that were
+/// told of it, and the attempts that were cancelled.
 fn marks(lab: &Lab) -> (Vec<String>, Vec<String>, Vec<String>) {
     let record: Vec<String> = serde_json::from_str(&lab.cli(&["GET"], "request:k", &[])).expect("a list of strings");
     let (told, others): (Vec<_>, Vec<_>) = record.into_iter().partition(|item| item.starts_with('+'));

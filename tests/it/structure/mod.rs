@@ -1,5 +1,5 @@
-//! How the code is arranged: no circle of files anywhere in the workspace, and arrows between the parts of the server that
-//! go one way.
+//! How the code is arranged: no circle of files anywhere in the workspace, and arrows between the parts of the server
+//! that go one way.
 
 mod graph;
 mod source;
@@ -69,8 +69,8 @@ fn no_files_of_the_workspace_depend_on_each_other_in_a_circle() {
     assert!(circles.is_empty(), "these files depend on each other:\n\n{}", circles.join("\n\n"));
 }
 
-/// Which parts of the server a part may name. The parts that are not listed are used by anything: settings, the forms of
-/// text, and the crates.
+/// Which parts of the server a part may name. The parts that are not listed are used by anything: settings, the forms
+/// of text, and the crates.
 const ARROWS: [(&str, &[&str]); 6] = [
     ("src/api/", &["src/service/"]),
     ("src/service/", &["src/store/"]),

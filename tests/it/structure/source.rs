@@ -1,5 +1,5 @@
 //! Which files of a crate name what other files of it define. A name that a file re-exports counts for the file that
-//! defines it. What is compiled for tests alone doesn't count; nor do methods, which are called without a name of a file.
+//! defines it. Code that is compiled only for tests doesn't count. Nor do methods, whose calls name no file.
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -1,4 +1,4 @@
-//! A part of the set-up that is not there, though enough of it is.
+//! A part of the set-up is missing, though enough of it is there.
 
 use std::time::{Duration, Instant};
 

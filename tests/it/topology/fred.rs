@@ -1,6 +1,6 @@
-//! Why `src/store/link/` does by itself what fred offers to do: weak spots of fred alone, without Gorilla around it. Should
-//! one of these tests fail with a newer fred, the part of the link that covers it may go. The tests of the same behaviour
-//! of Gorilla are `outage::hung`, `failover` and `outage::clients`.
+//! Why `src/store/link/` does by itself what fred offers to do: weak spots of fred alone, without Gorilla around it. If
+//! one of these tests fails with a newer fred, the part of the link that works around its weak spot may go. The tests
+//! of the same behaviour of Gorilla are `outage::hung`, `failover` and `outage::clients`.
 
 use std::{
     future::Future,

@@ -42,7 +42,7 @@ async fn everything_works(one: &Replica, other: &Replica) {
         assert_eq!(far.acquire(&resource, "second", 30).await.code(), "lock_held");
         let lock = far.extend_with(&resource, token(&lock.json()), 60, &keyed("e")).await.json();
         assert_eq!(api.status(&resource, token(&lock)).await.status, 200);
-        // One that hangs up, one in pieces, and two that wait until they are woken.
+        // Four clients wait: one hangs up, one waits in pieces, and two wait until they are woken.
         let waiting = |owner: &'static str, wait: f64| {
             let (far, resource) = (Api::at(&far.address), resource.clone());
             let body = json!({ "owner": owner, "timeout": 30, "wait": wait });

@@ -22,9 +22,11 @@ async fn behind_sentinel_a_switch_under_load_is_short_and_costs_no_waiter_its_pl
     let load = Load::over_a_failover(&[one, other], 8);
     sentinel.fail_over();
     sentinel.promoted(old).await;
-    // Until Sentinel has told the old master, it goes on confirming what it is about to forget.
-    eventually("the old master is none any more", Duration::from_secs(20), || async { !sentinel.nodes[0].is_master() })
-        .await;
+    // Until Sentinel has told the old master, the old master confirms writes that it is about to forget.
+    eventually("the old master is not a master any more", Duration::from_secs(20), || async {
+        !sentinel.nodes[0].is_master()
+    })
+    .await;
     let promoted = Instant::now();
     for api in [one, other] {
         heals(api, promoted).await;

@@ -1,4 +1,4 @@
-//! The 404 and 409 rules, each with what it tells and what it leaves alone.
+//! The rules for 404 and 409: what each answer tells, and that the lock stays as it was.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Acquire, status, extend and release by the one who holds the lock.
+//! Acquire, status, extend and release by the holder of the lock.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ async fn every_extend_replaces_the_token_and_keeps_the_tenure() {
     let first = api.granted(&resource, "me", 20).await;
     let mut lock = first.clone();
     let mut tokens = vec![token(&first).to_string()];
-    // Each is longer than the one before, which may have been granted in the same millisecond.
+    // Each lease is longer than the lease before, which may have begun in the same millisecond.
     for timeout in [21, 30, 40] {
         let extended = api.extend(&resource, token(&lock), timeout).await.json();
         for kept in ["id", "fence", "owner", "resource", "metadata", "createdAt"] {

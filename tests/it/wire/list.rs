@@ -1,4 +1,4 @@
-//! The public state of one resource, and the pages of all that are held.
+//! The public state of one resource, and the pages of all held locks.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ async fn the_list_pages_through_every_held_lock_and_tells_no_token() {
         tokens.push(token(&api.granted(&resource, "me", 60).await).to_string());
         held.insert(resource);
     }
-    // These two are held no more, and that one never was within the prefix.
+    // These two locks are not held any more, and the name of that lock never had the prefix.
     let gone = format!("{base}:gone");
     let lock = api.granted(&gone, "me", 60).await;
     api.release(&gone, token(&lock)).await;

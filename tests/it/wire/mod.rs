@@ -1,4 +1,4 @@
-//! The wire: what each operation answers when it is asked rightly. What is refused stands in `refusals`.
+//! The wire: what each operation answers to valid requests. `refusals` has the invalid requests.
 
 mod break_lock;
 mod conflicts;

@@ -46,7 +46,7 @@ async fn no_two_names_share_a_lock_and_each_key_is_this_literal() {
     let (api, redis, base) = (Replica::shared().await, Redis::shared(), name("names"));
     let mut fences = HashSet::new();
     let mut locks = Vec::new();
-    // All are held at once, so that two that shared a key would meet.
+    // All locks are held at once, so that two names with the same key would meet.
     for (end, encoded) in NAMES {
         let resource = format!("{base}{end}");
         let lock = api.granted(&resource, &format!("owner of {end:?}"), 30).await;

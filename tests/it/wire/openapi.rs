@@ -213,7 +213,7 @@ async fn every_reference_within_the_document_leads_somewhere() {
     }
 }
 
-/// What a test says that is answered this, as a request to its own server: nothing where it goes on.
+/// What a test says when its own server answers a request with this; nothing if the test goes on.
 async fn said_of(path: &'static str, head: &str, body: &str) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let api = Api::at(&listener.local_addr().expect("an address").to_string());
@@ -261,8 +261,8 @@ async fn an_answer_that_the_document_does_not_describe_fails_the_test_that_gets_
             assert!(said.contains(part), "{part:?} is not in {said:?}");
         }
     }
-    // An answer that the document describes is fine. Nothing judges paths that the document does not have, nor answers
-    // without JSON.
+    // An answer that the document describes is fine. The test judges neither paths that the document does not have nor
+    // answers without JSON.
     for (path, head, body) in [
         ("/_health", format!("200 OK\r\n{json}; charset=utf-8"), health),
         ("/_health", "502 Bad Gateway\r\nContent-Type: text/html".into(), "<h1>"),

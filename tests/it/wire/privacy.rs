@@ -9,7 +9,7 @@ use crate::harness::{Redis, Replica, eventually, lock_path, name, token};
 
 #[tokio::test]
 async fn no_token_is_ever_in_the_log() {
-    // With all that can be logged, by Gorilla and by what it is made of.
+    // Gorilla and its libraries log all that they can.
     let replica = Replica::with(&Redis::shared().url(), &[("GORILLA__LOG__LEVEL", "trace")]).await;
     let (api, resource) = (&replica.api, name("privacy"));
     let path = lock_path(&resource);
@@ -24,12 +24,12 @@ async fn no_token_is_ever_in_the_log() {
     api.status(&resource, token(&lock)).await;
     api.send(Method::GET, &path, &[("Lock-Token", token(&lock))], None).await;
     for _ in 0..2 {
-        // The second time in vain: the token is superseded.
+        // The second request fails: the token is superseded.
         let extended = api.extend(&resource, token(&lock), 60).await.json();
         tokens.extend(extended["token"].as_str().map(String::from));
     }
     let current = tokens.last().expect("a token").clone();
-    // In vain for every reason there is, with the token in every place where one can be.
+    // These requests fail for every reason there is, with the token in every place where a token can be.
     for (method, path, headers, body) in [
         (Method::PUT, format!("{path}/{current}"), vec![], Some(r#"{"timeout":1}"#)),
         (Method::PUT, format!("{path}/{current}"), vec![], Some(r#"{"timeout":"x"}"#)),

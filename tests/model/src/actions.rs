@@ -127,7 +127,8 @@ impl Bounds {
             match &attempt.call {
                 Call::None if attempt.live => {
                     let redis = &state.nodes[state.replicas[usize::from(attempt.replica)].map_or(0, usize::from)];
-                    // Otherwise the call would change nothing: a waiter is called when the lock is free, or its place gone.
+                    // Otherwise the call would change nothing: a waiter is called when the lock is free, or its place
+                    // gone.
                     if redis.lock.is_none() || !redis.queue.iter().any(|place| place.id == id) {
                         actions.push(Action::Claim { id, last: false });
                     }

@@ -53,8 +53,8 @@ pub struct Bounds {
     pub horizon: Ms,
     /// Of every grant and extend, in ticks.
     pub lease: Ms,
-    /// Whether an answer may take its time. Elsewhere the client has it at once, which leaves it the most time to believe
-    /// in; an answer that comes too late for anybody is one that nobody learns.
+    /// Whether an answer may take its time. Elsewhere the client has it at once, which leaves it the most time to
+    /// believe in; an answer that comes too late for anybody is one that nobody learns.
     pub slow_answers: bool,
     /// Acquires whose outcome nobody learns: the client hangs up, the reply is lost or late.
     pub unknowns: u8,

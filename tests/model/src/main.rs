@@ -1,5 +1,5 @@
-//! Runs the searches and prints the table of the README. With names as arguments it runs only those searches, and prints
-//! the shortest way to what they break.
+//! Runs the searches and prints the table of the README. With names as arguments it runs only those searches, and
+//! prints the shortest way to what they break.
 
 use gorilla_model::{
     Search,

@@ -83,7 +83,8 @@ fn granted(state: &State, how: How) -> bool {
     state.clients.iter().flat_map(|client| &client.grant).any(|grant| grant.how == how)
 }
 
-/// A lock whose client was never told and isn't about to be, and none of whose attempts was at a replica that was killed.
+/// A lock whose client was never told and isn't about to be, and none of whose attempts was at a replica that was
+/// killed.
 fn no_orphan(protocol: &Protocol, state: &State) -> bool {
     let Some(lock) = &state.nodes[0].lock else { return true };
     let client = protocol.bounds.client_of(lock.id);

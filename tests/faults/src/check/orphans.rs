@@ -1,13 +1,13 @@
-//! Promise 4: a client that vanishes leaves no lock. Locks are known by the fence that is named to whoever they stand in
-//! the way of.
+//! Promise 4: a client that vanishes leaves no lock. Locks are known by the fence that is named to whoever they stand
+//! in the way of.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Violation;
 use crate::history::{Event, History, Moment, SECOND};
 
-/// Within so long a lock is free that nobody was told of; the second that is promised, and half of one because the machine
-/// has other things to do.
+/// Within so long a lock is free that nobody was told of; the second that is promised, and half of one because the
+/// machine has other things to do.
 pub const FREED: Moment = SECOND + SECOND / 2;
 
 /// So long after a fault a replica may need to reach Redis again.

@@ -1,4 +1,5 @@
-//! Promise 3: a token that was released, superseded, or passed over by a later grant never acts, and none is given twice.
+//! Promise 3: a token that was released, superseded, or passed over by a later grant never acts, and none is given
+//! twice.
 
 use std::collections::{HashMap, HashSet};
 

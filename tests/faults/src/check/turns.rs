@@ -1,5 +1,5 @@
-//! First come, first served: of two who came to the queue of a lock, the earlier is granted first, if neither saw a fault.
-//! Who doesn't wait comes when it is granted, and so never before somebody who waits then.
+//! First come, first served: of two who came to the queue of a lock, the earlier is granted first, if neither saw a
+//! fault. Who doesn't wait comes when it is granted, and so never before somebody who waits then.
 
 use std::collections::HashMap;
 
