@@ -18,7 +18,7 @@ pub enum Fault {
     /// Replicas of version 0.1 are replaced by replicas of this version, one after the other: most are told to end,
     /// some are killed.
     Upgrade,
-    /// The same, from this version to version 0.1.
+    /// The same in the other direction: replicas of this version are replaced by replicas of version 0.1.
     RollBack,
     /// Every third client hangs up in the middle of an acquire or a wait.
     ClientsGone,
@@ -26,9 +26,9 @@ pub enum Fault {
     RedisPaused,
     /// Redis is killed, and started with its append-only file, which it writes before it answers.
     RedisKilled,
-    /// What Redis replies is lost after it was executed.
+    /// Redis executes requests, and its replies are lost.
     RepliesDropped,
-    /// What Redis is sent is lost.
+    /// Requests to Redis are lost.
     RequestsDropped,
     /// Connections to Redis are reset, again and again.
     ConnectionsReset,
@@ -46,7 +46,7 @@ pub enum Fault {
     ClockForward,
     /// Redis's wall clock steps 120 s back.
     ClockBack,
-    /// Redis is told to evict keys, and has to.
+    /// Redis is told to evict keys, and is made to do so.
     Evicted,
     /// The master is killed, half of the time with replicas that lag behind.
     MasterKilled,
@@ -58,7 +58,7 @@ pub enum Fault {
     Resharded,
 }
 
-/// On which servers.
+/// The servers of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology {
     /// One Redis.
@@ -74,11 +74,11 @@ pub enum Topology {
 pub struct Cell {
     /// What is done.
     pub fault: Fault,
-    /// On which servers.
+    /// The servers of Redis.
     pub topology: Topology,
     /// Whether new grants wait after data may have been lost: `redis.failover_grace`.
     pub grace: bool,
-    /// Whether a replica has to have what is answered: `redis.min_replicas_ack`.
+    /// Whether a replica of Redis must confirm each success: `redis.min_replicas_ack`.
     pub acked: bool,
     /// Whether replicas of version 0.1 and of this version serve side by side all the time.
     pub mixed: bool,
@@ -149,12 +149,12 @@ impl Cell {
     pub fn may_break(self) -> &'static [Property] {
         use Fault::*;
         match (self.fault, self.grace, self.acked) {
-            // A request record that was lost can't be answered again; not even where new grants wait.
+            // Gorilla can't answer again from a request record that Redis has lost, not even if new grants wait.
             (RedisEmptied | Flushed, false, _) => &[Property::Exclusion, Property::SafeRetry],
             (RedisEmptied | Flushed, true, _) => &[Property::SafeRetry],
-            // A lock that was evicted is free, and there is no new incarnation of the data to be seen.
+            // A lock that Redis evicted is free, and its data are still of the same incarnation.
             (Evicted | ClockForward, ..) => &[Property::Exclusion, Property::SafeRetry],
-            // A release or an extend that was lost leaves the token valid that it had ended.
+            // If Redis loses a release or an extend, the token that it had ended is valid again.
             (MasterKilled | MasterHung | MasterCutOff, false, false) => {
                 &[Property::Exclusion, Property::StaleTokens, Property::SafeRetry]
             }
@@ -187,7 +187,7 @@ impl fmt::Display for Topology {
     }
 }
 
-/// By what it is chosen: `sentinel/master-killed+grace`.
+/// The name by which a cell is chosen: `sentinel/master-killed+grace`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}/{}", self.topology, self.fault)?;

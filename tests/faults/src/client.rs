@@ -1,5 +1,5 @@
-//! A client as there are many: it takes locks, waits for them, changes what they protect, extends, gives back, and at
-//! times is paused, hangs up, forgets, asks again, or tries a token that it should have thrown away.
+//! A client: it takes locks, waits for them, changes what they protect, extends and releases them. At times it is
+//! paused, hangs up, forgets a lock, asks again, or tries a token that it should have thrown away.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ pub struct Client {
     world: Arc<World>,
     random: fastrand::Rng,
     name: String,
-    /// Of how many acquires it hangs up on one.
+    /// It hangs up during one in so many acquires.
     hangs_up: u32,
-    /// Tokens that should act no more: of which resource, of which grant, and the token.
+    /// Tokens that must not act any more: of which resource, of which grant, and the token.
     stale: Vec<(String, u64, String)>,
 }
 
@@ -52,7 +52,7 @@ struct Asked {
 }
 
 impl Client {
-    /// A client whose choices follow from the seed. It hangs up on one of so many acquires.
+    /// A client whose choices follow from the seed. It hangs up during one in so many acquires.
     pub fn new(world: &Arc<World>, name: String, seed: u64, hangs_up: u32) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self { world: Arc::clone(world), random, name, hangs_up, stale: Vec::new() }
@@ -80,7 +80,7 @@ impl Client {
         let hang_up = self.random.u32(..self.hangs_up) == 0;
         let lease = if hang_up { LONGEST_LEASE } else { self.random.u64(500..2500) };
         let request = Asked { resource, owner, key, lease, wait };
-        // Anywhere from before Redis has it to after it was answered.
+        // The client hangs up at any time from before Redis has the request until after the answer.
         let hangs_up =
             hang_up.then(|| Duration::from_micros(self.random.u64(..if wait == 0 { 6_000 } else { 400_000 })));
         let mut attempt = 0;
@@ -134,7 +134,7 @@ impl Client {
                 acquire.grant = Some(Grant { fence, token: self.world.token(token), ttl });
                 held = Some(Held { asked: request.clone(), fence, token: token.into(), valid_until: asked + ttl });
             } else {
-                // Who does not hold the lock is told by which grant it is held.
+                // A client that does not get the lock is told which grant holds it.
                 acquire.held_by = fence;
             }
         }
@@ -154,7 +154,7 @@ impl Client {
                 return;
             }
         }
-        // Some forget to give it back.
+        // Some clients forget to release the lock.
         if self.random.u32(..40) == 0 {
             return;
         }
@@ -176,7 +176,7 @@ impl Client {
         }
         let read = [0, 1].map(|which| self.world.registers[which].read(&held.asked.resource, held.fence));
         let mut pause = Duration::from_micros(self.random.u64(..8_000));
-        // Paused longer than the lease, and it doesn't notice.
+        // The client is paused for longer than the lease, and doesn't notice.
         if self.random.u32(..50) == 0 {
             pause = Duration::from_millis(held.asked.lease + self.random.u64(50..400));
         }
@@ -211,7 +211,7 @@ impl Client {
         }
     }
 
-    /// Uses a token that should act no more.
+    /// Uses a token that must not act any more.
     async fn try_stale(&mut self) {
         if self.stale.is_empty() {
             return;

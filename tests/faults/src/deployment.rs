@@ -31,7 +31,7 @@ pub struct Deployment {
     pub links: Vec<Proxy>,
     /// Redis's clock, where it can be moved.
     pub clock: Option<WallClock>,
-    /// In place of one that was killed there is none.
+    /// `None` in the place of a replica that was killed.
     pub replicas: Vec<Option<Replica>>,
     /// Which places have, or get, a replica of version 0.1.
     pub of_0_1: Vec<bool>,
@@ -45,7 +45,7 @@ impl Deployment {
         let clock = matches!(cell.fault, Fault::ClockForward | Fault::ClockBack).then(WallClock::new);
         let servers = match cell.topology {
             Topology::Standalone => {
-                // With the file written always, Redis ends where it can't be written.
+                // With appendfsync always, Redis ends if it can't write the file.
                 let fsync: &[&str] = match cell.fault {
                     Fault::DiskFull => &["--appendfsync", "everysec"],
                     Fault::RedisEmptied => &["--appendonly", "no"],

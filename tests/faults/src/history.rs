@@ -36,7 +36,7 @@ pub enum Event {
     Place {
         /// Whose queue.
         resource: String,
-        /// Whose place; each acquire of a history has an owner of its own.
+        /// The owner whose place it is; each acquire of a history has its own owner.
         owner: String,
         /// When it arrived, in microseconds since 1970 by Redis's clock.
         arrived: u64,
@@ -64,9 +64,9 @@ pub enum Event {
 /// An acquire as its client saw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Acquire {
-    /// Of what.
+    /// The resource.
     pub resource: String,
-    /// By whom; one acquire and its retries have an owner of their own.
+    /// The owner. An acquire and its retries share an owner that no other acquire has.
     pub owner: String,
     /// Whether it was to wait.
     pub waits: bool,
@@ -74,7 +74,7 @@ pub struct Acquire {
     pub key: Option<String>,
     /// When it was sent.
     pub asked: Moment,
-    /// When its answer had come; none if no answer came or the client had hung up.
+    /// When its answer had come; `None` if no answer came or the client had hung up.
     pub answered: Option<Moment>,
     /// The grant, if it was granted.
     pub grant: Option<Grant>,
@@ -89,7 +89,7 @@ pub struct Acquire {
 pub struct Grant {
     /// Its fence.
     pub fence: u64,
-    /// Stands for its token, which is no business of a file.
+    /// Stands for its token, which does not belong into a file.
     pub token: u64,
     /// How long the lease stood when it was answered.
     pub ttl: Moment,
@@ -137,7 +137,7 @@ pub enum End {
         /// For how long the lease stood, 0 for a release.
         ttl: Moment,
     },
-    /// It was refused: the token is not, or no longer, the right one.
+    /// It was refused: the token is not the current token, or not any more.
     Refused,
     /// It was not executed.
     NotExecuted,
@@ -164,7 +164,7 @@ impl History {
     /// Reads a file that `write` made.
     ///
     /// # Errors
-    /// If it can't be read, or a line of it is no event.
+    /// If it can't be read, or a line of it is not an event.
     pub fn read(path: &Path) -> io::Result<Self> {
         let lines = BufReader::new(File::open(path)?).lines();
         let events = lines.map(|line| serde_json::from_str(&line?).map_err(io::Error::from));

@@ -34,7 +34,7 @@ struct Arguments {
 enum Command {
     /// Runs cells of the table. Exits with 1 if a promise broke that may not break there.
     Run {
-        /// Parts of the names of cells, such as `sentinel/` or `redis-killed`; all cells without.
+        /// Parts of the names of cells, such as `sentinel/` or `redis-killed`. Without names all cells run.
         cells: Vec<String>,
         /// How many seeds each cell is run with.
         #[arg(long, default_value_t = 1)]
@@ -48,14 +48,14 @@ enum Command {
         /// Runs at once.
         #[arg(long, default_value_t = 2)]
         jobs: usize,
-        /// Where histories are kept in which a promise broke that may not break there.
+        /// Where to keep histories that show a broken promise that may not break in that cell.
         #[arg(long, default_value = "target/faults")]
         histories: PathBuf,
         /// Where the table is written, beside being printed.
         #[arg(long)]
         table: Option<PathBuf>,
     },
-    /// Checks a history that was kept, and says what is wrong with it.
+    /// Checks a history from an earlier run, and says what is wrong with it.
     Check {
         /// The file.
         history: PathBuf,
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
                 eprintln!("no cell has such a name; `faults list` has them all");
                 return ExitCode::from(64);
             }
-            // One seed of all cells, then the next.
+            // All cells run with one seed, then all with the next.
             let runs: Vec<_> = (first_seed..first_seed + seeds)
                 .flat_map(|seed| chosen.iter().map(move |cell| (*cell, seed)))
                 .collect();
@@ -108,7 +108,7 @@ fn campaign(runs: &[(Cell, u64)], time: Duration, jobs: usize, histories: &Path,
             scope.spawn(|| {
                 while let Some(&(cell, seed)) = runs.get(next.fetch_add(1, Relaxed)) {
                     let outcome = std::panic::catch_unwind(|| run(cell, seed, time, program.clone()));
-                    // What went wrong was printed as it did.
+                    // The task has already printed what went wrong.
                     let Ok(outcome) = outcome else {
                         println!("{cell} seed {seed}: the run itself failed");
                         failed.store(true, Relaxed);

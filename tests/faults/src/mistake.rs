@@ -1,9 +1,9 @@
-//! Gorillas with a mistake, to see whether it is found: the built program, with a piece of a script replaced where it
-//! lies in the file. The program computes a script's SHA-1 from its text, so nothing else has to change.
+//! Gorillas with a mistake, to see whether the checker finds it: the built program, in whose file a piece of a script
+//! is replaced. The program computes a script's SHA-1 from its text, so nothing else has to change.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
-/// A piece of a script as it is, which occurs once in the program, and what takes its place. That may be shorter.
+/// A piece of a script, which occurs once in the program, and the text that replaces it, which may be shorter.
 #[derive(Clone, Copy, Debug)]
 pub struct Mistake {
     /// The piece.
@@ -29,7 +29,7 @@ pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
     sound: "local key, own = beside(lock, 'request:' .. req.request), place.of(req)",
     broken: "do return {'marked', 0} end",
 };
-/// Whoever finds a lock free takes it, whoever waits.
+/// A client that finds a lock free takes it, even if others wait for it.
 pub const QUEUE_LETS_IN: Mistake =
     Mistake { sound: "if head and not (req.arrived and req.arrived <= since) then", broken: "if false then" };
 /// An acquire doesn't look whether its key was answered before.

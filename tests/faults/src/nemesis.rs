@@ -33,7 +33,8 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
     let pause = if replaces { share / 2..share } else { 600..2000 };
     let mut strikes = 0;
     while strikes == 0 || begun.elapsed() < time || replaces {
-        // Where new grants wait after a fault, and after the very first start, there have to be some before the next.
+        // If new grants wait after a fault, and after the very first start, some grants must come before the next
+        // fault.
         sleep(graced + milliseconds(&mut random, pause.clone())).await;
         let from = world.now();
         strike(cell.fault, deployment, world, &mut random).await;
@@ -43,7 +44,7 @@ pub async fn strike_for(time: Duration, cell: Cell, deployment: &mut Deployment,
         let until = if lasting { Moment::MAX } else { world.now() };
         world.note(Event::Fault { what: cell.fault.to_string(), from, until });
         strikes += 1;
-        // Two halves of a split brain are enough, and a switch takes its time.
+        // One split brain is enough for a run. An upgrade or a roll-back is over when all replicas are replaced.
         let is_done = match cell.fault {
             Fault::MasterCutOff => true,
             Fault::Upgrade => !deployment.of_0_1.contains(&true),
@@ -94,7 +95,7 @@ async fn strike(fault: Fault, deployment: &mut Deployment, world: &Arc<World>, r
             sleep(a_while).await;
             for link in &deployment.links[links] {
                 link.set(Mode::Pass);
-                // TCP would repeat what was lost. Here the connections that lack it end.
+                // TCP would repeat the lost bytes. Here the connections that lack them end.
                 link.cut();
             }
         }
@@ -122,7 +123,7 @@ async fn strike(fault: Fault, deployment: &mut Deployment, world: &Arc<World>, r
                 let cut_off = fault == Fault::MasterCutOff;
                 switch(fault, sentinel, a_while, random).await;
                 if cut_off {
-                    // Its Redis is no master any more.
+                    // Its Redis is not a master any more.
                     let replica = deployment.new_replica(0);
                     deployment.put(0, replica, world);
                 }
@@ -168,7 +169,7 @@ async fn standalone(fault: Fault, redis: &mut Redis, a_while: Duration, random: 
         }
         Fault::RedisKilled | Fault::RedisEmptied => {
             redis.stop();
-            // Soon enough for leases to be alive still.
+            // This is soon enough for leases to be alive still.
             sleep(a_while / 4).await;
             redis.run();
         }
@@ -248,7 +249,7 @@ async fn switch(fault: Fault, sentinel: &mut Sentinel, a_while: Duration, random
     }
 }
 
-/// Waits until a server that was the master is none any more.
+/// Waits until a server that was the master is not a master any more.
 async fn follows(old: &Redis) {
     eventually("the old master follows the new one", SWITCHED, || async { !old.is_master() }).await;
 }

@@ -1,4 +1,4 @@
-//! Somebody who may look into Redis, and sees who waits since when.
+//! An observer that may look into Redis, and sees which requests wait since when.
 
 use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
@@ -50,7 +50,8 @@ async fn look(world: &World, port: u16, seen: &mut HashSet<String>) -> io::Resul
     }
 }
 
-/// Reads a list of strings. An error of Redis is an empty one: the node doesn't have the key, or doesn't serve now.
+/// Reads a list of strings. An error of Redis counts as an empty list: the node doesn't have the key, or doesn't serve
+/// now.
 async fn list(node: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
     let Some(count) = line(node).await?.strip_prefix('*').and_then(|count| count.parse::<usize>().ok()) else {
         return Ok(Vec::new());

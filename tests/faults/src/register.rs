@@ -29,8 +29,8 @@ impl Registers {
         self.fenced
     }
 
-    /// Reads under a fence; none where it is refused. A read counts as having been seen: else the update of who read
-    /// before and writes after would be lost.
+    /// Reads under a fence; `None` if the register refuses the fence. The register remembers the fence of a read too:
+    /// otherwise a client with an older fence, which read before and writes after, would lose an update.
     pub fn read(&self, resource: &str, fence: u64) -> Option<u64> {
         self.with(resource, fence, |register| register.value)
     }

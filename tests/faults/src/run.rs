@@ -23,17 +23,17 @@ const RESOURCES: u64 = 6;
 
 /// What came of a run.
 pub struct Outcome {
-    /// Where.
+    /// The cell.
     pub cell: Cell,
-    /// By which all was chosen that could be.
+    /// The seed of all random choices.
     pub seed: u64,
     /// Figures.
     pub sum: Sum,
-    /// How often the nemesis struck, or clients vanished where they are the fault.
+    /// How often the nemesis struck, or how often clients vanished if that is the fault.
     pub injections: u64,
     /// All broken promises.
     pub violations: Vec<Violation>,
-    /// Updates that registers lost which don't compare fences.
+    /// Updates that were lost by registers that don't compare fences.
     pub lost_unfenced: u64,
     /// Everything that was seen.
     pub history: History,
@@ -45,7 +45,7 @@ impl Outcome {
         self.violations.iter().filter(|violation| !self.cell.may_break().contains(&violation.property())).collect()
     }
 
-    /// Answers that say that Gorilla itself is at a loss.
+    /// Answers that say that Gorilla itself has failed: 500.
     pub fn internal_errors(&self) -> u64 {
         self.sum.answers.iter().filter(|((_, answer), _)| answer.starts_with("500")).map(|(_, count)| count).sum()
     }
@@ -88,7 +88,7 @@ async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcom
     }
 }
 
-/// Lets a last visitor take each lock when all leases must have ended, and notes what is there even so.
+/// Takes each lock when all leases must have ended, and notes what is still there.
 async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
     // Where the clock was set back, leases last as much longer.
     if cell.fault == Fault::ClockBack {

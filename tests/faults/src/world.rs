@@ -21,7 +21,7 @@ pub struct World {
     begun: Instant,
     /// What is locked.
     pub resources: Vec<String>,
-    /// Registers that compare fences, and such that don't.
+    /// Registers that compare fences, and registers that don't.
     pub registers: [Registers; 2],
     replicas: RwLock<Vec<Api>>,
     notes: Mutex<Notes>,
@@ -33,14 +33,14 @@ pub struct World {
 struct Notes {
     events: Vec<Event>,
     tokens: HashMap<String, u64>,
-    /// How often an operation was answered how.
+    /// How often each operation had which answer.
     answers: BTreeMap<(&'static str, String), u64>,
     last_grant: Moment,
     longest_gap: Moment,
     grants: u64,
 }
 
-/// What a run amounts to, beside its history.
+/// The figures of a run, beside its history.
 #[derive(Clone, Debug, Default)]
 pub struct Sum {
     /// Grants that were answered.
@@ -81,17 +81,17 @@ impl World {
         self.replicas.write().unwrap_or_else(PoisonError::into_inner)[index] = api;
     }
 
-    /// A number that nobody else gets.
+    /// A number that no other caller gets.
     pub fn number(&self) -> u64 {
         self.next.fetch_add(1, Relaxed)
     }
 
-    /// Whether the clients are to come to an end.
+    /// Whether the clients must end.
     pub fn is_over(&self) -> bool {
         self.over.load(Relaxed)
     }
 
-    /// Lets the clients come to an end.
+    /// Tells the clients to end.
     pub fn end(&self) {
         self.over.store(true, Relaxed);
         let now = self.now();

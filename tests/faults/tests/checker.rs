@@ -62,7 +62,8 @@ fn an_acquire_may_be_asked_while_another_holds_and_answered_after() {
 fn a_grant_while_another_is_held_is_found() {
     let found = check(&history(all(&[held(1, 0, 5, 10), held(2, 1, 9, 20)])));
     let (resource, first, second) = ("r".into(), (1, 10), (2, 9));
-    // The release by the first was answered though the lock had been passed on; so its token acted when it was dead.
+    // The release by the first client succeeded though the lock had been passed on, so its token acted when it was
+    // dead.
     assert_eq!(found[0], Violation::TwoHolders { resource, first, second });
     assert_eq!(found.iter().map(Violation::property).collect::<Vec<_>>(), [Exclusion, StaleTokens]);
 }
@@ -90,9 +91,9 @@ fn a_lease_that_ended_makes_room_without_a_release() {
     let next = Event::Acquire(granted(2, 6, 8));
     assert_eq!(broken(vec![lapsed(8), next.clone()]), []);
     assert_eq!(broken(vec![lapsed(9), next.clone()]), [Exclusion]);
-    // An answer later than its own lease holds nothing.
+    // An answer that comes after the end of its lease gives the client nothing.
     assert_eq!(broken(vec![lapsed(4), Event::Acquire(granted(2, 3, 5))]), []);
-    // An extend makes it longer.
+    // An extend makes the lease longer.
     let extended = used(Kind::Extend, 1, 1, 6, End::Done { token: 9, ttl: 5 });
     assert_eq!(broken(vec![lapsed(8), extended, next]), [Exclusion]);
 }
@@ -105,7 +106,7 @@ fn a_fence_that_falls_or_stays_is_found() {
     let found = check(&history([held(7, 0, 5, 10).to_vec(), vec![Event::Acquire(same)]].concat()));
     assert!(found.contains(&Violation::FenceTwice { resource: "r".into(), fence: 7 }));
     assert!(found.contains(&Violation::FenceNotRising { resource: "r".into(), first: (7, 5), second: (7, 11) }));
-    // The highest counts, not the latest.
+    // The highest fence counts, not the latest.
     let found = broken(all(&[held(9, 0, 1, 2), held(3, 3, 4, 5), held(6, 6, 7, 8)]));
     assert_eq!(found.iter().filter(|property| **property == Fencing).count(), 2);
     // Two grants may share a fence by being under way together.
@@ -144,10 +145,10 @@ fn a_token_given_twice_is_found() {
 fn a_token_that_was_released_or_superseded_and_acts_is_found() {
     let [grant, release] = held(1, 0, 5, 10);
     assert_eq!(broken(vec![grant.clone(), release.clone(), released(1, 20)]), [StaleTokens]);
-    // Refused it is fine.
+    // A stale token that is refused is fine.
     let refused = used(Kind::Release, 1, 1, 20, End::Refused);
     assert_eq!(broken(vec![grant.clone(), release.clone(), refused]), []);
-    // So it is where both were under way together.
+    // It is also fine if both were under way together.
     assert_eq!(broken(vec![grant.clone(), release, released(1, 10)]), []);
     let extended = |asked, token| used(Kind::Extend, 1, 1, asked, End::Done { token, ttl: 5 });
     assert_eq!(broken(vec![grant.clone(), extended(6, 2), extended(8, 3)]), [StaleTokens]);
@@ -177,7 +178,7 @@ fn an_update_that_is_lost_is_found() {
         |fence, value, accepted, fenced| Event::Update(Update { resource: "r".into(), fence, value, accepted, fenced });
     assert_eq!(broken(vec![update(1, 1, true, true), update(2, 2, true, true), update(1, 2, false, true)]), []);
     assert_eq!(broken(vec![update(1, 1, true, true), update(2, 1, true, true)]), [FencedRegister]);
-    // Without a comparison of fences it is nobody's promise.
+    // No promise is about registers that don't compare fences.
     assert_eq!(broken(vec![update(1, 1, true, false), update(2, 1, true, false)]), []);
 }
 
@@ -190,9 +191,9 @@ fn a_lock_that_nobody_was_told_of_is_found_when_it_stands_too_long() {
     assert_eq!(broken(vec![seen(7, SECOND), seen(7, 2 * SECOND)]), []);
     let long = vec![seen(7, SECOND), seen(7, 3 * SECOND)];
     assert_eq!(broken(long.clone()), [NoOrphans]);
-    // Somebody was told of it after all.
+    // A client was told of the lock after all.
     assert_eq!(broken([long.clone(), vec![Event::Acquire(granted(7, 0, 9))]].concat()), []);
-    // Where a fault was at work, it may take until the lease ends.
+    // While a fault is at work, the lock may stand until its lease ends.
     let fault = Event::Fault { what: "any".into(), from: 2 * SECOND, until: 3 * SECOND };
     assert_eq!(broken([long, vec![fault]].concat()), []);
     let left = |fence, waiting| vec![Event::Left { resource: "r".into(), fence, waiting }];
@@ -210,11 +211,11 @@ fn who_came_later_and_was_granted_first_is_found() {
     };
     assert_eq!(broken([waiter(100, 10), waiter(110, 20)].concat()), []);
     assert_eq!(broken([waiter(110, 10), waiter(100, 20)].concat()), [Order]);
-    // Who doesn't wait comes when it is granted.
+    // A request that doesn't wait arrives at the moment of its grant.
     let slips_in = vec![Event::Acquire(granted(50, 0, 50)), released(50, 50)];
     assert_eq!(broken([waiter(100, 10), slips_in.clone()].concat()), [Order]);
     assert_eq!(broken([waiter(100, 60), slips_in].concat()), []);
-    // Who saw a fault may have been passed over.
+    // A waiter that saw a fault may have been passed over.
     let fault = vec![Event::Fault { what: "any".into(), from: 90, until: 95 }];
     assert_eq!(broken([waiter(110, 10), waiter(100, 20), fault].concat()), []);
 }

@@ -25,7 +25,7 @@ fn keeps_its_promises(name: &str) {
     assert!(outcome.injections > 0 || cell.fault == Fault::Nothing);
 }
 
-/// A test for each name, and one that there is a test for each cell.
+/// A test for each name, and a test that every cell has a test.
 macro_rules! cells {
     ($($test:ident: $name:literal,)*) => {
         $(

@@ -12,56 +12,56 @@ use crate::{
 pub enum Action {
     /// A client asks for the lock at a replica, or asks again.
     Ask {
-        /// Who.
+        /// The client.
         client: u8,
         /// Where.
         replica: u8,
     },
-    /// Redis executes the acquire of an attempt.
+    /// Redis executes a call of an attempt.
     Execute(Id),
     /// The reply reaches the replica, and, if the attempt is over, the client.
     Answer(Id),
-    /// Nobody learns the outcome: the client hangs up, or the replica has waited long enough for the reply.
+    /// Nobody learns the outcome: the client hangs up, or the replica stops waiting for the reply.
     Forget(Id),
     /// The connection of a waiter's call breaks; its replica will ask again.
     Cut(Id),
     /// The replica of a waiter asks Redis again, perhaps for the last time.
     Claim {
-        /// Who.
+        /// The client.
         id: Id,
         /// Whether the wait is over.
         last: bool,
     },
     /// Redis executes a call whose connection was given up.
     ExecuteStray(Id),
-    /// Such a call is lost.
+    /// A call whose connection was given up is lost.
     LoseStray(Id),
     /// Redis executes a cancellation.
     Cancel {
         /// Of which attempt.
         id: Id,
-        /// Whether the replica gets the reply; else it will repeat it.
+        /// Whether the replica gets the reply; otherwise it repeats the cancellation.
         confirmed: bool,
     },
-    /// A turn is over without a claim, and a replica sees to the queue.
+    /// A turn is over without a claim, and a replica moves the queue on.
     Wake,
     /// A holder extends.
     Extend {
-        /// Who.
+        /// The client.
         client: u8,
         /// Where.
         replica: u8,
     },
     /// A holder releases.
     Release {
-        /// Who.
+        /// The client.
         client: u8,
         /// Where.
         replica: u8,
     },
     /// Redis executes an extend or a release.
     Operate {
-        /// Which of those under way.
+        /// Its number among those under way.
         index: usize,
         /// Whether a copy of it is still under way.
         again: bool,
@@ -72,7 +72,7 @@ pub enum Action {
     Tick,
     /// A replica of Gorilla is killed.
     Crash(u8),
-    /// The second node stops to follow the first.
+    /// The second node stops following the first.
     Stop,
     /// The second node becomes a master.
     Promote,
@@ -83,7 +83,7 @@ pub enum Action {
 }
 
 impl Bounds {
-    /// Collects what can happen next, in an order that depends on the state alone.
+    /// Collects what can happen next, in an order that depends only on the state.
     pub fn possible(&self, state: &State, actions: &mut Vec<Action>) {
         for (number, client) in (0..).zip(&state.clients) {
             self.of_client(state, number, client, actions);
@@ -98,7 +98,7 @@ impl Bounds {
     fn of_client(&self, state: &State, number: u8, client: &Client, actions: &mut Vec<Action>) {
         let replicas = (0..).zip(&state.replicas).filter_map(|(replica, node)| node.map(|_| replica));
         let asks = state.attempts.iter().any(|attempt| attempt.client == number && attempt.live);
-        // All begin alike, so it is enough to let them begin by their numbers.
+        // All clients begin alike, so it is enough to let them begin in the order of their numbers.
         let is_next = number == 0 || state.clients[usize::from(number) - 1].attempts > 0;
         let over = client.grant.as_ref().is_none_or(|grant| grant.released || grant.until <= state.tick);
         let may_ask = is_next
@@ -109,7 +109,7 @@ impl Bounds {
             if may_ask {
                 actions.push(Action::Ask { client: number, replica });
             }
-            // Also when the lease is over: the token of somebody who comes late must do nothing.
+            // A holder may also be late: when its lease is over, its token must do nothing.
             if let Some(grant) = client.grant.as_ref().filter(|grant| !grant.released) {
                 if client.extends < self.extends && !grant.extending {
                     actions.push(Action::Extend { client: number, replica });

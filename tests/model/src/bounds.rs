@@ -2,14 +2,14 @@
 
 use crate::{Mistake, redis::Ms, scripts::Grace};
 
-/// How data gets lost.
+/// How data is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// It does not.
     Never,
     /// The node of Redis that replicates falls behind at some moment and becomes the master later. The old one is dead.
     OldMasterDies,
-    /// The same, and the old master goes on serving those who are connected to it.
+    /// The same, but the old master still serves the replicas of Gorilla that are connected to it.
     SplitBrain,
     /// The master comes back without its data.
     RestartsEmpty,
@@ -20,9 +20,9 @@ pub enum Loss {
 pub enum Ack {
     /// None.
     Off,
-    /// Those of acquires.
+    /// The successes of acquires.
     Acquires,
-    /// Those of acquires and extends.
+    /// The successes of acquires and extends.
     All,
 }
 
@@ -35,13 +35,13 @@ pub struct Bounds {
     pub replicas: u8,
     /// Locks that a client asks for.
     pub requests: u8,
-    /// Attempts of a client over all its requests: more than requests are retries.
+    /// Attempts of a client over all its requests. Attempts beyond the number of requests are retries.
     pub attempts: u8,
     /// Extends of a client.
     pub extends: u8,
     /// Whether requests carry an Idempotency-Key.
     pub keyed: bool,
-    /// Whether holders release; else they let their leases end.
+    /// Whether holders release; otherwise they let their leases end.
     pub releases: bool,
     /// Whether a client that was refused asks again.
     pub retries_refusals: bool,
@@ -51,10 +51,10 @@ pub struct Bounds {
     pub room: usize,
     /// The last tick of the clock.
     pub horizon: Ms,
-    /// Of every grant and extend, in ticks.
+    /// The length of every lease, in ticks.
     pub lease: Ms,
-    /// Whether an answer may take its time. Elsewhere the client has it at once, which leaves it the most time to
-    /// believe in; an answer that comes too late for anybody is one that nobody learns.
+    /// Whether an answer may be slow. Otherwise the client has it at once, and so believes in its grant for the longest
+    /// time. An answer that comes too late counts as an outcome that nobody learns.
     pub slow_answers: bool,
     /// Acquires whose outcome nobody learns: the client hangs up, the reply is lost or late.
     pub unknowns: u8,
@@ -66,7 +66,7 @@ pub struct Bounds {
     pub repeats: u8,
     /// Replicas of Gorilla that are killed.
     pub crashes: u8,
-    /// How data gets lost, once.
+    /// How data is lost, once.
     pub loss: Loss,
     /// By how many ticks the clock of the second node is behind.
     pub clock_behind: Ms,
@@ -74,7 +74,7 @@ pub struct Bounds {
     pub grace: Option<Grace>,
     /// The option `min_replicas_ack`.
     pub ack: Ack,
-    /// One line that is wrong.
+    /// The line that is wrong, if one is.
     pub mistake: Option<Mistake>,
 }
 

@@ -1,8 +1,8 @@
 //! The protocol of Gorilla as a state machine, and a search through all its states.
 //!
 //! `README.md` beside this says what is covered. To read it: [`redis`] is what Redis keeps, [`scripts`] what it does,
-//! [`state`] where everybody stands, [`Action`] all that can happen, [`properties`] what must hold, [`searches`] what
-//! is searched.
+//! [`state`] the state of clients and replicas, [`Action`] all that can happen, [`properties`] what must hold,
+//! [`searches`] what is searched.
 
 mod actions;
 pub mod bounds;

@@ -1,27 +1,27 @@
-//! What could be wrong, so that the search can be seen to find it.
+//! Mistakes that could be in the protocol, to see that the search finds each of them.
 
 /// One line of the protocol, replaced by a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// A release frees the lock by whatever token.
+    /// A release frees the lock whatever its token is.
     ReleaseComparesNoToken,
     /// An extend takes every token that the tenure ever had.
     ExtendComparesTenureOnly,
     /// An acquire doesn't look whether the lock is held.
     AcquireIgnoresHolder,
-    /// A fence is the last one plus one, without the clock.
+    /// A fence is the last fence plus one, without the clock.
     FenceCounts,
     /// An acquire whose outcome is unknown is left alone.
     NothingIsCancelled,
     /// A cancellation frees the lock and leaves no mark.
     CancelLeavesNoMark,
-    /// A cancellation frees the lock though a copy of the request was answered with it.
+    /// A cancellation frees the lock though a copy of the request was answered with the grant.
     CancelIgnoresCopies,
-    /// A free lock is for whoever comes, though others wait.
+    /// Any client gets a free lock, though others wait for it.
     QueueLetsIn,
     /// An acquire doesn't look whether its request was granted before.
     ReplayGrantsAgain,
-    /// A waiter that is refused in the end is not cancelled, though one of its calls may still be under way.
+    /// A waiter that is refused in the end is not cancelled, though a call of it may still be under way.
     WaiterForgetsDoubt,
     /// A client counts its lease from when the answer came.
     ClientCountsFromAnswer,

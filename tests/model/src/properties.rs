@@ -27,7 +27,7 @@ pub const ONCE: &str = "5 what was answered is never granted again";
 /// Waiting.
 pub const ORDER: &str = "6 nobody overtakes a waiter that met no fault";
 
-/// Those that a search checks.
+/// The properties that a search checks.
 pub fn of(protocol: &Protocol) -> Vec<Property<Protocol>> {
     let mut all = vec![
         Property::always(FENCES, |_, state: &State| {
@@ -83,8 +83,8 @@ fn granted(state: &State, how: How) -> bool {
     state.clients.iter().flat_map(|client| &client.grant).any(|grant| grant.how == how)
 }
 
-/// A lock whose client was never told and isn't about to be, and none of whose attempts was at a replica that was
-/// killed.
+/// When nothing is under way, the client of the lock was told of it or still asks, unless an attempt of the client was
+/// at a replica that was killed.
 fn no_orphan(protocol: &Protocol, state: &State) -> bool {
     let Some(lock) = &state.nodes[0].lock else { return true };
     let client = protocol.bounds.client_of(lock.id);

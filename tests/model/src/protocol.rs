@@ -5,8 +5,8 @@ use crate::Bounds;
 /// The protocol within bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
-    /// How far.
+    /// The bounds.
     pub bounds: Bounds,
-    /// Whether exclusion is among the properties: where data is lost it may break, and would end the search.
+    /// Whether exclusion is among the properties. It may break if data is lost, which would end the search.
     pub excludes: bool,
 }

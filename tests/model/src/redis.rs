@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Names an attempt to acquire, and the tenure that it begins.
 pub type Id = u8;
-/// Milliseconds, since the beginning where it is a time. One tick of the search's clock is one of them.
+/// Milliseconds; a point in time counts from the beginning. The clock of the search ticks once a millisecond.
 pub type Ms = u64;
 /// Microseconds since the beginning.
 pub type Us = u64;
 
-/// The right to a lock. Every call that makes one makes one of its own, so it is named by the tenure and a number.
+/// The right to a lock. Each call that makes a token makes a new one, so a tenure and a number name a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
     /// Whose right it is.
     pub tenure: Id,
-    /// 0 from the acquire; those of extends count on.
+    /// 0 for the token of the acquire; the tokens of extends count up from there.
     pub number: u8,
 }
 
@@ -24,7 +24,7 @@ pub struct Token {
 pub struct Lock {
     /// Of the tenure.
     pub id: Id,
-    /// The current one.
+    /// The current token.
     pub token: Token,
     /// The number that orders grants.
     pub fence: u64,
@@ -45,7 +45,7 @@ pub struct Place {
     pub channel: u8,
 }
 
-/// Who was woken and has not claimed yet.
+/// The waiter that was woken and has not claimed the lock yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// When it was woken.
@@ -54,7 +54,7 @@ pub struct Turn {
     pub id: Id,
 }
 
-/// Under which a request is remembered.
+/// The name under which a request is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
     /// An Idempotency-Key.
@@ -84,7 +84,7 @@ pub enum Outcome {
         fingerprint: Fingerprint,
         /// Of the tenure.
         id: Id,
-        /// Its first one.
+        /// Its first token.
         token: Token,
         /// Its number.
         fence: u64,
@@ -97,7 +97,7 @@ pub enum Outcome {
         fingerprint: Fingerprint,
         /// Of the tenure.
         id: Id,
-        /// The new one.
+        /// The new token.
         token: Token,
         /// When.
         updated: Ms,
@@ -121,7 +121,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// One without marks.
+    /// A record without marks.
     pub fn new(outcome: Outcome) -> Self {
         Self { outcome, cancelled: BTreeSet::new(), told: BTreeSet::new() }
     }
@@ -141,15 +141,15 @@ impl Record {
 /// All keys of the resource on one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Redis {
-    /// Absent if free. Whoever reads it has called [`Redis::expire`] before.
+    /// Absent if the lock is free. Call [`Redis::expire`] before you read it.
     pub lock: Option<Lock>,
-    /// The last one given, 0 for none.
+    /// The last fence that was given; 0 if none was.
     pub fence: u64,
-    /// First come, first.
+    /// The places, in the order in which the waiters came.
     pub queue: BTreeSet<Place>,
-    /// Who was woken.
+    /// The waiter that has the turn.
     pub turn: Option<Turn>,
-    /// Of all requests. None lapses: the window is longer than a run.
+    /// The records of all requests. None lapses: the window is longer than a run.
     pub requests: BTreeMap<Name, Record>,
     /// With `failover_grace`: which incarnation of the data was seen here last.
     pub seen: Option<u8>,

@@ -9,7 +9,7 @@ use crate::{Action, Protocol, properties, state::State};
 /// One search.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// As the README's table has it.
+    /// The name in the table of the README.
     pub name: &'static str,
     /// What is searched.
     pub protocol: Protocol,
@@ -19,17 +19,17 @@ pub struct Search {
 
 /// What a search found.
 pub struct Found {
-    /// Different states.
+    /// The number of different states.
     pub states: usize,
     /// Steps of the longest way that was followed.
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
-    /// The properties that must hold, and don't, each with the shortest way there.
+    /// The properties that must hold and don't, each with the shortest way there.
     pub broken: Vec<(&'static str, Path<State, Action>)>,
-    /// What must be possible, and isn't.
+    /// What must be possible and isn't.
     pub impossible: Vec<&'static str>,
-    /// Properties looked at.
+    /// The number of properties that were checked.
     pub properties: usize,
 }
 

@@ -7,7 +7,7 @@ use crate::{
     scripts::Grace,
 };
 
-/// Holders who extend, release, come late and do so once more.
+/// Holders that extend, release, come late and do so once more.
 const HOLDERS: Bounds = Bounds { extends: 2, repeats: 1, slow_answers: true, horizon: 4, ..CALM };
 /// Acquires without a key whose outcome is unknown.
 const UNKNOWN: Bounds = Bounds { unknowns: 2, repeats: 1, attempts: 2, ..CALM };
@@ -15,9 +15,9 @@ const UNKNOWN: Bounds = Bounds { unknowns: 2, repeats: 1, attempts: 2, ..CALM };
 const COPIES: Bounds = Bounds { keyed: true, unknowns: 2, attempts: 3, ..CALM };
 /// A replica of Gorilla is killed.
 const KILLED: Bounds = Bounds { keyed: true, replicas: 2, unknowns: 1, crashes: 1, attempts: 2, ..CALM };
-/// Three who want the lock, of whom one hangs up and one gives up.
+/// Three clients want the lock; one hangs up and one gives up.
 const WAITERS: Bounds = Bounds { clients: 3, waits: true, give_ups: 1, unknowns: 1, lease: 1, ..CALM };
-/// Waiters with a key, of whose replicas one is killed and one loses its connection.
+/// Waiters with a key; one of their replicas is killed and one loses its connection.
 const WAITERS_KILLED: Bounds =
     Bounds { waits: true, replicas: 2, crashes: 1, cuts: 1, keyed: true, attempts: 2, ..CALM };
 /// Waiters whose connection breaks.
@@ -53,7 +53,7 @@ const SHORT_GRACE: Option<Grace> = Some(Grace { length: 1, for_replays: true });
 /// The same, but a copy is answered with a grant from before all the same.
 const GRACE_BUT_REPLAYS: Option<Grace> = Some(Grace { length: CALM.lease, for_replays: false });
 
-/// All but those with a mistake.
+/// All searches but those with a mistake.
 pub const ALL: &[Search] = &[
     holds("holders", HOLDERS),
     holds("unknown outcomes", UNKNOWN),
@@ -83,7 +83,7 @@ pub const ALL: &[Search] = &[
     breaks("failover to a clock that is behind", FENCES, Bounds { clock_behind: 2, ..FAILOVER }),
 ];
 
-/// One for each mistake, which must find it.
+/// A search for each mistake, which must find it.
 pub const MISTAKEN: &[Search] = &[
     mistaken(Mistake::ReleaseComparesNoToken, OWN_TENURE, HOLDERS),
     mistaken(Mistake::ExtendComparesTenureOnly, STALE, HOLDERS),
@@ -98,22 +98,22 @@ pub const MISTAKEN: &[Search] = &[
     mistaken(Mistake::ClientCountsFromAnswer, EXCLUSION, HOLDERS),
 ];
 
-/// One whose promises must all hold.
+/// A search whose promises must all hold.
 const fn holds(name: &'static str, bounds: Bounds) -> Search {
     Search { name, protocol: Protocol { bounds, excludes: true }, breaks: None }
 }
 
-/// One in which exclusion isn't looked at.
+/// A search that doesn't look at exclusion.
 const fn shares(name: &'static str, bounds: Bounds) -> Search {
     Search { name, protocol: Protocol { bounds, excludes: false }, breaks: None }
 }
 
-/// One that must find a way to break a promise.
+/// A search that must find a way to break a promise.
 const fn breaks(name: &'static str, property: &'static str, bounds: Bounds) -> Search {
     Search { name, protocol: Protocol { bounds, excludes: true }, breaks: Some(property) }
 }
 
-/// One that must find a mistake.
+/// A search that must find a mistake.
 const fn mistaken(mistake: Mistake, property: &'static str, bounds: Bounds) -> Search {
     let bounds = Bounds { mistake: Some(mistake), ..bounds };
     let excludes = matches!(bounds.loss, Loss::Never);

@@ -1,4 +1,4 @@
-//! Where everybody stands.
+//! The state of clients, replicas and the network.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{
 /// What the search walks through.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The time: of Redis, and of the clients, who count from a moment of their own.
+    /// The time of Redis, and of the clients, each of which counts from a moment of its own.
     pub tick: Ms,
     /// How often the clock was read since: no two readings are the same.
     pub micro: Us,
@@ -22,7 +22,7 @@ pub struct State {
     pub restarted: bool,
     /// The node that each replica of Gorilla is connected to; `None` for a replica that was killed.
     pub replicas: Vec<Option<u8>>,
-    /// By their numbers.
+    /// The clients, by their numbers.
     pub clients: Vec<Client>,
     /// Acquires that are not over, by their ids.
     pub attempts: Vec<Attempt>,
@@ -46,7 +46,7 @@ pub enum Link {
     Promoted,
 }
 
-/// Who wants the lock.
+/// A client.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Client {
     /// Requests begun.
@@ -59,7 +59,7 @@ pub struct Client {
     pub open: bool,
     /// The largest fence that had been answered when the last request was first sent.
     pub floor: u64,
-    /// How many had come to wait before it did, and whether it has met a fault since.
+    /// How many clients had come to wait before it did, and whether it has met a fault since.
     pub waits: Option<(u8, bool)>,
     /// What it was answered to its last request.
     pub grant: Option<Grant>,
@@ -70,7 +70,7 @@ pub struct Client {
 pub struct Grant {
     /// Of the tenure.
     pub id: Id,
-    /// The last one that was answered.
+    /// The last token that was answered.
     pub token: Token,
     /// The number that orders grants.
     pub fence: u64,
@@ -80,7 +80,7 @@ pub struct Grant {
     pub extending: bool,
     /// Whether a release was sent.
     pub released: bool,
-    /// How it came to be answered.
+    /// How the grant came to be answered.
     pub how: How,
 }
 
@@ -91,22 +91,22 @@ pub enum How {
     Asked,
     /// After a wait.
     Waited,
-    /// It had been made before.
+    /// The grant had been made before.
     Replayed,
 }
 
 /// An acquire at a replica of Gorilla.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
-    /// Of the tenure that it would begin.
+    /// The id of the tenure that it would begin.
     pub id: Id,
-    /// Whose.
+    /// The client.
     pub client: u8,
     /// Which request of the client.
     pub request: u8,
     /// Where.
     pub replica: u8,
-    /// Under which it is remembered.
+    /// The name under which it is remembered.
     pub name: Name,
     /// When it arrived in the queue.
     pub arrived: Arrived,
@@ -116,7 +116,7 @@ pub struct Attempt {
     pub strays: Vec<Sent>,
     /// Whether the client waits for the answer.
     pub live: bool,
-    /// Whether the connection of one of its calls broke.
+    /// Whether the connection of a call broke.
     pub doubted: bool,
     /// Whether it is yet to be cancelled.
     pub owed: bool,
@@ -140,7 +140,7 @@ pub struct Sent {
 /// The call of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
-    /// There is none: it waits to be called.
+    /// There is no call: the attempt waits to be called.
     None,
     /// It has not been executed.
     Sent(Sent),
@@ -155,7 +155,7 @@ pub enum Call {
     Lost,
 }
 
-/// A reply to an acquire, in so far as somebody acts on it.
+/// A reply to an acquire, as far as a replica or a client acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Told {
     /// Granted or replayed.
@@ -184,9 +184,9 @@ pub enum Told {
 /// An extend or a release.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
-    /// Whose.
+    /// The client.
     pub client: u8,
-    /// By which it acts.
+    /// The token that it was sent with.
     pub token: Token,
     /// To which node it was sent.
     pub node: u8,
@@ -206,7 +206,7 @@ pub enum Kind {
         /// The token that replaces the other.
         new_token: Token,
     },
-    /// It did, and the reply is on its way.
+    /// It has extended the lease, and the reply is on its way.
     Extended {
         /// When it was sent.
         at: Ms,
@@ -255,7 +255,7 @@ pub enum Wrong {
     GrantedAfterCancel,
     /// A request that had been answered with a grant was granted once more.
     GrantedTwice,
-    /// Somebody got the lock before a waiter who came earlier and met no fault.
+    /// A client got the lock before a waiter that came earlier and met no fault.
     Overtook,
 }
 
@@ -275,7 +275,7 @@ impl State {
         self.attempts.iter_mut().find(|attempt| attempt.id == id).expect("an action names an attempt that is under way")
     }
 
-    /// Forgets the attempts that nothing can come of any more, so that states don't differ by them.
+    /// Forgets the attempts of which nothing can come any more, so that states don't differ by them.
     pub fn tidy(&mut self) {
         let lasting = |id: &Id| self.nodes.iter().flat_map(|node| &node.lock).any(|lock| lock.id == *id);
         self.notes.told.retain(lasting);

@@ -22,7 +22,7 @@ pub fn line(search: &Search, found: &Found) -> String {
     format!("| {name} | {bounds} | {states} | {depth} | {result} | {seconds:.1} |")
 }
 
-/// The number that a property begins with is that of the promise.
+/// A property begins with the number of its promise.
 fn promise(property: &str) -> String {
     match property.split_once(' ') {
         Some(("6", _)) => "the order".into(),
@@ -31,7 +31,7 @@ fn promise(property: &str) -> String {
     }
 }
 
-/// What is said of every search, and then what it has of its own.
+/// The bounds that every search has, and then those of its own.
 fn words(bounds: &Bounds) -> String {
     let counted = [
         (bounds.clients, "client"),

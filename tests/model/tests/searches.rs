@@ -50,7 +50,7 @@ fn check(search: &Search, found: &Found) {
     }
 }
 
-/// All but the last cell, the seconds.
+/// A line without its last cell, the seconds.
 fn without_seconds(line: &str) -> &str {
     line.trim_end_matches(" |").rsplit_once(" | ").expect("a line of a table").0
 }

@@ -1,4 +1,5 @@
-//! Promise 2: fences are unique, and a grant that was answered before another was asked for has the smaller one.
+//! Promise 2: fences are unique, and a grant that was answered before another grant was asked for has the smaller
+//! fence.
 
 use std::collections::HashSet;
 

@@ -4,7 +4,7 @@ use super::{Tenure, Violation, tenure::by_resource};
 
 pub(super) fn check(tenures: &[Tenure], found: &mut Vec<Violation>) {
     for mut held in by_resource(tenures) {
-        // A grant whose answer came after its lease had ended was never held.
+        // A client that got the answer after the end of the lease never held the lock.
         held.retain(|tenure| tenure.answered < tenure.ends());
         held.sort_by_key(|tenure| tenure.answered);
         let mut latest: Option<&Tenure> = None;

@@ -1,22 +1,22 @@
-//! Promise 4: a client that vanishes leaves no lock. Locks are known by the fence that is named to whoever they stand
-//! in the way of.
+//! Promise 4: a client that vanishes leaves no lock. The checker knows such a lock by the fence that a refused client
+//! is told.
 
 use std::collections::{HashMap, HashSet};
 
 use super::Violation;
 use crate::history::{Event, History, Moment, SECOND};
 
-/// Within so long a lock is free that nobody was told of; the second that is promised, and half of one because the
+/// How long a lock that nobody was told of may stand: the second that Gorilla promises, and half a second because the
 /// machine has other things to do.
 pub const FREED: Moment = SECOND + SECOND / 2;
 
-/// So long after a fault a replica may need to reach Redis again.
+/// How long after a fault a replica may need to reach Redis again.
 const RECOVERED: Moment = 3 * SECOND;
 
 pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
     let told: HashSet<_> =
         history.acquires().filter_map(|acquire| Some((&acquire.resource, acquire.grant.as_ref()?.fence))).collect();
-    // From when to when a lock that nobody was told of surely stood.
+    // For each lock that nobody was told of: from when to when it surely stood.
     let mut stood: HashMap<_, (Moment, Moment)> = HashMap::new();
     for acquire in history.acquires() {
         let (Some(fence), Some(answered)) = (acquire.held_by, acquire.answered) else { continue };

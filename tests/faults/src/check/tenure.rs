@@ -7,19 +7,19 @@ use crate::history::{End, History, Kind, Moment};
 /// A grant from its acquire to its end, as its client saw it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tenure {
-    /// Of what.
+    /// The resource.
     pub resource: String,
     /// Its fence.
     pub fence: u64,
     /// When the acquire was sent, for the first time if it was sent again.
     pub asked: Moment,
-    /// When its answer had come, the first if there were several.
+    /// When its answer had come; the first answer if there were several.
     pub answered: Moment,
     /// Until when the lease surely stands: when it was last asked for, plus its length.
     pub valid_until: Moment,
     /// When a release was sent, if one was.
     pub release_asked: Option<Moment>,
-    /// The tokens that it was given, in the order of their answers.
+    /// The tokens that the client was given, in the order of the answers.
     pub tokens: Vec<u64>,
 }
 
@@ -39,8 +39,8 @@ pub fn tenures(history: &History) -> Vec<Tenure> {
             *asked = acquire.asked.min(*asked);
         }
     }
-    // One grant may be answered several times, to retries. Two grants with one fence are for another check to find, so
-    // the token tells them apart.
+    // One grant may be answered several times, to retries. Another check finds two grants with one fence, so here the
+    // token tells them apart.
     let mut tenures: HashMap<_, Tenure> = HashMap::new();
     for acquire in history.acquires() {
         let (Some(grant), Some(answered)) = (&acquire.grant, acquire.answered) else { continue };

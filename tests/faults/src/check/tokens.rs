@@ -1,4 +1,4 @@
-//! Promise 3: a token that was released, superseded, or passed over by a later grant never acts, and none is given
+//! Promise 3: a token that was released, superseded, or passed over by a later grant never acts, and no token is given
 //! twice.
 
 use std::collections::{HashMap, HashSet};
@@ -21,7 +21,7 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
     }
     let mut uses: Vec<_> = history.uses().collect();
     uses.sort_by_key(|used| used.answered);
-    // By the fence or the token that it is about, when it was first answered and by whom.
+    // By fence or token: the first use that ended it, and when that was answered.
     let (mut released, mut superseded) = (HashMap::new(), HashMap::new());
     for used in &uses {
         let (End::Done { .. }, Some(answered)) = (used.end, used.answered) else { continue };
@@ -35,7 +35,7 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
             continue;
         }
         let by_use = |end: Option<&(Moment, &Use)>, why| {
-            // Sent again with its key, a request is answered again.
+            // A request that is sent again with its key is answered again.
             let (answered, ended) = end.filter(|(_, ended)| ended.key.is_none() || ended.key != used.key)?;
             (*ended != used).then_some((*answered, why))
         };

@@ -1,12 +1,13 @@
-//! First come, first served: of two who came to the queue of a lock, the earlier is granted first, if neither saw a
-//! fault. Who doesn't wait comes when it is granted, and so never before somebody who waits then.
+//! First come, first served: of two requests in the queue of a lock, the earlier request is granted first, if neither
+//! saw a fault. A request that doesn't wait arrives at the moment of its grant, so it never came before a request that
+//! waits then.
 
 use std::collections::HashMap;
 
 use super::Violation;
 use crate::history::{Acquire, Event, History, Moment, SECOND};
 
-/// So long after a fault waiters may still be getting back to their places.
+/// How long after a fault waiters may still be getting back to their places.
 const SETTLED: Moment = 4 * SECOND;
 
 pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
@@ -32,7 +33,7 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         let came = match acquire.waits {
             // A fence is the time of the grant, in microseconds by Redis's clock.
             false => Some(grant.fence),
-            // Whose place was never seen may have had one for a moment.
+            // A request whose place was never seen may have had a place for a moment.
             true => arrivals.get(&(&acquire.resource, &acquire.owner)).copied(),
         };
         let once = sent.get(&(&acquire.resource, &acquire.owner)) == Some(&1);

@@ -9,7 +9,8 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
     found.extend(lost(history, true));
 }
 
-/// The updates that registers lost, those that compare fences or those that don't: each value is written once only.
+/// The updates that registers lost, either the registers that compare fences or the others: each value must be written
+/// only once.
 pub fn lost(history: &History, fenced: bool) -> impl Iterator<Item = Violation> {
     let mut writers = HashMap::new();
     history.updates().filter(move |update| update.accepted && update.fenced == fenced).filter_map(move |update| {

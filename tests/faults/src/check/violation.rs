@@ -15,9 +15,9 @@ pub enum Property {
     StaleTokens,
     /// A register that compares fences loses no update.
     FencedRegister,
-    /// Who vanishes leaves no lock.
+    /// A client that vanishes leaves no lock.
     NoOrphans,
-    /// Who waits is served in the order of arrival.
+    /// Waiters are served in the order of arrival.
     Order,
     /// A request that is sent again acts once.
     SafeRetry,
@@ -36,19 +36,19 @@ impl Property {
     ];
 }
 
-/// A broken promise, with what shows it. Grants are named by their fences, moments by their nanosecond.
+/// A broken promise, with what shows it. Fences stand for grants, nanoseconds for moments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// The second was answered while the first was held.
     TwoHolders {
         /// Of which resource.
         resource: String,
-        /// Who held it, and until when.
+        /// The grant that was held, and until when.
         first: (u64, Moment),
-        /// Who was answered too, and when.
+        /// The grant that was answered too, and when.
         second: (u64, Moment),
     },
-    /// The first was answered before the second was asked for, and has no smaller fence.
+    /// The first grant was answered before the second was asked for, and its fence is not smaller.
     FenceNotRising {
         /// Of which resource.
         resource: String,
@@ -71,7 +71,7 @@ pub enum Violation {
         /// The grant that has it now.
         fence: u64,
     },
-    /// A token acted that was dead.
+    /// A dead token acted.
     StaleToken {
         /// Of which resource.
         resource: String,
@@ -102,7 +102,7 @@ pub enum Violation {
         /// Under which fences.
         fences: (u64, u64),
     },
-    /// A lock stood that nobody had been told of, for longer than it may.
+    /// A lock that nobody had been told of stood for longer than it may.
     Orphan {
         /// Of which resource.
         resource: String,

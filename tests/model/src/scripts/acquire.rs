@@ -9,30 +9,30 @@ use crate::{
 /// What an attempt knows of when it joined the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arrived {
-    /// It has not: `try`.
+    /// It has not joined: `try`.
     Not,
     /// The reply that would tell was lost: `claim` without a time.
     Unknown,
-    /// Then.
+    /// It joined at this time.
     At(Us),
 }
 
 /// The arguments.
 #[derive(Clone, Debug)]
 pub struct Acquire {
-    /// Of the attempt.
+    /// The id of the attempt.
     pub id: Id,
-    /// That the lock gets.
+    /// The token that the lock gets.
     pub token: Token,
-    /// For how long.
+    /// The length of the lease.
     pub lease: Ms,
-    /// Under which the request is remembered.
+    /// The name under which the request is remembered.
     pub request: Name,
-    /// With an Idempotency-Key only.
+    /// The fingerprint of the request, only with an Idempotency-Key.
     pub fingerprint: Option<Fingerprint>,
     /// Whether to wait.
     pub wait: bool,
-    /// Of the replica of Gorilla.
+    /// The channel of the replica of Gorilla.
     pub channel: u8,
     /// When this attempt arrived in the queue.
     pub arrived: Arrived,
@@ -78,7 +78,7 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
                 if ttl == 0 || redis.lock.as_ref().is_none_or(|lock| lock.id != holder) {
                     return Reply::Gone;
                 }
-                // Somebody else may have been granted the lock since, on what was lost.
+                // Another client may have been granted the lock since, in the data that was lost.
                 let left = if env.grace.is_some_and(|grace| grace.for_replays) { recovery } else { 0 };
                 if left > 0 {
                     return Reply::Unsettled { left };

@@ -9,13 +9,13 @@ use crate::{
 /// The arguments. The place in the queue is named by the attempt.
 #[derive(Clone, Debug)]
 pub struct Cancel {
-    /// Of the attempt.
+    /// The id of the attempt.
     pub id: Id,
     /// The key that the acquire used.
     pub request: Name,
 }
 
-/// Undoes an acquire whose reply nobody gets, also where the acquire itself arrives later than this.
+/// Undoes an acquire whose reply nobody gets, also if the acquire arrives later than the cancellation.
 pub fn cancel(redis: &mut Redis, env: &Env, call: &Cancel) -> Reply {
     redis.expire(env.now_ms());
     let id = call.id;

@@ -14,11 +14,11 @@ pub struct Env {
     pub turn: Ms,
     /// Most places in the queue.
     pub room: usize,
-    /// Whose data it is: the replication id of the node.
+    /// The incarnation of the data: the replication id of the node.
     pub incarnation: u8,
     /// How long grants wait after an incarnation is seen for the first time.
     pub grace: Option<Grace>,
-    /// One line that is wrong.
+    /// The line that is wrong, if one is.
     pub mistake: Option<Mistake>,
 }
 

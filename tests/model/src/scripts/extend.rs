@@ -9,13 +9,13 @@ use crate::{
 /// The arguments.
 #[derive(Clone, Debug)]
 pub struct Extend {
-    /// By which it is extended.
+    /// The token that the client sent.
     pub token: Token,
-    /// That replaces it.
+    /// The token that replaces it.
     pub new_token: Token,
-    /// From now.
+    /// The length of the lease from now.
     pub lease: Ms,
-    /// With an Idempotency-Key: that, and the fingerprint.
+    /// The Idempotency-Key, if there is one, and the fingerprint.
     pub once: Option<(Name, Fingerprint)>,
 }
 

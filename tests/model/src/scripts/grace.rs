@@ -1,4 +1,4 @@
-//! The option `failover_grace`: after data that was not seen before, grants wait.
+//! The option `failover_grace`: when an incarnation of the data is seen for the first time, grants wait.
 
 use super::Env;
 use crate::redis::{Ms, Redis};

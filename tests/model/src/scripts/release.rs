@@ -9,13 +9,13 @@ use crate::{
 /// The arguments.
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// By which it is released.
+    /// The token that the client sent.
     pub token: Token,
-    /// With an Idempotency-Key: that, and the fingerprint.
+    /// The Idempotency-Key, if there is one, and the fingerprint.
     pub once: Option<(Name, Fingerprint)>,
 }
 
-/// Frees a lock, if the caller has its token, and wakes who waits first.
+/// Frees a lock, if the caller has its token, and wakes the first waiter.
 pub fn release(redis: &mut Redis, env: &Env, call: &Release) -> Reply {
     redis.expire(env.now_ms());
     let (request, fingerprint) = call.once.unzip();

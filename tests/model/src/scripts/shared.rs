@@ -1,4 +1,4 @@
-//! `lua/lib/turn.lua`, and of `lua/lib/record.lua` what becomes of a copy.
+//! `lua/lib/turn.lua`, and the part of `lua/lib/record.lua` that answers copies.
 
 use super::Env;
 use crate::redis::{Fingerprint, Ms, Name, Place, Record, Redis, Turn};

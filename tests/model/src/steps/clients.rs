@@ -83,7 +83,7 @@ impl Bounds {
         }
     }
 
-    /// Whoever is not answered doesn't hold the lock. Its replica gives back what it may have taken.
+    /// A client that has no answer doesn't hold the lock. Its replica gives back what the acquire may have taken.
     pub(super) fn forget(&self, state: &mut State, id: Id) {
         if state.attempt(id).call != Call::Lost {
             state.left.unknowns -= 1;
@@ -102,7 +102,8 @@ impl Bounds {
         self.loses_its_place(state, number);
     }
 
-    /// A request with a key keeps its place in the line; one without is another one when it comes again.
+    /// A request with a key keeps its place in the queue. A request without a key is another request when it comes
+    /// again.
     pub(super) fn loses_its_place(&self, state: &mut State, number: u8) {
         let client = &mut state.clients[usize::from(number)];
         client.waits = match client.waits {
@@ -127,7 +128,7 @@ impl Bounds {
         let Some(grant) = &mut state.clients[usize::from(number)].grant else { return };
         grant.released = true;
         state.operations.push(Operation { client: number, token: grant.token, node, kind: Kind::Release });
-        // It no longer matters, and states shouldn't differ by it.
+        // The end of the lease does not matter any more, and states shouldn't differ by it.
         grant.until = 0;
         grant.extending = false;
     }

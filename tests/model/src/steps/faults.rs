@@ -20,7 +20,7 @@ impl Bounds {
         }
     }
 
-    /// Its clients and what it was about to cancel are on their own. What it has sent may still arrive.
+    /// Nobody answers its clients or makes its cancellations any more. What it has sent may still arrive.
     pub(super) fn crash(&self, state: &mut State, replica: u8) {
         state.left.crashes -= 1;
         state.replicas[usize::from(replica)] = None;

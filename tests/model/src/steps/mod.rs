@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Bounds {
-    /// Before anything has happened.
+    /// The state before anything has happened.
     pub fn beginning(&self) -> State {
         let mut state = State {
             tick: 1,
@@ -38,7 +38,7 @@ impl Bounds {
         state
     }
 
-    /// After a step that is possible.
+    /// The state after a step that is possible.
     pub fn after(&self, state: &State, action: Action) -> State {
         let mut next = state.clone();
         let state = &mut next;
@@ -68,7 +68,7 @@ impl Bounds {
         next
     }
 
-    /// Whose attempt has that id.
+    /// The client whose attempt has that id.
     pub fn client_of(&self, id: Id) -> u8 {
         id / self.attempts
     }

@@ -90,7 +90,7 @@ impl Bounds {
             }
             Reply::Superseded => Told::Superseded,
             Reply::Gone => Told::Gone,
-            // The last is said to strays only, of an attempt that got a name meanwhile.
+            // Only strays get `Reused`, for an attempt that got a name meanwhile.
             Reply::Held { .. }
             | Reply::Reserved { .. }
             | Reply::Full { .. }
@@ -200,7 +200,7 @@ impl Bounds {
         if kept {
             state.micro += 1;
         }
-        // Whoever was dropped from the queue had missed its turn.
+        // A waiter that was dropped from the queue had missed its turn.
         for number in gone {
             if let Some((_, faulted)) = &mut state.clients[usize::from(number)].waits {
                 *faulted = true;
@@ -210,7 +210,7 @@ impl Bounds {
     }
 }
 
-/// Whether a write to that node is, once made, on the other one too; for a new master, on one that isn't modelled.
+/// Whether a write to that node is at once on the other node too; for a new master, on a node that isn't modelled.
 fn has_second(state: &State, node: u8) -> bool {
     node == 1 || state.link == Link::Follows
 }
