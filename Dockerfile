@@ -5,10 +5,10 @@ WORKDIR /build
 
 # The dependencies are compiled against empty crates, in a layer that only Cargo.toml and Cargo.lock invalidate: an edit
 # of a source file does not compile them again. The empty crates themselves are removed, or Cargo might take them, by
-# their newer dates, for the real ones. The cache mount spares
-# the downloads when the layer does have to be rebuilt.
+# their newer dates, for the real ones. If the layer does have to be rebuilt, the cache mount spares the downloads.
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
+COPY crates/gorilla-domain/Cargo.toml crates/gorilla-domain/
 COPY crates/gorilla-scripts/Cargo.toml crates/gorilla-scripts/
 COPY crates/gorilla-wire/Cargo.toml crates/gorilla-wire/
 COPY benches/Cargo.toml benches/
@@ -16,12 +16,12 @@ COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src crates/gorilla-scripts/src crates/gorilla-wire/src/bin tests/faults/src tests/harness/src tests/model/src benches/src \
-    && touch src/lib.rs client/src/lib.rs crates/gorilla-scripts/src/lib.rs crates/gorilla-wire/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
+    mkdir -p src client/src crates/gorilla-domain/src crates/gorilla-scripts/src crates/gorilla-wire/src/bin tests/faults/src tests/harness/src tests/model/src benches/src \
+    && touch src/lib.rs client/src/lib.rs crates/gorilla-domain/src/lib.rs crates/gorilla-scripts/src/lib.rs crates/gorilla-wire/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
     && echo 'fn main() {}' | tee benches/src/main.rs crates/gorilla-wire/src/bin/openapi.rs >src/main.rs \
     && cargo build --release --locked \
-    && cargo clean --release --package gorilla --package gorilla-client --package gorilla-scripts --package gorilla-wire \
-    && rm -r src client/src crates/gorilla-scripts/src crates/gorilla-wire/src
+    && cargo clean --release --package gorilla --package gorilla-client --package gorilla-domain --package gorilla-scripts --package gorilla-wire \
+    && rm -r src client/src crates/gorilla-domain/src crates/gorilla-scripts/src crates/gorilla-wire/src
 
 COPY lua lua
 COPY docs/openapi.json docs/

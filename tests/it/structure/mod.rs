@@ -17,14 +17,18 @@ fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The root file of each library, program and test of the workspace.
-fn roots() -> Vec<PathBuf> {
+/// The folders of the packages of the workspace, but for the server.
+fn members() -> Vec<String> {
     let manifest = fs::read_to_string(workspace().join("Cargo.toml")).expect("the manifest");
     let manifest: toml::Table = manifest.parse().expect("TOML");
     let members = manifest["workspace"]["members"].as_array().expect("a list of members");
-    let members = members.iter().map(|member| workspace().join(member.as_str().expect("a folder")));
+    members.iter().map(|member| member.as_str().expect("a folder").into()).collect()
+}
+
+/// The root file of each library, program and test of the workspace.
+fn roots() -> Vec<PathBuf> {
     let mut roots = Vec::new();
-    for package in members.chain([workspace()]) {
+    for package in members().iter().map(|member| workspace().join(member)).chain([workspace()]) {
         roots.extend(["src/lib.rs", "src/main.rs", "tests/it/main.rs"].map(|root| package.join(root)));
         for folder in ["src/bin", "tests", "benches"] {
             let Ok(entries) = fs::read_dir(package.join(folder)) else { continue };
@@ -69,8 +73,8 @@ fn no_files_of_the_workspace_depend_on_each_other_in_a_circle() {
     assert!(circles.is_empty(), "these files depend on each other:\n\n{}", circles.join("\n\n"));
 }
 
-/// Which parts of the server a part may name. The parts that are not listed are used by anything: settings, the forms
-/// of text, and the crates.
+/// Which parts of the server a part may name. Any file may use the parts that are not listed: settings, the forms of
+/// text, and the crates.
 const ARROWS: [(&str, &[&str]); 6] = [
     ("src/api/", &["src/service/"]),
     ("src/service/", &["src/store/"]),
@@ -87,7 +91,7 @@ fn the_parts_of_the_server_name_each_other_in_one_direction() {
         let (Some((from, allowed)), Some((to, _))) = (part(&dependency.from), part(&dependency.to)) else {
             return false;
         };
-        // Everything may be set, and is logged by a library.
+        // Every part may have settings. A library does the logging.
         from != to && *to != "src/settings/" && !allowed.contains(to)
     };
     let dependencies = dependencies();
@@ -111,6 +115,14 @@ fn the_domain_knows_neither_json_nor_http_nor_redis() {
     let manifest: toml::Table = manifest.parse().expect("TOML");
     let dependencies: Vec<_> = manifest["dependencies"].as_table().expect("a table").keys().collect();
     assert_eq!(dependencies, ["chrono", "sha2", "uuid"]);
+}
+
+/// Cargo refuses a workspace that lacks a member, so an image could not be built.
+#[test]
+fn the_image_has_the_manifest_of_each_member_of_the_workspace() {
+    let image = fs::read_to_string(workspace().join("Dockerfile")).expect("the file of the image");
+    let is_missing = |member: &String| !image.contains(&format!("COPY {member}/Cargo.toml {member}/\n"));
+    assert_eq!(members().into_iter().filter(is_missing).collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]
