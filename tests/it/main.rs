@@ -14,6 +14,7 @@ mod fuzz;
 mod idempotency;
 mod licences;
 mod load;
+mod log_lines;
 mod model;
 mod outage;
 mod queue;
