@@ -17,7 +17,7 @@ pub fn prepare(redis_port: u16) -> Contestant {
     };
     let what = format!(
         "rslock {} with redis-rs {} on one thread of tokio; all clients share a LockManager and so its connection, which \
-         pipelines. A cycle is SET NX PX and a script that deletes. Who waits asks again after a random time below 200 ms",
+         pipelines. A cycle is SET NX PX and a script that deletes. A waiter asks again after a random time below 200 ms",
         locked("rslock"),
         locked("redis")
     );

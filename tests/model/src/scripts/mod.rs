@@ -1,4 +1,5 @@
-//! The scripts of `lua/`, each a function in a file of the same name that decides in the same order.
+//! The scripts of `lua/`, each a function in a file of the same name that decides in the same order; `acquire` is `try`
+//! and `claim`.
 //!
 //! Messages (`PUBLISH`) are left out: the search lets a waiter ask whenever a message could have told it to.
 
