@@ -152,7 +152,7 @@ mod tests {
         fn any_frame_is_values_or_broken_and_never_a_panic(frame in frame(), readers in vec(0..READERS.len(), 0..12)) {
             match Reader::open(frame.clone()) {
                 Ok((_, mut reply)) => {
-                    let BytesFrame::Array { data, .. } = &frame else { panic!("{frame:?} is no list") };
+                    let BytesFrame::Array { data, .. } = &frame else { panic!("{frame:?} is not a list") };
                     let mut count = 1;
                     for reader in readers {
                         let read = READERS[reader](&mut reply);

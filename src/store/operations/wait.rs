@@ -60,7 +60,7 @@ impl Store {
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
-                // There is no record that says what came of the call, or it may have lapsed by now. The caller of this
+                // No record says what came of the call, or the record may have lapsed by now. The caller of this
                 // function decides.
                 Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
                     return Err(failure);

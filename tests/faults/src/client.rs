@@ -129,7 +129,9 @@ impl Client {
             let fence = facts["fence"].as_u64();
             if answer.status == 200 {
                 let (token, ttl) = (facts["token"].as_str(), facts["ttlMs"].as_u64());
-                let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else { panic!("{facts} is no lock") };
+                let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else {
+                    panic!("{facts} is not a lock")
+                };
                 let ttl = ttl * 1_000_000;
                 acquire.grant = Some(Grant { fence, token: self.world.token(token), ttl });
                 held = Some(Held { asked: request.clone(), fence, token: token.into(), valid_until: asked + ttl });

@@ -1,4 +1,4 @@
-//! Redis hangs up on its clients, or lets no more of them in.
+//! Redis hangs up on its clients, or lets no new clients in.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,7 +13,7 @@ use crate::{
     queue::{granted, queue, queued},
 };
 
-/// A connection of an operator that is there already when no more are let in.
+/// A connection of an operator that is already there when Redis lets no new clients in.
 struct Operator(BufReader<TcpStream>);
 
 impl Operator {

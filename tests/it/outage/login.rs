@@ -32,7 +32,7 @@ async fn another_password_is_noticed_with_the_next_connection_and_is_said() {
         .await;
     assert_not_ready(api, "WRONGPASS").await;
     let answer = in_time(api.extend(&resource, token(&lock), 60)).await;
-    // Nothing can have been sent without a connection, so this is no internal error whose outcome nobody knows.
+    // Without a connection nothing was sent, so this is not an internal error, whose outcome nobody would know.
     assert_not_executed(&answer, "redis_unavailable");
     assert!(answer.json()["errorMessage"].to_string().contains("refused the user name or password"), "{answer:?}");
     assert!(!answer.text.contains(".."), "{answer:?}");

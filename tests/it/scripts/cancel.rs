@@ -137,7 +137,7 @@ fn the_record_of_a_grant_that_is_answered_again_and_again_does_not_grow_for_ever
         assert_eq!(lab.acquire(&format!("id-copy-{round}"), "request:k", "print", "30000")[0], "replayed");
         assert!(length() < LONGEST_RECORD, "{} bytes after {round} replays", length());
     }
-    // Asking again as the same attempt is no new mark either.
+    // Asking again as the same attempt makes no new mark either.
     let before = length();
     lab.acquire("id-copy-3", "request:k", "print", "30000");
     assert_eq!(length(), before);

@@ -200,5 +200,5 @@ fn replies_in_header(text: &str) -> BTreeSet<String> {
 /// The whole number that an item of a reply is. Fails on one like `1.79e+15`.
 #[track_caller]
 fn number(item: &str) -> i64 {
-    item.parse().unwrap_or_else(|_| panic!("{item:?} is no whole number"))
+    item.parse().unwrap_or_else(|_| panic!("{item:?} is not a whole number"))
 }

@@ -55,7 +55,7 @@ struct Model<'a> {
 }
 
 impl Model<'_> {
-    /// When those who wait arrived, and as which attempts, first come first.
+    /// When the waiters arrived, and as which attempts, in that order.
     fn queue(&self) -> Vec<(i64, String)> {
         let waiting = self.clients.iter().filter_map(|client| match &client.place {
             Place::Waiting { id, arrived } => Some((*arrived, id.clone())),

@@ -111,7 +111,7 @@ impl Crate {
 
     /// What a path in a module leads to, if it is something of this crate.
     fn resolve(&self, from: &ModulePath, path: &[String], depth: usize) -> Option<Target> {
-        // Imports that name each other in a circle are no more than a mistake in what is read.
+        // Imports that name each other in a circle can only come from a mistake in reading the source.
         if depth > 16 {
             return None;
         }

@@ -69,7 +69,7 @@ async fn the_list_pages_through_every_held_lock_and_tells_no_token() {
     for limit in [1, 4, 1000] {
         let pages = pages(&api, &base, limit).await;
         if limit < 25 {
-            assert!(pages.iter().all(|page| page.len() < 25), "a limit of {limit} is no limit");
+            assert!(pages.iter().all(|page| page.len() < 25), "a limit of {limit} does not limit");
         }
         let mut seen = BTreeSet::new();
         for lock in pages.concat() {
@@ -124,11 +124,11 @@ async fn bad_parameters_of_the_list_are_refused() {
         ("limit=", "limit", "1 to 1000"),
         ("limit=ten", "limit", "1 to 1000"),
         ("limit=99999999999999999999999", "limit", "1 to 1000"),
-        ("cursor=abc", "cursor", "page before"),
-        ("cursor=1", "cursor", "page before"),
-        ("cursor=0-x", "cursor", "page before"),
-        ("cursor=-1-0", "cursor", "page before"),
-        ("cursor=0-99999999999999999999999", "cursor", "page before"),
+        ("cursor=abc", "cursor", "earlier page"),
+        ("cursor=1", "cursor", "earlier page"),
+        ("cursor=0-x", "cursor", "earlier page"),
+        ("cursor=-1-0", "cursor", "earlier page"),
+        ("cursor=0-99999999999999999999999", "cursor", "earlier page"),
         ("prefix=a&owner=me", "query", "prefix, cursor, limit"),
         (&long, "prefix", "256 bytes"),
     ] {

@@ -82,7 +82,7 @@ pub fn of_list() -> [Value; 3] {
         json!({
             "name": "cursor",
             "in": "query",
-            "description": "The cursor of the page before.",
+            "description": "The cursor that the previous page gave.",
             "schema": { "type": "string", "pattern": "^([0-9]{1,4}-[0-9]{1,19})?$" },
             "example": "0-8",
         }),
