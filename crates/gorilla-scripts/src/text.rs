@@ -115,7 +115,7 @@ impl Text<'_> {
             needs.into_iter().for_each(|line| self.line(line));
             let _ = writeln!(self.all, "if run(function(lock, req)\n{}\nend) then return replies end", body.join("\n"));
         }
-        // A request that has no reply after the last part has none at all, and an error says so.
+        // If a request has no reply after the last part, an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
         self.all
     }

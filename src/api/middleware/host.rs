@@ -56,7 +56,7 @@ impl Host {
             "" => None,
             port => Some(port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?),
         };
-        // Most requests name one of these two, which cost much less to read than any name.
+        // Most requests name one of these two addresses, which cost much less to read than a name.
         let name = match name.parse() {
             Ok(address) => url::Host::Ipv4(address),
             Err(_) if name == "localhost" => url::Host::Domain(name.into()),

@@ -21,8 +21,8 @@ pub fn check(method: &Method, headers: &HeaderMap, host: Option<&Host>) -> Resul
     if is_own { Ok(()) } else { Err(ApiError::CrossOrigin) }
 }
 
-/// Whether pages from a host have this origin, `scheme://host[:port]`. The scheme may be another one, because a proxy
-/// may have ended TLS. The origin `null` belongs to no host.
+/// Whether pages from a host have this origin, `scheme://host[:port]`. The scheme may differ, because a proxy may have
+/// ended TLS. The origin `null` belongs to no host.
 fn is_origin_of(origin: &HeaderValue, host: &Host) -> bool {
     let parsed = origin.to_str().ok().and_then(|origin| {
         let (scheme, host) = origin.split_once("://")?;

@@ -10,7 +10,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// In bytes.
 const LONGEST: usize = 128;
 
-/// The client's name for its request if it is fit to be a header and to be logged, else a new one.
+/// The client's name for its request if it is fit to be a header and to be logged; otherwise a new name.
 pub fn of(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let fit = given.filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -76,8 +76,8 @@ impl Connection {
 
     /// Waits until the connection is of no use any more, and says why.
     pub async fn watch(&self, router: &mut ConnectHandle) -> &'static str {
-        // If there are no requests, nobody would notice a dead connection until the next one. In a cluster one node may
-        // hang while the others answer.
+        // If there are no requests, nobody would notice a dead connection until the next request. In a cluster one node
+        // may hang while the others answer.
         let heartbeat = async {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
@@ -116,7 +116,7 @@ impl Connection {
         self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes())
     }
 
-    /// Lets another connection, opened beside this one, end this one too.
+    /// Lets a connection that was opened beside this connection end both.
     pub fn useless(&self) -> Arc<SetOnce<&'static str>> {
         Arc::clone(&self.useless)
     }

@@ -120,7 +120,7 @@ impl Error {
         matches!(self, Self::Failed(Complaint { about: About::NoRight, .. }))
     }
 
-    /// Whether the same command may succeed at once at another node, or at this one in a moment.
+    /// Whether the same command may succeed at once at another node, or in a moment at this node.
     pub fn is_moving(&self) -> bool {
         matches!(self, Self::Refused(Refusal::Elsewhere | Refusal::TryAgain))
     }

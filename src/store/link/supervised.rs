@@ -183,7 +183,7 @@ impl Link {
         self.session(|session| Arc::clone(&session.connection)).map_err(Error::Unreachable)
     }
 
-    /// Takes something of the open connection, or says why there is none.
+    /// Takes something of the open connection. An error says why there is no connection.
     fn session<T>(&self, take: impl Fn(&Arc<Session>) -> T) -> Result<T, String> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             LinkState::Up(session) => Ok(take(session)),

@@ -10,8 +10,8 @@ use super::ask::{Ask, Progress};
 use crate::store::{base::Store, doubt::Attempt};
 
 impl Store {
-    /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or an
-    /// earlier one.
+    /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or with an
+    /// earlier attempt.
     pub(super) async fn wait_as(
         &self,
         attempt: &Attempt,

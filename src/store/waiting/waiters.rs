@@ -126,10 +126,10 @@ impl Waiters {
         }
     }
 
-    /// A release has just been sent. If the release before it handed the lock to a waiter of this replica, this one may
-    /// do so too: the first waiter sends its claim directly behind the release, on the same connection, and does not
-    /// wait for the message. If the turn belongs to another waiter after all, the claim finds that it has to wait, and
-    /// no claim follows the next release.
+    /// A release has just been sent. If the release before it handed the lock to a waiter of this replica, this release
+    /// may do so too: the first waiter sends its claim directly behind the release, on the same connection, and does
+    /// not wait for the message. If the turn belongs to another waiter after all, the claim finds that it has to wait,
+    /// and no claim follows the next release.
     pub fn released(&self, queue: &str) {
         if let Some(local) = self.state().queues.get_mut(queue) {
             local.released_here = true;

@@ -141,7 +141,8 @@ async fn kill(index: usize, a_while: Duration, deployment: &mut Deployment, worl
     deployment.put(index, replica, world);
 }
 
-/// Starts a replica in the place of another, which is told to end once the load balancer leads to the new one.
+/// Starts a replica in the place of another. The old replica is told to end once the load balancer leads to the new
+/// one.
 async fn replace(index: usize, deployment: &mut Deployment, world: &Arc<World>) {
     let new = deployment.new_replica(index);
     let old = deployment.replicas[index].take();

@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_millis(15);
 pub async fn observe(world: Arc<World>, port: u16) {
     let mut seen = HashSet::new();
     while !world.is_over() {
-        // A node that hangs is not waited for: it may be one that the run has killed and started anew.
+        // The observer does not wait for a node that hangs: the run may have killed that node and started it anew.
         let _ = timeout(Duration::from_secs(2), look(&world, port, &mut seen)).await;
         sleep(Duration::from_millis(100)).await;
     }

@@ -7,7 +7,8 @@ use crate::{Mistake, redis::Ms, scripts::Grace};
 pub enum Loss {
     /// It does not.
     Never,
-    /// The node of Redis that replicates falls behind at some moment and becomes the master later. The old one is dead.
+    /// The node of Redis that replicates falls behind at some moment and becomes the master later. The old master is
+    /// dead.
     OldMasterDies,
     /// The same, but the old master still serves the replicas of Gorilla that are connected to it.
     SplitBrain,

@@ -1,6 +1,6 @@
 //! Mistakes that could be in the protocol, to see that the search finds each of them.
 
-/// One line of the protocol, replaced by a wrong one.
+/// One line of the protocol, replaced by a wrong line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// A release frees the lock whatever its token is.

@@ -34,8 +34,8 @@ pub struct State {
     pub notes: Notes,
 }
 
-/// Replication from the first node to the second: a prefix of the writes. Which one is decided at the moment at which
-/// the second node stops to follow, so the writes needn't be kept.
+/// Replication from the first node to the second: a prefix of the writes. Its length is decided at the moment at which
+/// the second node stops following, so the writes needn't be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Link {
     /// The second node has all that the first has.

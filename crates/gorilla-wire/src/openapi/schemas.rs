@@ -48,8 +48,8 @@ fn unwrap(schema: &mut Schema) {
     }
 }
 
-/// What a [`State`] is while somebody holds the lock, and while nobody does. It has all members of the tenure or none,
-/// which schemars does not say.
+/// What a [`State`] is while somebody holds the lock, and while nobody does. It has all members of the tenure or no
+/// member of it, which schemars does not say.
 fn states() -> [Value; 2] {
     let of = |schema: Schema| schema.to_value();
     let mut state = of(generator(Contract::Serialize).into_root_schema_for::<State>());

@@ -120,13 +120,13 @@ pub enum Violation {
         /// How many places there were.
         waiting: u64,
     },
-    /// The second came later and was granted first, and neither saw a fault.
+    /// The second request came later and was granted first, and neither saw a fault.
     OutOfTurn {
         /// Of which resource.
         resource: String,
-        /// The earlier one: its owner, its fence, and its arrival in microseconds by Redis's clock.
+        /// The earlier request: its owner, its fence, and its arrival in microseconds by Redis's clock.
         first: (String, u64, u64),
-        /// The later one.
+        /// The same of the later request.
         second: (String, u64, u64),
     },
 }

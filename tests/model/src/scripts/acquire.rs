@@ -38,7 +38,7 @@ pub struct Acquire {
     pub arrived: Arrived,
 }
 
-/// Grants the lock if nobody holds it and nobody who came before waits for it; else queues, if asked to.
+/// Grants the lock if nobody holds it and no earlier request waits for it; otherwise queues, if asked to.
 pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
     let now = env.now_ms();
     redis.expire(now);
