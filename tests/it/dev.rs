@@ -135,7 +135,7 @@ async fn locks_survive_a_restart_also_after_it_was_killed() {
     for (signal, code) in [(Signal::TERM, Some(0)), (Signal::KILL, None), (Signal::INT, Some(0))] {
         let socket = dev.socket.clone();
         assert_eq!(dev.end_by(signal), code, "{signal:?}");
-        // The next one may begin while the Redis of the one before is about to end.
+        // The next `gorilla dev` may begin while the Redis of the earlier one is about to end.
         dev = Dev::start(state.path());
         let status = dev.api.status("kept", token(&lock)).await;
         assert_eq!(status.status, 200, "after {signal:?}: {status:?}");

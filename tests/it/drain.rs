@@ -166,7 +166,7 @@ async fn a_request_that_hangs_does_not_hold_a_replica_up_for_longer_than_the_dra
     let mut slow = TcpStream::connect(&replica.api.address).await.expect("it accepts");
     let head = "POST /api/v1/locks/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n{\"owner\"";
     slow.write_all(head.as_bytes()).await.expect("it reads");
-    // The accepted requests are being served once a later one has been answered.
+    // Once a later request has been answered, the replica is serving the accepted requests.
     assert_eq!(replica.api.get("/_health").await.status, 200);
 
     replica.process.signal(Signal::TERM);

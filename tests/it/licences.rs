@@ -55,7 +55,7 @@ fn every_package_has_a_licence_that_is_allowed_and_every_allowed_one_is_needed()
         // Some still write the old form, "MIT/Apache-2.0".
         let expression = Expression::parse(&licence.replace('/', " OR "));
         let expression = expression.unwrap_or_else(|error| panic!("{name} has no licence that can be read: {error}"));
-        // The first licences of the list that are enough, so that one which nothing needs stands out.
+        // Takes the first licences of the list that are enough, so that a licence which nothing needs stands out.
         let enough = |count: usize| {
             let allowed = &ALLOWED[..count];
             expression.evaluate(|licence| {

@@ -14,7 +14,7 @@ const KEY: [(&str, &str); 1] = [("Idempotency-Key", "the-same-request")];
 /// An ending replica answers its waiters after this.
 const DRAIN: [(&str, &str); 1] = [("GORILLA__SERVER__DRAIN_DELAY", "100ms")];
 
-/// A ready replica, of version 0.1 or of this one.
+/// A ready replica, of version 0.1 or of this version.
 async fn replica(is_of_0_1: bool, redis: &Redis, settings: &[(&str, &str)]) -> Replica {
     let (program, version) = match is_of_0_1 {
         true => (Replica::program_of_0_1(), "0.1.0"),

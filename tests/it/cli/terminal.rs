@@ -10,7 +10,7 @@ use std::{
 use super::gorilla;
 use crate::harness::{Process, Replica, eventually, name};
 
-/// A shell on a terminal, and somebody who types.
+/// A shell on a terminal, and the keyboard of a person.
 struct Terminal {
     process: Process,
     keyboard: std::process::ChildStdin,

@@ -81,7 +81,7 @@ async fn it_keeps_its_place_while_the_server_is_away_and_while_replicas_restart(
     link.sever();
     waiting(&other.api, &resource, 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // The replica that comes back is another one, at the same address.
+    // Another replica comes back at the same address.
     replica.process.signal(Signal::TERM);
     replica.process.child.wait().expect("the replica ends");
     let again = Replica::with(&redis.url(), &[("GORILLA__SERVER__DRAIN_DELAY", "0s")]).await;

@@ -13,7 +13,7 @@ use super::{
 
 const JSON: Option<&str> = Some("application/json");
 
-/// An object with the fields of an acquire, right ones for the most part.
+/// An object with the fields of an acquire, most of them right.
 fn acquire() -> impl Strategy<Value = String> {
     let owner = prop_oneof![8 => Just("\"me\"".to_string()), 1 => string(), 1 => json()];
     let timeout =
@@ -144,7 +144,7 @@ fn metadata(answer: &Answer) -> String {
     lock.metadata.get().to_string()
 }
 
-/// What the metadata of a body is to come back as: a list, without white space outside of strings.
+/// How the metadata of a body must come back: as a list, without white space outside of strings.
 fn expected(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Sent<'a> {

@@ -38,7 +38,7 @@ async fn many_copies_at_once_on_two_replicas_act_once_and_are_answered_alike() {
         })
         .await
         .json();
-        // No second grant, not even one that was lost again.
+        // There was no second grant, not even a grant that was lost again.
         assert_eq!(redis.cli(&["GET", &format!("gorilla:{{{resource}}}:fence")]), lock["fence"].to_string());
 
         let extended = all_at_once(&replicas, 200, |api| {

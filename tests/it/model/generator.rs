@@ -70,7 +70,7 @@ impl Generator {
         Step { resource, key, act }
     }
 
-    /// A key that is new, or one that came with something else.
+    /// A new key, or a key that came with another request.
     fn key(&self, rng: &mut Rng) -> String {
         let used = self.keyed.iter().rev().nth(rng.usize(0..40)).and_then(|step| step.key.clone());
         used.filter(|_| rng.u8(0..4) == 0).unwrap_or_else(|| format!("key-{}", self.keyed.len()))

@@ -56,7 +56,7 @@ async fn in_a_closed_loop_nobody_is_served_much_more_often_than_others() {
         }
     });
     let fences = join_all(clients).await;
-    // At the end the clients stop one by one, so only the time until the first one stopped is fair to compare.
+    // At the end the clients stop one by one, so only the time until the first client stopped is fair to compare.
     let end = fences.iter().filter_map(|fences| fences.last()).min().expect("grants");
     let counts: Vec<_> = fences.iter().map(|fences| fences.iter().filter(|fence| *fence <= end).count()).collect();
     let (most, fewest) = (counts.iter().max().expect("clients"), counts.iter().min().expect("clients"));
@@ -99,7 +99,7 @@ async fn the_end_of_a_lease_wakes_the_next_also_when_its_holder_came_later_and_f
     let replicas = [Replica::on(&redis).await, Replica::on(&redis).await];
     let resource = name("expiry");
     let held = replicas[0].api.granted(&resource, "holder", 30).await;
-    // The second waiter saw a lease of 30 s, and the first one gets a short one.
+    // The second waiter saw a lease of 30 s, and the first waiter gets a short lease.
     let body = serde_json::json!({ "owner": "short", "timeout": 1.5, "wait": 10 });
     let (api, path) = (replicas[0].api.clone(), resource.clone());
     let short = tokio::spawn(async move { api.acquire_with(&path, &body, &[]).await });

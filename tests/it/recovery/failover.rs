@@ -1,4 +1,4 @@
-//! A master that is replaced by one that may lack its last grants.
+//! A new master replaces a master whose last grants it may lack.
 
 use std::time::Instant;
 

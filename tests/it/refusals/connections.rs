@@ -39,7 +39,7 @@ async fn trickle(api: &Api, begin: &str, piece: &str, most: usize) -> (String, u
     (String::from_utf8_lossy(&answer).into_owned(), sent)
 }
 
-/// Asks on a connection of its own: one that was used before may be closed for its idleness just now.
+/// Asks on a new connection: the server may just be closing an idle connection that was used before.
 async fn still_serves(api: &Api) {
     assert_eq!(Api::at(&api.address).acquire(&name("still-serves"), "me", 30).await.status, 200);
 }

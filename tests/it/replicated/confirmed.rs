@@ -57,7 +57,7 @@ async fn with_the_option_off_nothing_is_confirmed_and_there_is_no_second_connect
     replica.api.granted(&name("off"), "me", 30).await;
     assert_eq!((calls(&redis, "wait"), redis.cli(&["EXISTS", "gorilla:confirmation"])), (0, "0".into()));
     let clients = redis.cli(&["CLIENT", "LIST"]);
-    // The replica's, and the one that asks.
+    // The connection of the replica, and the connection that asks.
     assert_eq!(clients.lines().count(), 2, "{clients}");
 }
 

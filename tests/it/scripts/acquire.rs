@@ -93,7 +93,7 @@ fn a_first_call_that_arrives_after_a_later_one_was_granted_and_released_locks_fo
     let lab = Lab::on(Redis::shared());
     let late = |id: &str| lab.queue(id, "request:k", "print", "60000", "20000", "");
 
-    // The first call is on its way over a connection that was given up, and the next one is granted.
+    // The first call is on its way over a connection that was given up, and the next call is granted the lock.
     assert_eq!(lab.queue("7", "request:k", "print", "60000", "20000", "?")[0], "granted");
     lab.release("7");
     assert_eq!(late("7")[0], "gone");

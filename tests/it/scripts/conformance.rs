@@ -404,7 +404,8 @@ impl<'a> Both<'a> {
         let token = Token { tenure: id, number: 0 };
         let (wait, channel, arrived) = (rng.bool(), rng.u8(..2), Arrived::Not);
         self.tokens.push(token);
-        // A copy of one that waits, now and then, which it may then supersede: chance alone seldom makes it.
+        // Now and then a copy of a request that waits, whose place the copy may take: chance alone seldom makes such a
+        // copy.
         let waits = |call: &&Acquire| self.model.queue.iter().any(|place| place.id == call.id);
         let waiting = self.made.iter().filter(|call| call.fingerprint.is_some()).find(waits);
         if let Some(call) = waiting.filter(|_| rng.u8(..3) == 0) {
@@ -415,7 +416,7 @@ impl<'a> Both<'a> {
 
     /// The next call of an attempt that was made before.
     fn again(&self, rng: &mut Rng) -> Option<Acquire> {
-        // One whose place a copy has taken over, if there is one, mostly: chance alone seldom finds it.
+        // Mostly an attempt whose place a copy has taken, if there is such an attempt: chance alone seldom finds it.
         let superseded = |call: &&Acquire| {
             let record = self.model.requests.get(&call.request).map(|record| &record.outcome);
             let another = matches!(record, Some(Outcome::Waiting { place, .. }) if place.id != call.id);

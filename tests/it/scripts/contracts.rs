@@ -61,7 +61,7 @@ fn contracts() -> Vec<Contract> {
     all
 }
 
-/// The lines of a header behind the one that begins so.
+/// The lines of a header behind the line that begins so.
 fn section<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let behind = text.lines().skip_while(|line| !line.starts_with(&format!("-- {title}"))).skip(1);
     behind.take_while(|line| line.starts_with("--   ")).collect()

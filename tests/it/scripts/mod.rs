@@ -39,8 +39,8 @@ fn text(script: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A resource of its own on a server, and a user who may touch nothing but the keys of the call that is made: a script
-/// that touched a key which is not in KEYS would fail in whatever test.
+/// A resource of its own on a server, and a user that may touch only the keys of the call that is made: a script that
+/// touched a key which is not in KEYS would fail in whatever test.
 struct Lab<'a> {
     redis: &'a Redis,
     scripts: Scripts,

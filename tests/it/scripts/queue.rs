@@ -101,7 +101,7 @@ fn a_turn_that_passes_costs_the_replica_its_places_and_it_gets_them_back_when_it
     assert_eq!(lab.run(&Wake {}), ["woken", "0"]);
     assert_eq!(lab.keys(), ["fence"]);
     lab.cli(&["ZADD"], "queue", &[&(number(&first) + 1).to_string(), "id-2 gorilla:wake:other me"]);
-    // The other replica has the turn; this one is before it, as it came first.
+    // The other replica has the turn. The waiter of this replica is before it, because it came first.
     assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
     assert_eq!(queue(&lab), "id-2 gorilla:wake:other me");
 }

@@ -70,7 +70,7 @@ impl Model<'_> {
         !self.clients.iter().any(|client| matches!(client.place, Place::Holding { .. }))
     }
 
-    /// Whether a free lock is for somebody who arrived then, or who has not arrived.
+    /// Whether a free lock is for a client that arrived then, or that has not arrived.
     fn is_for(&self, arrived: Option<i64>) -> bool {
         let first = self.queue().first().map(|(first, _)| *first);
         self.is_free() && first.is_none_or(|first| arrived.is_some_and(|arrived| arrived <= first))
@@ -81,7 +81,7 @@ impl Model<'_> {
         format!("attempt-{}", self.attempts)
     }
 
-    /// An acquire of a client that is nowhere or away, or the next call of one that waits.
+    /// An acquire of a client that is nowhere or away, or the next call of a client that waits.
     fn ask(&mut self, index: usize, waits: bool) {
         let before = self.clients[index].place.clone();
         let (id, arrived, joined) = match &before {

@@ -36,7 +36,7 @@ struct Import {
     path: Vec<String>,
 }
 
-/// One file names what another one defines.
+/// A file names what another file defines.
 #[derive(Debug)]
 pub struct Dependency {
     pub from: PathBuf,
@@ -84,7 +84,7 @@ impl Crate {
         self.modules.insert(path, module);
     }
 
-    /// Every name of one file that another one uses.
+    /// Every name of a file that another file uses.
     pub fn dependencies(&self) -> Vec<Dependency> {
         let mut found = Vec::new();
         for (path, module) in &self.modules {

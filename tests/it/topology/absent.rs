@@ -9,7 +9,7 @@ use crate::{
     harness::{Cluster, ELECTION, Replica, Sentinel, eventually, name},
 };
 
-/// From the start of a replica until it is ready, where the first one asked costs a time-out.
+/// From the start of a replica until it is ready, if the first node that it asks costs a time-out.
 const STARTED: Duration = Duration::from_secs(3);
 
 async fn starts(url: &str) -> Replica {

@@ -111,7 +111,7 @@ async fn fred_alone_does_not_wait_for_what_redis_says_to_subscribe() {
 
 #[tokio::test]
 async fn fred_alone_goes_on_asking_a_master_of_a_cluster_that_hangs_when_another_has_taken_over() {
-    // Where the master is killed instead, fred finds the new one at once.
+    // If the master is killed instead, fred finds the new master at once.
     let cluster = Cluster::with_replicas().await;
     let client = client(&cluster.url()).await;
     let get = CustomCommand::new_static("GET", ClusterHash::Custom(redis_keyslot(KEY.as_bytes())), false);

@@ -69,7 +69,7 @@ async fn a_break_is_in_the_audit_log_and_the_token_is_not() {
     let replay = api.break_lock(&resource, &body, &[("X-Request-Id", "break-2"), ("Idempotency-Key", "once")]).await;
     assert_eq!(replay.header("idempotent-replay"), Some("true"));
 
-    // The lines of a request are in order, so after the last one nothing is missing.
+    // The lines of a request are in order, so after the last line nothing is missing.
     eventually("the last request is in the log", Duration::from_secs(5), || async {
         replica.log().lines().any(|line| line.contains("break-2") && line.contains("gorilla::http"))
     })

@@ -32,7 +32,7 @@ async fn acquire(api: &Api, resource: &str, metadata: &str) -> String {
     answer.text
 }
 
-/// The text of the member `metadata`; the ones after it are known.
+/// The text of the member `metadata`; the members after it are known.
 fn metadata(answer: &str) -> &str {
     let (_, rest) = answer.split_once(r#""metadata":"#).expect("metadata is in the answer");
     rest.rsplit_once(r#","createdAt""#).expect("createdAt follows").0
