@@ -25,20 +25,8 @@ redis.call('DEL', lock)
 return {'released', 0}
 
 --- decide
---- include record
+--- include released
 --- include turn
---- include holders/remove
---- constant WINDOW
-local request = req.request and beside(lock, 'request:' .. req.request)
-local seen, other
-if request then seen, other = record.recall(request, req.print) end
-if other then return {'reused'} end
-if seen then return {'replayed'} end
-
-local current = redis.call('HGET', lock, 'token')
-if not current then return {'missing'} end
-if current ~= req.token then return {'mismatch'} end
-
-remove_holder(lock)
-if request then record.write(request, {outcome = 'released', print = req.print}, WINDOW) end
-return {'released', turn.give(lock)}
+local reply = released(lock, req)
+if reply[1] == 'released' then reply[2] = turn.give(lock) end
+return reply

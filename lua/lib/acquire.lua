@@ -17,7 +17,11 @@ local acquire = {}
 -- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
 
-local function incarnation_key() return KEYS[#requests + 1] end
+-- How long grants still wait after a loss of data (ms), or nothing.
+function acquire.recovers()
+  local left = GRACE ~= '0' and recovery(KEYS[#requests + 1]) or 0
+  return left > 0 and left
+end
 
 -- Writes the record of a request with an Idempotency-Key, with its cancelled attempts.
 function acquire.note(req, seen, ms)
@@ -33,8 +37,8 @@ local function replay(lock, req, seen)
   local ttl = seen.created + req.lease - math.floor(now_us() / 1000)
   if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
-  local unsettled = GRACE ~= '0' and recovery(incarnation_key()) or 0
-  if unsettled > 0 then return {'unsettled', unsettled} end
+  local unsettled = acquire.recovers()
+  if unsettled then return {'unsettled', unsettled} end
   -- From now on this client may rely on the answer, so the cancellation of another attempt must not end the lock.
   -- Beyond MOST_TOLD attempts the record only notes that there are more: then no cancellation ends the lock.
   if #seen.told <= MOST_TOLD and not record.find(seen.told, req.id) then
@@ -71,8 +75,8 @@ end
 function acquire.blocks(lock, req)
   local holder = holders_block(lock, req)
   if holder then return {left = next_end(lock), holder = holder} end
-  local recovering = GRACE ~= '0' and recovery(incarnation_key()) or 0
-  if recovering > 0 then
+  local recovering = acquire.recovers()
+  if recovering then
     -- As if the lock were held until then. A waiter that has the turn can't claim the lock meanwhile. So the turn ends
     -- here: a turn that passes without a claim would cost the replica of the waiter its places.
     turn.take(lock)

@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Request, Try};
+use gorilla_scripts::{Call, Claim, Handover, Request, Try};
 
 use super::{base::Store, error::Error, protocol::read};
 
@@ -29,6 +29,15 @@ impl Store {
     /// Asks for a lock again. The bound on commands in flight let the waiter in before, and must not cost it its turn.
     pub(super) async fn run_claim(&self, lock: &str, call: &Claim<'_>) -> Result<<Claim<'_> as Call>::Reply, Error> {
         read::<Claim>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Releases a lock, and has a waiter of this replica claim it.
+    pub(super) async fn run_handover(
+        &self,
+        lock: &str,
+        call: &Handover<'_>,
+    ) -> Result<<Handover<'_> as Call>::Reply, Error> {
+        read::<Handover>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
     }
 
     fn incarnation(&self, lock: &str) -> Option<String> {

@@ -25,6 +25,11 @@ impl Error {
             Self::Link(error) => error.is_wrong_type(),
         }
     }
+
+    /// Whether Redis refused because it is out of memory.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Link(link::Error::Refused(link::Refusal::OutOfMemory)))
+    }
 }
 
 /// As a part of a sentence.

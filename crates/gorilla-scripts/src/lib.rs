@@ -18,7 +18,7 @@ mod text;
 pub use call::Call;
 pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Extend, ExtendReply,
-    Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Try, Wake,
+    Handover, HandoverReply, Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Try, Wake,
 };
 pub use grant::{Ended, Grant, Holder, Tenure};
 pub use keys::Keys;

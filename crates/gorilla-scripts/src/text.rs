@@ -16,9 +16,9 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 15] = library!(
-    "acquire" "clock" "grant" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
-    "incarnation" "keys" "number" "place" "queue" "record" "turn"
+const LIBRARY: [(&str, &str); 17] = library!(
+    "acquire" "claim" "clock" "grant" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
+    "incarnation" "keys" "number" "place" "queue" "record" "released" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
@@ -56,6 +56,7 @@ pub struct Scripts {
     pub claim: Arc<Script>,
     pub extend: Arc<Script>,
     pub release: Arc<Script>,
+    pub handover: Arc<Script>,
     pub break_lock: Arc<Script>,
     pub inspect: Arc<Script>,
     pub cancel: Arc<Script>,
@@ -164,6 +165,7 @@ impl Scripts {
             extend: script(include_str!("../../../lua/extend.lua")).into(),
             // The claim of a waiter may follow directly behind the release that it waits for.
             release: Script { goes_first: true, ..script(include_str!("../../../lua/release.lua")) }.into(),
+            handover: script(include_str!("../../../lua/handover.lua")).into(),
             break_lock: script(include_str!("../../../lua/break.lua")).into(),
             inspect: script(include_str!("../../../lua/inspect.lua")).into(),
             cancel: script(include_str!("../../../lua/cancel.lua")).into(),

@@ -23,6 +23,6 @@ mod supervised;
 
 pub use confirmer::RequiredAcks;
 pub use connection::Connection;
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use events::Events;
 pub use supervised::Link;

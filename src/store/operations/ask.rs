@@ -63,6 +63,18 @@ impl Store {
                 self.run_claim(&attempt.lock, &Claim(call)).await?
             }
         };
+        self.progress(attempt, asked, token, reply)
+    }
+
+    /// What is known of an attempt after a reply.
+    pub(super) fn progress(
+        &self,
+        attempt: &Attempt,
+        asked: &Acquire,
+        token: &Token,
+        reply: AcquireReply,
+    ) -> Result<Progress, Failure> {
+        let Acquire { owner, lease, metadata, .. } = asked;
         let lock = |id: String, token: Token, fence: u64, created: i64, ttl: Duration| -> Result<Lock, Error> {
             let expires = protocol::time(created.saturating_add_unsigned(lease.as_millis()))?;
             let created = protocol::time(created)?;

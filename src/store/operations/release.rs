@@ -1,24 +1,28 @@
-//! Frees a lock by its token: `lua/release.lua`.
+//! Frees a lock by its token: `lua/release.lua`, and `lua/handover.lua` if a waiter of this replica comes next.
 
 use std::sync::Arc;
 
-use gorilla_domain::{Failure, Release, Released};
-use gorilla_scripts::{ReleaseReply, Sibling};
+use gorilla_domain::{Failure, Once, Release, Released, Token};
+use gorilla_scripts::{Handover, ReleaseReply, Sibling};
 
-use crate::store::{base::Store, durability::Effect, protocol};
+use crate::store::{base::Store, durability::Effect, error::Error, protocol, waiting::Offer};
 
 impl Store {
     /// Frees a lock by its token.
     pub async fn release(self: &Arc<Self>, asked: &Release) -> Result<Released, Failure> {
         let Release { resource, token, once } = asked;
         let lock = self.keys.lock(resource);
-        let queue = Sibling::Queue.key(&lock);
-        let (request, print) = protocol::record(once.as_ref());
-        let call = gorilla_scripts::Release { token: token.expose(), request, print };
-        let release = self.run(&lock, &call);
-        // `biased` polls in this order, so that the release is sent before the claim of the next waiter.
-        let (released, ()) = tokio::join!(biased; release, async { self.waiters.released(&queue) });
-        let released = match released? {
+        let reply = match self.waiters.releasing(&Sibling::Queue.key(&lock)) {
+            None => self.run(&lock, &call(token, once.as_ref())).await?,
+            Some(offer) => {
+                // A task of its own, because the waiter must learn what became of its claim even if the client that
+                // releases hangs up.
+                let (store, lock, token, once) = (Arc::clone(self), lock.clone(), token.clone(), once.clone());
+                let handover = tokio::spawn(async move { store.hand_over(&lock, &token, once.as_ref(), offer).await });
+                handover.await.map_err(|error| Failure::Broken(format!("a handover failed: {error}")))??
+            }
+        };
+        let released = match reply {
             ReleaseReply::Released { turn } => {
                 self.watch_turn(&lock, turn);
                 Released::Released
@@ -33,4 +37,35 @@ impl Store {
         }
         Ok(released)
     }
+
+    /// Releases a lock and takes the claim of a waiter along, which is told what became of it.
+    async fn hand_over(
+        &self,
+        lock: &str,
+        token: &Token,
+        once: Option<&Once>,
+        offer: Offer,
+    ) -> Result<ReleaseReply, Error> {
+        let release = call(token, once);
+        match self.run_handover(lock, &Handover { release, claim: offer.claim().call(&self.channel) }).await {
+            Ok(reply) => {
+                offer.tell(reply.claimed.map(Ok));
+                Ok(reply.released)
+            }
+            // Out of memory Redis grants no locks, but frees them.
+            Err(error) if error.is_out_of_memory() => {
+                offer.tell(None);
+                self.run(lock, &release).await
+            }
+            Err(error) => {
+                offer.tell(Some(Err(error.clone())));
+                Err(error)
+            }
+        }
+    }
+}
+
+fn call<'a>(token: &'a Token, once: Option<&'a Once>) -> gorilla_scripts::Release<'a> {
+    let (request, print) = protocol::record(once);
+    gorilla_scripts::Release { token: token.expose(), request, print }
 }

@@ -1,13 +1,18 @@
 //! A request that waits: it asks Redis when there is reason to, until it is granted the lock or its time is over.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gorilla_domain::{Acquire, Acquired, Failure, Token};
 use gorilla_scripts::Sibling;
 use tokio::time::Instant;
 
 use super::ask::{Ask, Progress};
-use crate::store::{base::Store, doubt::Attempt};
+use crate::store::{
+    base::Store,
+    doubt::Attempt,
+    protocol,
+    waiting::{NextClaim, Told},
+};
 
 impl Store {
     /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or with an
@@ -22,25 +27,35 @@ impl Store {
         let token = Token::random();
         let queue = Sibling::Queue.key(&attempt.lock);
         let mut place = self.waiters.enter(&queue, &attempt.id);
-        // The failure of a call that may have queued the attempt or taken the lock, until a later call shows which.
+        // The failure of a call that may have queued the attempt or taken the lock, until a later call tells.
         let mut in_doubt = None;
+        // What the attempt asks next, once it is in the queue, and what became of it if a release took it along.
+        let (mut next, mut told): (Option<Arc<NextClaim>>, Told) = (None, None);
         loop {
+            let is_dismissed = self.waiters.is_dismissed();
             // A client with an Idempotency-Key comes back for its place, here or at another replica. So the place
             // stays, and no waiter passes it before a turn has passed without a claim.
-            if self.waiters.is_dismissed() && asked.once.is_some() && place.arrived.is_some() {
+            if told.is_none() && is_dismissed && asked.once.is_some() && place.arrived.is_some() {
                 return Ok(Acquired::Dismissed);
             }
-            let left = match self.waiters.is_dismissed() {
+            let left = match is_dismissed {
                 false => deadline.saturating_duration_since(Instant::now()),
                 true => Duration::ZERO,
             };
-            let last = left.as_millis() == 0;
+            let last = told.is_none() && left.as_millis() == 0;
             let ask = match place.arrived.or(*came) {
                 None if in_doubt.is_none() => Ask::Try,
                 arrived => Ask::Claim(arrived),
             };
-            // Boxed, so that a request that waits keeps no room for it.
-            match Box::pin(self.ask(attempt, asked, &token, left, ask)).await {
+            let progress = match told.take() {
+                Some(reply) => {
+                    let reply = reply.map_err(Failure::from);
+                    reply.and_then(|reply| self.progress(attempt, asked, &token, reply))
+                }
+                // Boxed, so that no waiter keeps room for it.
+                None => Box::pin(self.ask(attempt, asked, &token, left, ask)).await,
+            };
+            match progress {
                 Ok(Progress::Done(Acquired::Blocked(_))) if self.waiters.is_dismissed() => {
                     return Ok(Acquired::Dismissed);
                 }
@@ -54,9 +69,12 @@ impl Store {
                     attempt.queued();
                     (in_doubt, *came) = (None, Some(arrived));
                     place.queued(arrived, fence, look_in);
+                    if next.as_ref().is_none_or(|next| next.arrived != arrived) {
+                        next = Some(Arc::new(next_claim(attempt, asked, &token, arrived, deadline)));
+                    }
                 }
                 Ok(Progress::Superseded) => {
-                    in_doubt = None;
+                    (in_doubt, next) = (None, None);
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
@@ -81,7 +99,23 @@ impl Store {
                     place.retry_later();
                 }
             }
-            place.called(deadline).await;
+            told = place.called(deadline, next.as_ref()).await;
         }
+    }
+}
+
+/// What an attempt in the queue asks next.
+fn next_claim(attempt: &Attempt, asked: &Acquire, token: &Token, arrived: u64, deadline: Instant) -> NextClaim {
+    let (_, print) = protocol::record(asked.once.as_ref());
+    NextClaim {
+        id: attempt.id.clone(),
+        token: token.clone(),
+        owner: asked.owner.clone(),
+        metadata: asked.metadata.clone(),
+        lease: asked.lease,
+        request: attempt.request.clone(),
+        print: print.map(String::from),
+        arrived,
+        deadline,
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -11,9 +12,11 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
+    sync::{Notify, oneshot},
     time::{Instant, timeout_at},
 };
+
+use super::offer::{NextClaim, Offer, Told};
 
 /// After a handover the next handover may follow soon, and its message may get lost with a replica that dies. So the
 /// first waiter looks at the lock once more, this much later.
@@ -48,13 +51,14 @@ struct LocalQueue {
     fence: Option<u64>,
     /// Whether the lock was released through this replica, and this replica has heard nothing of it since.
     released_here: bool,
-    /// Whether the last release through this replica handed the lock to a waiter of this replica.
+    /// Whether the next release through this replica may hand the lock to a waiter of this replica: the last one did, or
+    /// there was none.
     next_is_here: bool,
 }
 
 impl LocalQueue {
     fn new() -> Self {
-        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: None, released_here: false, next_is_here: false }
+        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: None, released_here: false, next_is_here: true }
     }
 
     /// Notes that the lock is held under this fence for so long, unless its lease is extended; or, without a fence,
@@ -77,6 +81,19 @@ struct Waiter {
     /// Whether there is reason to ask Redis. Otherwise the waiter was only told to read `look_at` anew.
     called: AtomicBool,
     notify: Notify,
+    stance: Mutex<Stance>,
+}
+
+/// What a waiter is doing.
+#[derive(Default)]
+enum Stance {
+    /// It asks Redis.
+    #[default]
+    Asks,
+    /// It waits for a reason to ask, and would ask this.
+    Waits(Arc<NextClaim>),
+    /// A release has taken its claim along, and the waiter hears from it.
+    Hears(oneshot::Receiver<Told>),
 }
 
 /// The place of a waiter in a local queue. When it is dropped, the waiter leaves the queue.
@@ -95,6 +112,20 @@ impl Waiter {
     fn call(&self) {
         self.called.store(true, Relaxed);
         self.notify.notify_one();
+    }
+
+    fn stance(&self) -> MutexGuard<'_, Stance> {
+        self.stance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the claim of the waiter, which hears what becomes of it. None if the waiter does not wait.
+    fn offer(&self) -> Option<Offer> {
+        let mut stance = self.stance();
+        let Stance::Waits(claim) = &*stance else { return None };
+        let (offer, hears) = Offer::of(Arc::clone(claim));
+        *stance = Stance::Hears(hears);
+        self.notify.notify_one();
+        Some(offer)
     }
 }
 
@@ -126,19 +157,20 @@ impl Waiters {
         }
     }
 
-    /// A release has just been sent. If the release before it handed the lock to a waiter of this replica, this release
-    /// may do so too: the first waiter sends its claim directly behind the release, on the same connection, and does
-    /// not wait for the message. If the turn belongs to another waiter after all, the claim finds that it has to wait,
-    /// and no claim follows the next release.
-    pub fn released(&self, queue: &str) {
-        if let Some(local) = self.state().queues.get_mut(queue) {
-            local.released_here = true;
-            if local.next_is_here
-                && let Some((_, first)) = local.order.first_key_value()
-            {
-                first.call();
-            }
+    /// A release is about to be sent. If it may hand the lock to a waiter of this replica, it takes the claim of the first
+    /// waiter along. If the turn belongs to another waiter after all, the claim finds that it has to wait, and the next
+    /// release takes none along.
+    pub fn releasing(&self, queue: &str) -> Option<Offer> {
+        let mut state = self.state();
+        let local = state.queues.get_mut(queue)?;
+        local.released_here = true;
+        let (_, first) = local.order.first_key_value().filter(|_| local.next_is_here)?;
+        let offer = first.offer();
+        if offer.is_none() {
+            // What it asks now may come too soon.
+            first.call();
         }
+        offer
     }
 
     /// Messages may have been lost, or the queues themselves: all waiters ask again.
@@ -175,7 +207,8 @@ impl Place<'_> {
             Some(local) => local,
             None => state.queues.entry(self.queue.into()).or_insert(LocalQueue::new()),
         };
-        if fence != local.fence {
+        // The lock has changed hands, and not through this replica. Of a new queue nothing is known.
+        if fence != local.fence && !local.order.is_empty() {
             local.next_is_here = false;
         }
         local.news(fence, look_in);
@@ -188,7 +221,7 @@ impl Place<'_> {
     /// Redis has granted the lock to this waiter, for so long. Tells the waiters behind it in the local queue.
     pub fn granted(&self, fence: u64, lease: Duration) {
         if let Some(local) = self.waiters.state().queues.get_mut(self.queue) {
-            local.next_is_here = std::mem::take(&mut local.released_here);
+            local.next_is_here = mem::take(&mut local.released_here);
             local.news(Some(fence), lease);
         }
     }
@@ -206,15 +239,28 @@ impl Place<'_> {
         self.ask_at = Some(Instant::now() + RETRY_DELAY);
     }
 
-    /// Waits for a reason to ask Redis again, until `deadline` at most.
-    pub async fn called(&self, deadline: Instant) {
-        while !self.waiter.called.swap(false, Relaxed) {
+    /// Waits for a reason to ask Redis again, until `deadline` at most; or until a release took the claim along, and it is
+    /// known what became of the claim.
+    pub async fn called(&self, deadline: Instant, claim: Option<&Arc<NextClaim>>) -> Told {
+        *self.waiter.stance() = claim.map_or(Stance::Asks, |claim| Stance::Waits(Arc::clone(claim)));
+        while !self.hears() && !self.waiter.called.swap(false, Relaxed) {
             let until = || [self.ask_at, self.look_at()].into_iter().flatten().fold(deadline, Instant::min);
             // Meanwhile the local queue may have had news, and may have moved its time.
             if timeout_at(until(), self.waiter.notify.notified()).await.is_err() && until() <= Instant::now() {
-                return;
+                break;
             }
         }
+        let stance = mem::take(&mut *self.waiter.stance());
+        match stance {
+            // The release ends in time, and what became of the claim comes even if nobody waits for the release.
+            Stance::Hears(hears) => hears.await.unwrap_or(None),
+            Stance::Asks | Stance::Waits(_) => None,
+        }
+    }
+
+    /// Whether a release has taken the claim along.
+    fn hears(&self) -> bool {
+        matches!(*self.waiter.stance(), Stance::Hears(_))
     }
 
     /// When this waiter should look whether the lock is free, if it is the first of its local queue. One look is enough

@@ -2,6 +2,7 @@
 
 mod faults;
 mod gone;
+mod handover;
 mod limits;
 mod order;
 mod pieces;

@@ -21,7 +21,7 @@ use gorilla_scripts::{self as calls, Call, Constants};
 use super::{Lab, replies_in_header, skew, text};
 use crate::harness::Redis;
 
-const SCRIPTS: [&str; 6] = ["cancel", "claim", "extend", "release", "try", "wake"];
+const SCRIPTS: [&str; 7] = ["cancel", "claim", "extend", "handover", "release", "try", "wake"];
 const FEWEST_STEPS: u32 = 500;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Nothing ends by itself during a run: these are as long as no run is.
@@ -66,6 +66,8 @@ enum Step {
     Cancel(Cancel, u8),
     Extend(Extend),
     Release(Release),
+    /// A release that takes a claim along.
+    Handover(Release, Acquire),
     Wake,
 }
 
@@ -105,6 +107,7 @@ impl Step {
             Step::Cancel(..) => "cancel",
             Step::Extend(_) => "extend",
             Step::Release(_) => "release",
+            Step::Handover(..) => "handover",
             Step::Wake => "wake",
         }
     }
@@ -113,28 +116,10 @@ impl Step {
     fn run(&self, lab: &Lab) -> Vec<String> {
         let once = |once: Option<(Name, u8)>| once.map(|(name, mark)| (record(name), print(mark))).unzip();
         match self {
-            Step::Acquire(call) => {
-                let (id, token, request) = (attempt(call.id), token(call.token), record(call.request));
-                let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{}", call.channel));
-                let print = call.fingerprint.map(print);
-                let arguments = calls::Acquire {
-                    id: &id,
-                    token: &token,
-                    owner: &owner,
-                    metadata: "[]",
-                    lease: call.lease,
-                    request: &request,
-                    print: print.as_deref(),
-                    wait: call.wait.then_some(WINDOW.as_millis() as u64),
-                    channel: &channel,
-                    arrived: None,
-                };
-                match call.arrived {
-                    Arrived::Not => lab.run(&calls::Try(arguments)),
-                    Arrived::Unknown => lab.run(&calls::Claim(arguments)),
-                    Arrived::At(when) => lab.run(&calls::Claim(calls::Acquire { arrived: Some(when), ..arguments })),
-                }
-            }
+            Step::Acquire(call) => with_arguments(call, |arguments| match call.arrived {
+                Arrived::Not => lab.run(&calls::Try(arguments)),
+                Arrived::Unknown | Arrived::At(_) => lab.run(&calls::Claim(arguments)),
+            }),
             Step::Cancel(call, channel) => {
                 let (id, request) = (attempt(call.id), record(call.request));
                 let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{channel}"));
@@ -148,6 +133,11 @@ impl Step {
             Step::Release(call) => {
                 let (token, (request, print)) = (token(call.token), once(call.once));
                 lab.run(&calls::Release { token: &token, request: request.as_deref(), print: print.as_deref() })
+            }
+            Step::Handover(release, claim) => {
+                let (token, (request, print)) = (token(release.token), once(release.once));
+                let release = calls::Release { token: &token, request: request.as_deref(), print: print.as_deref() };
+                with_arguments(claim, |claim| lab.run(&calls::Handover { release, claim: calls::Claim(claim) }))
             }
             Step::Wake => lab.run(&calls::Wake {}),
         }
@@ -197,6 +187,7 @@ impl Step {
                 let args = [token(call.token), mark(call.once), window];
                 skew::run(lab, "release", &["lock", "queue", "queue:turn"], own(call.once), &args)
             }
+            Step::Handover(..) => unreachable!("version 0.1 has no handover"),
             Step::Wake => skew::run(lab, "wake", &["lock", "queue", "queue:turn"], None, &[]),
         }
     }
@@ -205,6 +196,13 @@ impl Step {
     fn expect(&self, model: &mut Model, now: Us) -> Vec<String> {
         let env = Env { now, turn: TURN, room: ROOM, incarnation: 0, grace: None, mistake: None };
         words(&match self {
+            Step::Handover(release, claim) => {
+                let released = scripts::release(model, &env, release);
+                let Reply::Released { turn } = released else { return words(&released) };
+                let claimed = scripts::acquire(model, &env, claim);
+                let turn = if matches!(claimed, Reply::Granted { .. }) { 0 } else { turn };
+                return words(&Reply::Released { turn }).into_iter().chain(words(&claimed)).collect();
+            }
             Step::Acquire(call) => scripts::acquire(model, &env, call),
             Step::Cancel(call, _) => scripts::cancel(model, &env, call),
             Step::Extend(call) => scripts::extend(model, &env, call),
@@ -212,6 +210,25 @@ impl Step {
             Step::Wake => scripts::wake(model, &env),
         })
     }
+}
+
+/// Makes something of the arguments of an acquire.
+fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>) -> R) -> R {
+    let (id, token, request) = (attempt(call.id), token(call.token), record(call.request));
+    let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{}", call.channel));
+    let print = call.fingerprint.map(print);
+    make(calls::Acquire {
+        id: &id,
+        token: &token,
+        owner: &owner,
+        metadata: "[]",
+        lease: call.lease,
+        request: &request,
+        print: print.as_deref(),
+        wait: call.wait.then_some(WINDOW.as_millis() as u64),
+        channel: &channel,
+        arrived: if let Arrived::At(when) = call.arrived { Some(when) } else { None },
+    })
 }
 
 /// A reply as redis-cli prints it, an item a line.
@@ -454,7 +471,7 @@ impl<'a> Both<'a> {
             let key = if rng.u8(..4) == 0 { rng.u8(..3) } else { own + rng.u8(..2) };
             rng.bool().then_some((Name::Key(key), own))
         };
-        Some(match rng.u8(..16) {
+        Some(match rng.u8(..18) {
             0..5 => Step::Acquire(self.acquires(rng)),
             5..9 => Step::Acquire(self.again(rng)?),
             9..11 => {
@@ -479,7 +496,18 @@ impl<'a> Both<'a> {
                 };
                 Step::Extend(Extend { token, new_token, lease, once })
             }
-            _ => Step::Wake,
+            15 => Step::Wake,
+            // Mostly of the first waiter, as a replica does it.
+            _ => {
+                let first = self.model.queue.iter().next().map(|place| place.id);
+                let first = self.made.iter().find(|call| Some(call.id) == first).filter(|_| rng.u8(..4) > 0).cloned();
+                let mut claim =
+                    if let Some(call) = first { Acquire { wait: rng.bool(), ..call } } else { self.again(rng)? };
+                if claim.arrived == Arrived::Not {
+                    claim.arrived = Arrived::Unknown;
+                }
+                Step::Handover(Release { token: self.some_token(rng)?, once: once(rng, 20) }, claim)
+            }
         })
     }
 }
@@ -522,13 +550,14 @@ fn conform(skewed: bool) {
                     // A request comes again.
                     let again = last.take().filter(|_| choice < 8);
                     let Some(step) = again.or_else(|| both.step(&mut rng)) else { continue };
-                    let old = skewed && rng.bool();
+                    // Version 0.1 has no handover.
+                    let old = skewed && rng.bool() && !matches!(step, Step::Handover(..));
                     by_old += u32::from(old);
                     let reply = both.take(&step, old);
                     last = matches!(reply.as_str(), "extended" | "released").then(|| step.clone());
                     *seen.entry((step.script(), reply)).or_insert(0) += 1;
                     steps += 1;
-                    if let Step::Acquire(mut call) = step {
+                    if let Step::Acquire(mut call) | Step::Handover(_, mut call) = step {
                         let place = both.model.queue.iter().find(|place| place.id == call.id);
                         call.arrived = place.map_or(call.arrived, |place| Arrived::At(place.arrived));
                         match both.made.iter_mut().find(|made| made.id == call.id) {

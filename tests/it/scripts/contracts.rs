@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
-    Acquire, Break, Call, Cancel, Claim, Confirm, Extend, Inspect, Ready, Release, Settle, Sibling, Try, Wake,
+    Acquire, Break, Call, Cancel, Claim, Confirm, Extend, Handover, Inspect, Ready, Release, Settle, Sibling, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -50,6 +50,7 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Claim(acquire)),
         Contract::of(&Confirm { field: "", value: "", given: true }),
         Contract::of(&Extend { token: "", new_token: "", lease: 1, request, print }),
+        Contract::of(&Handover { release: Release { token: "", request, print }, claim: Claim(acquire) }),
         Contract::of(&Inspect { token: Some("") }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "", request, print }),
@@ -108,6 +109,9 @@ fn the_replies_in_each_header_are_those_in_its_code() {
         let whole = match name {
             "try" => &lab.scripts.try_acquire.source,
             "claim" => &lab.scripts.claim.source,
+            "release" => &lab.scripts.release.source,
+            // What the claim replies stands behind the reply to the release.
+            "handover" => &lab.scripts.release.source,
             _ => text.as_str(),
         };
         let (listed, mut given) = (replies_in_header(&text), replies_in_code(whole));

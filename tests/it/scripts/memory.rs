@@ -1,6 +1,6 @@
 //! When Redis is out of memory, holders can still extend and release, and no lock is granted.
 
-use gorilla_scripts::{Acquire, Break, Confirm, Extend, Inspect, Ready, Release, Settle, Try};
+use gorilla_scripts::{Acquire, Break, Claim, Confirm, Extend, Handover, Inspect, Ready, Release, Settle, Try};
 
 use super::Lab;
 use crate::harness::Redis;
@@ -21,20 +21,24 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
         reply
     };
-    let acquire = || {
-        empty.try_run(&Try(Acquire {
-            id: "id-2",
-            token: "token",
-            owner: "me",
-            metadata: "[]",
-            lease: 30_000,
-            request: "k",
-            print: Some("print"),
-            wait: None,
-            channel: "",
-            arrived: None,
-        }))
+    let arguments = Acquire {
+        id: "id-2",
+        token: "token",
+        owner: "me",
+        metadata: "[]",
+        lease: 30_000,
+        request: "k",
+        print: Some("print"),
+        wait: None,
+        channel: "",
+        arrived: None,
     };
+    let acquire = || empty.try_run(&Try(arguments));
+    // The store then releases alone.
+    let release = Release { token: "token-of-id-1", request: None, print: None };
+    let hand_over = || released.try_run(&Handover { release, claim: Claim(arguments) });
+    assert!(out_of_memory(&hand_over).starts_with("OOM "));
+    assert_eq!(released.cli(&["HGET"], "lock", &["id"]), "id-1");
     for _ in 0..2 {
         assert!(out_of_memory(&acquire).starts_with("OOM "));
         assert!(

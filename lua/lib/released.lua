@@ -1,0 +1,20 @@
+--- include keys
+--- include record
+--- include holders/remove
+--- constant WINDOW
+-- Ends the grant of the caller, if the caller has its token. Wakes nobody. Returns the reply of a release, without the turn.
+local function released(lock, req)
+  local request = req.request and beside(lock, 'request:' .. req.request)
+  local seen, other
+  if request then seen, other = record.recall(request, req.print) end
+  if other then return {'reused'} end
+  if seen then return {'replayed'} end
+
+  local current = redis.call('HGET', lock, 'token')
+  if not current then return {'missing'} end
+  if current ~= req.token then return {'mismatch'} end
+
+  remove_holder(lock)
+  if request then record.write(request, {outcome = 'released', print = req.print}, WINDOW) end
+  return {'released'}
+end
