@@ -98,7 +98,8 @@ impl Store {
     }
 
     async fn ask_at_once(&self, attempt: &Attempt, asked: &Acquire) -> Result<Acquired, Failure> {
-        match self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try).await? {
+        // Boxed, so that no waiter keeps room for it.
+        match Box::pin(self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try)).await? {
             Progress::Done(outcome) => Ok(outcome),
             Progress::Queued { .. } | Progress::Superseded => {
                 Err(Failure::Broken("a script queued a request that does not wait".into()))
