@@ -16,6 +16,8 @@ local acquire = {}
 
 -- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
+-- From so many places on, each join looks for places of replicas that died.
+local MANY = 16
 
 -- How long grants still wait after a loss of data (ms), or nothing.
 function acquire.recovers()
@@ -124,21 +126,25 @@ end
 -- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
 function acquire.join(key, req)
   if not req.arrived then
-    local now = now_us()
-    -- Each join looks at a few places: otherwise the attempts of replicas that died would fill the queue of a lock that
-    -- is held for long. The id tells when an attempt began, by the clock of its replica.
-    queue.drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
-      local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
-      return begun and begun + LONGEST_ATTEMPT < now / 1000
-    end)
-    local waiting = redis.call('ZCARD', key)
-    if waiting >= tonumber(ROOM) then return {'full', waiting} end
-    local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
+    local now, room, waiting = now_us(), tonumber(ROOM), redis.call('ZCARD', key)
+    -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
+    -- of a lock that is held for long. The id tells when an attempt began, by the clock of its replica.
+    if waiting >= MANY or 2 * waiting >= room then
+      queue.drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
+        local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
+        return begun and begun + LONGEST_ATTEMPT < now / 1000
+      end)
+      waiting = redis.call('ZCARD', key)
+    end
+    if waiting >= room then return {'full', waiting} end
+    local last = waiting > 0 and redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
     req.arrived = math.max(now, (tonumber(last) or 0) + 1)
   end
   if req.named ~= req.own then redis.call('ZREM', key, req.named) end
   redis.call('ZADD', key, whole(req.arrived), req.own)
-  -- If all replicas die, the keys expire.
-  if redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then redis.call('PEXPIRE', key, LONGEST_ATTEMPT) end
+  -- If all replicas die, the keys expire. A queue that is new has no expiry, which GT takes for one that never comes.
+  if redis.call('PEXPIRE', key, LONGEST_ATTEMPT, 'GT') == 0 and redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then
+    redis.call('PEXPIRE', key, LONGEST_ATTEMPT)
+  end
   acquire.note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
 end

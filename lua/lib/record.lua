@@ -5,16 +5,23 @@
 --
 -- A record is a JSON list of strings, as in version 0.1: the outcome, its facts in the order below, and then the marks,
 -- '-' or '+' before an id. Numbers are strings in the list: cjson keeps 14 digits, and a fence has 16.
-local record = {
-  facts = {
-    acquired = {'print', 'id', 'token', 'fence', 'created'},
-    extended = {'print', 'id', 'token', 'updated'},
-    released = {'print'},
-    broken = {'print', 'id', 'owner', 'fence'},
-    waiting = {'print', 'arrived', 'place'},
-    cancelled = {},
-  },
+local record = {}
+
+local FACTS = {
+  acquired = 'print id token fence created',
+  extended = 'print id token updated',
+  released = 'print',
+  broken = 'print id owner fence',
+  waiting = 'print arrived place',
+  cancelled = '',
 }
+
+-- The names of the facts of an outcome, in their order.
+local function facts(outcome)
+  local names = {}
+  for name in string.gmatch(FACTS[outcome], '%S+') do names[#names + 1] = name end
+  return names
+end
 
 -- The record at a key: {outcome, its facts by their names, cancelled, told}, the last two as lists; or nothing.
 function record.read(key)
@@ -22,7 +29,7 @@ function record.read(key)
   if not text then return nil end
   local list = cjson.decode(text)
   local seen = {outcome = list[1], cancelled = {}, told = {}}
-  local names = record.facts[seen.outcome]
+  local names = facts(seen.outcome)
   for index = 2, #list do
     local value = list[index]
     local sign = string.sub(value, 1, 1)
@@ -35,7 +42,7 @@ end
 -- Writes a record and keeps it for so many ms; without `ms` as long as the record that it replaces.
 function record.write(key, seen, ms)
   local list = {seen.outcome}
-  for _, name in ipairs(record.facts[seen.outcome]) do list[#list + 1] = seen[name] end
+  for _, name in ipairs(facts(seen.outcome)) do list[#list + 1] = seen[name] end
   for _, id in ipairs(seen.told or {}) do list[#list + 1] = '+' .. id end
   for _, id in ipairs(seen.cancelled or {}) do list[#list + 1] = '-' .. id end
   if ms then redis.call('SET', key, cjson.encode(list), 'PX', ms)
