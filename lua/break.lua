@@ -20,8 +20,7 @@
 --- include holders/remove
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
-local seen, other
-if request then seen, other = record.recall(request, req.print) end
+local seen, other = record.recall(request, req.print)
 if other then return {'reused'} end
 if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 

@@ -26,8 +26,7 @@
 --- constant FENCE_KEPT
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
-local seen, other
-if request then seen, other = record.recall(request, req.print) end
+local seen, other = record.recall(request, req.print)
 if other then return {'reused'} end
 
 local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created')

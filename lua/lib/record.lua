@@ -56,11 +56,11 @@ function record.find(marks, id)
   end
 end
 
--- The record of an operation other than acquire; or nothing, if there is no record, or only marks of cancelled
--- attempts: then the script decides the request anew. The second result says whether the record belongs to another
--- request.
+-- The record of an operation other than acquire; or nothing, if the request has no key, or there is no record, or only
+-- marks of cancelled attempts: then the script decides the request anew. The second result says whether the record belongs
+-- to another request.
 function record.recall(key, print)
-  local seen = record.read(key)
+  local seen = key and record.read(key)
   if not seen or seen.outcome == 'cancelled' then return nil end
   return seen, seen.print ~= print
 end

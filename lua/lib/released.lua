@@ -5,8 +5,7 @@
 -- Ends the grant of the caller, if the caller has its token. Wakes nobody. Returns the reply of a release, without the turn.
 local function released(lock, req)
   local request = req.request and beside(lock, 'request:' .. req.request)
-  local seen, other
-  if request then seen, other = record.recall(request, req.print) end
+  local seen, other = record.recall(request, req.print)
   if other then return {'reused'} end
   if seen then return {'replayed'} end
 
