@@ -34,7 +34,7 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
     body.text("owner", owner);
     body.text("resource", resource.as_str());
     body.text("token", lock.token.expose());
-    body.value("timeout", seconds(milliseconds(timeout)));
+    body.value("timeout", seconds(timeout));
     body.raw("metadata", metadata.as_str());
     body.text("createdAt", time(*created).as_str());
     body.text("updatedAt", time(*updated).as_str());
@@ -68,7 +68,8 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+/// A length of time in whole milliseconds, as the wire has it.
+pub fn milliseconds(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 

@@ -9,7 +9,7 @@ use axum::{
 use gorilla_domain::{Blocked, Blocker, Failure, Holder, ResourceName};
 use gorilla_wire::{Code, Error, Facts, Outcome, Problem, seconds};
 
-use super::error::ApiError;
+use super::{answer::milliseconds, error::ApiError};
 
 /// How an [`ApiError`] looks from outside.
 pub struct Shape {
@@ -115,8 +115,8 @@ impl Shape {
                 Code::TimeoutShorter,
                 format!(
                     "timeout is {} s, which is less than the {} s that remain; an extend never shortens a lease.",
-                    in_seconds(*asked),
-                    in_seconds(*ttl)
+                    seconds(*asked),
+                    seconds(*ttl)
                 )
                 .into(),
             ),
@@ -239,17 +239,9 @@ fn facts(error: &ApiError) -> Facts {
 
 fn recovering(resource: &ResourceName, left: Duration) -> String {
     let resource = resource.as_str();
-    format!("Redis may have lost who holds {resource:?}, so nobody is granted it for another {} s", in_seconds(left))
+    format!("Redis may have lost who holds {resource:?}, so nobody is granted it for another {} s", seconds(left))
 }
 
 fn held(resource: &ResourceName, holder: &Holder) -> String {
-    format!("{:?} is held by {:?} for another {} s", resource.as_str(), holder.owner, in_seconds(holder.ttl))
-}
-
-fn in_seconds(duration: Duration) -> serde_json::Number {
-    seconds(milliseconds(duration))
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    duration.as_millis() as u64
+    format!("{:?} is held by {:?} for another {} s", resource.as_str(), holder.owner, seconds(holder.ttl))
 }

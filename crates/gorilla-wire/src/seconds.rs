@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Number;
 
-/// Milliseconds as seconds in JSON: whole numbers as integers.
-pub fn seconds(milliseconds: u64) -> Number {
+/// A length of whole milliseconds as seconds in JSON: whole numbers as integers.
+pub fn seconds(duration: Duration) -> Number {
+    let milliseconds = duration.as_millis() as u64;
     let fraction = || Number::from_f64(milliseconds as f64 / 1000.0);
     if milliseconds.is_multiple_of(1000) { None } else { fraction() }.unwrap_or_else(|| (milliseconds / 1000).into())
 }
@@ -23,7 +24,7 @@ pub(crate) mod as_seconds {
     }
 
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        seconds(duration.as_millis() as u64).serialize(serializer)
+        seconds(*duration).serialize(serializer)
     }
 }
 
