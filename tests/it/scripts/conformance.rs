@@ -197,11 +197,8 @@ impl Step {
         let env = Env { now, turn: TURN, room: ROOM, incarnation: 0, grace: None, mistake: None };
         words(&match self {
             Step::Handover(release, claim) => {
-                let released = scripts::release(model, &env, release);
-                let Reply::Released { turn } = released else { return words(&released) };
-                let claimed = scripts::acquire(model, &env, claim);
-                let turn = if matches!(claimed, Reply::Granted { .. }) { 0 } else { turn };
-                return words(&Reply::Released { turn }).into_iter().chain(words(&claimed)).collect();
+                let (released, claimed) = scripts::handover(model, &env, release, claim);
+                return words(&released).into_iter().chain(claimed.iter().flat_map(words)).collect();
             }
             Step::Acquire(call) => scripts::acquire(model, &env, call),
             Step::Cancel(call, _) => scripts::cancel(model, &env, call),
@@ -379,6 +376,10 @@ impl<'a> Both<'a> {
                 && meanwhile.contains(&turn.since)
             {
                 turn.since = since;
+            }
+            // Each release of version 0.1 ends a turn whose waiter is gone; now the plain case leaves it.
+            if old && matches!(step, Step::Release(_)) && reply[0] == "released" && model.queue.is_empty() {
+                model.turn = None;
             }
             (model, reply)
         };

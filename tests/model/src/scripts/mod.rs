@@ -1,5 +1,5 @@
 //! The scripts of `lua/`, each a function in a file of the same name that decides in the same order; `acquire` is `try`
-//! and `claim`.
+//! and `claim`, and `handover` is beside `release`.
 //!
 //! Messages (`PUBLISH`) are left out: the search lets a waiter ask whenever a message could have told it to.
 
@@ -18,6 +18,6 @@ pub use cancel::{Cancel, cancel};
 pub use env::{Env, Grace};
 pub use extend::{Extend, extend};
 pub use grace::recovery;
-pub use release::{Release, release};
+pub use release::{Release, handover, release};
 pub use reply::Reply;
 pub use wake::wake;
