@@ -476,9 +476,20 @@ impl<'a> Both<'a> {
             0..5 => Step::Acquire(self.acquires(rng)),
             5..9 => Step::Acquire(self.again(rng)?),
             9..11 => {
-                // Likewise that of the holder.
+                // Likewise an attempt whose grant a copy was told of, and that of the holder: without this a run takes
+                // up to a minute until it has seen each reply.
+                let told = |call: &&Acquire| {
+                    let Some(record) = self.model.requests.get(&call.request) else { return false };
+                    matches!(record.outcome, Outcome::Acquired { id, .. } if id == call.id)
+                        && record.told.iter().any(|other| *other != call.id && !record.cancelled.contains(other))
+                };
                 let holds = |call: &&Acquire| self.model.lock.as_ref().is_some_and(|lock| lock.id == call.id);
-                let call = match self.made.iter().find(holds).filter(|_| rng.u8(..3) == 0) {
+                let likely = match rng.u8(..6) {
+                    0 | 1 => self.made.iter().find(holds),
+                    2 => self.made.iter().find(told),
+                    _ => None,
+                };
+                let call = match likely {
                     Some(call) => call,
                     None => rng.choice(&self.made)?,
                 };
