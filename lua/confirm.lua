@@ -14,5 +14,5 @@
 
 --- decide
 if (redis.call('HGET', lock, req.field) == req.value) ~= req.given then return {'lost'} end
-redis.call('SET', KEYS[#requests + 1], '', 'PX', '60000')
+redis.call('SET', KEYS[count + 1], '', 'PX', '60000')
 return {'there'}

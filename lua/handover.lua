@@ -5,8 +5,19 @@
 -- KEYS  1 lock   2 incarnation, only with a grace
 -- Touches  fence queue queue:turn request request
 -- Arguments
---   release  what release.lua is called with
---   claim    what claim.lua is called with
+--   release_token    the current token
+--   release_request  the Idempotency-Key of the release, if there is one
+--   release_print    fingerprint of the release, only with an Idempotency-Key
+--   id               this and the others as in claim.lua
+--   token
+--   owner
+--   metadata
+--   lease
+--   request
+--   print
+--   wait
+--   channel
+--   arrived
 -- Replies
 --   {'released', ms that the turn of another waiter lasts (0 if no other has the turn), ...}  behind that what claim.lua
 --                 replies to the claim
@@ -18,9 +29,10 @@
 --- decide
 --- include released
 --- include claim
-local reply = released(lock, req.release)
+local release = {token = req.release_token, request = req.release_request, print = req.release_print}
+local reply = released(lock, release)
 if reply[1] ~= 'released' then return reply end
-local claimed = claim(lock, req.claim)
+local claimed = claim(lock, req)
 -- While grants wait after a loss of data, no turn could be claimed.
 local is_free = claimed[1] ~= 'granted' and not acquire.recovers()
 return {'released', is_free and turn.give(lock) or 0, unpack(claimed)}

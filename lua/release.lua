@@ -17,10 +17,10 @@
 --- include keys
 --- plain
 -- The usual case: nobody waits, and Redis need not keep a record of the release.
-if req.request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
+if request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
 local current = redis.call('HGET', lock, 'token')
 if not current then return {'missing'} end
-if current ~= req.token then return {'mismatch'} end
+if current ~= token then return {'mismatch'} end
 redis.call('DEL', lock)
 return {'released', 0}
 

@@ -32,9 +32,9 @@
 --- constant GRACE
 --- plain
 -- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
-local is_plain = GRACE == '0' and not req.print
-  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. req.request)) == 0
-return is_plain and grant(lock, req)
+local is_plain = GRACE == '0' and not print
+  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. request)) == 0
+return is_plain and grant(lock, id, token, owner, metadata, lease)
 
 --- decide
 --- include acquire

@@ -5,7 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result};
 use gorilla_scripts::{
-    self as calls, Call, Constants, Extend, Inspect, Keys, Release, Request, Script, Scripts, Try, together,
+    self as calls, Call, Constants, Extend, Inspect, Keys, Release, Request, Scripts, Try, together,
 };
 use redis::{Connection, FromRedisValue};
 
@@ -39,8 +39,8 @@ fn call<C: Call>(resource: &str, call: &C) -> Request {
 /// Acquires the lock of `resource` for so many milliseconds, without an Idempotency-Key and without waiting.
 pub fn acquire(resource: &str, id: &str, token: &str, lease: u64) -> Request {
     let (owner, metadata, request, channel) = ("bench", "[]", id, "gorilla:wake:5f2a9c3e7b10");
-    let (print, wait, arrived) = (None, None, None);
-    call(resource, &Try(calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, arrived }))
+    let (print, wait) = (None, None);
+    call(resource, &Try(calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel }))
 }
 
 /// Looks at the lock.
@@ -66,13 +66,6 @@ impl Command {
         let words = keys.chain([arguments.to_vec()]).collect();
         let script = &requests[0].script;
         Self { source: script.source.to_string(), sha: script.sha.to_string(), words }
-    }
-
-    /// The same command, which replies to its one request without a list around the reply: webdis writes `null` for a
-    /// list in a list.
-    pub fn without_list(self) -> Self {
-        let Script { source, sha, .. } = Script::of(self.source.replace("return replies end", "return replies[1] end"));
-        Self { source: source.to_string(), sha: sha.to_string(), words: self.words }
     }
 
     pub fn evalsha(&self) -> redis::Cmd {

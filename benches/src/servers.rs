@@ -39,7 +39,7 @@ impl Server {
         let DescribedServer { what, version, start, config, language, ready, .. } = described;
         let (folder, redis) = (tempfile::tempdir()?, Redis::start(&[]));
         let mut connection = scripts::connect(redis.port)?;
-        let command = |call| scripts::Command::of(slice::from_ref(call)).without_list();
+        let command = |call| scripts::Command::of(slice::from_ref(call));
         calls(0).iter().try_for_each(|(_, call)| command(call).load(&mut connection))?;
         let program = ("{program}", program.display().to_string());
         let mut what = what.clone();
@@ -80,9 +80,10 @@ impl Server {
         let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
         values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
         values.extend(calls(lock).map(|(step, call)| {
-            let command = scripts::Command::of(&[call]).without_list();
+            let command = scripts::Command::of(&[call]);
             let words = command.words.iter().map(|word| percent_encode(word, &RESERVED).to_string());
-            let path = format!("EVALSHA/{}/{}", command.sha, words.collect::<Vec<_>>().join("/"));
+            // Replies are packed, and JSON can't have bytes that are not text: so webdis passes them on as they are.
+            let path = format!("EVALSHA/{}/{}.raw", command.sha, words.collect::<Vec<_>>().join("/"));
             // Packed arguments contain their lengths, so the ids and tokens that clients choose are put in only now.
             let thought_of = [(ID, "{id}"), (TOKEN, "{token}"), (NEW, "{new}")];
             let place = |path: String, (text, place)| {

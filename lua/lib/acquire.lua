@@ -21,7 +21,7 @@ local MANY = 16
 
 -- How long grants still wait after a loss of data (ms), or nothing.
 function acquire.recovers()
-  local left = GRACE ~= '0' and recovery(KEYS[#requests + 1]) or 0
+  local left = GRACE ~= '0' and recovery(KEYS[count + 1]) or 0
   return left > 0 and left
 end
 
@@ -36,7 +36,7 @@ end
 local function replay(lock, req, seen)
   -- The lease of the first answer counts, whatever a later extend made of it: the client has the token and the end of
   -- the first answer.
-  local ttl = seen.created + req.lease - math.floor(now_us() / 1000)
+  local ttl = seen.created + req.lease - now_ms()
   if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
   local unsettled = acquire.recovers()
@@ -96,9 +96,9 @@ function acquire.granted(lock, req, others_wait)
     redis.call('ZREM', key, req.own, req.named)
     turn.take(lock)
   end
-  local reply = grant(lock, req)
+  local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
   if others_wait then queue.tell(key, req.channel, req.lease, reply[2]) end
-  acquire.note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = whole(reply[3])}, WINDOW)
+  acquire.note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
   return reply
 end
 
@@ -126,7 +126,7 @@ end
 -- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
 function acquire.join(key, req)
   if not req.arrived then
-    local now, room, waiting = now_us(), tonumber(ROOM), redis.call('ZCARD', key)
+    local now, room, waiting = tonumber(clock().us), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
     -- of a lock that is held for long. The id tells when an attempt began, by the clock of its replica.
     if waiting >= MANY or 2 * waiting >= room then

@@ -8,7 +8,7 @@
 -- How long grants still wait (ms; 0 if they don't). The second result says whether this call saw the incarnation first.
 local function recovery(key)
   local replid = assert(string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)'), 'no master_replid in INFO')
-  local now = math.floor(now_us() / 1000)
+  local now = now_ms()
   local seen, over = string.match(redis.call('GET', key) or '', '^(%x+) (%d+)$')
   -- More than the whole grace is left if the clock stepped back.
   if seen == replid then return math.max(0, math.min(over - now, GRACE)), false end

@@ -14,7 +14,7 @@ function turn.first(lock)
   local first, arrived = queue.head(key)
   local since, whose = string.match(first and redis.call('GET', turn_key) or '', '^(%d+) (.*)$')
   if not first or whose ~= first then return first, arrived end
-  local left = since + TURN - math.floor(now_us() / 1000)
+  local left = since + TURN - now_ms()
   -- More than a whole turn is left if the clock stepped back.
   if left > 0 then return first, arrived, math.min(left, TURN) end
   if left < -TURN then return first, arrived end
@@ -36,7 +36,7 @@ function turn.give(lock)
   if left then return left end
   local id, channel = place.parts(first)
   local expiry = math.max(redis.call('PTTL', key), TURN)
-  redis.call('SET', turn_key, whole(math.floor(now_us() / 1000)) .. ' ' .. first, 'PX', expiry)
+  redis.call('SET', turn_key, clock().ms .. ' ' .. first, 'PX', expiry)
   redis.call('PUBLISH', channel, id)
   return TURN
 end

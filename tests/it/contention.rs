@@ -220,7 +220,6 @@ impl Lock for Scripted {
             print: None,
             wait: None,
             channel: "",
-            arrived: None,
         };
         match self.run(&self.acquire, &Try(call)).await {
             AcquireReply::Granted { fence, .. } => Some((fence, token)),

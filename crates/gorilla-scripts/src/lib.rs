@@ -1,9 +1,9 @@
 //! The protocol between Gorilla and its Lua scripts on Redis, described once: the names of keys, what a script is
 //! called with, what it replies, and its text. The store, the benchmark and the tests all use it.
 //!
-//! A call is a struct. serde packs it as a MessagePack map, and the script finds each argument under the name of its
-//! field. A reply is an enum. To add an argument, add a field to the struct and use it in the script; the compiler
-//! finds each call that must give it.
+//! A call is a struct. serde packs its fields as MessagePack, and the script finds each argument under the name that its
+//! header lists, in the same order. A reply is an enum. To add an argument, add a field to the struct and a line to the
+//! header, and use it in the script; the compiler finds each call that must give it, and a test each header.
 
 mod call;
 mod calls;

@@ -1,50 +1,75 @@
-//! Takes a script's reply apart: a list that begins with the name of the outcome.
+//! Takes a script's reply apart: a list, packed as MessagePack, that begins with the name of the outcome.
 
-use redis_protocol::resp3::types::BytesFrame;
+use redis_protocol::{bytes::Bytes, resp3::types::BytesFrame};
+use rmp::{Marker, decode};
 
 use crate::grant::{Holder, Tenure};
 
 /// The rest of a reply, read from front to back.
 pub struct Reader {
-    items: std::vec::IntoIter<BytesFrame>,
+    packed: Bytes,
+    /// Where the next value begins.
+    at: usize,
+    /// How many values are left.
+    left: u32,
 }
 
 /// A reply that no script gives. It comes from the content of a key, or the server is not a Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(pub String);
 
+/// A value of a reply.
+enum Item<'a> {
+    Text(&'a str),
+    Number(i64),
+}
+
 impl Reader {
     /// Splits the name of the outcome from its values.
     pub fn open(frame: BytesFrame) -> Result<(String, Self), Malformed> {
-        let BytesFrame::Array { data, .. } = frame else { return Err(malformed("no list")) };
-        let mut reader = Self { items: data.into_iter() };
+        let BytesFrame::BlobString { data: packed, .. } = frame else { return Err(malformed("no packed list")) };
+        let mut rest = &packed[..];
+        let left = decode::read_array_len(&mut rest).map_err(|_| malformed("no packed list"))?;
+        let at = packed.len() - rest.len();
+        let mut reader = Self { packed, at, left };
         let outcome = reader.text()?;
         Ok((outcome, reader))
     }
 
+    /// The next value.
+    fn item(&mut self) -> Result<Item<'_>, Malformed> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| malformed("a value too few"))?;
+        let mut rest = &self.packed[self.at..];
+        let item = match rest.first().map(|byte| Marker::from_u8(*byte)) {
+            Some(Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32) => {
+                let (text, behind) =
+                    decode::read_str_from_slice(rest).map_err(|_| malformed("text that is not UTF-8"))?;
+                rest = behind;
+                Item::Text(text)
+            }
+            _ => decode::read_int(&mut rest)
+                .map(Item::Number)
+                .map_err(|_| malformed("a value that is neither text nor a whole number"))?,
+        };
+        self.at = self.packed.len() - rest.len();
+        Ok(item)
+    }
+
     /// The next value as text.
     pub fn text(&mut self) -> Result<String, Malformed> {
-        match self.items.next() {
-            Some(BytesFrame::BlobString { data, .. } | BytesFrame::SimpleString { data, .. }) => {
-                String::from_utf8(data.into()).map_err(|_| malformed("text that is not UTF-8"))
-            }
-            Some(BytesFrame::Number { data, .. }) => Ok(data.to_string()),
-            _ => Err(malformed("a value is missing or not text")),
-        }
+        Ok(match self.item()? {
+            Item::Text(text) => text.into(),
+            Item::Number(number) => number.to_string(),
+        })
     }
 
     /// The next value as a whole number. The numbers of a hash come as text.
     pub fn number<N: TryFrom<i64>>(&mut self) -> Result<N, Malformed> {
-        let number = match self.items.next() {
-            Some(BytesFrame::Number { data, .. }) => Some(data),
-            Some(BytesFrame::BlobString { data, .. }) => {
-                std::str::from_utf8(&data).ok().and_then(|text| text.parse().ok())
-            }
-            _ => None,
+        let number = match self.item()? {
+            Item::Number(number) => Some(number),
+            Item::Text(text) => text.parse().ok(),
         };
-        number
-            .and_then(|number| N::try_from(number).ok())
-            .ok_or_else(|| malformed("a value is missing or not a number"))
+        number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| malformed("a value that is not a number"))
     }
 
     /// The next value as a whole number; `None` for 0.
@@ -83,8 +108,6 @@ fn malformed(what: &str) -> Malformed {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -104,39 +127,19 @@ mod tests {
         BytesFrame::BlobString { data: data.into().into(), attributes: None }
     }
 
-    fn number(data: i64) -> BytesFrame {
-        BytesFrame::Number { data, attributes: None }
-    }
-
-    fn list(data: Vec<BytesFrame>) -> BytesFrame {
-        BytesFrame::Array { data, attributes: None }
-    }
-
-    /// Any frame, with attributes and frames within frames.
-    fn frame() -> impl Strategy<Value = BytesFrame> {
-        let bytes = || prop_oneof![vec(any::<u8>(), 0..12), "[0-9+.eE-]{0,22}".prop_map(String::into_bytes)];
-        let leaf = prop_oneof![
-            4 => bytes().prop_map(blob),
-            4 => any::<i64>().prop_map(number),
-            1 => Just(BytesFrame::Null),
-            1 => any::<bool>().prop_map(|data| BytesFrame::Boolean { data, attributes: None }),
-            1 => any::<f64>().prop_map(|data| BytesFrame::Double { data, attributes: None }),
-            1 => bytes().prop_map(|data| BytesFrame::BigNumber { data: data.into(), attributes: None }),
-            1 => bytes().prop_map(|data| BytesFrame::SimpleString { data: data.into(), attributes: None }),
-            1 => bytes().prop_map(|data| BytesFrame::BlobError { data: data.into(), attributes: None }),
-            1 => ".{0,9}".prop_map(|data| BytesFrame::SimpleError { data: data.into(), attributes: None }),
-            1 => bytes().prop_map(|data| BytesFrame::ChunkedString(data.into())),
-        ];
-        leaf.prop_recursive(5, 40, 6, |inner| {
-            let attributes = HashMap::from([(blob("a"), number(1))]);
-            prop_oneof![
-                4 => vec(inner.clone(), 0..12).prop_map(list),
-                1 => vec(inner.clone(), 0..6).prop_map(|data| BytesFrame::Push { data, attributes: None }),
-                1 => vec(inner, 0..6).prop_map(move |data| {
-                    BytesFrame::Array { data, attributes: Some(attributes.clone()) }
-                }),
-            ]
-        })
+    /// Any bytes, and bytes that are nearly a reply: a list of texts and other values, and something behind them.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let text = ".{0,40}".prop_map(|text| rmp_serde::to_vec(&text));
+        let digits = "[0-9+.eE-]{0,22}".prop_map(|text| rmp_serde::to_vec(&text));
+        let number = any::<i64>().prop_map(|number| rmp_serde::to_vec(&number));
+        let other = any::<(f64, bool, Option<u8>)>().prop_map(|other| rmp_serde::to_vec(&other));
+        let values = vec(prop_oneof![3 => text, 2 => digits, 4 => number, 1 => other], 0..12);
+        let packed = (values, vec(any::<u8>(), 0..4)).prop_map(|(values, behind)| {
+            let head = [0x90 | values.len() as u8];
+            let values = values.into_iter().flat_map(|value| value.expect("a value can be packed"));
+            head.into_iter().chain(values).chain(behind).collect()
+        });
+        prop_oneof![vec(any::<u8>(), 0..60), packed]
     }
 
     /// PROPTEST_CASES may ask for more cases. Cases that failed are in the message, so no file keeps them.
@@ -149,17 +152,16 @@ mod tests {
         #![proptest_config(config())]
 
         #[test]
-        fn any_frame_is_values_or_broken_and_never_a_panic(frame in frame(), readers in vec(0..READERS.len(), 0..12)) {
-            match Reader::open(frame.clone()) {
+        fn any_bytes_are_values_or_malformed_and_never_a_panic(bytes in bytes(), readers in vec(0..READERS.len(), 0..12)) {
+            match Reader::open(blob(bytes.clone())) {
                 Ok((_, mut reply)) => {
-                    let BytesFrame::Array { data, .. } = &frame else { panic!("{frame:?} is not a list") };
                     let mut count = 1;
                     for reader in readers {
                         let read = READERS[reader](&mut reply);
                         prop_assert!(matches!(read, Ok(()) | Err(Malformed(_))), "{read:?}");
                         count += 1;
                         // A value is never made up: what was read is at most what was there.
-                        prop_assert!(read.is_err() || count <= data.len(), "{count} values of {frame:?}");
+                        prop_assert!(read.is_err() || count <= bytes.len(), "{count} values of {bytes:?}");
                     }
                 }
                 failure => prop_assert!(failure.is_err()),
@@ -172,9 +174,9 @@ mod tests {
         ) {
             let [created, updated, expires] = times;
             // Numbers come as numbers, or as the text of a hash.
-            let values = [blob("held"), blob(id.as_str()), blob(owner.as_str()), blob("[1.0]"), blob(fence.to_string())];
-            let values = values.into_iter().chain([created, updated, expires, ttl].map(number));
-            let Ok((outcome, mut reply)) = Reader::open(list(values.collect())) else { panic!("it is a list") };
+            let values = ("held", &id, &owner, "[1.0]", fence.to_string(), created, updated, expires.to_string(), ttl);
+            let packed = rmp_serde::to_vec(&values).expect("values can be packed");
+            let Ok((outcome, mut reply)) = Reader::open(blob(packed)) else { panic!("it is a list") };
             let Ok(tenure) = reply.tenure() else { panic!("all is there") };
             prop_assert_eq!(outcome, "held");
             prop_assert_eq!((tenure.id, tenure.owner, tenure.metadata.as_str()), (id, owner, "[1.0]"));

@@ -25,8 +25,9 @@ pub struct Request {
 impl Request {
     /// A call about the lock at this key.
     pub fn new<C: Call>(scripts: &Scripts, lock: Option<String>, call: &C) -> Self {
-        // A struct of texts and numbers can always be packed.
-        let arguments = rmp_serde::to_vec_named(call).unwrap_or_default();
+        // Most calls have a few texts of 36 characters.
+        let mut arguments = Vec::with_capacity(256);
+        call.pack(&mut arguments);
         let script = Arc::clone(C::script(scripts));
         Self { script, lock: lock.map(Bytes::from), others: Vec::new(), arguments: arguments.into() }
     }
@@ -51,7 +52,8 @@ impl Request {
     }
 }
 
-/// All keys of requests that go together (they share their script), and the one argument that has all the calls.
+/// All keys of requests that go together (they share their script), and the one argument that has all the calls: how many
+/// there are, and what each has packed.
 pub fn together<'a>(requests: impl ExactSizeIterator<Item = &'a Request> + Clone) -> (Vec<Bytes>, Bytes) {
     let count = requests.len();
     let mut keys: Vec<_> = requests.clone().filter_map(|request| request.lock.clone()).collect();
@@ -59,14 +61,8 @@ pub fn together<'a>(requests: impl ExactSizeIterator<Item = &'a Request> + Clone
         keys.extend(first.others.iter().cloned());
     }
     let mut packed = Vec::with_capacity(3 + requests.clone().map(|request| request.arguments.len()).sum::<usize>());
-    // The head of a list in MessagePack: up to 15 items in one byte, up to 65,535 behind 0xdc.
-    match count {
-        ..16 => packed.push(0x90 | count as u8),
-        _ => {
-            packed.push(0xdc);
-            packed.extend((count as u16).to_be_bytes());
-        }
-    }
+    // A number can always be packed.
+    let _ = rmp_serde::encode::write(&mut packed, &count);
     requests.for_each(|request| packed.extend_from_slice(&request.arguments));
     (keys, packed.into())
 }

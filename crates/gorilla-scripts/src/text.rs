@@ -1,9 +1,13 @@
 //! The texts of the scripts, put together from the files of `lua/`.
 //!
 //! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- constant NAME` stands for a
-//! setting of the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request, with
-//! `lock` and `req`. If the first part has replied to all requests, Redis doesn't even define what the second part
-//! needs, which saves much of the work. All other lines go into the text as they are.
+//! setting of the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request. If the
+//! first part has replied to all requests, Redis doesn't even define what the second part needs, which saves much of the
+//! work. All other lines go into the text as they are.
+//!
+//! The header of a script lists its arguments, in the order in which the call packs them. A part `plain` has each of
+//! them under its name, and `lock`; a part `decide` has `lock`, and them as the fields of `req`. Redis takes as long to
+//! make that table as for a command, so `plain` does without it.
 
 use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 
@@ -105,16 +109,25 @@ struct Text<'a> {
 impl Text<'_> {
     fn of(mut self, file: &str) -> String {
         let (head, parts) = split(file);
+        let names = arguments(&head);
         let mut head = head.lines();
         // Redis wants the flags in the first line.
         self.all.extend([head.next().unwrap_or_default(), "\n"]);
+        // A call without arguments packs a nil, so that something stands behind the number of requests.
+        let _ = writeln!(self.all, "local ARGUMENTS = {}", names.len().max(1));
         self.all.push_str(RUN);
         head.for_each(|line| self.line(line));
-        for part in parts {
+        for Part { is_plain, text } in parts {
             // What a part needs is defined before the part, and not again for each request.
-            let (needs, body): (Vec<_>, Vec<_>) = part.lines().partition(|line| line.starts_with("--- "));
+            let (needs, body): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("--- "));
             needs.into_iter().for_each(|line| self.line(line));
-            let _ = writeln!(self.all, "if run(function(lock, req)\n{}\nend) then return replies end", body.join("\n"));
+            let parameters: String = names.iter().map(|name| format!(", {name}")).collect();
+            let _ = writeln!(self.all, "if run(function(lock, ends{parameters})\nbehind = ends");
+            if !is_plain {
+                let fields: Vec<_> = names.iter().map(|name| format!("{name} = {name}")).collect();
+                let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
+            }
+            let _ = writeln!(self.all, "{}\nend) then return replies end", body.join("\n"));
         }
         // If a request has no reply after the last part, an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
@@ -138,21 +151,30 @@ impl Text<'_> {
     }
 }
 
+/// A part of a script that runs once for each request.
+struct Part {
+    is_plain: bool,
+    text: String,
+}
+
 /// What stands before the first part, and the parts.
-fn split(file: &str) -> (String, Vec<String>) {
-    let mut pieces = vec![String::new()];
+fn split(file: &str) -> (String, Vec<Part>) {
+    let (mut head, mut parts) = (String::new(), Vec::<Part>::new());
     for line in file.lines() {
         match line {
-            "--- plain" | "--- decide" => pieces.push(String::new()),
-            line => {
-                if let Some(piece) = pieces.last_mut() {
-                    piece.extend([line, "\n"]);
-                }
-            }
+            "--- plain" | "--- decide" => parts.push(Part { is_plain: line == "--- plain", text: String::new() }),
+            line => parts.last_mut().map_or(&mut head, |part| &mut part.text).extend([line, "\n"]),
         }
     }
-    let parts = pieces.split_off(1);
-    (pieces.concat(), parts)
+    (head, parts)
+}
+
+/// The names of the arguments that the header of a script lists: the first word of each line below `-- Arguments` that is
+/// not the rest of an earlier line.
+pub(crate) fn arguments(head: &str) -> Vec<&str> {
+    let listed = head.lines().skip_while(|line| *line != "-- Arguments").skip(1);
+    let listed = listed.map_while(|line| line.strip_prefix("--   ")).filter(|line| !line.starts_with(' '));
+    listed.filter_map(|line| line.split(' ').next()).filter(|name| *name != "none").collect()
 }
 
 impl Scripts {

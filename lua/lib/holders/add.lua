@@ -1,6 +1,6 @@
--- Makes `req` the holder for its lease. The numbers are text.
-local function add_holder(lock, req, fence, created, expires)
-  redis.call('HSET', lock, 'id', req.id, 'token', req.token, 'owner', req.owner, 'fence', fence,
-    'metadata', req.metadata, 'created', created, 'updated', created)
+-- Makes the grant with this id the holder, until `expires`. The numbers are text.
+local function add_holder(lock, id, token, owner, metadata, fence, created, expires)
+  redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence,
+    'metadata', metadata, 'created', created, 'updated', created)
   redis.call('PEXPIREAT', lock, expires)
 end

@@ -44,7 +44,7 @@ impl Store {
         ask: Ask,
     ) -> Result<Progress, Failure> {
         let Acquire { owner, lease, metadata, once, .. } = asked;
-        let mut call = gorilla_scripts::Acquire {
+        let call = gorilla_scripts::Acquire {
             id: &attempt.id,
             token: token.expose(),
             owner: owner.as_str(),
@@ -54,14 +54,10 @@ impl Store {
             print: protocol::record(once.as_ref()).1,
             wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
             channel: &self.channel,
-            arrived: None,
         };
         let reply = match ask {
             Ask::Try => self.run_try(&attempt.lock, &Try(call)).await?,
-            Ask::Claim(arrived) => {
-                call.arrived = arrived;
-                self.run_claim(&attempt.lock, &Claim(call)).await?
-            }
+            Ask::Claim(arrived) => self.run_claim(&attempt.lock, &Claim { asked: call, arrived }).await?,
         };
         self.progress(attempt, asked, token, reply)
     }

@@ -34,7 +34,7 @@ impl NextClaim {
     /// The call, for the replica with this channel.
     pub fn call<'a>(&'a self, channel: &'a str) -> Claim<'a> {
         let left = self.deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
-        Claim(Acquire {
+        let asked = Acquire {
             id: &self.id,
             token: self.token.expose(),
             owner: self.owner.as_str(),
@@ -44,8 +44,8 @@ impl NextClaim {
             print: self.print.as_deref(),
             wait: Some(left).filter(|left| *left > 0),
             channel,
-            arrived: Some(self.arrived),
-        })
+        };
+        Claim { asked, arrived: Some(self.arrived) }
     }
 }
 

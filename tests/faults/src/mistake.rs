@@ -14,15 +14,15 @@ pub struct Mistake {
 
 /// A release doesn't compare the token.
 pub const RELEASE_BY_ANYBODY: Mistake = Mistake {
-    sound: "if current ~= req.token then return {'mismatch'} end\nredis.call('DEL', lock)",
+    sound: "if current ~= token then return {'mismatch'} end\nredis.call('DEL', lock)",
     broken: "redis.call('DEL', lock)",
 };
 /// An acquire doesn't look whether the lock is held.
 pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
-    sound: "whole(math.max(now, tonumber(redis.call('GET', fence_key) or 0) + 1))",
-    broken: "redis.call('INCR', fence_key)",
+    sound: "if last and last + 1 > tonumber(fence) then fence = whole(last + 1) end\n  redis.call('SET', fence_key, fence, ",
+    broken: "fence = whole(redis.call('INCR', fence_key))\n  redis.call('SET', fence_key, fence, ",
 };
 /// An acquire of unknown outcome isn't cancelled.
 pub const NOTHING_IS_CANCELLED: Mistake = Mistake {

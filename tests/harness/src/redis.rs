@@ -1,7 +1,6 @@
 //! A real redis-server on a port of its own.
 
 use std::{
-    io::Write,
     net::TcpListener,
     os::unix::net::UnixStream,
     path::Path,
@@ -181,20 +180,6 @@ impl Redis {
     /// What redis-cli prints for a command, as a user would look.
     pub fn cli(&self, args: &[&str]) -> String {
         Self::ask_with(self.security.as_ref(), self.port, args)
-    }
-
-    /// What redis-cli prints for a command whose last argument is bytes that need not be text.
-    pub fn cli_with(&self, args: &[&str], last: &[u8]) -> String {
-        let login = self.security.as_ref().map(Security::cli).unwrap_or_default();
-        let mut command = ["redis-cli", "valkey-cli"].into_iter().find_map(|cli| {
-            let mut command = Command::new(cli);
-            command.args(["-p", &self.port.to_string(), "-x"]).args(&login).args(args);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()
-        });
-        let mut cli = command.take().expect("redis-cli or valkey-cli is in PATH: run make deps");
-        cli.stdin.take().expect("its input is piped").write_all(last).expect("it reads");
-        let output = cli.wait_with_output().expect("it ends");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_string()
     }
 
     /// What redis-cli prints for a command to a server or a sentinel at a port.

@@ -14,8 +14,8 @@ impl Lab<'_> {
     /// An acquire of a lock of this name.
     fn asks(&self, lock: &str, id: &str, token: &str, metadata: &str) -> Request {
         let (owner, lease, request) = ("me", 60_000, id);
-        let (print, wait, channel, arrived) = (None, None, CHANNEL, None);
-        let call = Try(Acquire { id, token, owner, metadata, lease, request, print, wait, channel, arrived });
+        let (print, wait, channel) = (None, None, CHANNEL);
+        let call = Try(Acquire { id, token, owner, metadata, lease, request, print, wait, channel });
         Request::new(&self.scripts, Some(self.lock_of(lock)), &call)
     }
 

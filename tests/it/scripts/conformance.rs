@@ -116,9 +116,9 @@ impl Step {
     fn run(&self, lab: &Lab) -> Vec<String> {
         let once = |once: Option<(Name, u8)>| once.map(|(name, mark)| (record(name), print(mark))).unzip();
         match self {
-            Step::Acquire(call) => with_arguments(call, |arguments| match call.arrived {
-                Arrived::Not => lab.run(&calls::Try(arguments)),
-                Arrived::Unknown | Arrived::At(_) => lab.run(&calls::Claim(arguments)),
+            Step::Acquire(call) => with_arguments(call, |asked, arrived| match call.arrived {
+                Arrived::Not => lab.run(&calls::Try(asked)),
+                Arrived::Unknown | Arrived::At(_) => lab.run(&calls::Claim { asked, arrived }),
             }),
             Step::Cancel(call, channel) => {
                 let (id, request) = (attempt(call.id), record(call.request));
@@ -137,7 +137,9 @@ impl Step {
             Step::Handover(release, claim) => {
                 let (token, (request, print)) = (token(release.token), once(release.once));
                 let release = calls::Release { token: &token, request: request.as_deref(), print: print.as_deref() };
-                with_arguments(claim, |claim| lab.run(&calls::Handover { release, claim: calls::Claim(claim) }))
+                with_arguments(claim, |asked, arrived| {
+                    lab.run(&calls::Handover { release, claim: calls::Claim { asked, arrived } })
+                })
             }
             Step::Wake => lab.run(&calls::Wake {}),
         }
@@ -209,12 +211,13 @@ impl Step {
     }
 }
 
-/// Makes something of the arguments of an acquire.
-fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>) -> R) -> R {
+/// Makes something of the arguments of an acquire, and when it arrived.
+fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Option<u64>) -> R) -> R {
     let (id, token, request) = (attempt(call.id), token(call.token), record(call.request));
     let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{}", call.channel));
     let print = call.fingerprint.map(print);
-    make(calls::Acquire {
+    let arrived = if let Arrived::At(when) = call.arrived { Some(when) } else { None };
+    let asked = calls::Acquire {
         id: &id,
         token: &token,
         owner: &owner,
@@ -224,8 +227,8 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>) -> R)
         print: print.as_deref(),
         wait: call.wait.then_some(WINDOW.as_millis() as u64),
         channel: &channel,
-        arrived: if let Arrived::At(when) = call.arrived { Some(when) } else { None },
-    })
+    };
+    make(asked, arrived)
 }
 
 /// A reply as redis-cli prints it, an item a line.

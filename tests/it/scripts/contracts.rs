@@ -12,50 +12,68 @@ use crate::harness::Redis;
 /// A script's name, the arguments that its calls have, and what it touches beside the lock.
 struct Contract {
     name: &'static str,
-    arguments: BTreeSet<String>,
+    arguments: Vec<String>,
     touches: Vec<String>,
 }
 
+const LEASE: u64 = 1;
+const WAIT: u64 = 2;
+const ARRIVED: u64 = 3;
+
 impl Contract {
-    /// The names of the arguments of a call that has all that a call may have.
+    /// Of a call that has all that a call may have. Each text in it is the name of its argument, so that what the call
+    /// packs tells the names in their order.
     fn of<C: Call>(call: &C) -> Self {
-        let packed = rmp_serde::to_vec_named(call).expect("a call can be packed");
-        let named: serde_json::Map<String, serde_json::Value> =
-            rmp_serde::from_slice(&packed).expect("names and values");
+        let mut packed = Vec::new();
+        call.pack(&mut packed);
+        let (mut rest, mut arguments) = (&packed[..], Vec::new());
+        while !rest.is_empty() {
+            let value: serde_json::Value = rmp_serde::from_read(&mut rest).expect("a value");
+            arguments.extend(match (value.as_str(), value.as_u64()) {
+                (Some(name), _) => Some(name.into()),
+                (_, Some(LEASE)) => Some("lease".into()),
+                (_, Some(WAIT)) => Some("wait".into()),
+                (_, Some(ARRIVED)) => Some("arrived".into()),
+                _ if value.is_boolean() => Some("given".into()),
+                // A call without arguments.
+                _ => None,
+            });
+        }
         let touches = call.touches().into_iter().map(|sibling| match sibling {
             Sibling::Request(_) => "request".into(),
             sibling => sibling.key("lock"),
         });
-        Self { name: C::NAME, arguments: named.keys().cloned().collect(), touches: touches.collect() }
+        Self { name: C::NAME, arguments, touches: touches.collect() }
     }
 }
 
 fn contracts() -> Vec<Contract> {
-    let acquire = Acquire {
-        id: "",
-        token: "",
-        owner: "",
-        metadata: "",
-        lease: 1,
-        request: "",
-        print: Some(""),
-        wait: Some(1),
-        channel: "",
-        arrived: Some(1),
+    let (request, print, lease) = (Some("request"), Some("print"), LEASE);
+    let asked = Acquire {
+        id: "id",
+        token: "token",
+        owner: "owner",
+        metadata: "metadata",
+        lease,
+        request: "request",
+        print,
+        wait: Some(WAIT),
+        channel: "channel",
     };
-    let (request, print) = (Some(""), Some(""));
+    let claim = Claim { asked, arrived: Some(ARRIVED) };
+    let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
     let mut all = vec![
-        Contract::of(&Break { fence: Some(""), request, print }),
-        Contract::of(&Cancel { id: "", owner: "", channel: "", request: "" }),
-        Contract::of(&Claim(acquire)),
-        Contract::of(&Confirm { field: "", value: "", given: true }),
-        Contract::of(&Extend { token: "", new_token: "", lease: 1, request, print }),
-        Contract::of(&Handover { release: Release { token: "", request, print }, claim: Claim(acquire) }),
-        Contract::of(&Inspect { token: Some("") }),
+        Contract::of(&Break { fence: Some("fence"), request, print }),
+        Contract::of(&Cancel { id: "id", owner: "owner", channel: "channel", request: "request" }),
+        Contract::of(&claim),
+        Contract::of(&Confirm { field: "field", value: "value", given: true }),
+        Contract::of(&Extend { token: "token", new_token: "new_token", lease, request, print }),
+        Contract::of(&Handover { release, claim }),
+        Contract::of(&Inspect { token: Some("token") }),
         Contract::of(&Ready {}),
-        Contract::of(&Release { token: "", request, print }),
+        Contract::of(&Release { token: "token", request, print }),
         Contract::of(&Settle {}),
-        Contract::of(&Try(Acquire { arrived: None, ..acquire })),
+        Contract::of(&Try(asked)),
         Contract::of(&Wake {}),
     ];
     all.sort_by_key(|contract| contract.name);
@@ -90,11 +108,11 @@ fn every_file_of_a_script_has_a_call_and_every_call_a_file() {
 }
 
 #[test]
-fn the_arguments_in_each_header_are_those_of_the_call() {
+fn the_arguments_in_each_header_are_those_of_the_call_in_their_order() {
     for Contract { name, arguments, touches } in contracts() {
         let text = text(name);
         let listed = section(&text, "Arguments").into_iter().filter_map(|line| line[5..].split(' ').next());
-        let listed: BTreeSet<_> = listed.filter(|word| !word.is_empty() && *word != "none").map(String::from).collect();
+        let listed: Vec<_> = listed.filter(|word| !word.is_empty() && *word != "none").collect();
         assert_eq!(listed, arguments, "{name}");
         let line = text.lines().find_map(|line| line.strip_prefix("-- Touches  ")).unwrap_or_else(|| panic!("{name}"));
         let listed: Vec<_> = line.split(' ').filter(|word| *word != "nothing").collect();

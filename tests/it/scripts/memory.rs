@@ -31,12 +31,11 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         print: Some("print"),
         wait: None,
         channel: "",
-        arrived: None,
     };
     let acquire = || empty.try_run(&Try(arguments));
     // The store then releases alone.
     let release = Release { token: "token-of-id-1", request: None, print: None };
-    let hand_over = || released.try_run(&Handover { release, claim: Claim(arguments) });
+    let hand_over = || released.try_run(&Handover { release, claim: Claim { asked: arguments, arrived: None } });
     assert!(out_of_memory(&hand_over).starts_with("OOM "));
     assert_eq!(released.cli(&["HGET"], "lock", &["id"]), "id-1");
     for _ in 0..2 {

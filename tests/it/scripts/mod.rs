@@ -9,6 +9,7 @@ mod holders;
 mod memory;
 mod queue;
 mod queue_model;
+mod raw;
 mod recovery;
 mod service;
 mod shared;
@@ -71,16 +72,13 @@ impl<'a> Lab<'a> {
 
     /// Has a script run for requests; what Redis says, an item a line, an error too.
     fn send(&self, requests: &[Request], touched: &[String]) -> String {
-        let (keys, arguments) = together(requests.iter());
+        let (keys, _) = together(requests.iter());
         let keys: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
         let patterns: Vec<_> = keys.iter().chain(touched).map(|key| format!("~{key}")).collect();
         let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(self.redis.cli(&user), "OK");
-        let (source, number) = (&requests[0].script.source, keys.len().to_string());
-        let call = ["--user", &self.user, "--pass", "none", "EVAL", source, &number];
-        let call: Vec<_> = call.into_iter().chain(keys.iter().map(String::as_str)).collect();
-        self.redis.cli_with(&call, &arguments)
+        raw::run(self.redis.port, &self.user, requests)
     }
 
     /// Runs a script for a lock of this name, with another key behind it if the script wants one.
@@ -156,11 +154,10 @@ impl<'a> Lab<'a> {
             print: Some(fingerprint).filter(|print| !print.is_empty()),
             wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
             channel: CHANNEL,
-            arrived: arrived.parse().ok(),
         };
         match arrived {
             "" => self.run_on(Some("lock"), incarnation, &Try(call)),
-            _ => self.run_on(Some("lock"), incarnation, &Claim(call)),
+            _ => self.run_on(Some("lock"), incarnation, &Claim { asked: call, arrived: arrived.parse().ok() }),
         }
     }
 

@@ -1,10 +1,8 @@
 //! Libraries of `lua/lib/` at edges that no reply of a script shows.
 
-use std::collections::BTreeMap;
-
 use gorilla_scripts::Script;
 
-use super::CONSTANTS;
+use super::{CONSTANTS, raw};
 use crate::harness::Redis;
 
 #[test]
@@ -21,12 +19,14 @@ fn whole_numbers_are_written_digit_for_digit() {
     numbers.retain(|number| *number <= MOST);
 
     let script = Script::new(
-        "#!lua\n--- include number\n--- decide\nfor index, number in ipairs(req.numbers) do req.numbers[index] = whole(number) end\nreturn req.numbers",
+        "#!lua\n-- Arguments\n--   numbers\n--- include number\n--- decide\n\
+         for index, number in ipairs(req.numbers) do req.numbers[index] = whole(number) end\nreturn req.numbers",
         &CONSTANTS,
     );
-    // They come packed, as those of every call do.
-    let packed = rmp_serde::to_vec(&[BTreeMap::from([("numbers", &numbers)])]).expect("numbers can be packed");
-    let texts = Redis::shared().cli_with(&["EVAL", &script.source, "0"], &packed);
+    // One request, whose only argument is the list.
+    let mut packed = vec![1];
+    rmp_serde::encode::write(&mut packed, &numbers).expect("numbers can be packed");
+    let texts = raw::eval(Redis::shared().port, None, &script.source, &[], &packed);
     let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
     assert_eq!(texts.lines().collect::<Vec<_>>(), numbers);
 }

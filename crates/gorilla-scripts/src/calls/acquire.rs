@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::Call,
+    call::{Call, pack_fields},
     grant::Holder,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -28,27 +28,25 @@ pub struct Acquire<'a> {
     /// The name of the record: the Idempotency-Key, or without one the id.
     pub request: &'a str,
     /// The fingerprint of the request, only with an Idempotency-Key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
     /// How long to wait from now in milliseconds, if at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<u64>,
     /// The channel whose messages reach this replica.
     pub channel: &'a str,
-    /// Only for a claim: when the attempt joined the queue, in microseconds since 1970, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrived: Option<u64>,
 }
 
 /// The first call of an attempt.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug)]
 pub struct Try<'a>(pub Acquire<'a>);
 
 /// A later call of an attempt that waits.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(transparent)]
-pub struct Claim<'a>(pub Acquire<'a>);
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// As in the first call.
+    pub asked: Acquire<'a>,
+    /// When the attempt joined the queue, in microseconds since 1970, if that is known.
+    pub arrived: Option<u64>,
+}
 
 /// What `try` and `claim` reply. Remaining times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +127,10 @@ impl Call for Try<'_> {
         AcquireReply::touches(self.0.request)
     }
 
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(&self.0, into);
+    }
+
     fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {
         AcquireReply::read(outcome, reader)
     }
@@ -144,7 +146,12 @@ impl Call for Claim<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        AcquireReply::touches(self.0.request)
+        AcquireReply::touches(self.asked.request)
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(&self.asked, into);
+        pack_fields(&(self.arrived,), into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {

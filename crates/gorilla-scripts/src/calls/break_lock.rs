@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::Call,
+    call::{Call, pack_fields},
     grant::{Ended, Holder},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -16,13 +16,10 @@ use crate::{
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Break<'a> {
     /// The fence of the grant to end, if only that grant is meant.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fence: Option<&'a str>,
     /// The Idempotency-Key, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
 
@@ -57,6 +54,10 @@ impl Call for Break<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<BreakReply, Malformed> {

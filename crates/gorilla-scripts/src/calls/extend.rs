@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::Call,
+    call::{Call, pack_fields},
     grant::{Grant, Holder},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -22,10 +22,8 @@ pub struct Extend<'a> {
     /// In milliseconds.
     pub lease: u64,
     /// The Idempotency-Key, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
 
@@ -62,6 +60,10 @@ impl Call for Extend<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Fence].into_iter().chain(self.request.map(Sibling::Request)).collect()
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ExtendReply, Malformed> {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::{
     acquire::{AcquireReply, Claim},
     release::{Release, ReleaseReply},
@@ -16,7 +14,7 @@ use crate::{
 };
 
 /// What `handover` is called with.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Handover<'a> {
     /// The release.
     pub release: Release<'a>,
@@ -45,6 +43,11 @@ impl Call for Handover<'_> {
     fn touches(&self) -> Vec<Sibling<'_>> {
         let of_release = self.release.request.map(Sibling::Request);
         self.claim.touches().into_iter().chain(of_release).collect()
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        self.release.pack(into);
+        self.claim.pack(into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<HandoverReply, Malformed> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::Call,
+    call::{Call, pack_fields},
     grant::Tenure,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -16,7 +16,6 @@ use crate::{
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Inspect<'a> {
     /// The token to compare with the current token.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'a str>,
 }
 
@@ -50,6 +49,10 @@ impl Call for Inspect<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         vec![Sibling::Queue]
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<InspectReply, Malformed> {

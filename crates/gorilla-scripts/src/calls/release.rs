@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::Call,
+    call::{Call, pack_fields},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -17,10 +17,8 @@ pub struct Release<'a> {
     /// The current token.
     pub token: &'a str,
     /// The Idempotency-Key, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub print: Option<&'a str>,
 }
 
@@ -53,6 +51,10 @@ impl Call for Release<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
+    }
+
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ReleaseReply, Malformed> {
