@@ -3,6 +3,7 @@
 //! Redis may lose, and `link` is the connection.
 
 mod base;
+mod bid;
 mod call;
 mod doubt;
 mod durability;

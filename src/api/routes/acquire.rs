@@ -1,5 +1,7 @@
 //! `POST /api/v1/locks/{resource}`
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::HeaderMap,
@@ -26,23 +28,25 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(&app, &headers, body).await?;
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
-    let asked = parse(app.limits(), resource, headers, body)?;
-    let (resource, lease, wait) = (asked.resource.clone(), asked.lease.as_duration(), asked.wait);
-    Ok(match app.service.acquire(&caller, asked).await? {
-        Acquired::Granted(lock) => answer::lock(&resource, &lock, lease, false),
-        Acquired::Replayed(lock) => answer::lock(&resource, &lock, lease, true),
+    let asked = Arc::new(parse(app.limits(), resource, headers, body)?);
+    let acquired = app.service.acquire(&caller, &asked).await?;
+    let Acquire { lease, wait, .. } = *asked;
+    let resource = || asked.resource.clone();
+    Ok(match acquired {
+        Acquired::Granted(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), false),
+        Acquired::Replayed(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), true),
         Acquired::Blocked(blocked) if !wait.is_zero() => {
-            ApiError::WaitTimeout { resource, wait, blocked }.into_response()
+            ApiError::WaitTimeout { resource: resource(), wait, blocked }.into_response()
         }
         Acquired::Blocked(Blocked { by, waiting, .. }) => match by {
-            Blocker::Holder(holder) => ApiError::LockHeld { resource, holder, waiting }.into_response(),
-            Blocker::Queue => ApiError::LockReserved { resource, waiting }.into_response(),
-            Blocker::Recovery(left) => ApiError::Recovering { resource, left, waiting }.into_response(),
+            Blocker::Holder(holder) => ApiError::LockHeld { resource: resource(), holder, waiting }.into_response(),
+            Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting }.into_response(),
+            Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting }.into_response(),
         },
-        Acquired::Unsettled(left) => ApiError::Unsettled { resource, left }.into_response(),
-        Acquired::QueueFull { waiting } => ApiError::QueueFull { resource, waiting }.into_response(),
+        Acquired::Unsettled(left) => ApiError::Unsettled { resource: resource(), left }.into_response(),
+        Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting }.into_response(),
         Acquired::Dismissed => ApiError::Draining.into_response(),
-        Acquired::Gone => ApiError::LockGone { resource }.into_response(),
+        Acquired::Gone => ApiError::LockGone { resource: resource() }.into_response(),
         Acquired::KeyReused => ApiError::KeyReused.into_response(),
     })
 }

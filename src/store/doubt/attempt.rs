@@ -6,22 +6,19 @@ use std::{
     time::Duration,
 };
 
-use gorilla_domain::{Acquired, Failure, Owner};
+use gorilla_domain::{Acquired, Failure};
 use gorilla_scripts::CancelReply;
 use tokio::time::Instant;
 
-use crate::store::base::Store;
+use crate::store::{base::Store, bid::Bid};
 
 /// An acquire that has been sent or is about to be sent. If it is dropped before it is over, it cancels itself.
 pub struct Attempt {
     store: Arc<Store>,
     /// The key of the lock.
     pub lock: String,
-    /// The name of the request record that the acquire uses.
-    pub request: String,
-    /// The id that the grant gets.
-    pub id: String,
-    owner: Owner,
+    /// What it tells Redis with each call.
+    pub bid: Arc<Bid>,
     state: Mutex<State>,
 }
 
@@ -48,8 +45,8 @@ enum State {
 
 impl Attempt {
     /// An attempt that is about to be sent.
-    pub fn begin(store: &Arc<Store>, lock: String, request: String, id: String, owner: Owner) -> Self {
-        Self { store: Arc::clone(store), lock, request, id, owner, state: Mutex::new(State::Asked) }
+    pub fn begin(store: &Arc<Store>, lock: String, bid: Arc<Bid>) -> Self {
+        Self { store: Arc::clone(store), lock, bid, state: Mutex::new(State::Asked) }
     }
 
     /// Redis has queued the attempt.
@@ -102,8 +99,7 @@ impl Attempt {
 
     /// Undoes the attempt at once, if Redis can be reached.
     pub async fn undo(&self) -> Result<CancelReply, Failure> {
-        let Self { store, lock, request, id, owner, .. } = self;
-        Ok(store.cancel_once(lock, request, id, owner).await?)
+        Ok(self.store.cancel_once(&self.lock, &self.bid).await?)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,11 +114,10 @@ impl Drop for Attempt {
         if let State::Over = *self.state() {
             return;
         }
-        let (store, owner) = (Arc::clone(&self.store), self.owner.clone());
-        let [lock, request, id] = [&mut self.lock, &mut self.request, &mut self.id].map(mem::take);
+        let (store, lock, bid) = (Arc::clone(&self.store), mem::take(&mut self.lock), Arc::clone(&self.bid));
         let cancellation = store.cancellations.begin();
         runtime.spawn(async move {
-            store.cancel(&lock, &request, &id, &owner).await;
+            store.cancel(&lock, &bid).await;
             drop(cancellation);
         });
     }

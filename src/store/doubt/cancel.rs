@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Failure, Owner};
+use gorilla_domain::Failure;
 use gorilla_scripts::{Cancel, CancelReply};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::store::{base::Store, error::Error};
+use crate::store::{base::Store, bid::Bid, error::Error};
 
 /// Between two attempts to reach Redis.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -16,14 +16,9 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Tries the cancellation once.
-    pub(super) async fn cancel_once(
-        self: &Arc<Self>,
-        lock: &str,
-        request: &str,
-        id: &str,
-        owner: &Owner,
-    ) -> Result<CancelReply, Error> {
-        let call = Cancel { id, owner: owner.as_str(), channel: &self.channel, request };
+    pub(super) async fn cancel_once(self: &Arc<Self>, lock: &str, bid: &Bid) -> Result<CancelReply, Error> {
+        let (owner, request) = (bid.asked.owner.as_str(), bid.request());
+        let call = Cancel { id: &bid.id, owner, channel: &self.channel, request };
         let reply = self.run_uncounted(lock, &call).await?;
         let (CancelReply::Released { turn } | CancelReply::Marked { turn } | CancelReply::Kept { turn }) = reply;
         self.watch_turn(lock, turn);
@@ -31,10 +26,10 @@ impl Store {
     }
 
     /// Repeats the cancellation until Redis has confirmed it.
-    pub(super) async fn cancel(self: &Arc<Self>, lock: &str, request: &str, id: &str, owner: &Owner) {
-        let begun = Instant::now();
+    pub(super) async fn cancel(self: &Arc<Self>, lock: &str, bid: &Bid) {
+        let (begun, id) = (Instant::now(), &bid.id);
         loop {
-            match self.cancel_once(lock, request, id, owner).await.map_err(Failure::from) {
+            match self.cancel_once(lock, bid).await.map_err(Failure::from) {
                 Ok(reply) => {
                     let outcome = match reply {
                         CancelReply::Released { .. } => "released",

@@ -2,14 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Acquire, Acquired, Failure, Token};
+use gorilla_domain::{Acquire, Acquired, Failure};
 use gorilla_scripts::CancelReply;
 use tokio::time::Instant;
 use tracing::warn;
-use uuid::Uuid;
 
 use super::ask::{Ask, Progress};
-use crate::store::{base::Store, doubt::Attempt, durability::Effect};
+use crate::store::{base::Store, bid::Bid, doubt::Attempt, durability::Effect};
 
 /// Between two attempts to undo what a lost call may have done.
 const UNDO_AGAIN: Duration = Duration::from_millis(50);
@@ -17,16 +16,16 @@ const UNDO_AGAIN: Duration = Duration::from_millis(50);
 impl Store {
     /// Takes a lock if it is free, or waits for it. If nobody learns the outcome (Redis did not reply, or the caller
     /// was dropped while it waited), a task in the background gives the place in the queue or the lock back.
-    pub async fn acquire(self: &Arc<Self>, asked: Acquire) -> Result<Acquired, Failure> {
-        let mut attempt = self.begin(&asked);
+    pub async fn acquire(self: &Arc<Self>, asked: &Arc<Acquire>) -> Result<Acquired, Failure> {
+        let mut attempt = self.begin(asked);
         // The failure of a lost call, if a waiter without an Idempotency-Key lost one.
         let mut lost = None;
         let answer = if asked.wait.is_zero() {
-            self.ask_at_once(&attempt, &asked).await
+            self.ask_at_once(&attempt).await
         } else {
             let (deadline, mut came) = (Instant::now() + asked.wait, None);
             loop {
-                match self.wait_as(&attempt, &asked, deadline, &mut came).await {
+                match self.wait_as(&attempt, deadline, &mut came).await {
                     // Without a record nobody can tell later what came of the call: Redis may have granted the lock,
                     // and that grant may be over. If the attempt asked again, it could be granted the lock a second
                     // time. So Gorilla undoes the attempt, and another attempt goes on at the same place.
@@ -35,7 +34,7 @@ impl Store {
                     {
                         lost = Some(failure);
                         attempt.over();
-                        attempt = self.begin(&asked);
+                        attempt = self.begin(asked);
                     }
                     answer => break answer,
                 }
@@ -59,10 +58,8 @@ impl Store {
         }
     }
 
-    fn begin(self: &Arc<Self>, asked: &Acquire) -> Attempt {
-        let id = Uuid::now_v7().to_string();
-        let request = asked.once.as_ref().map_or(id.as_str(), |once| once.key.as_str()).to_string();
-        Attempt::begin(self, self.keys.lock(&asked.resource), request, id, asked.owner.clone())
+    fn begin(self: &Arc<Self>, asked: &Arc<Acquire>) -> Attempt {
+        Attempt::begin(self, self.keys.lock(&asked.resource), Bid::new(asked))
     }
 
     /// Undoes an attempt. Says whether Redis confirmed that before the deadline.
@@ -87,7 +84,7 @@ impl Store {
         let undone = match attempt.undo().await {
             Ok(CancelReply::Released { .. }) => true,
             // The grant had ended by itself. Redis answers the same for a replayed grant that a copy relies on.
-            Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.id,
+            Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.bid.id,
             Ok(CancelReply::Kept { .. }) | Err(_) => false,
         };
         if !undone {
@@ -97,9 +94,9 @@ impl Store {
         Err(Failure::NotReplicated)
     }
 
-    async fn ask_at_once(&self, attempt: &Attempt, asked: &Acquire) -> Result<Acquired, Failure> {
+    async fn ask_at_once(&self, attempt: &Attempt) -> Result<Acquired, Failure> {
         // Boxed, so that no waiter keeps room for it.
-        match Box::pin(self.ask(attempt, asked, &Token::random(), Duration::ZERO, Ask::Try)).await? {
+        match Box::pin(self.ask(attempt, Duration::ZERO, Ask::Try)).await? {
             Progress::Done(outcome) => Ok(outcome),
             Progress::Queued { .. } | Progress::Superseded => {
                 Err(Failure::Broken("a script queued a request that does not wait".into()))

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, Failure, Lock, Tenure, Token};
 use gorilla_scripts::{AcquireReply, Claim, Try};
 
-use crate::store::{base::Store, doubt::Attempt, error::Error, protocol};
+use crate::store::{base::Store, bid::Bid, doubt::Attempt, error::Error, protocol};
 
 /// How far a call has brought an acquire.
 pub enum Progress {
@@ -35,42 +35,19 @@ pub enum Ask {
 
 impl Store {
     /// Makes one call of an attempt.
-    pub(super) async fn ask(
-        &self,
-        attempt: &Attempt,
-        asked: &Acquire,
-        token: &Token,
-        wait: Duration,
-        ask: Ask,
-    ) -> Result<Progress, Failure> {
-        let Acquire { owner, lease, metadata, once, .. } = asked;
-        let call = gorilla_scripts::Acquire {
-            id: &attempt.id,
-            token: token.expose(),
-            owner: owner.as_str(),
-            metadata: metadata.as_str(),
-            lease: lease.as_millis(),
-            request: &attempt.request,
-            print: protocol::record(once.as_ref()).1,
-            wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
-            channel: &self.channel,
-        };
+    pub(super) async fn ask(&self, attempt: &Attempt, wait: Duration, ask: Ask) -> Result<Progress, Failure> {
+        let Attempt { lock, bid, .. } = attempt;
+        let asked = bid.call(&self.channel, wait);
         let reply = match ask {
-            Ask::Try => self.run_try(&attempt.lock, &Try(call)).await?,
-            Ask::Claim(arrived) => self.run_claim(&attempt.lock, &Claim { asked: call, arrived }).await?,
+            Ask::Try => self.run_try(lock, &Try(asked)).await?,
+            Ask::Claim(arrived) => self.run_claim(lock, &Claim { asked, arrived }).await?,
         };
-        self.progress(attempt, asked, token, reply)
+        self.progress(bid, reply)
     }
 
     /// What is known of an attempt after a reply.
-    pub(super) fn progress(
-        &self,
-        attempt: &Attempt,
-        asked: &Acquire,
-        token: &Token,
-        reply: AcquireReply,
-    ) -> Result<Progress, Failure> {
-        let Acquire { owner, lease, metadata, .. } = asked;
+    pub(super) fn progress(&self, bid: &Bid, reply: AcquireReply) -> Result<Progress, Failure> {
+        let Acquire { owner, lease, metadata, .. } = &*bid.asked;
         let lock = |id: String, token: Token, fence: u64, created: i64, ttl: Duration| -> Result<Lock, Error> {
             let expires = protocol::time(created.saturating_add_unsigned(lease.as_millis()))?;
             let created = protocol::time(created)?;
@@ -83,10 +60,10 @@ impl Store {
         };
         Ok(Progress::Done(match reply {
             AcquireReply::Granted { fence, created } => {
-                Acquired::Granted(lock(attempt.id.clone(), token.clone(), fence, created, lease.as_duration())?)
+                Acquired::Granted(lock(bid.id.clone(), bid.token.clone(), fence, created, lease.as_duration())?)
             }
             AcquireReply::Replayed { fence, created, id, token, ttl } => {
-                let is_own = id == attempt.id;
+                let is_own = id == bid.id;
                 let lock = lock(id, Token::from_stored(token), fence, created, Duration::from_millis(ttl))?;
                 // An earlier call of this attempt was granted the lock, and its reply was lost.
                 if is_own { Acquired::Granted(lock) } else { Acquired::Replayed(lock) }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Acquire, Acquired, Failure, Token};
+use gorilla_domain::{Acquired, Failure};
 use gorilla_scripts::Sibling;
 use tokio::time::Instant;
 
@@ -10,7 +10,6 @@ use super::ask::{Ask, Progress};
 use crate::store::{
     base::Store,
     doubt::Attempt,
-    protocol,
     waiting::{NextClaim, Told},
 };
 
@@ -20,22 +19,21 @@ impl Store {
     pub(super) async fn wait_as(
         &self,
         attempt: &Attempt,
-        asked: &Acquire,
         deadline: Instant,
         came: &mut Option<u64>,
     ) -> Result<Acquired, Failure> {
-        let token = Token::random();
+        let (bid, once) = (&attempt.bid, attempt.bid.asked.once.as_ref());
         let queue = Sibling::Queue.key(&attempt.lock);
-        let mut place = self.waiters.enter(&queue, &attempt.id);
+        let mut place = self.waiters.enter(&queue, &bid.id);
         // The failure of a call that may have queued the attempt or taken the lock, until a later call tells.
         let mut in_doubt = None;
         // What the attempt asks next, once it is in the queue, and what became of it if a release took it along.
-        let (mut next, mut told): (Option<Arc<NextClaim>>, Told) = (None, None);
+        let (mut next, mut told): (Option<NextClaim>, Told) = (None, None);
         loop {
             let is_dismissed = self.waiters.is_dismissed();
             // A client with an Idempotency-Key comes back for its place, here or at another replica. So the place
             // stays, and no waiter passes it before a turn has passed without a claim.
-            if told.is_none() && is_dismissed && asked.once.is_some() && place.arrived.is_some() {
+            if told.is_none() && is_dismissed && once.is_some() && place.arrived.is_some() {
                 return Ok(Acquired::Dismissed);
             }
             let left = match is_dismissed {
@@ -50,10 +48,10 @@ impl Store {
             let progress = match told.take() {
                 Some(reply) => {
                     let reply = reply.map_err(Failure::from);
-                    reply.and_then(|reply| self.progress(attempt, asked, &token, reply))
+                    reply.and_then(|reply| self.progress(bid, reply))
                 }
                 // Boxed, so that no waiter keeps room for it.
-                None => Box::pin(self.ask(attempt, asked, &token, left, ask)).await,
+                None => Box::pin(self.ask(attempt, left, ask)).await,
             };
             match progress {
                 Ok(Progress::Done(Acquired::Blocked(_))) if self.waiters.is_dismissed() => {
@@ -69,9 +67,7 @@ impl Store {
                     attempt.queued();
                     (in_doubt, *came) = (None, Some(arrived));
                     place.queued(arrived, fence, look_in);
-                    if next.as_ref().is_none_or(|next| next.arrived != arrived) {
-                        next = Some(Arc::new(next_claim(attempt, asked, &token, arrived, deadline)));
-                    }
+                    next = Some(NextClaim { bid: Arc::clone(bid), arrived, deadline });
                 }
                 Ok(Progress::Superseded) => {
                     (in_doubt, next) = (None, None);
@@ -80,7 +76,7 @@ impl Store {
                 Err(failure @ Failure::Broken(_)) => return Err(failure),
                 // No record says what came of the call, or the record may have lapsed by now. The caller of this
                 // function decides.
-                Err(failure @ Failure::Unknown(_)) if asked.once.is_none() || attempt.doubt_outlasts(self.window) => {
+                Err(failure @ Failure::Unknown(_)) if once.is_none() || attempt.doubt_outlasts(self.window) => {
                     return Err(failure);
                 }
                 Err(failure) => {
@@ -101,21 +97,5 @@ impl Store {
             }
             told = place.called(deadline, next.as_ref()).await;
         }
-    }
-}
-
-/// What an attempt in the queue asks next.
-fn next_claim(attempt: &Attempt, asked: &Acquire, token: &Token, arrived: u64, deadline: Instant) -> NextClaim {
-    let (_, print) = protocol::record(asked.once.as_ref());
-    NextClaim {
-        id: attempt.id.clone(),
-        token: token.clone(),
-        owner: asked.owner.clone(),
-        metadata: asked.metadata.clone(),
-        lease: asked.lease,
-        request: attempt.request.clone(),
-        print: print.map(String::from),
-        arrived,
-        deadline,
     }
 }

@@ -2,28 +2,16 @@
 
 use std::sync::Arc;
 
-use gorilla_domain::{Lease, Metadata, Owner, Token};
-use gorilla_scripts::{Acquire, AcquireReply, Claim};
+use gorilla_scripts::{AcquireReply, Claim};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::store::{error::Error, link};
+use crate::store::{bid::Bid, error::Error, link};
 
 /// What a waiter in the queue asks Redis next.
+#[derive(Clone)]
 pub struct NextClaim {
-    /// The id of the attempt.
-    pub id: String,
-    /// The token that the lock gets.
-    pub token: Token,
-    /// Who asks.
-    pub owner: Owner,
-    /// What to keep with the lock.
-    pub metadata: Metadata,
-    /// For how long the lock is asked for.
-    pub lease: Lease,
-    /// The name of the record.
-    pub request: String,
-    /// The fingerprint of the request, only with an Idempotency-Key.
-    pub print: Option<String>,
+    /// What the attempt tells Redis.
+    pub bid: Arc<Bid>,
     /// When the attempt joined the queue, in microseconds since 1970.
     pub arrived: u64,
     /// Until when the waiter waits.
@@ -33,19 +21,8 @@ pub struct NextClaim {
 impl NextClaim {
     /// The call, for the replica with this channel.
     pub fn call<'a>(&'a self, channel: &'a str) -> Claim<'a> {
-        let left = self.deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
-        let asked = Acquire {
-            id: &self.id,
-            token: self.token.expose(),
-            owner: self.owner.as_str(),
-            metadata: self.metadata.as_str(),
-            lease: self.lease.as_millis(),
-            request: &self.request,
-            print: self.print.as_deref(),
-            wait: Some(left).filter(|left| *left > 0),
-            channel,
-        };
-        Claim { asked, arrived: Some(self.arrived) }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Claim { asked: self.bid.call(channel, left), arrived: Some(self.arrived) }
     }
 }
 
@@ -54,13 +31,13 @@ pub type Told = Option<Result<AcquireReply, Error>>;
 
 /// The claim of a waiter that takes no other step until it is told what became of the claim.
 pub struct Offer {
-    claim: Arc<NextClaim>,
+    claim: NextClaim,
     told: Option<oneshot::Sender<Told>>,
 }
 
 impl Offer {
     /// Offers a claim. What became of it comes to the receiver.
-    pub fn of(claim: Arc<NextClaim>) -> (Self, oneshot::Receiver<Told>) {
+    pub fn of(claim: NextClaim) -> (Self, oneshot::Receiver<Told>) {
         let (told, hears) = oneshot::channel();
         (Self { claim, told: Some(told) }, hears)
     }

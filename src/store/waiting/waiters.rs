@@ -91,7 +91,7 @@ enum Stance {
     #[default]
     Asks,
     /// It waits for a reason to ask, and would ask this.
-    Waits(Arc<NextClaim>),
+    Waits(NextClaim),
     /// A release has taken its claim along, and the waiter hears from it.
     Hears(oneshot::Receiver<Told>),
 }
@@ -122,7 +122,7 @@ impl Waiter {
     fn offer(&self) -> Option<Offer> {
         let mut stance = self.stance();
         let Stance::Waits(claim) = &*stance else { return None };
-        let (offer, hears) = Offer::of(Arc::clone(claim));
+        let (offer, hears) = Offer::of(claim.clone());
         *stance = Stance::Hears(hears);
         self.notify.notify_one();
         Some(offer)
@@ -241,8 +241,8 @@ impl Place<'_> {
 
     /// Waits for a reason to ask Redis again, until `deadline` at most; or until a release took the claim along, and it is
     /// known what became of the claim.
-    pub async fn called(&self, deadline: Instant, claim: Option<&Arc<NextClaim>>) -> Told {
-        *self.waiter.stance() = claim.map_or(Stance::Asks, |claim| Stance::Waits(Arc::clone(claim)));
+    pub async fn called(&self, deadline: Instant, claim: Option<&NextClaim>) -> Told {
+        *self.waiter.stance() = claim.map_or(Stance::Asks, |claim| Stance::Waits(claim.clone()));
         while !self.hears() && !self.waiter.called.swap(false, Relaxed) {
             let until = || [self.ask_at, self.look_at()].into_iter().flatten().fold(deadline, Instant::min);
             // Meanwhile the local queue may have had news, and may have moved its time.

@@ -1,0 +1,47 @@
+//! What an attempt to take a lock tells Redis with each of its calls.
+
+use std::{sync::Arc, time::Duration};
+
+use gorilla_domain::{Acquire, Token};
+use uuid::Uuid;
+
+use super::protocol;
+
+/// An attempt's bid for a lock. The attempt shares it with the release that takes its claim along, so that a waiter
+/// keeps it once.
+pub struct Bid {
+    /// The id of the attempt, and of the grant that it may get.
+    pub id: String,
+    /// The token that the lock gets.
+    pub token: Token,
+    /// What the client asks for.
+    pub asked: Arc<Acquire>,
+}
+
+impl Bid {
+    /// A new attempt at what the client asks for.
+    pub fn new(asked: &Arc<Acquire>) -> Arc<Self> {
+        Arc::new(Self { id: Uuid::now_v7().to_string(), token: Token::random(), asked: Arc::clone(asked) })
+    }
+
+    /// The name of the record: the Idempotency-Key, or without one the id.
+    pub fn request(&self) -> &str {
+        self.asked.once.as_ref().map_or(&self.id, |once| once.key.as_str())
+    }
+
+    /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.
+    pub fn call<'a>(&'a self, channel: &'a str, wait: Duration) -> gorilla_scripts::Acquire<'a> {
+        let Acquire { owner, lease, metadata, once, .. } = &*self.asked;
+        gorilla_scripts::Acquire {
+            id: &self.id,
+            token: self.token.expose(),
+            owner: owner.as_str(),
+            metadata: metadata.as_str(),
+            lease: lease.as_millis(),
+            request: self.request(),
+            print: protocol::record(once.as_ref()).1,
+            wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
+            channel,
+        }
+    }
+}
