@@ -33,7 +33,7 @@ pub fn for_people(text: &str) -> Cow<'_, str> {
 /// JSON that means the same. Characters that are not printable become `\uXXXX`. Outside of its strings JSON has
 /// only ASCII, and serde_json has escaped the characters below a space.
 pub fn in_json(json: String) -> String {
-    // Most JSON is such. Fast, because each line of the log passes here.
+    // Most JSON is such.
     if json.is_ascii() && !json.contains('\x7f') {
         return json;
     }

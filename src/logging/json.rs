@@ -19,7 +19,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{json::Object, printable, rfc3339::Rfc3339};
+use crate::{
+    json::{Object, name},
+    rfc3339::Rfc3339,
+};
 
 /// In bytes: longer than most lines about requests.
 const USUAL_LENGTH: usize = 512;
@@ -35,11 +38,11 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
         let mut line = JsonLine(Object::with_capacity(USUAL_LENGTH));
-        line.0.text("timestamp", Rfc3339::to_micros(SystemTime::now()).as_str());
-        line.0.text("level", metadata.level().as_str());
+        line.0.member(name!("timestamp")).text(Rfc3339::to_micros(SystemTime::now()).as_str());
+        line.0.member(name!("level")).text(metadata.level().as_str());
         event.record(&mut line);
-        line.0.text("target", metadata.target());
-        let mut line = printable::in_json(line.0.end());
+        line.0.member(name!("target")).text(metadata.target());
+        let mut line = line.0.end_for_people();
         line.push('\n');
         writer.write_str(&line)
     }
@@ -51,27 +54,27 @@ struct JsonLine(Object);
 /// Values of types without a method here arrive at `record_debug`.
 impl Visit for JsonLine {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.text(field.name(), value);
+        self.0.named(field.name()).text(value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.whole(field.name(), value);
+        self.0.named(field.name()).whole(value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.whole(field.name(), value);
+        self.0.named(field.name()).whole(value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.value(field.name(), value);
+        self.0.named(field.name()).value(value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.value(field.name(), value);
+        self.0.named(field.name()).value(value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.debug(field.name(), value);
+        self.0.named(field.name()).debug(value);
     }
 }
 
@@ -85,6 +88,7 @@ mod tests {
     use tracing_subscriber::fmt;
 
     use super::*;
+    use crate::printable;
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
