@@ -1,5 +1,7 @@
 //! A replica from its start to its end: listen, serve, drain.
 
+mod client;
+mod patrol;
 mod signals;
 mod socket;
 
@@ -7,10 +9,7 @@ use std::{error::Error, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -19,6 +18,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{api::Api, service::Service, settings::Settings, store::Store};
+use patrol::Patrol;
 pub use signals::outlive_others;
 use signals::{End, Ends};
 use socket::Socket;
@@ -126,6 +126,7 @@ impl Error for ClientGone {}
 struct Connections {
     api: Arc<Api>,
     http: http1::Builder,
+    patrol: Arc<Patrol>,
     write_timeout: Duration,
     all: GracefulShutdown,
     room: Arc<Semaphore>,
@@ -134,13 +135,11 @@ struct Connections {
 impl Connections {
     fn new(api: Api, settings: &Settings) -> Self {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(settings.server.header_timeout)
-            .max_buf_size(LONGEST_HEAD)
-            .max_headers(MOST_HEADERS);
+        http.max_buf_size(LONGEST_HEAD).max_headers(MOST_HEADERS);
+        let patrol = Patrol::begin(settings.server.header_timeout);
         let room = Arc::new(Semaphore::new(settings.server.max_connections));
         let write_timeout = settings.server.write_timeout;
-        Self { api: Arc::new(api), http, write_timeout, all: GracefulShutdown::new(), room }
+        Self { api: Arc::new(api), http, patrol, write_timeout, all: GracefulShutdown::new(), room }
     }
 
     /// Accepts connections as long as it is polled.
@@ -162,18 +161,21 @@ impl Connections {
         // refuses.
         let _ = stream.set_nodelay(true);
         let api = Arc::clone(&self.api);
-        let socket = Socket::new(stream, self.write_timeout);
-        let client = socket.client();
+        let client = self.patrol.watch(stream);
+        let socket = Socket::new(Arc::clone(&client), self.write_timeout);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (api, client) = (Arc::clone(&api), client.clone());
+            let (api, client) = (Arc::clone(&api), Arc::clone(&client));
             async move {
-                tokio::select! {
+                client.serve(true);
+                let answer = tokio::select! {
                     // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
                     answer = api.answer(peer, request.map(Body::new)) => Ok(answer),
                     // Drops what the replica has begun for the client, which undoes it.
                     () = client.gone() => Err(ClientGone),
-                }
+                };
+                client.serve(false);
+                answer
             }
         });
         let connection = self.all.watch(self.http.serve_connection(TokioIo::new(socket), service));
