@@ -36,7 +36,7 @@ bench: deps ## Measure Gorilla beside others and write the tables and plots of d
 	benches/get-contestants
 	cargo build --release --locked
 	cargo build --release --locked --package gorilla-bench
-	TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
+	PATH="$(CURDIR)/target/bench/newer/bin:$$PATH" TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
 	target/release/bench report
 
 budget: deps ## Count what requests cost a replica and Redis in instructions, and hold it against benches/budget.toml; ARGS=--write writes that anew

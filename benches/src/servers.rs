@@ -41,10 +41,10 @@ impl Server {
         let mut connection = scripts::connect(redis.port)?;
         let command = |call| scripts::Command::of(slice::from_ref(call));
         calls(0).iter().try_for_each(|(_, call)| command(call).load(&mut connection))?;
-        let program = ("{program}", program.display().to_string());
+        let programs = [("{program}", program.display().to_string()), ("{redis_server}", Redis::program().to_string())];
         let mut what = what.clone();
         if let Some(version) = version {
-            let version = filled(version, std::slice::from_ref(&program));
+            let version = filled(version, &programs);
             let said = machine::said("sh", &["-c", &version]).with_context(|| format!("{version:?} fails"))?;
             what = what.replace("{version}", said.split_whitespace().last().unwrap_or_default());
         }
@@ -53,13 +53,13 @@ impl Server {
         let mut server = Self { what, language, processes: vec![], redis, uses_redis, folder };
         for _ in 0..count {
             let (port, folder) = (free_port(), server.folder.path());
-            let values = [
+            let places = [
                 ("{port}", port.to_string()),
                 ("{port2}", free_port().to_string()),
                 ("{redis}", server.redis.port.to_string()),
                 ("{folder}", folder.display().to_string()),
-                program.clone(),
             ];
+            let values = [&places[..], &programs].concat();
             fs::write(folder.join("config"), filled(config, &values))?;
             let start = filled(start, &values);
             let mut words = start.split(' ');

@@ -46,8 +46,9 @@ fn deleted(redis: &Redis) -> f64 {
 
 #[test]
 fn clients_of_redis_lock_and_release_and_leave_nothing() {
-    let libraries =
-        ["redis-py", "redlock", "rslock"].into_iter().flat_map(|one| [(one, "own-locks"), (one, "one-lock")]);
+    let libraries = ["redis-py", "redlock", "redis-semaphore", "rslock"]
+        .into_iter()
+        .flat_map(|one| [(one, "own-locks"), (one, "one-lock")]);
     let ceilings = ["redis-benchmark", "redis-benchmark-pipelined"].map(|one| (one, "own-locks"));
     for (contestant, workload) in libraries.chain(ceilings) {
         let redis = redis();
@@ -63,7 +64,7 @@ fn clients_of_redis_lock_and_release_and_leave_nothing() {
 #[test]
 fn servers_lock_and_release_as_contestants_toml_says() {
     // Their own refusals end a trial: an answer has to be as it stands there.
-    for contestant in ["webdis", "etcd", "etcd-leases", "axum", "dflockd"] {
+    for contestant in ["webdis", "etcd", "etcd-leases", "axum", "redis-ping", "dflockd"] {
         if let Some(measured) = measured(contestant, "own-locks", 1) {
             assert!(measured["replica_cpu_us"].as_f64() > Some(0.0), "{measured}");
             assert_eq!(measured["redis_cpu_us"].is_number(), contestant == "webdis", "{measured}");
@@ -85,7 +86,12 @@ fn redis_benchmark_leaves_a_database_alone_that_is_in_use() {
 fn where_no_redis_listens_there_is_an_error_and_no_figure() {
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
     // Not redis-py, which tries for nine seconds.
-    let words = [("redlock", "ECONNREFUSED"), ("rslock", "Resource is unavailable"), ("redis-benchmark", "no reply")];
+    let words = [
+        ("redlock", "ECONNREFUSED"),
+        ("redis-semaphore", "ECONNREFUSED"),
+        ("rslock", "Resource is unavailable"),
+        ("redis-benchmark", "no reply"),
+    ];
     for (contestant, words) in words {
         if let Some(tried) = tried(contestant, "own-locks", nobody) {
             let said = tried.expect_err("no figure");

@@ -1,16 +1,18 @@
-// Takes and releases locks with node-redlock in a closed loop, and prints what it measured as a line of JSON.
+// Takes and releases locks with a library in a closed loop, and prints what it measured as a line of JSON.
 //
-// Arguments: PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs has them.
+// Arguments: redlock|redis-semaphore, and PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs
+// has them.
 'use strict';
 
 const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
 const Redis = require('ioredis');
 const Redlock = require('redlock');
+const { Mutex, TimeoutError } = require('redis-semaphore');
 
 const LEASE_MS = 30_000;
 
-const [port, workload, clients, warmUp, measured] = process.argv.slice(2);
+const [library, port, workload, clients, warmUp, measured] = process.argv.slice(2);
 // One of warm-up, measured and over.
 let phase = 'warm-up';
 const waits = [];
@@ -18,42 +20,67 @@ let longest = 0;
 
 // ioredis connects again for ever unless told otherwise, and an error without a listener ends nothing.
 const fail = (error) => {
-  console.error(`redlock: ${error.stack || error}`);
+  console.error(`${library}: ${error.stack || error}`);
   process.exit(1);
 };
 
-// Without `wait`, not to be granted a lock that nobody else wants is a failure. With it, the library gives up after ten
-// tries, and whoever wants the lock asks again.
-async function granted(redlock, resource, wait) {
+// For each library: how a client gets its lock. `acquire` returns what releases the lock; `isRefusal` tells the error with
+// which the library gives up after some tries.
+const libraries = {
+  redlock(redis) {
+    const redlock = new Redlock([redis]);
+    redlock.on('clientError', fail);
+    return (resource) => ({
+      async acquire() {
+        const lock = await redlock.lock(resource, LEASE_MS);
+        return () => lock.unlock();
+      },
+      isRefusal: (error) => error.name === 'LockError',
+    });
+  },
+  'redis-semaphore': (redis) => (resource) => {
+    const mutex = new Mutex(redis, resource, { lockTimeout: LEASE_MS });
+    return {
+      async acquire() {
+        await mutex.acquire();
+        return () => mutex.release();
+      },
+      isRefusal: (error) => error instanceof TimeoutError,
+    };
+  },
+};
+
+// Without `wait`, not to be granted a lock that nobody else wants is a failure. With it, who wants the lock asks again after
+// the library has given up.
+async function granted(client, wait) {
   for (;;) {
     try {
-      return await redlock.lock(resource, LEASE_MS);
+      return await client.acquire();
     } catch (error) {
-      if (!wait || error.name !== 'LockError') throw error;
+      if (!wait || !client.isRefusal(error)) throw error;
     }
   }
 }
 
-async function closedLoop(redlock, resource, wait) {
+async function closedLoop(client, wait) {
   while (phase !== 'over') {
     const asked = performance.now();
-    const lock = await granted(redlock, resource, wait);
+    const release = await granted(client, wait);
     const waited = (performance.now() - asked) / 1000;
     if (phase === 'measured') waits.push(waited);
     if (phase !== 'warm-up') longest = Math.max(longest, waited);
-    await lock.unlock();
+    await release();
   }
 }
 
 async function run() {
   const redis = new Redis({ host: '127.0.0.1', port: Number(port) });
   redis.on('error', fail);
-  const redlock = new Redlock([redis]);
-  redlock.on('clientError', fail);
+  const clientOf = libraries[library](redis);
   const one = workload === 'one-lock';
   const loops = [];
   for (let client = 0; client < Number(clients); client += 1) {
-    loops.push(closedLoop(redlock, one ? 'bench' : `bench-${client}`, one));
+    loops.push(closedLoop(clientOf(one ? 'bench' : `bench-${client}`), one));
   }
   const ended = Promise.all(loops);
   ended.catch(fail);
@@ -64,7 +91,7 @@ async function run() {
   const [used, elapsed] = [process.cpuUsage(usedBefore), (performance.now() - begun) / 1000];
   phase = 'over';
   await ended;
-  await redlock.quit();
+  await redis.quit();
   waits.sort((one, other) => one - other);
   const percentile = (percent) => waits[Math.floor((waits.length * percent) / 100)] ?? 0;
   console.log(
