@@ -6,19 +6,23 @@ use anyhow::Result;
 use clap::Args;
 use itertools::Itertools;
 
-use crate::{results::Figures, results::Results, results::Sample, task::Task, workload};
+use crate::{report::aims, results::Figures, results::Results, results::Sample, task::Task, workload};
+
+/// Contestants that aims compare have so many times as many rounds: on a machine that others use too, the ratios of three
+/// rounds may be far apart.
+const MORE_ROUNDS: u32 = 3;
 
 /// How to measure.
 #[derive(Args)]
 pub struct Options {
-    /// How often each contestant has its turn; three times as often if there are aims
+    /// How often each contestant has its turn; three times as often if an aim compares it
     #[arg(long, default_value_t = 3)]
     pub rounds: u32,
     /// How long the counted part of a turn is, in seconds
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
     /// How long a turn goes on before it counts, in seconds
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.4)]
     pub warm_up: f64,
     /// Only workloads with one of these in their names
     #[arg(long, value_name = "PART")]
@@ -61,11 +65,13 @@ impl Bench {
         Ok(Task { workload: workload::named(workload)?, clients, warm_up, measured, rate: None })
     }
 
-    /// Lets contestants take turns for so many times the usual rounds, prints what each saw, and saves it. If a turn
-    /// fails, prints that, and goes on with the others.
-    pub fn take_turns(&mut self, workload: &str, times: u32, turns: &[Turn]) -> Result<()> {
-        for round in 1..=self.options.rounds * times {
-            for (contestant, at, turn) in turns {
+    /// Lets contestants take turns, prints what each saw, and saves it. If a turn fails, prints that, and goes on with
+    /// the others. After the usual rounds, only contestants that aims compare go on.
+    pub fn take_turns(&mut self, workload: &str, turns: &[Turn]) -> Result<()> {
+        let usual = self.options.rounds;
+        for round in 1..=usual * MORE_ROUNDS {
+            let takes_part = |(contestant, at, _): &&Turn| round <= usual || aims::compare(workload, contestant, *at);
+            for (contestant, at, turn) in turns.iter().filter(takes_part) {
                 let seen = turn();
                 let told =
                     seen.as_ref().map(|seen| seen.iter().map(|(name, value)| format!("{name} {value:.1}")).join(", "));

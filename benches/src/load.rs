@@ -110,6 +110,7 @@ impl Seen {
         let [p50, p99, p999] = [50.0, 99.0, 99.9].map(|percent| Some(percentile_us(&self.latency, percent)));
         Ok(figures([
             ("offered_per_s", task.rate),
+            ("cycles_per_core_s", server.map(|server| self.cycles as f64 / (server + redis.unwrap_or_default()))),
             ("cycles_per_s", Some(self.cycles as f64 / elapsed)),
             ("p50_us", p50),
             ("p99_us", p99),

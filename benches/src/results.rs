@@ -101,6 +101,15 @@ impl Results {
         Spread::of(ratios.filter(|ratio| ratio.is_finite()))
     }
 
+    /// A figure less the same figure of other cells, round by round.
+    pub fn difference<'a>(&self, figure: &str, of: Cell, minus: impl IntoIterator<Item = Cell<'a>>) -> Option<Spread> {
+        let less = |rounds: BTreeMap<u32, f64>, cell| {
+            let others = self.by_round(cell, figure);
+            rounds.into_iter().filter_map(|(round, value)| Some((round, value - others.get(&round)?))).collect()
+        };
+        Spread::of(minus.into_iter().fold(self.by_round(of, figure), less).into_values())
+    }
+
     /// The contestants with samples of this workload, in the order of the list of contestants.
     pub fn contestants_of(&self, workload: &str) -> Vec<&str> {
         let listed = self.contestants.iter().map(|contestant| &*contestant.name);
@@ -146,6 +155,23 @@ mod tests {
         // 1.32.
         let ratio = ratio([&[(1, 1200.0), (2, 660.0), (3, 390.0)], &[(1, 1000.0), (2, 500.0), (3, 300.0)]]);
         assert_eq!(ratio, Some(Spread { min: 1.2, median: 1.3, max: 1.32, rounds: 3 }));
+    }
+
+    #[test]
+    fn differences_are_those_of_rounds() {
+        let mut results = Results::default();
+        for (contestant, values) in [("gorilla", [100.0, 300.0]), ("axum", [40.0, 200.0]), ("redis-ping", [30.0, 20.0])]
+        {
+            results.samples.extend(values.into_iter().zip(1..).map(|(value, round)| {
+                let figures = figures([("p50_us", Some(value))]);
+                Sample { workload: "round-trip".into(), contestant: contestant.into(), at: 1, round, figures }
+            }));
+        }
+        let [of, axum, ping] =
+            ["gorilla", "axum", "redis-ping"].map(|contestant| Cell { workload: "round-trip", contestant, at: 1 });
+        let seen = results.difference("p50_us", of, [axum, ping]);
+        assert_eq!(seen, Some(Spread { min: 30.0, median: 55.0, max: 80.0, rounds: 2 }));
+        assert_eq!(results.difference("p50_us", of, [Cell { at: 64, ..axum }]), None);
     }
 
     #[test]

@@ -7,15 +7,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::{
     bench::Bench, bench::Options, bench::Turn, contestant::Contestant, contestants, described::file, held, machine,
-    report::aims, results::Cell, results::Contestant as Listed, results::GORILLA, results::Results, servers::Server,
-    waiters, workload, workload::Workload,
+    results::Cell, results::Contestant as Listed, results::GORILLA, results::Results, servers::Server, waiters,
+    workload, workload::Workload,
 };
 
 /// The number of clients if it does not vary.
 const USUAL: u64 = 64;
-/// If there are aims, there are so many times as many rounds: on a machine that others use too, the ratios of three
-/// rounds may be far apart.
-const MORE_ROUNDS: u32 = 3;
 /// The part of the rate that the slower of two contestants reaches, so that neither is overloaded.
 const PACE: f64 = 0.6;
 
@@ -64,11 +61,10 @@ fn workloads(bench: &mut Bench) -> Result<()> {
                 let Some(reached) = bench.results.figure(cell, "cycles_per_s") else { continue };
                 task.rate = Some((reached.median * PACE / 100.0).round() * 100.0);
             }
-            let takes_part = |name: &str| who.is_empty() || who.iter().any(|one| one == name);
+            let takes_part = |name: &str| who.iter().any(|one| one == name);
             let turns = ready.iter().filter(|(name, _)| takes_part(name) && at <= contestants::most_clients(name));
             let turns = turns.map(|(name, one)| -> Turn { (name, at, Box::new(|| (one.take_turn)(&task))) });
-            let times = if aims::are_about(name, at) { MORE_ROUNDS } else { 1 };
-            bench.take_turns(name, times, &turns.collect_vec())?;
+            bench.take_turns(name, &turns.collect_vec())?;
         }
     }
     Ok(())
@@ -81,5 +77,5 @@ fn replicas(bench: &mut Bench) -> Result<()> {
         let deployment = Server::start(GORILLA, &Replica::program(), count as usize)?;
         turns.push((GORILLA, count, Box::new(move || deployment.take_turn(&task))));
     }
-    bench.take_turns("replicas", 1, &turns)
+    bench.take_turns("replicas", &turns)
 }

@@ -29,7 +29,6 @@ pub struct Workload {
     pub one_lock: bool,
     pub clients: Vec<u64>,
     pub paced_by: Option<String>,
-    #[serde(default)]
     pub contestants: Vec<String>,
 }
 

@@ -1,23 +1,20 @@
 //! The aims, and whether they are met.
 
-use super::{figures::Unit, figures::ratio, file::Aim, file::told, tables::row};
-use crate::results::{Cell, Results, Spread};
+use super::{file::Line, file::told, lines::Values, tables::row};
+use crate::results::Spread;
 
-fn cell((workload, contestant, at): &(String, String, u64)) -> Cell<'_> {
-    Cell { workload, contestant, at: *at }
-}
-
-/// Whether an aim is about a workload with so many clients, locks, waiters or replicas.
-pub fn are_about(workload: &str, at: u64) -> bool {
-    let mut cells = told().aims.iter().flat_map(|aim| [&aim.of].into_iter().chain(&aim.to)).map(cell);
-    cells.any(|cell| cell.workload == workload && cell.at == at)
+/// Whether an aim compares a contestant with another under this workload, with so many clients.
+pub fn compare(workload: &str, contestant: &str, at: u64) -> bool {
+    let ratios = told().aims.iter().filter(|aim| aim.to.is_some());
+    let mut places = ratios.flat_map(|aim| aim.of.iter().chain(&aim.to));
+    places.any(|place| (&*place.0, &*place.1, place.2) == (workload, contestant, at))
 }
 
 /// The table of all aims.
-pub fn table(results: &Results) -> String {
+pub fn table(values: &Values) -> String {
     let rows = told().aims.iter().map(|aim| {
-        let (seen, result) = match aim.seen(results) {
-            Some(spread) => (aim.say(spread), aim.result(spread)),
+        let (seen, result) = match values.of(aim) {
+            Some(spread) => (aim.say(spread, 4), aim.result(spread)),
             None => ("–".into(), "**not measured**".into()),
         };
         row(&aim.what, [aim.wanted(), seen, result])
@@ -25,25 +22,9 @@ pub fn table(results: &Results) -> String {
     rows.fold("| what | aim | measured | result |\n|---|---|---|---|\n".into(), |table, row| table + &row)
 }
 
-impl Aim {
-    fn seen(&self, results: &Results) -> Option<Spread> {
-        match &self.to {
-            Some(to) => results.ratio(&self.figure, cell(&self.of), cell(to)),
-            None => results.figure(cell(&self.of), &self.figure),
-        }
-    }
-
-    /// The measured value, with a digit more than elsewhere, so that a narrow miss does not look like a hit.
-    fn say(&self, spread: Spread) -> String {
-        if self.to.is_some() { ratio(spread, 4) } else { Unit::of(&self.figure).spread(spread) }
-    }
-
+impl Line {
     fn wanted(&self) -> String {
-        let say = |limit| match self.to {
-            Some(_) => format!("{limit}×"),
-            None => Unit::of(&self.figure).say(limit),
-        };
-        let sign = |sign, limit: Option<f64>| limit.map(|limit| format!("{sign} {}", say(limit)));
+        let sign = |sign, limit: Option<f64>| limit.map(|limit| format!("{sign} {}", self.limit(limit)));
         sign('≥', self.at_least).or(sign('≤', self.at_most)).unwrap_or_default()
     }
 
@@ -51,6 +32,9 @@ impl Aim {
         let is_met = |value: f64| {
             self.at_least.is_none_or(|limit| value >= limit) && self.at_most.is_none_or(|limit| value <= limit)
         };
+        if !self.instructions.is_empty() {
+            return if is_met(median) { "met" } else { "**not met**" }.into();
+        }
         let rounds = format!("{rounds} round{}", if rounds == 1 { "" } else { "s" });
         match (is_met(median), is_met(min) && is_met(max), is_met(min) || is_met(max)) {
             (true, true, _) => format!("met in each of {rounds}"),
@@ -66,20 +50,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aims_are_about_the_usual_number_of_clients() {
-        assert!(are_about("own-locks", 64) && are_about("own-locks-paced", 64) && are_about("held-locks", 0));
-        assert!(!are_about("own-locks", 16) && !are_about("own-locks-slow", 64) && !are_about("status", 64));
+    fn aims_compare_contestants_at_the_sizes_that_they_name() {
+        assert!(compare("own-locks", "gorilla", 1024) && compare("own-locks", "webdis", 1024));
+        assert!(compare("own-locks-paced", "webdis", 64) && compare("one-lock", "gorilla-2-replicas", 32));
+        assert!(!compare("own-locks", "gorilla", 16) && !compare("own-locks", "etcd", 1024));
+        // An aim without a ratio needs no more rounds.
+        assert!(!compare("held-locks", "gorilla", 1_000_000));
     }
 
     #[test]
     fn an_aim_is_met_by_the_median_and_the_rounds_that_miss_it_are_said() {
-        let result = |aim: usize, rounds: [f64; 3]| told().aims[aim].result(Spread::of(rounds).expect("three rounds"));
-        // At least 1.3.
-        assert_eq!(result(0, [1.5, 1.3, 1.4]), "met in each of 3 rounds");
-        assert_eq!(result(0, [1.5, 1.2, 1.4]), "met by the median of 3 rounds, not in each");
-        assert_eq!(result(0, [1.5, 1.2, 1.1]), "**not met** by the median of 3 rounds, though in some");
-        assert_eq!(result(0, [1.299; 3]), "**not met** in any of 3 rounds");
-        // At most 1.1.
-        assert_eq!(result(6, [1.2, 1.0, 1.1]), "met by the median of 3 rounds, not in each");
+        let result = |aim: &str, rounds: [f64; 3]| {
+            let line: Line = toml::from_str(&format!("what = 'a figure'\n{aim}")).expect("a line");
+            line.result(Spread::of(rounds).expect("three rounds"))
+        };
+        let at_least = "figure = 'p99_us'\nat_least = 1.3";
+        assert_eq!(result(at_least, [1.5, 1.3, 1.4]), "met in each of 3 rounds");
+        assert_eq!(result(at_least, [1.5, 1.2, 1.4]), "met by the median of 3 rounds, not in each");
+        assert_eq!(result(at_least, [1.5, 1.2, 1.1]), "**not met** by the median of 3 rounds, though in some");
+        assert_eq!(result(at_least, [1.299; 3]), "**not met** in any of 3 rounds");
+        let at_most = "figure = 'p99_us'\nat_most = 1.1";
+        assert_eq!(result(at_most, [1.2, 1.0, 1.1]), "met by the median of 3 rounds, not in each");
+        let counted = "instructions = ['acquire']\nat_most = 50_000";
+        assert_eq!([50_000.0, 50_001.0].map(|count| result(counted, [count; 3])), ["met", "**not met**"]);
     }
 }

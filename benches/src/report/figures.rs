@@ -9,6 +9,11 @@ pub fn heading(name: &str) -> (&str, bool) {
     told().figures.iter().find(|known| known.name == name).map_or((name, false), |known| (&known.title, known.compared))
 }
 
+/// Whether a section shows a figure.
+pub fn is_shown(section: &str, name: &str) -> bool {
+    told().shown.get(section).is_none_or(|shown| shown.iter().any(|one| one == name))
+}
+
 /// The place of a figure in tables.
 pub fn place(name: &str) -> usize {
     told().figures.iter().position(|known| known.name == name).unwrap_or(usize::MAX)
@@ -74,7 +79,7 @@ impl Unit {
             Self::Micros if value < 999.5 => (1.0, " µs"),
             Self::Micros if value < 999.5e3 => (1e3, " ms"),
             Self::Micros => (1e6, " s"),
-            Self::Bytes if value < 10.0 * KIB => (1.0, " B"),
+            Self::Bytes if value < KIB => (1.0, " B"),
             Self::Bytes if value < 999.5 * KIB => (KIB, " KiB"),
             Self::Bytes => (KIB * KIB, " MiB"),
             Self::Percent => (1.0, " %"),
@@ -134,7 +139,7 @@ mod tests {
     fn a_unit_fits_the_median_and_the_spread_keeps_to_it() {
         let spread = Spread { min: 790.0, median: 1_250.0, max: 14_000.0, rounds: 3 };
         assert_eq!(Unit::of("p99_us").spread(spread), "1.25 ms (0.790–14.0)");
-        assert_eq!(Unit::of("redis_bytes_per_lock_without_fence").spread(spread), "1,250 B (790–14,000)");
+        assert_eq!(Unit::of("redis_bytes_per_lock").spread(spread), "1.22 KiB (0.771–13.7)");
         assert_eq!(Unit::of("load_busy_percent").say(61.0), "61.0 %");
         assert_eq!(Unit::of("cycles_per_s").spread(spread), "1,250 (790–14,000)");
         assert_eq!([999.6, 2_500_000.0].map(|value| Unit::Micros.say(value)), ["1.00 ms", "2.50 s"]);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-/// What report.toml says about aims, figures and plots.
+/// What report.toml says about figures, costs, aims and plots.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
@@ -12,7 +12,10 @@ pub struct Told {
     pub circumstances: Vec<[String; 2]>,
     pub varied: BTreeMap<String, String>,
     pub figures: Vec<Figure>,
-    pub aims: Vec<Aim>,
+    /// The figures of a section, where those are not all.
+    pub shown: BTreeMap<String, Vec<String>>,
+    pub costs: Vec<Line>,
+    pub aims: Vec<Line>,
     pub plots: Vec<Plot>,
     pub looks: BTreeMap<String, Look>,
     pub series: Vec<Look>,
@@ -27,15 +30,26 @@ pub struct Figure {
     pub compared: bool,
 }
 
-/// A limit of a figure, or of the ratio of the figures of two cells.
+/// A workload, a contestant and a size.
+pub type Place = (String, String, u64);
+
+/// A line of the costs or of the aims: in words what it tells, where the value comes from, and the limit of an aim.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Aim {
+pub struct Line {
     pub what: String,
+    /// The figure of a place.
+    #[serde(default)]
     pub figure: String,
-    pub of: (String, String, u64),
-    /// The cell whose figure divides. Without it, the limit is a limit of the figure itself.
-    pub to: Option<(String, String, u64)>,
+    pub of: Option<Place>,
+    /// The place whose figure divides.
+    pub to: Option<Place>,
+    /// The places whose figures are subtracted.
+    #[serde(default)]
+    pub minus: Vec<Place>,
+    /// Instead of a measured figure: the kinds of budget.toml whose mean is the value.
+    #[serde(default)]
+    pub instructions: Vec<String>,
     pub at_least: Option<f64>,
     pub at_most: Option<f64>,
 }

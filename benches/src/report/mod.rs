@@ -5,16 +5,18 @@ mod chart;
 mod document;
 mod figures;
 pub mod file;
+mod lines;
 mod plots;
 mod tables;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use itertools::Itertools;
 
-use crate::results::Results;
+use crate::{budget, results::Results};
 use file::told;
+use lines::Values;
 
 const DOCUMENT: &str = "BENCHMARKS.md";
 /// The folder of the plots, beside the document.
@@ -23,13 +25,14 @@ const PLOTS: &str = "benchmarks";
 /// Reads the results, writes the report, and says where it is.
 pub fn run(results: &Path, docs: &Path) -> Result<()> {
     let results = Results::load(results)?;
-    write(&results, docs)?;
+    let budget = budget::file::Budget::load(Path::new(budget::FILE))?;
+    write(&results, &budget.instructions, docs)?;
     println!("{} samples are told in {}", results.samples.len(), docs.join(DOCUMENT).display());
     Ok(())
 }
 
 /// Writes the plots for which there are figures, and the measured sections of the document.
-fn write(results: &Results, docs: &Path) -> Result<()> {
+fn write(results: &Results, instructions: &BTreeMap<String, u64>, docs: &Path) -> Result<()> {
     let (document, folder) = (docs.join(DOCUMENT), docs.join(PLOTS));
     let before = fs::read_to_string(&document).with_context(|| document.display().to_string())?;
     fs::create_dir_all(&folder)?;
@@ -37,7 +40,8 @@ fn write(results: &Results, docs: &Path) -> Result<()> {
     let drawn: Vec<_> = drawn.collect::<Result<_>>()?;
     let after = document::filled(&before, |section| match section {
         "rounds" => rounds(results),
-        "aims" => aims::table(results),
+        "costs" => lines::costs(&Values { results, instructions }),
+        "aims" => aims::table(&Values { results, instructions }),
         "machine" => tables::circumstances(results),
         "contestants" => tables::contestants(results),
         workload => {

@@ -5,6 +5,8 @@ use itertools::Itertools;
 use super::{document::in_cell, document::wrapped, figures, figures::Unit, figures::ratio, file::told};
 use crate::results::{Cell, GORILLA, Results};
 
+/// The section that tells of Gorilla alone how it grows with clients.
+pub const CLIENTS: &str = "clients";
 /// The part of a core from which on the load generator may limit the figures.
 const BUSY_PERCENT: f64 = 80.0;
 /// The part of the offered rate that a contestant must reach. If it falls behind, its latencies grow with the length of
@@ -39,11 +41,19 @@ pub fn contestants(results: &Results) -> String {
     rows.fold("| contestant | version, and what one cycle of it does |\n|---|---|\n".into(), |table, row| table + &row)
 }
 
-/// The tables of a workload, with notes on how to read them.
-pub fn of(results: &Results, workload: &str) -> String {
-    let (contestants, ats) = (results.contestants_of(workload), results.ats(workload));
-    let figures = results.of(workload).flat_map(|sample| sample.figures.keys().map(String::as_str));
-    let figures = figures.unique().sorted_by_key(|figure| (figures::place(figure), *figure)).collect_vec();
+/// The tables of a section, with notes on how to read them. The section is that of a workload, or tells of Gorilla alone
+/// how its own locks grow with clients.
+pub fn of(results: &Results, section: &str) -> String {
+    let (workload, is_alone) = if section == CLIENTS { ("own-locks", true) } else { (section, false) };
+    let (mut contestants, ats) = (results.contestants_of(workload), results.ats(workload));
+    contestants.retain(|name| !is_alone || *name == GORILLA);
+    let figures = results.of(workload).filter(|sample| contestants.contains(&&*sample.contestant));
+    let figures = figures.flat_map(|sample| sample.figures.keys().map(String::as_str));
+    let figures = figures
+        .filter(|figure| figures::is_shown(section, figure))
+        .unique()
+        .sorted_by_key(|figure| (figures::place(figure), *figure))
+        .collect_vec();
     let at = |&at: &u64| figures::at(workload, at);
     let title = |figure: &&str| figures::heading(figure).0.to_string();
     let cells = |contestant| ats.iter().map(move |&at| Cell { workload, contestant, at });
