@@ -5,7 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result};
 use gorilla_scripts::{
-    self as calls, Call, Constants, Extend, Inspect, Keys, Release, Request, Scripts, Try, together,
+    self as calls, Call, Claim, Constants, Extend, Handover, Inspect, Keys, Release, Request, Scripts, Try,
+    together,
 };
 use redis::{Connection, FromRedisValue};
 
@@ -36,11 +37,29 @@ fn call<C: Call>(resource: &str, call: &C) -> Request {
     Request::new(&SCRIPTS, Some(Keys::new("gorilla").lock(resource)), call)
 }
 
-/// Acquires the lock of `resource` for so many milliseconds, without an Idempotency-Key and without waiting.
-pub fn acquire(resource: &str, id: &str, token: &str, lease: u64) -> Request {
+/// An attempt to acquire a lock for so many milliseconds, without an Idempotency-Key and without waiting.
+fn attempt<'a>(id: &'a str, token: &'a str, lease: u64) -> calls::Acquire<'a> {
     let (owner, metadata, request, channel) = ("bench", "[]", id, "gorilla:wake:5f2a9c3e7b10");
     let (print, wait) = (None, None);
-    call(resource, &Try(calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel }))
+    calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel }
+}
+
+/// Acquires the lock of `resource` for so many milliseconds.
+pub fn acquire(resource: &str, id: &str, token: &str, lease: u64) -> Request {
+    call(resource, &Try(attempt(id, token, lease)))
+}
+
+/// Acquires the lock for a minute, or waits for it for up to a minute.
+pub fn enqueue(resource: &str, id: &str, token: &str) -> Request {
+    call(resource, &Try(calls::Acquire { wait: Some(60_000), ..attempt(id, token, 60_000) }))
+}
+
+/// Releases the lock, and has a waiter claim it that joined the queue at this time.
+pub fn hand_over(resource: &str, held: &str, id: &str, token: &str, arrived: u64) -> Request {
+    let release = Release { token: held, request: None, print: None };
+    let asked = calls::Acquire { wait: Some(60_000), ..attempt(id, token, 60_000) };
+    let claim = Claim { asked, arrived: Some(arrived) };
+    call(resource, &Handover { release, claim })
 }
 
 /// Looks at the lock.
@@ -95,8 +114,9 @@ pub fn ask<T: FromRedisValue>(redis: &mut Connection, words: &[&str]) -> Result<
 mod tests {
     use std::time::Instant;
 
-    use futures_util::future::join_all;
-    use gorilla_harness::{Redis, Replica, token};
+    use futures_util::future::{join, join_all};
+    use gorilla_harness::{Redis, Replica, eventually, token};
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -144,6 +164,20 @@ mod tests {
             let command = Command::of(&[request]);
             let sent = sent(&redis, &command, |keys| keys == 1).expect("a replica sent it");
             assert_eq!(shape(&sent), shape(&shown(&ours, &command)));
+        }
+
+        let held = replica.api.granted("bench", "bench", 60).await;
+        let asked = json!({"owner": "bench", "timeout": 60, "wait": 30});
+        let waits = replica.api.acquire_with("bench", &asked, &[]);
+        let releases = async {
+            let waiting = || async { redis.cli(&["ZCARD", "gorilla:{bench}:queue"]) == "1" };
+            eventually("somebody waits", Duration::from_secs(30), waiting).await;
+            replica.api.release("bench", token(&held)).await
+        };
+        assert_eq!(join(waits, releases).await.0.status, 200);
+        // Nothing more is compared, because the arguments have times in them.
+        for request in [enqueue("bench", ID, TOKEN), hand_over("bench", TOKEN, ID, TOKEN, 1)] {
+            sent(&redis, &Command::of(&[request]), |keys| keys == 1).expect("a replica sent it");
         }
 
         let new = || Uuid::new_v4().to_string();

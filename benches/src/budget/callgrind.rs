@@ -1,6 +1,6 @@
 //! Runs a server under callgrind, which counts its instructions.
 
-use std::{fs, net::TcpStream, process::Command};
+use std::{fs, net::TcpStream, process::Command, thread, time::Duration, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use gorilla_harness::{Process, Redis};
@@ -22,15 +22,13 @@ impl Counted {
         Self::start(|port, _| format!("{program} serve --listen 127.0.0.1:{port} --redis-url {}", redis.url()))
     }
 
-    /// Redis, which writes its append-only file to disk before it replies, as Gorilla wants it. Redis runs its own
-    /// tasks once a second instead of ten times: on a busy machine there would be more of them for each request.
-    pub fn redis() -> Result<Self> {
+    /// Redis, with or without an append-only file, which it writes to disk before it replies, as Gorilla wants it. Redis
+    /// runs its own tasks once a second instead of ten times: on a busy machine there would be more of them for each
+    /// request.
+    pub fn redis(has_aof: bool) -> Result<Self> {
         let program = Redis::program();
-        Self::start(|port, folder| {
-            format!(
-                "{program} --port {port} --bind 127.0.0.1 --appendonly yes --appendfsync always --hz 1 --dir {folder}"
-            )
-        })
+        let aof = if has_aof { "--appendonly yes --appendfsync always" } else { "--appendonly no" };
+        Self::start(|port, folder| format!("{program} --port {port} --bind 127.0.0.1 {aof} --hz 1 --dir {folder}"))
     }
 
     /// Starts a server, and waits until it listens. `command` gets the port and a folder.
@@ -64,6 +62,29 @@ impl Counted {
         let text = fs::read_to_string(newest)?;
         let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
         total.context("callgrind's counts have no total")
+    }
+
+    /// Waits until the server has done what it can do: until none of its threads has run for two milliseconds.
+    pub fn rest(&self) -> Result<()> {
+        let begun = Instant::now();
+        let mut before = self.ran()?;
+        loop {
+            thread::sleep(Duration::from_millis(2));
+            let now = self.ran()?;
+            if now == before {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < Duration::from_secs(30), "the server does not come to rest");
+            before = now;
+        }
+    }
+
+    /// For how many nanoseconds the threads of the server have run.
+    fn ran(&self) -> Result<u64> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.child.id()))?;
+        // A thread may have ended since.
+        let seen = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
+        Ok(seen.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum())
     }
 
     fn tell(&self, what: &str) -> Result<()> {

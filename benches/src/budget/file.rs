@@ -8,21 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::Spread;
 
-/// The tolerance of a new kind, until people choose another tolerance.
-const TOLERANCE_PERCENT: f64 = 3.0;
-
 /// What requests may cost, and by how much they may differ.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// What the figures depend on, beside the source.
     pub made_with: String,
+    /// By how much figures may differ if `made_with` is the same.
+    pub tolerance_percent: f64,
     /// By how much figures may differ if `made_with` is different. Wide enough for another compiler, but too narrow for
     /// a mistake that doubles a cost.
     pub tolerance_percent_elsewhere: f64,
     pub instructions: BTreeMap<String, u64>,
-    /// By how much the figure of a kind may differ if `made_with` is the same.
-    tolerance_percent: BTreeMap<String, f64>,
 }
 
 impl Budget {
@@ -34,8 +31,6 @@ impl Budget {
     /// Writes new figures into the file. Keeps the comments at its top, and the tolerances.
     pub fn save(mut self, path: &Path, made_with: String, measured: &BTreeMap<String, Spread>) -> Result<()> {
         let comments = fs::read_to_string(path)?.lines().take_while(|line| line.starts_with('#')).join("\n");
-        let known = |kind: &String| self.tolerance_percent.get(kind).copied().unwrap_or(TOLERANCE_PERCENT);
-        self.tolerance_percent = measured.keys().map(|kind| (kind.clone(), known(kind))).collect();
         self.instructions = measured.iter().map(|(kind, seen)| (kind.clone(), seen.median as u64)).collect();
         self.made_with = made_with;
         fs::write(path, format!("{comments}\n\n{}", toml::to_string(&self)?))?;
@@ -45,11 +40,11 @@ impl Budget {
     /// A line for each kind, and whether the budget is kept. If a request became cheaper, the budget is not kept
     /// either: otherwise a later change could cost as much as this change saved, and no review would show it.
     pub fn compared(&self, made_with: &str, measured: &BTreeMap<String, Spread>) -> (String, bool) {
-        let elsewhere = if made_with == self.made_with { 0.0 } else { self.tolerance_percent_elsewhere };
+        let is_same = made_with == self.made_with;
+        let tolerance = if is_same { self.tolerance_percent } else { self.tolerance_percent_elsewhere };
         let (mut lines, mut is_kept) = (String::new(), true);
         for kind in self.instructions.keys().chain(measured.keys()).sorted().dedup() {
             let (budget, seen) = (self.instructions.get(kind).map(|budget| *budget as f64), measured.get(kind));
-            let tolerance = self.tolerance_percent.get(kind).copied().unwrap_or(TOLERANCE_PERCENT).max(elsewhere);
             let percent = |value| budget.map_or(0.0, |budget| (value - budget) * 100.0 / budget);
             let Spread { min, median, max, .. } = seen.copied().unwrap_or_default();
             let verdict = match (seen, budget) {
@@ -64,7 +59,7 @@ impl Budget {
             is_kept &= verdict.is_empty();
             let [min, seen, max] = [min, median, max].map(|value| format!("{:+.2}", percent(value)));
             let figures = format!("{median:>8.0} instructions, budget {:>8}", budget.unwrap_or_default());
-            lines += &format!("{kind:<27} {figures}, {seen} % ({min} to {max}) of {tolerance} %{verdict}\n");
+            lines += &format!("{kind:<39} {figures}, {seen} % ({min} to {max}) of {tolerance} %{verdict}\n");
         }
         (lines, is_kept)
     }
@@ -76,8 +71,8 @@ mod tests {
 
     fn compared(made_with: &str, measured: &[(&str, f64)]) -> (String, bool) {
         let budget: Budget = toml::from_str(
-            "made_with = 'rustc 1.95.0'\ntolerance_percent_elsewhere = 12.5\ninstructions = { acquire = 100_000, release = 60_000 }\n\
-             tolerance_percent = { acquire = 4.0 }",
+            "made_with = 'rustc 1.95.0'\ntolerance_percent = 4.0\ntolerance_percent_elsewhere = 12.5\n\
+             instructions = { acquire = 100_000, release = 60_000 }",
         )
         .expect("a budget");
         let of = |&(kind, seen): &(&str, f64)| Some((kind.to_string(), Spread::of([seen])?));

@@ -1,11 +1,16 @@
 //! The kinds of requests that have a budget, and how the benchmark makes them.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration, time::Instant};
+use std::{
+    collections::HashMap, collections::HashSet, collections::VecDeque, net::SocketAddr, time::Duration, time::Instant,
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use gorilla_scripts::Request;
 use itertools::Itertools;
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::callgrind::Counted;
 use crate::{http::Connection, scripts, scripts::Command, scripts::ask};
 
 /// A request with a budget: its name (`with_key` means with an Idempotency-Key, for which Redis keeps a record); how
@@ -33,8 +38,26 @@ pub const OF_REPLICA: [Kind; 10] = [
     Kind("release_of_64_clients", 64, "DELETE", "", 204),
 ];
 
-/// Commands to Redis. A cycle is an acquire and a release. The cycles use the same locks again and again.
-pub const OF_REDIS: [(&str, usize); 2] = [("redis_cycle", 1), ("redis_cycle_in_batches_of_8", 8)];
+/// What Redis does for locks, driven without a replica.
+#[derive(Clone, Copy)]
+pub enum Work {
+    /// An acquire and a release of so many locks, all acquires with one command and all releases with another. The
+    /// cycles use the same locks again and again.
+    Cycles(usize),
+    /// One lock for which others wait: its release, which takes the claim of the next waiter along, and the next acquire
+    /// of the client that released it, which joins the queue.
+    Handover,
+}
+
+/// The work of Redis: its name with the append-only file, its name without that file, and the work.
+pub const OF_REDIS: [(&str, &str, Work); 3] = [
+    ("redis_cycle", "redis_cycle_without_aof", Work::Cycles(1)),
+    ("redis_cycle_in_batches_of_8", "redis_cycle_in_batches_of_8_without_aof", Work::Cycles(8)),
+    ("redis_handover", "redis_handover_without_aof", Work::Handover),
+];
+
+/// The clients of the hot lock, as in the benchmark of that lock: one holds the lock, and the others wait.
+const WANT_THE_HOT_LOCK: usize = 32;
 
 /// The client that makes the requests.
 pub struct Client {
@@ -54,13 +77,13 @@ impl Client {
     }
 
     /// Makes the requests of a kind for a step. The number of the step is a part of names and keys.
-    pub async fn step(&mut self, kind: &Kind, step: usize) -> Result<()> {
+    pub async fn step(&mut self, kind: &Kind, step: usize, replica: &Counted) -> Result<()> {
         let Kind(name, together, method, body, status) = *kind;
         while self.connections.len() < if name == "handover" { 2 } else { together } {
             self.connections.push(Connection::open(self.address).await?);
         }
         if name == "handover" {
-            return self.handover(step).await;
+            return self.handover(step, replica).await;
         }
         // All names have the same length, so that all requests cost the same.
         let locks = (0..together).map(|place| format!("/api/v1/locks/orders-{:06}", step * together + place));
@@ -77,7 +100,7 @@ impl Client {
     }
 
     /// One connection holds the lock and the other waits for it. In the next step they change places.
-    async fn handover(&mut self, step: usize) -> Result<()> {
+    async fn handover(&mut self, step: usize, replica: &Counted) -> Result<()> {
         const LOCK: &str = "/api/v1/locks/handover";
         let [holder, waiter] = [step % 2, (step + 1) % 2];
         if step == 0 {
@@ -90,6 +113,8 @@ impl Client {
         while ask::<u64>(&mut self.redis, &["ZCARD", "gorilla:{handover}:queue"])? != 1 {
             ensure!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
         }
+        // Until the replica has read that the waiter has its place, it can't take the claim of the waiter along.
+        replica.rest()?;
         self.send(holder, "DELETE", LOCK, "", "").await?;
         self.answered(holder, LOCK, 204).await?;
         self.answered(waiter, LOCK, 200).await
@@ -112,25 +137,103 @@ impl Client {
     }
 }
 
-/// Acquires so many locks of Redis with one command, and releases them with another.
-pub fn cycle(redis: &mut redis::Connection, together: usize, step: usize) -> Result<()> {
-    let name = |place| format!("orders-{:06}", (step * together + place) % 200);
-    let locks: Vec<_> = (0..together).map(|place| (name(place), Uuid::new_v4().to_string())).collect();
-    let acquire = locks.iter().map(|(name, token)| {
-        let id = Uuid::now_v7().to_string();
-        (scripts::acquire(name, &id, token, 3_600_000), "granted")
-    });
-    let release = locks.iter().map(|(name, token)| (scripts::release(name, token), "released"));
-    for calls in [acquire.collect_vec(), release.collect_vec()] {
-        let (calls, expected): (Vec<_>, Vec<_>) = calls.into_iter().unzip();
-        let command = Command::of(&calls);
-        if step == 0 {
-            command.load(redis)?;
-        }
-        let replies: Vec<Vec<u8>> = command.evalsha().query(redis)?;
-        let is_expected = |reply: &&Vec<u8>| String::from_utf8_lossy(reply).contains(expected[0]);
-        let found = replies.iter().filter(is_expected).count();
-        ensure!(found == together, "expected {together} replies {}, but Redis replied {replies:?}", expected[0]);
+impl Work {
+    /// How many locks a step acquires and releases.
+    pub fn locks(self) -> usize {
+        if let Self::Cycles(together) = self { together } else { 1 }
     }
-    Ok(())
+}
+
+/// A client that sends Redis what replicas send.
+pub struct Driver {
+    redis: redis::Connection,
+    /// The digests of scripts that Redis has.
+    loaded: HashSet<String>,
+    /// Who holds the hot lock, and behind it who waits for the lock.
+    queue: VecDeque<Attempt>,
+}
+
+/// An acquire of the hot lock: its id, its token, and when it joined the queue, in microseconds since 1970.
+struct Attempt(String, String, u64);
+
+impl Driver {
+    pub fn of(port: u16) -> Result<Self> {
+        Ok(Self { redis: scripts::connect(port)?, loaded: HashSet::new(), queue: VecDeque::new() })
+    }
+
+    /// Does a step of the work. The number of the step is a part of names.
+    pub fn step(&mut self, work: Work, step: usize) -> Result<()> {
+        match work {
+            Work::Cycles(together) => self.cycle(together, step),
+            Work::Handover => self.handover(),
+        }
+    }
+
+    fn cycle(&mut self, together: usize, step: usize) -> Result<()> {
+        let name = |place| format!("orders-{:06}", (step * together + place) % 200);
+        let locks: Vec<_> = (0..together).map(|place| (name(place), Uuid::new_v4().to_string())).collect();
+        let acquire =
+            |(name, token): &(String, String)| scripts::acquire(name, &Uuid::now_v7().to_string(), token, 3_600_000);
+        self.send(&locks.iter().map(acquire).collect_vec(), "granted")?;
+        self.send(&locks.iter().map(|(name, token)| scripts::release(name, token)).collect_vec(), "released").map(drop)
+    }
+
+    fn handover(&mut self) -> Result<()> {
+        const LOCK: &str = "orders-hot";
+        let new = || (Uuid::now_v7().to_string(), Uuid::new_v4().to_string());
+        if self.queue.is_empty() {
+            let (id, token) = new();
+            self.send(&[scripts::acquire(LOCK, &id, &token, 3_600_000)], "granted")?;
+            self.queue.push_back(Attempt(id, token, 0));
+        }
+        // Only in the first step, nobody waits yet.
+        if let (Some(Attempt(_, held, _)), Some(Attempt(id, token, arrived))) = (self.queue.front(), self.queue.get(1))
+        {
+            self.send(&[scripts::hand_over(LOCK, held, id, token, *arrived)], "granted")?;
+            self.queue.pop_front();
+        }
+        while self.queue.len() < WANT_THE_HOT_LOCK {
+            let (id, token) = new();
+            let replies = self.send(&[scripts::enqueue(LOCK, &id, &token)], "queued")?;
+            let arrived = replies.first().and_then(|reply| reply.get(1)?.as_str()?.parse().ok());
+            self.queue.push_back(Attempt(id, token, arrived.context("a place in the queue has no time")?));
+        }
+        Ok(())
+    }
+
+    /// Sends the calls of a script with one command. Each reply must contain `expected`.
+    fn send(&mut self, calls: &[Request], expected: &str) -> Result<Vec<Vec<Value>>> {
+        let command = Command::of(calls);
+        if self.loaded.insert(command.sha.clone()) {
+            command.load(&mut self.redis)?;
+        }
+        let packed: Vec<Vec<u8>> = command.evalsha().query(&mut self.redis)?;
+        let replies: Vec<Vec<Value>> = packed.iter().map(|reply| rmp_serde::from_slice(reply)).try_collect()?;
+        let is_right = |reply: &Vec<Value>| reply.iter().any(|item| item == expected);
+        ensure!(
+            replies.len() == calls.len() && replies.iter().all(is_right),
+            "expected {expected}, but got {replies:?}"
+        );
+        Ok(replies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gorilla_harness::Redis;
+
+    use super::*;
+
+    #[test]
+    fn redis_does_the_work_and_the_hot_lock_keeps_its_holder_and_its_waiters() {
+        let redis = Redis::start(&["--appendonly", "no"]);
+        let mut driver = Driver::of(redis.port).expect("a connection");
+        for (name, _, work) in OF_REDIS {
+            (0..3).for_each(|step| driver.step(work, step).expect(name));
+        }
+        let Attempt(_, token, arrived) = &driver.queue[0];
+        assert_eq!(redis.cli(&["HGET", "gorilla:{orders-hot}:lock", "token"]), *token);
+        assert!(*arrived > 0, "who holds the lock has waited for it");
+        assert_eq!(redis.cli(&["ZCARD", "gorilla:{orders-hot}:queue"]), (WANT_THE_HOT_LOCK - 1).to_string());
+    }
 }

@@ -5,7 +5,7 @@
 //! don't show the time that the kernel takes, nor waiting for memory: `bench run` shows these.
 
 mod callgrind;
-mod file;
+pub mod file;
 mod kinds;
 
 use std::{collections::BTreeMap, env::consts::ARCH, fs, path::Path};
@@ -14,13 +14,13 @@ use anyhow::{Context, Result, ensure};
 use gorilla_harness::Redis;
 use itertools::Itertools;
 
-use crate::{load::block_on, machine::said, results::Spread, scripts};
+use crate::{load::block_on, machine::said, results::Spread};
 use callgrind::Counted;
 use file::Budget;
 use kinds::{Kind, OF_REDIS, OF_REPLICA};
 
 /// The committed budget.
-const FILE: &str = "benches/budget.toml";
+pub const FILE: &str = "benches/budget.toml";
 /// Processes that are measured, one after the other, for the median: the first moments of a process decide a part of
 /// what its requests cost. With glibc's allocator figures differed by up to 1 % from one process to the next.
 const ROUNDS: usize = 3;
@@ -37,7 +37,7 @@ pub fn run(program: &Path, write: bool) -> Result<()> {
     ensure!(write || known.contains(ARCH), "{FILE} was made with {known}, and says nothing about {ARCH}");
     let mut rounds = vec![];
     for _ in 0..ROUNDS {
-        rounds.extend(of_replica(program)?.into_iter().chain(of_redis()?));
+        rounds.extend([of_replica(program)?, of_redis(true)?, of_redis(false)?].concat());
     }
     let rounds = rounds.into_iter().into_group_map().into_iter();
     let measured: BTreeMap<_, _> =
@@ -95,7 +95,7 @@ fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
                 if step == warm_up {
                     replica.forget()?;
                 }
-                client.step(kind, step).await.with_context(|| format!("{name} {step}"))?;
+                client.step(kind, step, &replica).await.with_context(|| format!("{name} {step}"))?;
             }
             measured.push((*name, replica.counted()? / ((all - warm_up) * together) as f64));
         }
@@ -103,15 +103,17 @@ fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     })
 }
 
-/// The instructions of Redis for each kind of cycle.
-fn of_redis() -> Result<Vec<(&'static str, f64)>> {
-    let counted = Counted::redis()?;
-    let mut redis = scripts::connect(counted.port)?;
-    let measured = OF_REDIS.into_iter().map(|(name, together)| {
-        (0..WARM_UP).try_for_each(|step| kinds::cycle(&mut redis, together, step))?;
+/// The instructions of Redis for each kind of work, for each lock.
+fn of_redis(has_aof: bool) -> Result<Vec<(&'static str, f64)>> {
+    let counted = Counted::redis(has_aof)?;
+    let mut driver = kinds::Driver::of(counted.port)?;
+    let measured = OF_REDIS.into_iter().map(|(with_aof, without_aof, work)| {
+        let [warm_up, all] = [WARM_UP, WARM_UP + COUNTED].map(|locks| locks.div_ceil(work.locks()));
+        (0..warm_up).try_for_each(|step| driver.step(work, step))?;
         counted.forget()?;
-        (WARM_UP..WARM_UP + COUNTED).try_for_each(|step| kinds::cycle(&mut redis, together, step))?;
-        Ok((name, counted.counted()? / (COUNTED * together) as f64))
+        (warm_up..all).try_for_each(|step| driver.step(work, step))?;
+        let each = counted.counted()? / ((all - warm_up) * work.locks()) as f64;
+        Ok((if has_aof { with_aof } else { without_aof }, each))
     });
     measured.collect()
 }
@@ -123,7 +125,8 @@ mod tests {
     #[test]
     fn the_committed_budget_has_the_kinds_that_are_measured() {
         let budget = Budget::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("budget.toml")).expect("the budget");
-        let measured = OF_REPLICA.iter().map(|kind| kind.0).chain(OF_REDIS.map(|kind| kind.0)).sorted();
+        let of_redis = OF_REDIS.iter().flat_map(|kind| [kind.0, kind.1]);
+        let measured = OF_REPLICA.iter().map(|kind| kind.0).chain(of_redis).sorted();
         assert_eq!(budget.instructions.keys().collect_vec(), measured.collect_vec());
     }
 }
