@@ -20,7 +20,7 @@
 --- include holders/remove
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
-local seen, other = record.recall(request, req.print)
+local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 
@@ -30,6 +30,6 @@ if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.
 
 remove_holder(lock)
 if request then
-  record.write(request, {outcome = 'broken', print = req.print, id = id, owner = owner, fence = fence}, WINDOW)
+  record_write(request, {outcome = 'broken', print = req.print, id = id, owner = owner, fence = fence}, WINDOW)
 end
-return {'broken', id, owner, fence, turn.give(lock)}
+return {'broken', id, owner, fence, turn_give(lock)}

@@ -23,19 +23,19 @@
 --- constant WINDOW
 --- constant PLACE_KEPT
 local MOST_CANCELLED = 64
-local key, own = beside(lock, 'request:' .. req.request), place.of(req)
-local seen = record.read(key) or {outcome = 'cancelled', cancelled = {}, told = {}}
+local key, own = beside(lock, 'request:' .. req.request), place_of(req)
+local seen = record_read(key) or {outcome = 'cancelled', cancelled = {}, told = {}}
 
 -- Only once, because a replica repeats a cancellation until Redis has confirmed it.
-if not record.find(seen.cancelled, req.id) then seen.cancelled[#seen.cancelled + 1] = req.id end
-local mine = record.find(seen.told, req.id)
+if not record_find(seen.cancelled, req.id) then seen.cancelled[#seen.cancelled + 1] = req.id end
+local mine = record_find(seen.told, req.id)
 if mine then table.remove(seen.told, mine) end
 local taker = seen.outcome == 'acquired' and seen.id
 -- A record must not grow for ever, and a request never has so many attempts on their way at once. The record never
 -- drops the mark of the attempt that took the lock.
 if #seen.cancelled > MOST_CANCELLED then table.remove(seen.cancelled, seen.cancelled[1] == taker and 2 or 1) end
 -- Whether a client relies on the grant: an attempt was told of it, and was not cancelled.
-local relied = taker and (#seen.told > 0 or not record.find(seen.cancelled, taker))
+local relied = taker and (#seen.told > 0 or not record_find(seen.cancelled, taker))
 
 redis.call('ZREM', beside(lock, 'queue'), own)
 local released = not relied and is_holder(lock, taker or req.id)
@@ -43,10 +43,10 @@ if released then remove_holder(lock) end
 if taker and not relied then seen.outcome, seen.told = 'cancelled', {} end
 -- The record of a copy's place keeps its time. The record of this attempt's own place lasts a while longer.
 local of_copy = seen.outcome == 'waiting' and seen.place ~= own
-record.write(key, seen, not of_copy and (seen.outcome == 'waiting' and PLACE_KEPT or WINDOW) or nil)
+record_write(key, seen, not of_copy and (seen.outcome == 'waiting' and PLACE_KEPT or WINDOW) or nil)
 
 local left = 0
-if redis.call('EXISTS', lock) == 0 then left = turn.give(lock) end
+if redis.call('EXISTS', lock) == 0 then left = turn_give(lock) end
 if released then return {'released', left} end
 if relied and taker == req.id then return {'kept', left} end
 return {'marked', left}

@@ -21,12 +21,12 @@
 --- decide
 --- include keys
 --- include number
---- include clock
+--- include now
 --- include record
 --- constant FENCE_KEPT
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
-local seen, other = record.recall(request, req.print)
+local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 
 local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created')
@@ -45,11 +45,11 @@ local ttl = redis.call('PTTL', lock)
 if current ~= req.token then return {'mismatch', owner, fence, ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 
-redis.call('HSET', lock, 'token', req.new_token, 'updated', clock().ms)
+redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))
 redis.call('PEXPIREAT', lock, whole(now + req.lease))
 -- An extend grants more time, so Redis keeps the fence as long after an extend as after an acquire.
 redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)
 if request then
-  record.write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = clock().ms}, WINDOW)
+  record_write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = whole(now)}, WINDOW)
 end
 return {'extended', req.new_token, id, owner, metadata, fence, created, now, now + req.lease, req.lease}

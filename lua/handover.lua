@@ -34,5 +34,5 @@ local reply = released(lock, release)
 if reply[1] ~= 'released' then return reply end
 local claimed = claim(lock, req)
 -- While grants wait after a loss of data, no turn could be claimed.
-local is_free = claimed[1] ~= 'granted' and not acquire.recovers()
-return {'released', is_free and turn.give(lock) or 0, unpack(claimed)}
+local is_free = claimed[1] ~= 'granted' and not acquire_recovers()
+return {'released', is_free and turn_give(lock) or 0, unpack(claimed)}

@@ -28,5 +28,5 @@ return {'released', 0}
 --- include released
 --- include turn
 local reply = released(lock, req)
-if reply[1] == 'released' then reply[2] = turn.give(lock) end
+if reply[1] == 'released' then reply[2] = turn_give(lock) end
 return reply

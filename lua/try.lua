@@ -38,11 +38,11 @@ return is_plain and grant(lock, id, token, owner, metadata, lease)
 
 --- decide
 --- include acquire
-local seen = acquire.remembered(lock, req, false)
+local seen = acquire_remembered(lock, req, false)
 if seen then return seen end
-local block, others_wait = acquire.blocks(lock, req)
-if not block then return acquire.granted(lock, req, others_wait) end
-if req.wait then return acquire.queued(lock, req, block) end
+local block, others_wait = acquire_blocks(lock, req)
+if not block then return acquire_granted(lock, req, others_wait) end
+if req.wait then return acquire_queued(lock, req, block) end
 local key = beside(lock, 'queue')
 local rank = redis.call('ZRANK', key, req.named)
-return acquire.refused(lock, req, block, redis.call('ZCARD', key), rank and rank + 1 or 0)
+return acquire_refused(lock, req, block, redis.call('ZCARD', key), rank and rank + 1 or 0)

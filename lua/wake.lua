@@ -12,4 +12,4 @@
 --- decide
 --- include turn
 if redis.call('EXISTS', lock) == 1 then return {'woken', 0} end
-return {'woken', turn.give(lock)}
+return {'woken', turn_give(lock)}

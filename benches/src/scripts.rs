@@ -5,8 +5,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result};
 use gorilla_scripts::{
-    self as calls, Call, Claim, Constants, Extend, Handover, Inspect, Keys, Release, Request, Scripts, Try,
-    together,
+    self as calls, Call, Claim, Constants, Extend, Handover, Inspect, Keys, Release, Request, Scripts, Try, together,
 };
 use redis::{Connection, FromRedisValue};
 

@@ -12,7 +12,6 @@
 --   record     the key of its record         own    the place that this attempt has or would have
 --   cancelled  attempts that were cancelled  named  the place in its record, which may be the place of a copy
 --   arrived    when it joined the queue, if it did
-local acquire = {}
 
 -- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
@@ -20,16 +19,16 @@ local MOST_TOLD = 16
 local MANY = 16
 
 -- How long grants still wait after a loss of data (ms), or nothing.
-function acquire.recovers()
+local function acquire_recovers()
   local left = GRACE ~= '0' and recovery(KEYS[count + 1]) or 0
   return left > 0 and left
 end
 
 -- Writes the record of a request with an Idempotency-Key, with its cancelled attempts.
-function acquire.note(req, seen, ms)
+local function acquire_note(req, seen, ms)
   if not req.print then return end
   seen.print, seen.cancelled = req.print, req.cancelled
-  record.write(req.record, seen, ms)
+  record_write(req.record, seen, ms)
 end
 
 -- Answers a copy of a request that was granted the lock.
@@ -39,25 +38,25 @@ local function replay(lock, req, seen)
   local ttl = seen.created + req.lease - now_ms()
   if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
-  local unsettled = acquire.recovers()
+  local unsettled = acquire_recovers()
   if unsettled then return {'unsettled', unsettled} end
   -- From now on this client may rely on the answer, so the cancellation of another attempt must not end the lock.
   -- Beyond MOST_TOLD attempts the record only notes that there are more: then no cancellation ends the lock.
-  if #seen.told <= MOST_TOLD and not record.find(seen.told, req.id) then
+  if #seen.told <= MOST_TOLD and not record_find(seen.told, req.id) then
     seen.told[#seen.told + 1] = #seen.told < MOST_TOLD and req.id or 'more'
-    record.write(req.record, seen)
+    record_write(req.record, seen)
   end
   return {'replayed', seen.fence, tonumber(seen.created), seen.id, seen.token, ttl}
 end
 
 -- The reply that an earlier call of the same request decides, or nothing. `waits` says whether this attempt has been in
 -- the queue and goes on waiting: then a copy that took the place over keeps it.
-function acquire.remembered(lock, req, waits)
-  req.record, req.own = beside(lock, 'request:' .. req.request), place.of(req)
+local function acquire_remembered(lock, req, waits)
+  req.record, req.own = beside(lock, 'request:' .. req.request), place_of(req)
   req.named, req.cancelled = req.own, {}
-  local seen = record.read(req.record)
+  local seen = record_read(req.record)
   if not seen then return nil end
-  if record.find(seen.cancelled, req.id) then return {'cancelled'} end
+  if record_find(seen.cancelled, req.id) then return {'cancelled'} end
   req.cancelled = seen.cancelled
   if seen.outcome == 'cancelled' then return nil end
   if seen.print ~= req.print then return {'reused'} end
@@ -74,63 +73,51 @@ end
 --   {left, recovering = true}         Redis may have lost a grant
 --   {left}                            an earlier waiter has the turn
 -- The second result says whether others wait behind this request.
-function acquire.blocks(lock, req)
+local function acquire_blocks(lock, req)
   local holder = holders_block(lock, req)
   if holder then return {left = next_end(lock), holder = holder} end
-  local recovering = acquire.recovers()
+  local recovering = acquire_recovers()
   if recovering then
     -- As if the lock were held until then. A waiter that has the turn can't claim the lock meanwhile. So the turn ends
     -- here: a turn that passes without a claim would cost the replica of the waiter its places.
-    turn.take(lock)
+    turn_take(lock)
     return {left = recovering, recovering = true}
   end
-  local head, since = turn.first(lock)
-  if head and not (req.arrived and req.arrived <= since) then return {left = turn.give(lock)} end
+  local head, since = turn_first(lock)
+  if head and not (req.arrived and req.arrived <= since) then return {left = turn_give(lock)} end
   return nil, head
 end
 
 -- Grants the lock, if nothing prevents that.
-function acquire.granted(lock, req, others_wait)
+local function acquire_granted(lock, req, others_wait)
   local key = beside(lock, 'queue')
   if others_wait then
     redis.call('ZREM', key, req.own, req.named)
-    turn.take(lock)
+    turn_take(lock)
   end
   local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
-  if others_wait then queue.tell(key, req.channel, req.lease, reply[2]) end
-  acquire.note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
+  if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end
+  acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
   return reply
 end
 
 -- Refuses a request that doesn't wait, or whose wait is over.
-function acquire.refused(lock, req, block, waiting, position)
+local function acquire_refused(lock, req, block, waiting, position)
   if block.recovering then return {'recovering', block.left, waiting, position} end
   if not block.holder then return {'reserved', waiting, position} end
   return {'held', block.holder[1], block.holder[2], block.left, waiting, position}
 end
 
--- Gives the request a place in the queue, unless it has one.
-function acquire.queued(lock, req, block)
-  local key = beside(lock, 'queue')
-  local score = redis.call('ZSCORE', key, req.own)
-  -- The first call of an attempt may arrive after a later call has joined the queue.
-  if score then req.arrived = tonumber(score) else
-    local full = acquire.join(key, req)
-    if full then return full end
-  end
-  return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}
-end
-
 --- constant ROOM
 --- constant LONGEST_ATTEMPT
 -- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
-function acquire.join(key, req)
+local function acquire_join(key, req)
   if not req.arrived then
-    local now, room, waiting = tonumber(clock().us), tonumber(ROOM), redis.call('ZCARD', key)
+    local now, room, waiting = tonumber((clock())), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
     -- of a lock that is held for long. The id tells when an attempt began, by the clock of its replica.
     if waiting >= MANY or 2 * waiting >= room then
-      queue.drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
+      queue_drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
         local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
         return begun and begun + LONGEST_ATTEMPT < now / 1000
       end)
@@ -146,5 +133,17 @@ function acquire.join(key, req)
   if redis.call('PEXPIRE', key, LONGEST_ATTEMPT, 'GT') == 0 and redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then
     redis.call('PEXPIRE', key, LONGEST_ATTEMPT)
   end
-  acquire.note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
+  acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
+end
+
+-- Gives the request a place in the queue, unless it has one.
+local function acquire_queued(lock, req, block)
+  local key = beside(lock, 'queue')
+  local score = redis.call('ZSCORE', key, req.own)
+  -- The first call of an attempt may arrive after a later call has joined the queue.
+  if score then req.arrived = tonumber(score) else
+    local full = acquire_join(key, req)
+    if full then return full end
+  end
+  return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}
 end

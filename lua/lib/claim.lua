@@ -1,17 +1,17 @@
 --- include acquire
 -- Asks again for a lock that the attempt waits for. Returns the reply of claim.lua.
 local function claim(lock, req)
-  local seen = acquire.remembered(lock, req, req.wait)
+  local seen = acquire_remembered(lock, req, req.wait)
   if seen then return seen end
-  local block, others_wait = acquire.blocks(lock, req)
-  if not block then return acquire.granted(lock, req, others_wait) end
-  if req.wait then return acquire.queued(lock, req, block) end
+  local block, others_wait = acquire_blocks(lock, req)
+  if not block then return acquire_granted(lock, req, others_wait) end
+  if req.wait then return acquire_queued(lock, req, block) end
   -- The wait is over. With an Idempotency-Key the record keeps the place for a while.
   local key = beside(lock, 'queue')
   local rank, waiting = redis.call('ZRANK', key, req.named), redis.call('ZCARD', key)
   redis.call('ZREM', key, req.own)
   if req.arrived and req.named == req.own then
-    acquire.note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, PLACE_KEPT)
+    acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, PLACE_KEPT)
   end
-  return acquire.refused(lock, req, block, waiting, rank and rank + 1 or 0)
+  return acquire_refused(lock, req, block, waiting, rank and rank + 1 or 0)
 end

@@ -9,10 +9,10 @@
 -- The fence is the clock or, if that is larger, one more than the last fence. The clock keeps fences rising if Redis
 -- loses writes, and the last fence keeps them rising while the clock stands still or steps back.
 local function grant(lock, id, token, owner, metadata, lease)
-  local fence_key, now = beside(lock, 'fence'), clock()
-  local fence, last = now.us, redis.call('GET', fence_key)
+  local fence_key, fence, now = beside(lock, 'fence'), clock()
+  local last = redis.call('GET', fence_key)
   if last and last + 1 > tonumber(fence) then fence = whole(last + 1) end
   redis.call('SET', fence_key, fence, 'PX', FENCE_KEPT)
-  add_holder(lock, id, token, owner, metadata, fence, now.ms, whole(now.ms + lease))
-  return {'granted', fence, now.ms}
+  add_holder(lock, id, token, owner, metadata, fence, now, whole(now + lease))
+  return {'granted', fence, now}
 end

@@ -1,5 +1,5 @@
 --- include number
---- include clock
+--- include now
 --- constant GRACE
 -- After Redis may have lost data, grants wait for GRACE ms, from when a script first saw a new incarnation of the data.
 -- The replication id of Redis names the incarnation: it changes with each promotion and each restart. The key has the

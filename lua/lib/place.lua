@@ -1,17 +1,16 @@
 -- A place in a queue is a member '<id of the attempt> <channel of its replica> <owner>' of a sorted set. Its score is
 -- when it arrived, in microseconds since 1970.
-local place = {}
 
-function place.of(req)
+local function place_of(req)
   return req.id .. ' ' .. req.channel .. ' ' .. req.owner
 end
 
 -- The id of the attempt, and the channel of its replica.
-function place.parts(of)
+local function place_parts(of)
   return string.match(of, '^(%S+) (%S+)')
 end
 
-function place.channel(of)
-  local _, channel = place.parts(of)
+local function place_channel(of)
+  local _, channel = place_parts(of)
   return channel
 end

@@ -1,15 +1,14 @@
 --- include number
---- include clock
+--- include now
 --- include keys
 --- include place
 -- The waiters of a lock, first come, first served. All replicas share the queue, which is a sorted set of places.
-local queue = {}
 
 -- Takes out the places that `lost` picks, and tells their replicas. A replica that lives takes its places again.
-function queue.drop(key, places, lost)
+local function queue_drop(key, places, lost)
   local told = {}
   for _, one in ipairs(places) do
-    local channel = place.channel(one)
+    local channel = place_channel(one)
     if lost(one, channel) then
       redis.call('ZREM', key, one)
       if not told[channel] then redis.call('PUBLISH', channel, key) end
@@ -19,15 +18,15 @@ function queue.drop(key, places, lost)
 end
 
 -- The first place and when it arrived, or nothing.
-function queue.head(key)
+local function queue_head(key)
   local head = redis.call('ZRANGE', key, '0', '0', 'WITHSCORES')
   return head[1], tonumber(head[2])
 end
 
 -- Tells the replica of the first waiter how long a new grant lasts, so that the waiter asks when that lease ends,
 -- whatever becomes of the holder and its replica. The replica with this channel gets the grant, and needs no message.
-function queue.tell(key, channel, lease, fence)
-  local head = queue.head(key)
-  local other = head and place.channel(head)
+local function queue_tell(key, channel, lease, fence)
+  local head = queue_head(key)
+  local other = head and place_channel(head)
   if other and other ~= channel then redis.call('PUBLISH', other, whole(lease) .. ' ' .. fence .. ' ' .. key) end
 end

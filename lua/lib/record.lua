@@ -5,7 +5,6 @@
 --
 -- A record is a JSON list of strings, as in version 0.1: the outcome, its facts in the order below, and then the marks,
 -- '-' or '+' before an id. Numbers are strings in the list: cjson keeps 14 digits, and a fence has 16.
-local record = {}
 
 local FACTS = {
   acquired = 'print id token fence created',
@@ -24,7 +23,7 @@ local function facts(outcome)
 end
 
 -- The record at a key: {outcome, its facts by their names, cancelled, told}, the last two as lists; or nothing.
-function record.read(key)
+local function record_read(key)
   local text = redis.call('GET', key)
   if not text then return nil end
   local list = cjson.decode(text)
@@ -40,7 +39,7 @@ function record.read(key)
 end
 
 -- Writes a record and keeps it for so many ms; without `ms` as long as the record that it replaces.
-function record.write(key, seen, ms)
+local function record_write(key, seen, ms)
   local list = {seen.outcome}
   for _, name in ipairs(facts(seen.outcome)) do list[#list + 1] = seen[name] end
   for _, id in ipairs(seen.told or {}) do list[#list + 1] = '+' .. id end
@@ -50,7 +49,7 @@ function record.write(key, seen, ms)
 end
 
 -- The index of an id in a list of marks, or nothing.
-function record.find(marks, id)
+local function record_find(marks, id)
   for index, other in ipairs(marks) do
     if other == id then return index end
   end
@@ -59,8 +58,8 @@ end
 -- The record of an operation other than acquire; or nothing, if the request has no key, or there is no record, or only
 -- marks of cancelled attempts: then the script decides the request anew. The second result says whether the record belongs
 -- to another request.
-function record.recall(key, print)
-  local seen = key and record.read(key)
+local function record_recall(key, print)
+  local seen = key and record_read(key)
   if not seen or seen.outcome == 'cancelled' then return nil end
   return seen, seen.print ~= print
 end

@@ -5,7 +5,7 @@
 -- Ends the grant of the caller, if the caller has its token. Wakes nobody. Returns the reply of a release, without the turn.
 local function released(lock, req)
   local request = req.request and beside(lock, 'request:' .. req.request)
-  local seen, other = record.recall(request, req.print)
+  local seen, other = record_recall(request, req.print)
   if other then return {'reused'} end
   if seen then return {'replayed'} end
 
@@ -14,6 +14,6 @@ local function released(lock, req)
   if current ~= req.token then return {'mismatch'} end
 
   remove_holder(lock)
-  if request then record.write(request, {outcome = 'released', print = req.print}, WINDOW) end
+  if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
   return {'released'}
 end

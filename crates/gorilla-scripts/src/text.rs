@@ -20,9 +20,9 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 17] = library!(
+const LIBRARY: [(&str, &str); 18] = library!(
     "acquire" "claim" "clock" "grant" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
-    "incarnation" "keys" "number" "place" "queue" "record" "released" "turn"
+    "incarnation" "keys" "now" "number" "place" "queue" "record" "released" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 

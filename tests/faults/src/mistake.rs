@@ -26,7 +26,7 @@ pub const FENCE_COUNTS: Mistake = Mistake {
 };
 /// An acquire of unknown outcome isn't cancelled.
 pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
-    sound: "local key, own = beside(lock, 'request:' .. req.request), place.of(req)",
+    sound: "local key, own = beside(lock, 'request:' .. req.request), place_of(req)",
     broken: "do return {'marked', 0} end",
 };
 /// A client that finds a lock free takes it, even if others wait for it.
