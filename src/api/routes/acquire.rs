@@ -63,3 +63,19 @@ pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: 
     let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_str()])?;
     Ok(Acquire { resource, owner, lease, metadata, wait, once })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: impl FnOnce(State<App>, Target) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Each request that waits keeps its future, so what is rare must not make the future longer.
+    #[test]
+    fn a_request_that_waits_keeps_less_than_2_kib_for_its_handler() {
+        let size = size_of_future(acquire);
+        assert!(size <= 2048, "{size} bytes; box what a waiter rarely needs");
+    }
+}

@@ -30,7 +30,8 @@ impl Store {
                     // and that grant may be over. If the attempt asked again, it could be granted the lock a second
                     // time. So Gorilla undoes the attempt, and another attempt goes on at the same place.
                     Err(failure @ Failure::Unknown(_))
-                        if asked.once.is_none() && self.is_undone(&attempt, deadline).await =>
+                        // Boxed, so that no waiter keeps room for it.
+                        if asked.once.is_none() && Box::pin(self.is_undone(&attempt, deadline)).await =>
                     {
                         lost = Some(failure);
                         attempt.over();
