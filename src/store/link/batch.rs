@@ -6,7 +6,6 @@
 //! This task runs after the tasks that are ready now; so the busier the replica, the larger the batches.
 
 use std::{
-    future::Future,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -29,6 +28,15 @@ pub struct Batch {
     /// Commands that were sent and are not answered yet.
     on_their_way: AtomicUsize,
     requests: Mutex<Vec<Asked>>,
+}
+
+/// A command that is on its way.
+pub struct OnItsWay<'a>(&'a AtomicUsize);
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// What came of a request.
@@ -56,18 +64,10 @@ impl Batch {
         self.on_their_way.load(Relaxed) > 0 || !self.requests().is_empty()
     }
 
-    /// Counts a command while it is on its way.
-    pub async fn counted<R>(&self, sent: impl Future<Output = R>) -> R {
-        /// Counts the command until this is dropped, also if the caller has gone.
-        struct OnItsWay<'a>(&'a AtomicUsize);
-        impl Drop for OnItsWay<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Relaxed);
-            }
-        }
+    /// Counts a command as on its way until the value is dropped, also if the caller has gone.
+    pub fn count(&self) -> OnItsWay<'_> {
         self.on_their_way.fetch_add(1, Relaxed);
-        let _counted = OnItsWay(&self.on_their_way);
-        sent.await
+        OnItsWay(&self.on_their_way)
     }
 
     /// Adds a request to the others of this moment.

@@ -53,7 +53,8 @@ impl Connection {
     pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Error> {
         let Some(batch) = &self.batch else { return self.run(None, request).await };
         if !batch.is_worth_it() {
-            return batch.counted(self.run(None, request)).await;
+            let _counted = batch.count();
+            return self.run(None, request).await;
         }
         let joined = batch.join(request.clone());
         if joined.is_first {
@@ -67,11 +68,12 @@ impl Connection {
     async fn send_batch(&self) {
         let Some(batch) = &self.batch else { return };
         let send = async |group: Group| {
+            let _counted = batch.count();
             let replies = self.run_all(None, &group.requests()).await;
             group.answer(replies);
         };
         // All groups are on their way before the first is answered.
-        join_all(batch.take().into_iter().map(|group| batch.counted(send(group)))).await;
+        join_all(batch.take().into_iter().map(send)).await;
     }
 
     /// Waits until the connection is of no use any more, and says why.

@@ -124,8 +124,8 @@ impl Link {
     }
 
     /// The same, whatever the bound on commands in flight, for what Gorilla must do under overload too.
-    pub async fn call_uncounted(&self, request: Request) -> Result<Resp3Frame, Error> {
-        self.call_at(None, request).await
+    pub fn call_uncounted(&self, request: Request) -> impl Future<Output = Result<Resp3Frame, Error>> {
+        self.call_at(None, request)
     }
 
     /// The same at the given node, or else at the node of the first key.
