@@ -4,9 +4,9 @@ use std::{env, fs, path::Path, time::Duration};
 
 use fastrand::Rng;
 
-use gorilla_scripts::Constants;
+use gorilla_scripts::{self as calls, Constants, Request, Script, Try};
 
-use super::{CHANNEL, Lab};
+use super::{CHANNEL, Lab, number};
 use crate::harness::Redis;
 
 /// Nothing ends by itself during a run: these are as long as no run is.
@@ -105,4 +105,35 @@ fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() 
         (most_told, most_cancelled) = (most_told.max(found.1.len()), most_cancelled.max(found.2.len()));
     }
     assert!(most_told > 16 && most_cancelled == 64, "{most_told} were told at most, {most_cancelled} cancelled");
+}
+
+/// Grants by our scripts while the last fence is an hour ahead of the clock of Redis, and then, after a roll-back, by
+/// those of version 0.1. The fences.
+fn fences_over_a_roll_back(lab: &Lab, last_fence: &str) -> [i64; 2] {
+    let ahead = number(&lab.redis.cli(&["TIME"]).lines().next().expect("seconds").to_string()) + 3600;
+    lab.cli(&["SET"], last_fence, &[&format!("{ahead}000000")]);
+    let (id, token, owner, metadata, lease, request) = ("id-1", "token-of-id-1", "me", "[]", 30_000, "id-1");
+    let call = calls::Acquire { id, token, owner, metadata, lease, request, print: None, wait: None, channel: CHANNEL };
+    let ask = Request::new(&lab.scripts, Some(lab.key("lock")), &Try(call));
+    let ours = lab.send(&[ask], &[lab.key("*")]);
+    assert_eq!(lab.release("id-1"), ["released", "0"]);
+    let theirs = acquire(lab, "id-2");
+    [ours.lines().nth(1), theirs.get(1).map(String::as_str)].map(|fence| number(fence.expect("a grant has a fence")))
+}
+
+#[test]
+fn fences_rise_over_a_roll_back_where_the_clock_has_stepped_back() {
+    let [ours, theirs] = fences_over_a_roll_back(&Lab::with(Redis::shared(), CONSTANTS), "fence");
+    assert_eq!(theirs, ours + 1);
+}
+
+/// One key with the last fence of all locks of a slot would take the place of a key for each lock, and the memory of a
+/// lock would end with its lease. But version 0.1 looks for the key of the lock alone.
+#[test]
+fn with_one_fence_for_the_locks_of_a_slot_fences_would_fall_in_a_roll_back() {
+    let mut lab = Lab::with(Redis::shared(), CONSTANTS);
+    let source = lab.scripts.try_acquire.source.replace("beside(lock, 'fence')", "beside(lock, 'clock')");
+    lab.scripts.try_acquire = Script::of(source).into();
+    let [ours, theirs] = fences_over_a_roll_back(&lab, "clock");
+    assert!(theirs < ours - 3_000_000_000, "{theirs} is not far below {ours}: this key could take their place");
 }
