@@ -110,7 +110,7 @@ fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() 
 /// Grants by our scripts while the last fence is an hour ahead of the clock of Redis, and then, after a roll-back, by
 /// those of version 0.1. The fences.
 fn fences_over_a_roll_back(lab: &Lab, last_fence: &str) -> [i64; 2] {
-    let ahead = number(&lab.redis.cli(&["TIME"]).lines().next().expect("seconds").to_string()) + 3600;
+    let ahead = number(lab.redis.cli(&["TIME"]).lines().next().expect("seconds")) + 3600;
     lab.cli(&["SET"], last_fence, &[&format!("{ahead}000000")]);
     let (id, token, owner, metadata, lease, request) = ("id-1", "token-of-id-1", "me", "[]", 30_000, "id-1");
     let call = calls::Acquire { id, token, owner, metadata, lease, request, print: None, wait: None, channel: CHANNEL };
