@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # Tests wait for leases to end more than they work.
 THREADS := $(shell echo $$((2 * $$(nproc))))
-.PHONY: help deps run install test soak faults bench budget fuzz openapi lint-openapi schemathesis check ci compose-test
+.PHONY: help deps run install test soak faults bench scale budget fuzz openapi lint-openapi schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ bench: deps ## Measure Gorilla beside others and write the tables and plots of d
 	cargo build --release --locked --package gorilla-bench
 	PATH="$(CURDIR)/target/bench/newer/bin:$$PATH" TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench run $(ARGS)
 	target/release/bench report
+
+scale: deps ## Measure set-ups of this machine, predict larger ones and write docs/internals/scale.md; ARGS='--rounds 3' for less
+	cargo build --release --locked
+	cargo build --release --locked --package gorilla-bench
+	TMPDIR=$(or $(wildcard /dev/shm),/tmp) target/release/bench scale measure $(ARGS)
+	target/release/bench scale report
 
 budget: deps ## Count what requests cost a replica and Redis in instructions, and hold it against benches/budget.toml; ARGS=--write writes that anew
 	@benches/install-valgrind

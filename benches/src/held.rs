@@ -24,7 +24,7 @@ pub fn measure(bench: &mut Bench) -> Result<()> {
     let mut deployments = vec![];
     for held in bench.wanted(NAME, &[0, 100_000, 1_000_000]) {
         let gorilla = Server::start(GORILLA, &Replica::program(), 1)?;
-        let mut redis = scripts::connect(gorilla.redis.port)?;
+        let mut redis = scripts::connect(gorilla.nodes[0].port)?;
         let before = used_memory(&mut redis)?;
         take(&mut redis, held)?;
         // All that there is of the locks, the fences included.

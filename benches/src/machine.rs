@@ -38,6 +38,27 @@ pub fn cpu_of_thread() -> Result<f64> {
     Ok(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?).as_secs_f64())
 }
 
+/// The seconds of processor time that all processes have used, and that the host has kept from this machine.
+pub fn cpu_of_all() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<f64> = fields.filter_map(|ticks| ticks.parse().ok()).collect();
+    // User, nice, system, interrupts of both kinds, and steal: all but idle.
+    Ok([0, 1, 2, 5, 6, 7].into_iter().filter_map(|place| ticks.get(place)).sum::<f64>() / 100.0)
+}
+
+/// How often the busiest thread of a process has slept so far, and was woken again.
+pub fn wakes_of(pid: u32) -> Result<f64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))?.map(|task| Ok(task?.path().join("status")));
+    let wakes = tasks.map(|status: Result<_>| {
+        // A thread that has just ended has no file.
+        let status = fs::read_to_string(status?).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        Ok(line.and_then(|wakes| wakes.trim().parse::<f64>().ok()).unwrap_or_default())
+    });
+    wakes.collect::<Result<Vec<_>>>().map(|wakes| wakes.into_iter().fold(0.0, f64::max))
+}
+
 /// The resident memory of a process in bytes.
 pub fn resident(pid: u32) -> Result<u64> {
     let status = about(pid, "status")?;

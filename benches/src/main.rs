@@ -18,6 +18,7 @@ mod report;
 mod results;
 mod rslock;
 mod run;
+mod scale;
 mod scripts;
 mod servers;
 mod task;
@@ -56,6 +57,9 @@ enum Command {
         #[arg(long, default_value = "docs")]
         docs: PathBuf,
     },
+    /// Measures, predicts and reports how Gorilla grows with replicas and with masters of a Cluster
+    #[command(subcommand)]
+    Scale(scale::Command),
     /// Serves the bare route on this port of 127.0.0.1
     #[command(hide = true)]
     Floor { port: u16 },
@@ -82,6 +86,7 @@ fn run() -> Result<()> {
         Command::Run(options) => run::run(options),
         Command::Budget { program, write } => budget::run(&program, write),
         Command::Report { results, docs } => report::run(&results, &docs),
+        Command::Scale(command) => scale::run(command),
         Command::Floor { port } => floor::serve(port),
         Command::Try { contestant, redis_port, task } => {
             let prepared = contestants::prepare(&contestant, redis_port, None);

@@ -22,7 +22,8 @@ pub struct Server {
     pub what: String,
     language: &'static Language,
     processes: Vec<(Process, SocketAddr)>,
-    pub redis: Redis,
+    /// The Redis of its own, or the masters of its Cluster.
+    pub nodes: Vec<Redis>,
     uses_redis: bool,
     folder: TempDir,
 }
@@ -31,14 +32,19 @@ impl Server {
     /// Starts so many processes, with a Redis of their own. They write their logs as they do by default, but nothing
     /// reads the logs, because a reader would need a part of the machine.
     pub fn start(name: &str, program: &Path, count: usize) -> Result<Self> {
-        let described = file().servers.get(name).context("there is no such server")?;
-        Self::of(described, program, count).with_context(|| described.get.clone())
+        Self::start_on(vec![Redis::start(&[])], name, program, count)
     }
 
-    fn of(described: &'static DescribedServer, program: &Path, count: usize) -> Result<Self> {
+    /// The same with a Redis that runs, or with the masters of a Cluster.
+    pub fn start_on(nodes: Vec<Redis>, name: &str, program: &Path, count: usize) -> Result<Self> {
+        let described = file().servers.get(name).context("there is no such server")?;
+        Self::of(nodes, described, program, count).with_context(|| described.get.clone())
+    }
+
+    fn of(nodes: Vec<Redis>, described: &'static DescribedServer, program: &Path, count: usize) -> Result<Self> {
         let DescribedServer { what, version, start, config, language, ready, .. } = described;
-        let (folder, redis) = (tempfile::tempdir()?, Redis::start(&[]));
-        let mut connection = scripts::connect(redis.port)?;
+        let (folder, redis_port) = (tempfile::tempdir()?, nodes[0].port);
+        let mut connection = scripts::connect(redis_port)?;
         let command = |call| scripts::Command::of(slice::from_ref(call));
         calls(0).iter().try_for_each(|(_, call)| command(call).load(&mut connection))?;
         let programs = [("{program}", program.display().to_string()), ("{redis_server}", Redis::program().to_string())];
@@ -50,13 +56,13 @@ impl Server {
         }
         let language = file().languages.get(language).context("there is no such language")?;
         let uses_redis = [start, config].iter().any(|text| text.contains("{redis}"));
-        let mut server = Self { what, language, processes: vec![], redis, uses_redis, folder };
+        let mut server = Self { what, language, processes: vec![], nodes, uses_redis, folder };
         for _ in 0..count {
             let (port, folder) = (free_port(), server.folder.path());
             let places = [
                 ("{port}", port.to_string()),
                 ("{port2}", free_port().to_string()),
-                ("{redis}", server.redis.port.to_string()),
+                ("{redis}", redis_port.to_string()),
                 ("{folder}", folder.display().to_string()),
             ];
             let values = [&places[..], &programs].concat();
@@ -94,18 +100,30 @@ impl Server {
         with(self.language, &values)
     }
 
+    /// The process ids of its own processes, and of its Redis.
+    pub fn pids(&self) -> [Vec<u32>; 2] {
+        let own = self.processes.iter().map(|(process, _)| process.child.id());
+        [own.collect(), self.nodes.iter().map(Redis::pid).collect()]
+    }
+
     /// Lets clients do a task. Returns what they saw.
     pub fn take_turn(&self, task: &Task) -> Result<Figures> {
+        self.take_watched_turn(task, &|| Ok(()))
+    }
+
+    /// The same, and `watch` is called at the begin and at the end of the measured time.
+    pub fn take_watched_turn(&self, task: &Task, watch: &dyn Fn() -> Result<()>) -> Result<Figures> {
         // A number that no earlier turn has used, so that no lock is still held.
         let turn = gorilla_harness::name("").trim_start_matches('-').parse::<usize>().unwrap_or_default() * 10_000;
         let connect = async |client| {
             let (_, address) = self.processes[client % self.processes.len()];
             Speaker::connect(address, self.language(turn + task.lock(client), task.workload.one_lock)).await
         };
-        let pids: Vec<_> = self.processes.iter().map(|(process, _)| process.child.id()).collect();
+        let [own, nodes] = self.pids();
         load::run(task, connect, &|| {
-            let redis = self.uses_redis.then(|| machine::cpu_of(&[self.redis.pid()])).transpose()?;
-            Ok([Some(machine::cpu_of_thread()?), Some(machine::cpu_of(&pids)?), redis])
+            watch()?;
+            let redis = self.uses_redis.then(|| machine::cpu_of(&nodes)).transpose()?;
+            Ok([Some(machine::cpu_of_thread()?), Some(machine::cpu_of(&own)?), redis])
         })
     }
 }

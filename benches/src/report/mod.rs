@@ -2,12 +2,12 @@
 
 pub mod aims;
 mod chart;
-mod document;
-mod figures;
+pub mod document;
+pub mod figures;
 pub mod file;
 mod lines;
 mod plots;
-mod tables;
+pub mod tables;
 
 use std::{collections::BTreeMap, fs, path::Path};
 

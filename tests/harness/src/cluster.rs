@@ -1,4 +1,5 @@
-//! Redis Cluster: three masters on this machine, and a replica of each if a test wants replicas.
+//! Redis Cluster: three masters on this machine, and a replica of each if a test wants replicas. A benchmark may also
+//! have one master.
 
 use std::net::TcpListener;
 
@@ -15,6 +16,11 @@ impl Cluster {
     /// Three masters.
     pub async fn start() -> Self {
         Self::with(3, 0, None).await
+    }
+
+    /// One master or three.
+    pub async fn of_masters(count: usize) -> Self {
+        Self::with(count, 0, None).await
     }
 
     /// Three masters and three replicas.
@@ -44,11 +50,19 @@ impl Cluster {
         let mut create = vec!["--cluster", "create"];
         create.extend(addresses.iter().map(String::as_str));
         create.extend(["--cluster-replicas", &replicas, "--cluster-yes"]);
-        let said = nodes[0].cli(&create);
+        // `--cluster create` refuses fewer than three masters.
+        let said = match count {
+            1 => {
+                // A node that has met no other node doesn't know its own address.
+                nodes[0].cli(&["CONFIG", "SET", "cluster-announce-ip", "127.0.0.1"]);
+                nodes[0].cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+            }
+            _ => nodes[0].cli(&create),
+        };
         let cluster = Self { nodes, security };
         let agrees = |node: &Redis| {
             node.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
-                && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count - 3
+                && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count.saturating_sub(3)
                 && (node.is_master() || node.cli(&["INFO", "replication"]).contains("master_link_status:up"))
         };
         eventually(&said, ELECTION, || async { cluster.nodes.iter().all(agrees) }).await;
