@@ -35,16 +35,6 @@ impl Costs {
         };
         Self { load: cost("load"), replica: cost("replica"), redis: cost("redis") }
     }
-
-    /// All costs times a factor.
-    pub fn times(self, factor: f64) -> Self {
-        let [load, replica, redis] = [self.load, self.replica, self.redis].map(|Cost { each, command, wake }| Cost {
-            each: each * factor,
-            command: command * factor,
-            wake: wake * factor,
-        });
-        Self { load, replica, redis }
-    }
 }
 
 /// The factors, none of them negative, whose sums come nearest to the results, each error being a part of its result.

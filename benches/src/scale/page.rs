@@ -125,9 +125,9 @@ fn compared(results: &Results, measured: &Measured, clients: u64, cores: usize) 
     let pairs = samples.filter_map(|sample| {
         let costs = costs_of(results, |round| round == sample.round)?;
         let others = sample.figures.get("others_cores").copied().unwrap_or_default();
-        // What other programs took of the cores made everything take longer.
-        let costs = costs.times(cores as f64 / (cores as f64 - others).max(0.1));
-        let predicted = simulate(&measured.setup(clients, cores), &costs, 1.0, SEED).cycles_per_s;
+        let seen = simulate(&measured.setup(clients, cores), &costs, 1.0, SEED);
+        // Other programs may have left fewer cores than this needs.
+        let predicted = seen.cycles_per_s * ((cores as f64 - others) / seen.cores).min(1.0);
         Some((predicted, predicted / sample.figures.get("cycles_per_s")?))
     });
     let (predicted, ratios): (Vec<_>, Vec<_>) = pairs.unzip();

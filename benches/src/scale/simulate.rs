@@ -44,6 +44,8 @@ pub struct Seen {
     pub batch: f64,
     /// The part of its time for which the busiest replica, and the busiest master, works.
     pub busy: [f64; 2],
+    /// How many cores all processes together keep busy.
+    pub cores: f64,
     /// How often a replica, and a master, is woken for a request.
     pub wakes: [f64; 2],
 }
@@ -321,6 +323,7 @@ impl Simulation<'_> {
             p99,
             batch: self.requests as f64 / self.commands as f64,
             busy: [busy(Role::Replica), busy(Role::Master)],
+            cores: self.processes.iter().map(|process| process.busy).sum::<f64>() / counted,
             wakes: [wakes(Role::Replica), wakes(Role::Master)],
         }
     }
