@@ -13,10 +13,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 
 use crate::results::Results;
-use simulate::{Setup, simulate};
-
-/// The seed of all predictions, so that the same figures give the same page.
-const SEED: u64 = 1;
+use simulate::{SEED, Setup, simulate};
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    SEED, bounds::bounds, bounds::demand, bounds::least, costs::Cost, costs::Costs, measure, measure::Measured,
-    measure::OWN, simulate::Setup, simulate::simulate,
+    bounds::bounds, bounds::demand, bounds::least, costs::Cost, costs::Costs, measure, measure::Measured, measure::OWN,
+    simulate::SEED, simulate::Setup, simulate::simulate,
 };
 
 /// A prediction may be this part of what was measured.

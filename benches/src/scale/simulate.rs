@@ -12,6 +12,8 @@ use super::costs::{Cost, Costs};
 pub const SERVED_TOGETHER: usize = 16;
 /// Requests in one command at most: src/store/link/batch.rs.
 const MOST: usize = 64;
+/// The seed of all predictions, so that the same figures give the same page.
+pub const SEED: u64 = 1;
 /// How much of the simulated time goes by before anything counts.
 const WARM_UP: f64 = 0.2;
 
