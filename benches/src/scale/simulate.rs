@@ -150,7 +150,8 @@ pub fn simulate(setup: &Setup, costs: &Costs, seconds: f64, seed: u64) -> Seen {
 impl Simulation<'_> {
     fn run(&mut self) {
         for client in 0..self.setup.clients {
-            // Clients that begin at the same time would go on in step.
+            // Clients that begin at the same time, or all with an acquire, would go on in step.
+            self.clients[client].holds = self.random.bool();
             let begin = self.random.f64() * self.setup.rest.max(100.0);
             self.client_asks(client, begin);
         }
@@ -273,7 +274,7 @@ impl Simulation<'_> {
             }
         }
         if self.counts(self.now) {
-            self.processes[process].busy += time - self.now;
+            self.processes[process].busy += time.min(self.ends) - self.now;
         }
         self.happens(time, Event::Ended(process));
     }
