@@ -93,7 +93,7 @@ fn sizes(costs: &Costs) -> String {
             let setup = apart(replicas, masters, 0, round_trip);
             let cycle = REST + super::bounds::alone(&setup, costs);
             let setup = Setup { rest: REST, clients: (rate as f64 * cycle / 1e6).ceil() as usize, ..setup };
-            let seen = simulate(&setup, costs, 0.25, SEED);
+            let seen = simulate(&setup, costs, (50_000.0 / rate as f64).clamp(0.1, 1.0), SEED);
             format!("{}, {}", micros(seen.median), micros(seen.p99))
         });
         row(&count(rate), [count(replicas as u64), redis].into_iter().chain(latencies))
@@ -182,10 +182,10 @@ fn prediction(results: &Results, cores: usize) -> String {
 
 /// What each of many set-ups can do, by the simulation and on paper.
 fn saturation(costs: &Costs) -> String {
-    let setups = [(1, 1), (2, 1), (4, 1), (8, 1), (8, 3), (16, 3), (16, 12), (64, 48), (128, 96)];
+    let setups = [(1, 1), (2, 1), (4, 1), (8, 1), (8, 3), (16, 3), (16, 12), (128, 96)];
     let rows = setups.map(|(replicas, masters)| {
         let setup = apart(replicas, masters, 256 * replicas, 500.0);
-        let seen = simulate(&setup, costs, if replicas > 16 { 0.2 } else { 1.0 }, SEED);
+        let seen = simulate(&setup, costs, if replicas > 16 { 0.3 } else { 1.0 }, SEED);
         let (part, most) = least(&bounds(&setup, costs));
         let redis = if masters == 1 { "one Redis".into() } else { format!("Cluster of {masters}") };
         let busy = seen.busy.map(|busy| Unit::Percent.say(busy.min(1.0) * 100.0));

@@ -150,9 +150,8 @@ pub fn simulate(setup: &Setup, costs: &Costs, seconds: f64, seed: u64) -> Seen {
 impl Simulation<'_> {
     fn run(&mut self) {
         for client in 0..self.setup.clients {
-            // Clients that begin at the same time, or all with an acquire, would go on in step.
-            self.clients[client].holds = self.random.bool();
-            let begin = self.random.f64() * self.setup.rest.max(100.0);
+            // Clients that begin at the same time would go on in step.
+            let begin = self.random.f64() * 100.0 + self.rest();
             self.client_asks(client, begin);
         }
         while let Some(((time, _), event)) = self.events.pop_first() {
@@ -184,7 +183,11 @@ impl Simulation<'_> {
             let Message::Reply { clients } = message else { return };
             return clients.into_iter().for_each(|client| self.client_answered(client, self.now));
         }
-        self.processes[to].inbox.push_back(message);
+        // Connections become ready in no strict order. In a strict order, clients that were served in one turn would stay
+        // together for ever, and all acquire and then all release, in commands twice as large as real ones.
+        let inbox = &mut self.processes[to].inbox;
+        let place = inbox.len() - self.random.usize(..=inbox.len().min(2 * SERVED_TOGETHER));
+        inbox.insert(place, message);
         if !self.processes[to].is_awake {
             self.processes[to].is_awake = true;
             self.wants_a_core(to);
@@ -217,9 +220,10 @@ impl Simulation<'_> {
 
     fn takes_a_turn(&mut self, process: usize) {
         let Process { role, cost, slept, .. } = self.processes[process];
-        // Turns of the same work take different times, so that processes don't go in step.
-        let pace = 0.5 + self.random.f64();
-        let mut time = self.now + if slept { cost.wake * pace } else { 0.0 };
+        // The same work takes different times, so that processes don't go in step.
+        let mut random = self.random.fork();
+        let mut pace = || 0.5 + random.f64();
+        let mut time = self.now + if slept { cost.wake * pace() } else { 0.0 };
         self.processes[process].slept = false;
         self.processes[process].wakes += u64::from(slept && self.counts(self.now));
         let inbox = std::mem::take(&mut self.processes[process].inbox);
@@ -228,7 +232,7 @@ impl Simulation<'_> {
                 for message in inbox {
                     let Message::Reply { clients } = message else { continue };
                     for client in clients {
-                        time += cost.each * pace;
+                        time += cost.each * pace();
                         self.client_answered(client, time);
                     }
                 }
@@ -238,13 +242,13 @@ impl Simulation<'_> {
                 for message in inbox {
                     match message {
                         Message::Ask { clients, .. } if asked.len() < SERVED_TOGETHER => {
-                            time += cost.each * pace / 2.0;
+                            time += cost.each * pace() / 2.0;
                             asked.extend(clients);
                         }
                         Message::Reply { clients } => {
                             self.processes[process].on_their_way -= 1;
                             for client in clients {
-                                time += cost.each * pace / 2.0;
+                                time += cost.each * pace() / 2.0;
                                 self.send(time, 0, Message::Reply { clients: vec![client] });
                             }
                         }
@@ -253,7 +257,7 @@ impl Simulation<'_> {
                     }
                 }
                 for clients in self.commands(process, asked) {
-                    time += cost.command * pace;
+                    time += cost.command * pace();
                     self.processes[process].on_their_way += 1;
                     if self.counts(time) {
                         (self.commands, self.requests) = (self.commands + 1, self.requests + clients.len() as u64);
@@ -266,7 +270,7 @@ impl Simulation<'_> {
                 let mut replies = vec![];
                 for message in inbox {
                     let Message::Ask { from, clients } = message else { continue };
-                    time += (cost.command + cost.each * clients.len() as f64) * pace;
+                    time += (cost.command + cost.each * clients.len() as f64) * pace();
                     replies.push((from, Message::Reply { clients }));
                 }
                 // Redis writes its replies after the append-only file, at the end of a turn.
@@ -274,7 +278,7 @@ impl Simulation<'_> {
             }
         }
         if self.counts(self.now) {
-            self.processes[process].busy += time.min(self.ends) - self.now;
+            self.processes[process].busy += time - self.now;
         }
         self.happens(time, Event::Ended(process));
     }
@@ -310,8 +314,13 @@ impl Simulation<'_> {
                 self.latency.saturating_record(((time - asked) * 1000.0) as u64);
             }
         }
-        let rest = if holds { -self.setup.rest * (1.0 - self.random.f64()).ln() } else { 0.0 };
+        let rest = if holds { self.rest() } else { 0.0 };
         self.client_asks(client, time + rest);
+    }
+
+    /// A random time whose mean is that of the set-up, so that clients come at random.
+    fn rest(&mut self) -> f64 {
+        -self.setup.rest * (1.0 - self.random.f64()).ln()
     }
 
     fn seen(&self) -> Seen {
