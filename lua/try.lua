@@ -43,6 +43,4 @@ if seen then return seen end
 local block, others_wait = acquire_blocks(lock, req)
 if not block then return acquire_granted(lock, req, others_wait) end
 if req.wait then return acquire_queued(lock, req, block) end
-local key = beside(lock, 'queue')
-local rank = redis.call('ZRANK', key, req.named)
-return acquire_refused(lock, req, block, redis.call('ZCARD', key), rank and rank + 1 or 0)
+return acquire_refused(lock, req, block)

@@ -102,7 +102,10 @@ local function acquire_granted(lock, req, others_wait)
 end
 
 -- Refuses a request that doesn't wait, or whose wait is over.
-local function acquire_refused(lock, req, block, waiting, position)
+local function acquire_refused(lock, req, block)
+  local key = beside(lock, 'queue')
+  local rank, waiting = redis.call('ZRANK', key, req.named), redis.call('ZCARD', key)
+  local position = rank and rank + 1 or 0
   if block.recovering then return {'recovering', block.left, waiting, position} end
   if not block.holder then return {'reserved', waiting, position} end
   return {'held', block.holder[1], block.holder[2], block.left, waiting, position}

@@ -7,11 +7,10 @@ local function claim(lock, req)
   if not block then return acquire_granted(lock, req, others_wait) end
   if req.wait then return acquire_queued(lock, req, block) end
   -- The wait is over. With an Idempotency-Key the record keeps the place for a while.
-  local key = beside(lock, 'queue')
-  local rank, waiting = redis.call('ZRANK', key, req.named), redis.call('ZCARD', key)
-  redis.call('ZREM', key, req.own)
+  local reply = acquire_refused(lock, req, block)
+  redis.call('ZREM', beside(lock, 'queue'), req.own)
   if req.arrived and req.named == req.own then
     acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, PLACE_KEPT)
   end
-  return acquire_refused(lock, req, block, waiting, rank and rank + 1 or 0)
+  return reply
 end

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a script is called with.
-pub trait Call {
+pub trait Call: Serialize {
     /// What it replies.
     type Reply;
 
@@ -24,15 +24,18 @@ pub trait Call {
     /// The keys beside the lock that the script touches.
     fn touches(&self) -> Vec<Sibling<'_>>;
 
-    /// Packs the arguments as MessagePack, one behind another, in the order of the script's header.
-    fn pack(&self, into: &mut Vec<u8>);
+    /// Packs the arguments as MessagePack, one behind another, in the order of the script's header. A call whose struct
+    /// has other calls in it packs them one behind another itself: serde makes a list of each.
+    fn pack(&self, into: &mut Vec<u8>) {
+        pack_fields(self, into);
+    }
 
     /// Reads what follows the name of the outcome.
     fn reply(outcome: &str, reader: &mut Reader) -> Result<Self::Reply, Malformed>;
 }
 
 /// Packs the fields of a struct, one behind another in their order; a nil for a struct without fields.
-pub(crate) fn pack_fields(call: &impl Serialize, into: &mut Vec<u8>) {
+pub(crate) fn pack_fields(call: &(impl Serialize + ?Sized), into: &mut Vec<u8>) {
     const EMPTY_LIST: u8 = 0x90;
     const NIL: u8 = 0xc0;
     let head = into.len();

@@ -171,7 +171,7 @@ fn split(file: &str) -> (String, Vec<Part>) {
 
 /// The names of the arguments that the header of a script lists: the first word of each line below `-- Arguments` that is
 /// not the rest of an earlier line.
-pub(crate) fn arguments(head: &str) -> Vec<&str> {
+fn arguments(head: &str) -> Vec<&str> {
     let listed = head.lines().skip_while(|line| *line != "-- Arguments").skip(1);
     let listed = listed.map_while(|line| line.strip_prefix("--   ")).filter(|line| !line.starts_with(' '));
     listed.filter_map(|line| line.split(' ').next()).filter(|name| *name != "none").collect()

@@ -72,13 +72,14 @@ impl<'a> Lab<'a> {
 
     /// Has a script run for requests; what Redis says, an item a line, an error too.
     fn send(&self, requests: &[Request], touched: &[String]) -> String {
-        let (keys, _) = together(requests.iter());
-        let keys: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
-        let patterns: Vec<_> = keys.iter().chain(touched).map(|key| format!("~{key}")).collect();
+        let (keys, arguments) = together(requests.iter());
+        let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
+        let named = keys.iter().map(|key| String::from_utf8_lossy(key));
+        let patterns: Vec<_> = named.chain(touched.iter().map(Into::into)).map(|key| format!("~{key}")).collect();
         let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(self.redis.cli(&user), "OK");
-        raw::run(self.redis.port, &self.user, requests)
+        raw::eval(self.redis.port, Some(&self.user), &requests[0].script.source, &keys, &arguments)
     }
 
     /// Runs a script for a lock of this name, with another key behind it if the script wants one.

@@ -1,16 +1,8 @@
 //! Has Redis run a script, and reads its packed replies.
 
-use gorilla_scripts::{Request, together};
 use redis::{ConnectionInfo, ConnectionLike, IntoConnectionInfo, RedisConnectionInfo, Value};
 
-/// What Redis replies to requests in one call, an item a line; an error too. `user` has no password.
-pub fn run(port: u16, user: &str, requests: &[Request]) -> String {
-    let (keys, arguments) = together(requests.iter());
-    let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
-    eval(port, Some(user), &requests[0].script.source, &keys, &arguments)
-}
-
-/// The same for the text of a script, its keys and what they are called with.
+/// What Redis replies to a script with these keys and packed requests, an item a line; an error too. `user` has no password.
 pub fn eval(port: u16, user: Option<&str>, source: &str, keys: &[&[u8]], arguments: &[u8]) -> String {
     let mut info: ConnectionInfo = ("127.0.0.1", port).into_connection_info().expect("an address");
     if let Some(user) = user {

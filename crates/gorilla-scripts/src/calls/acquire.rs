@@ -36,11 +36,12 @@ pub struct Acquire<'a> {
 }
 
 /// The first call of an attempt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
 pub struct Try<'a>(pub Acquire<'a>);
 
 /// A later call of an attempt that waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Claim<'a> {
     /// As in the first call.
     pub asked: Acquire<'a>,
@@ -125,10 +126,6 @@ impl Call for Try<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         AcquireReply::touches(self.0.request)
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(&self.0, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     grant::{Ended, Holder},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -54,10 +54,6 @@ impl Call for Break<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<BreakReply, Malformed> {

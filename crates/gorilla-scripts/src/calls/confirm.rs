@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -42,10 +42,6 @@ impl Call for Confirm<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         Vec::new()
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, _: &mut Reader) -> Result<ConfirmReply, Malformed> {

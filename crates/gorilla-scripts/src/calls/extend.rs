@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     grant::{Grant, Holder},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -60,10 +60,6 @@ impl Call for Extend<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Fence].into_iter().chain(self.request.map(Sibling::Request)).collect()
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ExtendReply, Malformed> {

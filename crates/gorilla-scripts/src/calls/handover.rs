@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{
     acquire::{AcquireReply, Claim},
     release::{Release, ReleaseReply},
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// What `handover` is called with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Handover<'a> {
     /// The release.
     pub release: Release<'a>,

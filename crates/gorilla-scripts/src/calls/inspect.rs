@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     grant::Tenure,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
@@ -49,10 +49,6 @@ impl Call for Inspect<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         vec![Sibling::Queue]
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<InspectReply, Malformed> {

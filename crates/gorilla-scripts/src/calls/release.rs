@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -51,10 +51,6 @@ impl Call for Release<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ReleaseReply, Malformed> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    call::{Call, pack_fields},
+    call::Call,
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -27,10 +27,6 @@ impl Call for Wake {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         vec![Sibling::Queue, Sibling::Turn]
-    }
-
-    fn pack(&self, into: &mut Vec<u8>) {
-        pack_fields(self, into);
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<Option<u64>, Malformed> {
