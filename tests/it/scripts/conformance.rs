@@ -3,6 +3,9 @@
 //!
 //! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats its choices.
 
+mod state;
+mod step;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
@@ -11,22 +14,21 @@ use std::{
 
 use fastrand::Rng;
 use gorilla_model::{
-    redis::{Id, Name, Outcome, Place, Record, Redis as Model, Token, Turn, Us},
-    scripts::{self, Acquire, Arrived, Cancel, Env, Extend, Release, Reply},
+    redis::{Id, Name, Outcome, Redis as Model, Token, Turn, Us},
+    scripts::{Acquire, Arrived, Cancel, Extend, Release},
 };
-use serde_json::json;
+use gorilla_scripts::Constants;
 
-use gorilla_scripts::{self as calls, Call, Constants};
-
-use super::{Lab, replies_in_header, skew, text};
+use super::{Lab, replies_in_header, text};
 use crate::harness::Redis;
+use state::{KEYS, in_order, lines, member};
+use step::{ROOM, Step, TURN, WINDOW};
 
 const SCRIPTS: [&str; 7] = ["cancel", "claim", "extend", "handover", "release", "try", "wake"];
 const FEWEST_STEPS: u32 = 500;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Nothing ends by itself during a run: these are as long as no run is.
 const LEASE: u64 = 3_600_000;
-const WINDOW: Duration = Duration::from_secs(7200);
 const CONSTANTS: Constants = Constants {
     window: WINDOW,
     fence_kept: WINDOW,
@@ -35,299 +37,8 @@ const CONSTANTS: Constants = Constants {
     room: ROOM,
     ..super::CONSTANTS
 };
-/// As in `lua/lib/turn.lua`.
-const TURN: u64 = 1000;
-const ROOM: usize = 3;
 /// Attempts on one resource: keys that are used up make a long run dull.
 const ATTEMPTS: Id = 12;
-/// The keys of a resource as lines, and before them the time.
-const KEYS: &str = "
-    local time, lines = redis.call('TIME'), {}
-    local function put(...) lines[#lines + 1] = table.concat({...}, ' ') end
-    put(string.format('%.0f', time[1] * 1000000 + time[2]))
-    for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
-        local what = string.sub(key, #ARGV[1] + 1)
-        if what == 'lock' then
-            local fields = redis.call('HMGET', key, 'id', 'token', 'fence', 'created')
-            put('lock', fields[1], fields[2], fields[3], fields[4], redis.call('PEXPIRETIME', key))
-        elseif what == 'queue' then
-            local places = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
-            for index = 1, #places, 2 do put('place', places[index + 1], places[index]) end
-        else
-            put(what, redis.call('GET', key))
-        end
-    end
-    return lines";
-
-/// A call of a script.
-#[derive(Clone, Debug)]
-enum Step {
-    Acquire(Acquire),
-    Cancel(Cancel, u8),
-    Extend(Extend),
-    Release(Release),
-    /// A release that takes a claim along.
-    Handover(Release, Acquire),
-    Wake,
-}
-
-fn attempt(id: Id) -> String {
-    format!("attempt-{id:02}")
-}
-
-fn token(token: Token) -> String {
-    format!("token-{:02}-{}", token.tenure, token.number)
-}
-
-fn member(id: Id, channel: u8) -> String {
-    format!("{} gorilla:wake:{channel} owner-of-{}", attempt(id), attempt(id))
-}
-
-/// The name of a record.
-fn record(name: Name) -> String {
-    match name {
-        Name::Key(key) => format!("key-{key}"),
-        Name::Attempt(id) => attempt(id),
-    }
-}
-
-fn request(name: Name) -> String {
-    format!("request:{}", record(name))
-}
-
-fn print(fingerprint: u8) -> String {
-    format!("print-{fingerprint}")
-}
-
-impl Step {
-    fn script(&self) -> &'static str {
-        match self {
-            Step::Acquire(call) if call.arrived == Arrived::Not => calls::Try::NAME,
-            Step::Acquire(_) => calls::Claim::NAME,
-            Step::Cancel(..) => "cancel",
-            Step::Extend(_) => "extend",
-            Step::Release(_) => "release",
-            Step::Handover(..) => "handover",
-            Step::Wake => "wake",
-        }
-    }
-
-    /// What Redis replies.
-    fn run(&self, lab: &Lab) -> Vec<String> {
-        let once = |once: Option<(Name, u8)>| once.map(|(name, mark)| (record(name), print(mark))).unzip();
-        match self {
-            Step::Acquire(call) => with_arguments(call, |asked, arrived| match call.arrived {
-                Arrived::Not => lab.run(&calls::Try(asked)),
-                Arrived::Unknown | Arrived::At(_) => lab.run(&calls::Claim { asked, arrived }),
-            }),
-            Step::Cancel(call, channel) => {
-                let (id, request) = (attempt(call.id), record(call.request));
-                let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{channel}"));
-                lab.run(&calls::Cancel { id: &id, owner: &owner, channel: &channel, request: &request })
-            }
-            Step::Extend(call) => {
-                let (old, new, (request, print)) = (token(call.token), token(call.new_token), once(call.once));
-                let (request, print) = (request.as_deref(), print.as_deref());
-                lab.run(&calls::Extend { token: &old, new_token: &new, lease: call.lease, request, print })
-            }
-            Step::Release(call) => {
-                let (token, (request, print)) = (token(call.token), once(call.once));
-                lab.run(&calls::Release { token: &token, request: request.as_deref(), print: print.as_deref() })
-            }
-            Step::Handover(release, claim) => {
-                let (token, (request, print)) = (token(release.token), once(release.once));
-                let release = calls::Release { token: &token, request: request.as_deref(), print: print.as_deref() };
-                with_arguments(claim, |asked, arrived| {
-                    lab.run(&calls::Handover { release, claim: calls::Claim { asked, arrived } })
-                })
-            }
-            Step::Wake => lab.run(&calls::Wake {}),
-        }
-    }
-
-    /// What Redis replies to the same step of version 0.1.
-    fn run_old(&self, lab: &Lab) -> Vec<String> {
-        let window = WINDOW.as_millis().to_string();
-        let mark = |once: Option<(Name, u8)>| once.map(|(_, mark)| print(mark)).unwrap_or_default();
-        let own = |once: Option<(Name, u8)>| once.map(|(name, _)| request(name));
-        match self {
-            Step::Acquire(call) => {
-                let arrived = match call.arrived {
-                    Arrived::Not => String::new(),
-                    Arrived::Unknown => "?".into(),
-                    Arrived::At(when) => when.to_string(),
-                };
-                let args = [
-                    attempt(call.id),
-                    token(call.token),
-                    format!("owner-of-{}", attempt(call.id)),
-                    "[]".into(),
-                    call.lease.to_string(),
-                    window.clone(),
-                    call.fingerprint.map(print).unwrap_or_default(),
-                    window.clone(),
-                    if call.wait { window.clone() } else { "0".into() },
-                    format!("gorilla:wake:{}", call.channel),
-                    arrived,
-                    ROOM.to_string(),
-                    window.clone(),
-                    window,
-                    "0".into(),
-                ];
-                skew::run(lab, "acquire", &["lock", "fence", "queue", "queue:turn"], Some(request(call.request)), &args)
-            }
-            Step::Cancel(call, channel) => {
-                let args = [attempt(call.id), member(call.id, *channel), window.clone(), window];
-                skew::run(lab, "cancel", &["lock", "queue", "queue:turn"], Some(request(call.request)), &args)
-            }
-            Step::Extend(call) => {
-                let (lease, mark) = (call.lease.to_string(), mark(call.once));
-                let args = [token(call.token), token(call.new_token), lease, window.clone(), mark, window];
-                skew::run(lab, "extend", &["lock", "fence"], own(call.once), &args)
-            }
-            Step::Release(call) => {
-                let args = [token(call.token), mark(call.once), window];
-                skew::run(lab, "release", &["lock", "queue", "queue:turn"], own(call.once), &args)
-            }
-            Step::Handover(..) => unreachable!("version 0.1 has no handover"),
-            Step::Wake => skew::run(lab, "wake", &["lock", "queue", "queue:turn"], None, &[]),
-        }
-    }
-
-    /// What the model replies, at that time.
-    fn expect(&self, model: &mut Model, now: Us) -> Vec<String> {
-        let env = Env { now, turn: TURN, room: ROOM, incarnation: 0, grace: None, mistake: None };
-        words(&match self {
-            Step::Handover(release, claim) => {
-                let (released, claimed) = scripts::handover(model, &env, release, claim);
-                return words(&released).into_iter().chain(claimed.iter().flat_map(words)).collect();
-            }
-            Step::Acquire(call) => scripts::acquire(model, &env, call),
-            Step::Cancel(call, _) => scripts::cancel(model, &env, call),
-            Step::Extend(call) => scripts::extend(model, &env, call),
-            Step::Release(call) => scripts::release(model, &env, call),
-            Step::Wake => scripts::wake(model, &env),
-        })
-    }
-}
-
-/// Makes something of the arguments of an acquire, and when it arrived.
-fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Option<u64>) -> R) -> R {
-    let (id, token, request) = (attempt(call.id), token(call.token), record(call.request));
-    let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{}", call.channel));
-    let print = call.fingerprint.map(print);
-    let arrived = if let Arrived::At(when) = call.arrived { Some(when) } else { None };
-    let asked = calls::Acquire {
-        id: &id,
-        token: &token,
-        owner: &owner,
-        metadata: "[]",
-        lease: call.lease,
-        request: &request,
-        print: print.as_deref(),
-        wait: call.wait.then_some(WINDOW.as_millis() as u64),
-        channel: &channel,
-    };
-    make(asked, arrived)
-}
-
-/// A reply as redis-cli prints it, an item a line.
-fn words(reply: &Reply) -> Vec<String> {
-    let owner = |id: &Id| json!(format!("owner-of-{}", attempt(*id)));
-    let items = match reply {
-        Reply::Granted { fence, created } => json!(["granted", fence, created]),
-        Reply::Replayed { fence, created, id, token: its, ttl } => {
-            json!(["replayed", fence, created, attempt(*id), token(*its), ttl])
-        }
-        Reply::Queued { arrived, fence, look_in } => json!(["queued", arrived, fence, look_in]),
-        Reply::Superseded => json!(["superseded"]),
-        Reply::Held { id, fence, ttl, waiting, position } => {
-            json!(["held", owner(id), fence, ttl, waiting, position])
-        }
-        Reply::Reserved { waiting, position } => json!(["reserved", waiting, position]),
-        Reply::Recovering { left, waiting, position } => json!(["recovering", left, waiting, position]),
-        Reply::Unsettled { left } => json!(["unsettled", left]),
-        Reply::Full { waiting } => json!(["full", waiting]),
-        Reply::Gone => json!(["gone"]),
-        Reply::Reused => json!(["reused"]),
-        Reply::Cancelled => json!(["cancelled"]),
-        Reply::Extended { token: its, id, fence, created, updated, expires, ttl } => {
-            json!(["extended", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
-        }
-        Reply::ExtendReplayed { token: its, id, fence, created, updated, expires, ttl } => {
-            json!(["replayed", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
-        }
-        Reply::Missing => json!(["missing"]),
-        Reply::Mismatch => json!(["mismatch"]),
-        Reply::MismatchHeld { id, fence, ttl } => json!(["mismatch", owner(id), fence, ttl]),
-        Reply::Shorter { ttl } => json!(["shorter", ttl]),
-        Reply::Released { turn } | Reply::CancelReleased { turn } => json!(["released", turn]),
-        Reply::ReleaseReplayed => json!(["replayed"]),
-        Reply::Marked { turn } => json!(["marked", turn]),
-        Reply::Kept { turn } => json!(["kept", turn]),
-        Reply::Woken { turn } => json!(["woken", turn]),
-    };
-    let items = items.as_array().expect("a list").iter();
-    items.map(|item| item.as_str().map_or_else(|| item.to_string(), String::from)).collect()
-}
-
-/// The model's keys, in the form of [`KEYS`].
-fn lines(model: &Model) -> BTreeSet<String> {
-    let mut lines = BTreeSet::new();
-    if let Some(lock) = &model.lock {
-        let (id, token) = (attempt(lock.id), token(lock.token));
-        lines.insert(format!("lock {id} {token} {} {} {}", lock.fence, lock.created, lock.expires));
-    }
-    if model.fence > 0 {
-        lines.insert(format!("fence {}", model.fence));
-    }
-    let places = model.queue.iter().map(|place| format!("place {} {}", place.arrived, member(place.id, place.channel)));
-    lines.extend(places);
-    if let Some(turn) = &model.turn {
-        lines.insert(format!("queue:turn {} {}", turn.since, attempt(turn.id)));
-    }
-    lines.extend(model.requests.iter().map(|(name, record)| format!("{} {}", request(*name), fields(record))));
-    lines
-}
-
-/// A record as its script writes it, and then the marks, sorted.
-fn fields(record: &Record) -> String {
-    let print = |fingerprint: &u8| print(*fingerprint);
-    let mut fields = match &record.outcome {
-        Outcome::Cancelled => vec!["cancelled".into()],
-        Outcome::Waiting { fingerprint, place: Place { arrived, id, channel } } => {
-            vec!["waiting".into(), print(fingerprint), arrived.to_string(), member(*id, *channel)]
-        }
-        Outcome::Acquired { fingerprint, id, token: its, fence, created } => {
-            let (id, its) = (attempt(*id), token(*its));
-            vec!["acquired".into(), print(fingerprint), id, its, fence.to_string(), created.to_string()]
-        }
-        Outcome::Extended { fingerprint, id, token: its, updated } => {
-            vec!["extended".into(), print(fingerprint), attempt(*id), token(*its), updated.to_string()]
-        }
-        Outcome::Released { fingerprint } => vec!["released".into(), print(fingerprint)],
-    };
-    let told = record.told.difference(&record.cancelled);
-    fields.extend(told.map(|id| format!("+{}", attempt(*id))));
-    fields.extend(record.cancelled.iter().map(|id| format!("-{}", attempt(*id))));
-    json!(fields).to_string()
-}
-
-/// Sorts the marks of a record, and leaves of a turn since when and whose it is.
-fn in_order(line: &str) -> String {
-    if let Some((key, record)) = line.split_once(' ').filter(|(key, _)| key.starts_with("request:")) {
-        let mut fields: Vec<String> = serde_json::from_str(record).expect("a record is a JSON list of strings");
-        fields.sort_by_key(|field| match field.chars().next() {
-            sign @ Some('+' | '-') => (sign, field.clone()),
-            _ => (None, String::new()),
-        });
-        return format!("{key} {}", json!(fields));
-    }
-    match line.starts_with("queue:turn ") {
-        true => line.split(' ').take(3).collect::<Vec<_>>().join(" "),
-        false => line.into(),
-    }
-}
 
 /// A resource in Redis and in the model.
 struct Both<'a> {
