@@ -159,6 +159,7 @@ impl LockRequest {
                 timeout: Some(self.ttl.as_secs_f64().into()),
                 metadata: Some(self.metadata.clone()),
                 wait: (!wait.is_zero()).then(|| wait.as_secs_f64().into()),
+                ..Acquire::default()
             };
             let mut request = requests::acquire(&self.resource, &body, &key);
             if !self.wait.is_zero() {

@@ -38,7 +38,7 @@ pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str)
         path: path(resource),
         token: Some(token),
         key: Some(key),
-        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()) })),
+        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()), ..Extend::default() })),
         timeout: ANSWER_TIMEOUT,
     }
 }

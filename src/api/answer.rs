@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use gorilla_domain::{Lock, ResourceName, State, Tenure};
+use gorilla_domain::{Lock, Part, ResourceName, State, Tenure};
 use gorilla_wire::seconds;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -47,6 +47,18 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
     body.member(name!("expireAt")).text(time(*expires).as_str());
     body.member(name!("fence")).whole(*fence);
     body.member(name!("ttlMs")).whole(milliseconds(*ttl));
+    if let Some(Part { permits, limit, floor }) = lock.part {
+        body.member(name!("mode")).text("shared");
+        body.member(name!("permits")).whole(permits);
+        match limit {
+            Some(limit) => body.member(name!("limit")).whole(limit),
+            None => body.member(name!("limit")).raw("null"),
+        };
+        body.member(name!("floor")).whole(floor);
+    }
+    if let Some(waited) = lock.waited {
+        body.member(name!("waitedMs")).whole(milliseconds(waited));
+    }
     body.end()
 }
 
@@ -116,14 +128,16 @@ mod tests {
         fn a_lock_is_written_as_gorilla_wire_describes_it(
             id in "\\PC{0,9}", owner in any::<String>(), resource in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{3,9}",
             token in "\\PC{0,9}", word in any::<String>(), fence in 1..1u64 << 53, ttl in 0..1u64 << 40,
-            timeout in 0..1u64 << 40, times in prop::array::uniform3(0..253_402_300_800_000i64),
+            timeout in 0..1u64 << 40, share in any::<Option<(u32, Option<u32>, u32)>>(), waited in any::<Option<u32>>(), times in prop::array::uniform3(0..253_402_300_800_000i64),
         ) {
             let metadata = serde_json::to_string(&[&word]).expect("JSON");
             let metadata = Metadata::from_stored(metadata);
             let [created, updated, expires] = times.map(|at| DateTime::from_timestamp_millis(at).expect("within the calendar"));
             let (ttl, timeout) = (Duration::from_millis(ttl), Duration::from_millis(timeout));
             let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl };
-            let lock = Lock { tenure, token: Token::from_client(&token) };
+            let part = share.map(|(permits, limit, floor)| Part { permits, limit, floor: floor.into() });
+            let waited = waited.map(|waited| Duration::from_millis(waited.into()));
+            let lock = Lock { tenure, token: Token::from_client(&token), part, waited };
             let written = lock_json(&ResourceName::parse(&resource).expect("a name"), &lock, timeout);
             let read: gorilla_wire::Lock = serde_json::from_str(&written).expect("a lock");
             // The same members in the same order, and each value unchanged.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_domain::{Lease, Metadata, Owner};
+use gorilla_domain::{Lease, Metadata, Mode, Owner, Permits, Share};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -84,6 +84,47 @@ pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
         return Err(Invalid::new("metadata", why));
     }
     Ok(metadata)
+}
+
+/// Reads `mode`, `limit` and `permits`; `None` if the request has no mode.
+pub fn mode(mode: Raw, limit: Raw, permits: Raw) -> Result<Option<Mode>, Invalid> {
+    let number = |field, raw| match given(raw) {
+        None => Ok(None),
+        Some(raw) => {
+            let number = raw.parse().ok().and_then(|number| Permits::new(number).ok());
+            let rule = || format!("is {raw}; it must be a whole number from 1 to {}", Permits::MOST);
+            number.map(Some).ok_or_else(|| Invalid::new(field, rule()))
+        }
+    };
+    let (limit, permits) = (number("limit", limit)?, number("permits", permits)?);
+    let mode = match given(mode) {
+        None => None,
+        Some("\"exclusive\"") => Some(Mode::Exclusive),
+        Some("\"shared\"") => {
+            if permits.is_some() && limit.is_none() {
+                return Err(Invalid::new("permits", "needs a limit, of which the lock takes so many permits"));
+            }
+            if let (Some(permits), Some(limit)) = (permits, limit)
+                && permits > limit
+            {
+                let rule =
+                    format!("is {}, and must not be more than the limit, which is {}", permits.get(), limit.get());
+                return Err(Invalid::new("permits", rule));
+            }
+            return Ok(Some(Mode::Shared(Share { permits: permits.unwrap_or(Permits::ONE), limit })));
+        }
+        Some(other) => {
+            let rule = format!("is {other}; it must be \"exclusive\" or \"shared\"");
+            return Err(Invalid::new("mode", rule));
+        }
+    };
+    let needs_shared =
+        |field| Invalid::new(field, "needs \"mode\": \"shared\", because an exclusive lock has one holder");
+    match (limit, permits) {
+        (Some(_), _) => Err(needs_shared("limit")),
+        (_, Some(_)) => Err(needs_shared("permits")),
+        (None, None) => Ok(mode),
+    }
 }
 
 /// Reads the `fence` of a break.

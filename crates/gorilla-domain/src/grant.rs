@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Metadata, Token};
+use crate::{Metadata, Part, Token};
 
 /// One grant of a lock, from its acquire through its extends. Its times are by the clock of the store.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ pub struct Lock {
     pub tenure: Tenure,
     /// The right to extend and release.
     pub token: Token,
+    /// What the holder has of a shared lock; `None` if it is the only holder.
+    pub part: Option<Part>,
+    /// How long the acquire waited for it, if it did.
+    pub waited: Option<Duration>,
 }
 
 /// The holder of a lock, as other clients are told of it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Lease, Metadata, Once, Owner, ResourceName, Token};
+use crate::{Lease, Metadata, Mode, Once, Owner, ResourceName, Token};
 
 /// Take a lock, or wait for it.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Acquire {
     pub metadata: Metadata,
     /// How long to wait for it.
     pub wait: Duration,
+    /// How to hold it.
+    pub mode: Mode,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }
@@ -30,6 +32,12 @@ pub struct Extend {
     pub token: Token,
     /// For how long from now.
     pub lease: Lease,
+    /// What to keep with the lock in place of its metadata, if anything.
+    pub metadata: Option<Metadata>,
+    /// Whether the token stays.
+    pub keeps_token: bool,
+    /// How to hold the lock from now on, if not as before.
+    pub convert: Option<Mode>,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }

@@ -75,6 +75,46 @@ pub struct Lock {
     #[serde(rename = "ttlMs", with = "as_milliseconds")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl: Duration,
+    /// Only of a shared lock: its part of what all holders share.
+    #[serde(flatten)]
+    pub share: Option<Share>,
+    /// How long the request waited, in milliseconds; only if it waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub waited_ms: Option<u64>,
+}
+
+/// How a resource is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+pub enum Mode {
+    /// By one holder.
+    #[default]
+    Exclusive,
+    /// By several holders.
+    Shared,
+}
+
+/// The part that a holder has in a shared lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Share {
+    /// Always `shared`.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
+    pub mode: Mode,
+    /// How many permits the lock takes.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
+    pub permits: u32,
+    /// How many permits all holders together may have; null if there is no limit.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<u32>,
+    /// The fence of the first lock of the present group of holders. A resource keeps the largest floor that it has seen,
+    /// and refuses a fence below it: so holders of one group never refuse each other.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
+    pub floor: u64,
 }
 
 /// What everybody may know of a resource, with the names of the wire.

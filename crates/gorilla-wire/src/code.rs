@@ -49,10 +49,14 @@ codes! {
     BodyTimeout "body_timeout" REQUEST_TIMEOUT "The body did not arrive in time."
     LockHeld "lock_held" CONFLICT "Somebody holds the lock."
     LockReserved "lock_reserved" CONFLICT "Nobody holds the lock, but other requests wait for it and come first."
+    LimitMismatch "limit_mismatch" CONFLICT
+        "Another limit is in force, or the request takes more permits than the limit that is in force."
     WaitTimeout "wait_timeout" CONFLICT "The request waited and was not granted the lock."
     TokenMismatch "token_mismatch" CONFLICT "An extend has a token that is not the current token."
     TimeoutShorter "timeout_shorter" CONFLICT "An extend would shorten the lease."
     FenceChanged "fence_changed" CONFLICT "A break named a grant that has ended."
+    FenceRequired "fence_required" CONFLICT
+        "A break of a lock with several holders must name the fence of the holder that it ends."
     LockGone "lock_gone" CONFLICT "The first request with this Idempotency-Key succeeded, and its lease has ended."
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body has more than 16 KiB."
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE
@@ -61,6 +65,7 @@ codes! {
     IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY
         "The Idempotency-Key came before with another request on this resource."
     QueueFull "queue_full" TOO_MANY_REQUESTS "`limits.max_waiters` requests already wait for the lock."
+    TooManyHolders "too_many_holders" TOO_MANY_REQUESTS "`limits.max_holders` clients already hold the lock."
     InternalError "internal_error" INTERNAL_SERVER_ERROR "Gorilla has a bug, or Redis refuses what it must not refuse."
     RedisUnavailable "redis_unavailable" SERVICE_UNAVAILABLE
         "There is no usable connection to Redis: Redis is away, or doesn't let Gorilla in."

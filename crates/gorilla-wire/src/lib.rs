@@ -10,7 +10,7 @@ mod refusal;
 mod request;
 mod seconds;
 
-pub use answer::{Alive, Broken, Health, Lock, Page, Readiness, Ready, State, Tenure, Token};
+pub use answer::{Alive, Broken, Health, Lock, Mode, Page, Readiness, Ready, Share, State, Tenure, Token};
 pub use code::Code;
 pub use operation::{LOCKS, Operation};
 pub use refusal::{Error, Facts, Outcome, Problem};

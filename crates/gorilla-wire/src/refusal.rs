@@ -58,6 +58,22 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: Option<u64>,
+    /// How the lock is held, where several clients hold it: `shared`.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
+    pub mode: Option<crate::Mode>,
+    /// The limit that is in force, in permits.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
+    pub limit: Option<u64>,
+    /// Permits that the holders have together.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub used: Option<u64>,
+    /// Clients that hold the lock.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub holder_count: Option<u64>,
 }
 
 /// Gorilla's own form of an answer that is not a success. A client reads the code as text, because a server of a later

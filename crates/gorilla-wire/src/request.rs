@@ -12,7 +12,7 @@ pub trait Body {
 }
 
 /// Takes a lock, or waits for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Acquire", extend("required" = ["owner", "timeout"])))]
@@ -36,10 +36,23 @@ pub struct Acquire<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
     pub wait: Option<V>,
+    /// `exclusive`, or `shared` for a lock that several clients hold at once. `exclusive` without this field.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
+    pub mode: Option<V>,
+    /// Only with `shared`: how many permits all holders together may have. Without it there is no limit, as for readers.
+    /// While a limit is pinned, a request need not name it.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<V>,
+    /// Only with `limit`: how many permits this lock takes; 1 without this field.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub permits: Option<V>,
 }
 
 /// Extends a lease.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(rename = "Extend", extend("required" = ["timeout"])))]
@@ -49,6 +62,27 @@ pub struct Extend<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::timeout"))]
     pub timeout: Option<V>,
+    /// Replaces the metadata, as in an acquire. Without this field the metadata stays.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::anything"))]
+    pub metadata: Option<V>,
+    /// With `false` the token stays; without this field, or with `true`, the answer has a new token.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::boolean"))]
+    pub rotate: Option<V>,
+    /// Converts the lock to this mode, `exclusive` or `shared`; without this field the mode stays.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
+    pub mode: Option<V>,
+    /// Only with `shared`: how many permits all holders together may have. Without it there is no limit, unless others who
+    /// wait have named one.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<V>,
+    /// Only with `limit`: how many permits this lock takes; 1 without this field.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub permits: Option<V>,
 }
 
 /// Ends a lock whose holder is gone.
@@ -68,11 +102,11 @@ pub struct Break<V> {
 }
 
 impl<V> Body for Acquire<V> {
-    const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait"];
+    const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait", "mode", "limit", "permits"];
 }
 
 impl<V> Body for Extend<V> {
-    const FIELDS: &'static [&'static str] = &["timeout"];
+    const FIELDS: &'static [&'static str] = &["timeout", "metadata", "rotate", "mode", "limit", "permits"];
 }
 
 impl<V> Body for Break<V> {

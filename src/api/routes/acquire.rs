@@ -58,10 +58,11 @@ pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: 
     let lease = fields::lease(asked.timeout, limits.max_timeout)?;
     let metadata = fields::metadata(asked.metadata)?;
     let wait = fields::wait(asked.wait, limits.max_wait)?;
+    let mode = fields::mode(asked.mode, asked.limit, asked.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let timeout = lease.as_millis().to_string();
     let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_str()])?;
-    Ok(Acquire { resource, owner, lease, metadata, wait, once })
+    Ok(Acquire { resource, owner, lease, metadata, wait, mode, once })
 }
 
 #[cfg(test)]

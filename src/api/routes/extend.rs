@@ -25,7 +25,7 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
     let lease = fields::lease(asked.timeout, app.limits().max_timeout)?;
 
     let once = once(&headers, &["extend", token.expose(), &lease.as_millis().to_string()])?;
-    let asked = Extend { resource, token, lease, once };
+    let asked = Extend { resource, token, lease, metadata: None, keeps_token: false, convert: None, once };
     let extended = app.service.extend(&caller, &asked).await?;
     let (resource, lease) = (asked.resource, lease.as_duration());
     Ok(match extended {

@@ -30,7 +30,7 @@ async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Toke
     match app.service.inspect(caller, &resource, Some(&token)).await? {
         domain::State::Held { tenure, own: true, .. } => {
             let whole_seconds = std::time::Duration::from_secs(tenure.ttl.as_secs());
-            Ok(answer::lock(&resource, &Lock { tenure, token }, whole_seconds, false))
+            Ok(answer::lock(&resource, &Lock { tenure, token, part: None, waited: None }, whole_seconds, false))
         }
         domain::State::Held { own: false, .. } => Err(ApiError::TokenNotFound { resource, is_uuid: token.is_uuid() }),
         domain::State::Free { .. } => Err(ApiError::LockNotFound { resource }),

@@ -53,7 +53,12 @@ impl Store {
             let created = protocol::time(created)?;
             let (owner, updated) = (owner.as_str().into(), created);
             let metadata = metadata.clone();
-            Ok(Lock { tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl }, token })
+            Ok(Lock {
+                tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl },
+                token,
+                part: None,
+                waited: None,
+            })
         };
         let blocked = |by, waiting, position: Option<u64>| {
             Acquired::Blocked(Blocked { by, waiting, position: position.and_then(NonZeroU64::new) })

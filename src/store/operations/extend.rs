@@ -10,7 +10,7 @@ use crate::store::{base::Store, durability::Effect, error::Error, protocol};
 impl Store {
     /// Renews a lease and replaces its token.
     pub async fn extend(&self, asked: &Extend) -> Result<Extended, Failure> {
-        let Extend { resource, token, lease, once } = asked;
+        let Extend { resource, token, lease, once, .. } = asked;
         let lock_key = self.keys.lock(resource);
         let new_token = Token::random();
         let (request, print) = protocol::record(once.as_ref());
@@ -22,7 +22,12 @@ impl Store {
             print,
         };
         let lock = |grant: Grant| -> Result<Lock, Error> {
-            Ok(Lock { token: Token::from_stored(grant.token), tenure: protocol::tenure(grant.tenure)? })
+            Ok(Lock {
+                token: Token::from_stored(grant.token),
+                tenure: protocol::tenure(grant.tenure)?,
+                part: None,
+                waited: None,
+            })
         };
         let extended = match self.run(&lock_key, &call).await? {
             ExtendReply::Extended(grant) => Extended::Extended(lock(grant)?),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Broken,
     Code::{self, *},
-    Error, Facts, Lock, Outcome, Problem, State, Tenure, Token,
+    Error, Facts, Lock, Mode, Outcome, Problem, State, Tenure, Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -30,6 +30,8 @@ pub fn lock(timeout: u64, ttl: u64) -> Lock {
         expire_at: ENDS.into(),
         fence: FENCE,
         ttl: Duration::from_millis(ttl),
+        share: None,
+        waited_ms: None,
     }
 }
 
@@ -126,6 +128,24 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             "\"stock\" is free, but requests that came before wait for it (2); send \"wait\" to join them, or \
              try again later.",
             Facts { waiting: Some(2), ..about("stock") },
+        ),
+        LimitMismatch => (
+            "\"deploys\" has the limit 3, and this request names the limit 5; name the same limit, or none if it is pinned.",
+            Facts { limit: Some(3), ..about("deploys") },
+        ),
+        FenceRequired => (
+            "\"deploys\" has 3 holders; name the fence of the holder to end.",
+            Facts {
+                mode: Some(Mode::Shared),
+                limit: Some(3),
+                used: Some(3),
+                holder_count: Some(3),
+                ..about("deploys")
+            },
+        ),
+        TooManyHolders => (
+            "10000 clients hold \"deploys\", as many as may; try again later.",
+            Facts { holder_count: Some(10_000), ..about("deploys") },
         ),
         WaitTimeout => (
             "Not granted within 0.5 s: \"stock\" is held by \"worker-7\" for another 28.427 s, and this request \

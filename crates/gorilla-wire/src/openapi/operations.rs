@@ -73,14 +73,23 @@ pub fn codes(operation: Operation) -> Vec<Code> {
     codes.extend_from_slice(match operation {
         Operation::List | Operation::Health | Operation::OpenApi => &[],
         Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
-        Operation::Acquire => {
-            &[LockHeld, LockReserved, WaitTimeout, LockGone, QueueFull, Recovering, NotReplicated, Draining]
-        }
+        Operation::Acquire => &[
+            LockHeld,
+            LockReserved,
+            LimitMismatch,
+            WaitTimeout,
+            LockGone,
+            QueueFull,
+            TooManyHolders,
+            Recovering,
+            NotReplicated,
+            Draining,
+        ],
         Operation::ExtendByHeader | Operation::Extend => {
-            &[TokenRequired, LockNotFound, TokenMismatch, TimeoutShorter, LockGone]
+            &[TokenRequired, LockHeld, LockNotFound, LimitMismatch, TokenMismatch, TimeoutShorter, LockGone]
         }
         Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
-        Operation::Break => &[LockNotFound, FenceChanged],
+        Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
         Operation::Ready => &[Draining, NotReady],
     });
     codes.sort_unstable();

@@ -111,3 +111,20 @@ pub fn wait(_: &mut SchemaGenerator) -> Schema {
         "examples": [10, "0.5"],
     })
 }
+
+pub fn boolean(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["boolean", "null"] })
+}
+
+pub fn mode(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["exclusive", "shared", null] })
+}
+
+/// How many permits a limit allows, or a lock takes.
+pub fn permits(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 })
+}
+
+pub fn limit(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [permits(generator), { "type": "null" }] })
+}
