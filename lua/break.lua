@@ -11,6 +11,7 @@
 --   {'broken', id, owner, fence, ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'replayed', id, owner, fence}  this Idempotency-Key has broken the lock before
 --   {'missing'}                     nobody holds the lock
+--   {'shared'}                      a group holds the lock: shared_break.lua decides
 --   {'changed', owner, fence, ttl (ms)}  a grant with another fence holds the lock
 --   {'reused'}                      this Idempotency-Key came before with another request
 
@@ -25,7 +26,7 @@ if other then return {'reused'} end
 if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 
 local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'))
-if not id then return {'missing'} end
+if not id then return redis.call('EXISTS', lock) == 1 and {'shared'} or {'missing'} end
 if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
 
 remove_holder(lock)

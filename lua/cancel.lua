@@ -3,12 +3,13 @@
 -- place out of the queue, and frees the lock that it took.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn request
+-- Touches  queue queue:turn holders request
 -- Arguments
 --   id       of the attempt
 --   owner    as the acquire had it
 --   channel  of the replica of the attempt
 --   request  the name of the record that the acquire used
+--   share    as the acquire had it, absent if it wanted the lock alone
 -- Replies, each with the ms that the turn of the next waiter lasts (0 if nobody was woken)
 --   {'released', turn}  the acquire had taken the lock, which is free again
 --   {'marked', turn}    the acquire had not taken the lock; if it arrives within the window, Redis refuses it
@@ -17,7 +18,7 @@
 
 --- decide
 --- include record
---- include turn
+--- include group/call
 --- include holders/find
 --- include holders/remove
 --- constant WINDOW
@@ -37,16 +38,19 @@ if #seen.cancelled > MOST_CANCELLED then table.remove(seen.cancelled, seen.cance
 -- Whether a client relies on the grant: an attempt was told of it, and was not cancelled.
 local relied = taker and (#seen.told > 0 or not record_find(seen.cancelled, taker))
 
-redis.call('ZREM', beside(lock, 'queue'), own)
-local released = not relied and is_holder(lock, taker or req.id)
-if released then remove_holder(lock) end
+local group, holds = group_open(lock), taker or req.id
+if group then group_leave_queue(lock, group, own) else redis.call('ZREM', beside(lock, 'queue'), own) end
+local released = not relied and is_holder(lock, holds)
+if released and group then group_remove(lock, group, holds, holder_read(lock, holds).permits)
+elseif released then remove_holder(lock) end
 if taker and not relied then seen.outcome, seen.told = 'cancelled', {} end
 -- The record of a copy's place keeps its time. The record of this attempt's own place lasts a while longer.
 local of_copy = seen.outcome == 'waiting' and seen.place ~= own
 record_write(key, seen, not of_copy and (seen.outcome == 'waiting' and PLACE_KEPT or WINDOW) or nil)
 
 local left = 0
-if redis.call('EXISTS', lock) == 0 then left = turn_give(lock) end
+if group then left = group_changed(lock, group)
+elseif redis.call('EXISTS', lock) == 0 then left = turn_give(lock) end
 if released then return {'released', left} end
 if relied and taker == req.id then return {'kept', left} end
 return {'marked', left}

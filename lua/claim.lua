@@ -20,6 +20,7 @@
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
 --   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
 --   {'superseded'}  a copy with the same Idempotency-Key has taken the place over
+--   {'shared'}     a group holds the lock; nothing was changed, and join.lua decides
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
 --   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant

@@ -6,13 +6,14 @@
 -- Touches  nothing
 -- Arguments
 --   field  of the lock
---   value  of the field
+--   value  of the field, up to its first space; '' for no such field
 --   given  true if the operation gave the field that value, false if it took the value away
 -- Replies
 --   {'there'}  the server has the effect
 --   {'lost'}   the server never had the effect, or another operation has undone it since
 
 --- decide
-if (redis.call('HGET', lock, req.field) == req.value) ~= req.given then return {'lost'} end
+local value = string.match(redis.call('HGET', lock, req.field) or '', '^%S*')
+if (value == req.value) ~= req.given then return {'lost'} end
 redis.call('SET', KEYS[count + 1], '', 'PX', '60000')
 return {'there'}

@@ -40,8 +40,9 @@ if seen then
   return {'replayed', seen.token, id, owner, metadata, fence, created, updated, updated + req.lease, ttl}
 end
 
-if not id then return {'missing'} end
+if not id and not owner then return {'missing'} end
 local ttl = redis.call('PTTL', lock)
+-- A group has an owner, and no token of this kind.
 if current ~= req.token then return {'mismatch', owner, fence, ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 

@@ -9,13 +9,14 @@
 --   {'held', own (1 if the token is the current one, else 0), id, owner, metadata, fence,
 --    created, updated, expires (all ms since 1970), ttl (ms), waiting}
 --   {'free', waiting}
+--   {'shared'}  a group holds the lock: shared_inspect.lua tells it
 
 --- decide
 --- include keys
 local waiting = redis.call('ZCARD', beside(lock, 'queue'))
-local held = redis.call('HMGET', lock, 'token', 'id', 'owner', 'metadata', 'fence', 'created', 'updated')
-local current, id, owner, metadata, fence, created, updated = unpack(held)
-if not id then return {'free', waiting} end
+local held = redis.call('HMGET', lock, 'token', 'id', 'owner', 'metadata', 'fence', 'created', 'updated', 'mode')
+local current, id, owner, metadata, fence, created, updated, mode = unpack(held)
+if not id then return mode and {'shared'} or {'free', waiting} end
 
 local own = current == req.token and 1 or 0
 local expires, ttl = redis.call('PEXPIRETIME', lock), redis.call('PTTL', lock)

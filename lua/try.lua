@@ -18,6 +18,7 @@
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
 --   {'queued', arrived, fence of the holder (0 if the lock is free), ms until a claim may succeed unless woken before}
+--   {'shared'}     a group holds the lock; nothing was changed, and join.lua decides
 --   {'held', owner, fence, ttl (ms), waiting, position (0 if it has none)}
 --   {'reserved', waiting, position}  nobody holds the lock, but others wait for it
 --   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant
@@ -42,5 +43,6 @@ local seen = acquire_remembered(lock, req, false)
 if seen then return seen end
 local block, others_wait = acquire_blocks(lock, req)
 if not block then return acquire_granted(lock, req, others_wait) end
+if acquire_meets_group(block) then return {'shared'} end
 if req.wait then return acquire_queued(lock, req, block) end
 return acquire_refused(lock, req, block)

@@ -3,13 +3,12 @@
 -- of the waiter is over.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn
+-- Touches  queue queue:turn holders
 -- Arguments
 --   none
 -- Replies
---   {'woken', ms that the turn of the next waiter lasts (0 if the lock is held or nobody waits)}
+--   {'woken', ms that the turn of the next waiter lasts (0 if it can't have the lock now, or nobody waits)}
 
 --- decide
---- include turn
-if redis.call('EXISTS', lock) == 1 then return {'woken', 0} end
-return {'woken', turn_give(lock)}
+--- include group/call
+return {'woken', group_move_on(lock)}

@@ -28,7 +28,7 @@ pub fn path(bytes: &[u8]) {
 /// Gorilla refuses a body, or makes the fields of an acquire of it that are within their limits.
 pub fn body(bytes: &[u8]) {
     let day = Duration::from_secs(24 * 60 * 60);
-    let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1 };
+    let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1, max_holders: 1 };
     let Ok(resource) = ResourceName::parse("fuzzed") else { return };
     let body = Bytes::copy_from_slice(bytes);
     let Ok(asked) = api::parse_acquire(&limits, resource, HeaderMap::new(), body) else { return };

@@ -197,7 +197,7 @@ impl LockRequest {
                     longest = wait / 2;
                     piece = longest;
                 }
-                _ => return Err(refusal.into()),
+                _ => return Err((*refusal).into()),
             }
         }
     }

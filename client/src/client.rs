@@ -166,7 +166,7 @@ impl Client {
     pub async fn state(&self, resource: &str) -> Result<State, Error> {
         match self.send(&requests::state(resource)).await? {
             Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err(refusal.into()),
+            Answer::Refused(refusal) => Err((*refusal).into()),
         }
     }
 
@@ -177,7 +177,7 @@ impl Client {
     pub async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
         match self.send(&requests::page(prefix, cursor)).await? {
             Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err(refusal.into()),
+            Answer::Refused(refusal) => Err((*refusal).into()),
         }
     }
 
@@ -191,7 +191,7 @@ impl Client {
         let key = new_key();
         match self.send(&requests::break_lock(resource, fence, reason, &key)).await? {
             Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err(refusal.into()),
+            Answer::Refused(refusal) => Err((*refusal).into()),
         }
     }
 

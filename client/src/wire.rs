@@ -56,7 +56,7 @@ pub enum Answer {
     /// The server has executed the request. When the client sent it, and the body of the answer.
     Done(Moment, Value),
     /// The server has not executed the request, and would not execute it if the client sent it again.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// A refusal in the words of the server.
@@ -214,7 +214,7 @@ impl Wire {
             false => error_message,
         };
         if !passing {
-            return Ok(Answer::Refused(Refusal { code, message, facts }));
+            return Ok(Answer::Refused(Box::new(Refusal { code, message, facts })));
         }
         let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let in_doubt = status.is_server_error() && outcome != Outcome::NotExecuted;

@@ -69,7 +69,7 @@ local function acquire_remembered(lock, req, waits)
 end
 
 -- What prevents a grant, with the ms until that may be over; or nothing. One of
---   {left, holder = {owner, fence}}   somebody holds the lock
+--   {left, holder = {owner, fence, mode}}  somebody holds the lock, or a group
 --   {left, recovering = true}         Redis may have lost a grant
 --   {left}                            an earlier waiter has the turn
 -- The second result says whether others wait behind this request.
@@ -86,6 +86,11 @@ local function acquire_blocks(lock, req)
   local head, since = turn_first(lock)
   if head and not (req.arrived and req.arrived <= since) then return {left = turn_give(lock)} end
   return nil, head
+end
+
+-- Whether a group holds the lock: then join.lua decides.
+local function acquire_meets_group(block)
+  return block.holder and block.holder[3]
 end
 
 -- Grants the lock, if nothing prevents that.
@@ -120,7 +125,7 @@ local function acquire_join(key, req)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
     -- of a lock that is held for long. The id tells when an attempt began, by the clock of its replica.
     if waiting >= MANY or 2 * waiting >= room then
-      queue_drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
+      req.dropped = queue_drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
         local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
         return begun and begun + LONGEST_ATTEMPT < now / 1000
       end)

@@ -5,6 +5,7 @@ local function claim(lock, req)
   if seen then return seen end
   local block, others_wait = acquire_blocks(lock, req)
   if not block then return acquire_granted(lock, req, others_wait) end
+  if acquire_meets_group(block) then return {'shared'} end
   if req.wait then return acquire_queued(lock, req, block) end
   -- The wait is over. With an Idempotency-Key the record keeps the place for a while.
   local reply = acquire_refused(lock, req, block)

@@ -4,7 +4,8 @@
 --- include place
 -- The waiters of a lock, first come, first served. All replicas share the queue, which is a sorted set of places.
 
--- Takes out the places that `lost` picks, and tells their replicas. A replica that lives takes its places again.
+-- Takes out the places that `lost` picks, and tells their replicas. A replica that lives takes its places again. Returns
+-- whether there were any.
 local function queue_drop(key, places, lost)
   local told = {}
   for _, one in ipairs(places) do
@@ -15,6 +16,7 @@ local function queue_drop(key, places, lost)
       told[channel] = true
     end
   end
+  return next(told) ~= nil
 end
 
 -- The first place and when it arrived, or nothing.

@@ -10,7 +10,8 @@ local function released(lock, req)
   if seen then return {'replayed'} end
 
   local current = redis.call('HGET', lock, 'token')
-  if not current then return {'missing'} end
+  -- A group has no token of this kind.
+  if not current then return redis.call('EXISTS', lock) == 1 and {'mismatch'} or {'missing'} end
   if current ~= req.token then return {'mismatch'} end
 
   remove_holder(lock)

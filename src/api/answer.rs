@@ -9,7 +9,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use gorilla_domain::{Lock, Part, ResourceName, State, Tenure};
-use gorilla_wire::seconds;
+use gorilla_wire::{Mode, seconds};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -64,11 +64,27 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
-    let (tenure, waiting) = match state {
-        State::Held { tenure, waiting, .. } => (Some(public_tenure(tenure)), *waiting),
-        State::Free { waiting } => (None, *waiting),
+    let (tenure, group, waiting) = match state {
+        State::Held { tenure, waiting } => (Some(public_tenure(tenure)), None, *waiting),
+        State::Shared { group, holders, waiting } => {
+            // The fields that a lock with one holder has tell the holder that ends last.
+            let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
+            let holder = |(tenure, permits): &'a (Tenure, u32)| gorilla_wire::Holder {
+                tenure: public_tenure(tenure),
+                permits: *permits,
+            };
+            let group = gorilla_wire::Group {
+                mode: Mode::Shared,
+                limit: group.limit,
+                used: group.used,
+                holder_count: group.holders,
+                holders: holders.iter().map(holder).collect(),
+            };
+            (last, Some(group), *waiting)
+        }
+        State::Free { waiting } => (None, None, *waiting),
     };
-    PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, waiting }
+    PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, group, waiting }
 }
 
 fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Blocked, Failure, Holder, ResourceName};
+use gorilla_domain::{Blocked, Failure, Group, Holder, ResourceName};
 
 use super::invalid::Invalid;
 
@@ -35,12 +35,18 @@ pub enum ApiError {
     UnknownPath,
     /// The route doesn't have the method.
     MethodNotAllowed,
-    /// An acquire found the lock held.
-    LockHeld { resource: ResourceName, holder: Holder, waiting: u64 },
+    /// An acquire found the lock held; or the lock can't be converted, because a group shares it.
+    LockHeld { resource: ResourceName, holder: Holder, group: Option<Group>, waiting: Option<u64> },
     /// An acquire found the lock free, and others waiting for it.
     LockReserved { resource: ResourceName, waiting: u64 },
+    /// The request names another limit than the one in force, or takes more permits than that.
+    LimitMismatch { resource: ResourceName, limit: Option<u32> },
+    /// As many clients share the lock as the settings allow.
+    TooManyHolders { resource: ResourceName, holders: u64 },
+    /// A break of a lock that a group shares names no fence.
+    FenceRequired { resource: ResourceName, group: Group },
     /// An acquire waited in vain.
-    WaitTimeout { resource: ResourceName, wait: Duration, blocked: Blocked },
+    WaitTimeout { resource: ResourceName, wait: Duration, blocked: Box<Blocked> },
     /// An acquire found that nobody holds the lock, but Redis may have lost a grant. Grants wait for this long.
     Recovering { resource: ResourceName, left: Duration, waiting: u64 },
     /// The same Idempotency-Key was granted the lock before, but Redis may have lost that the grant has ended and that
@@ -51,7 +57,7 @@ pub enum ApiError {
     /// Nobody holds the lock.
     LockNotFound { resource: ResourceName },
     /// The token is not that of the lock. The answer says nothing about the lock.
-    TokenNotFound { resource: ResourceName, is_uuid: bool },
+    TokenNotFound { resource: ResourceName, is_well_formed: bool },
     /// An extend found the lock held under another token.
     TokenMismatch { resource: ResourceName, holder: Holder },
     /// An extend would shorten the lease.

@@ -127,6 +127,19 @@ pub fn mode(mode: Raw, limit: Raw, permits: Raw) -> Result<Option<Mode>, Invalid
     }
 }
 
+/// A share as a part of a fingerprint.
+pub fn share(share: Share) -> [String; 3] {
+    let limit = share.limit.map(|limit| limit.get().to_string()).unwrap_or_default();
+    ["shared".into(), share.permits.get().to_string(), limit]
+}
+
+/// Reads the `limit` that is to be pinned.
+pub fn pinned(raw: Raw) -> Result<Permits, Invalid> {
+    let rule = || format!("must be a whole number of permits from 1 to {}", Permits::MOST);
+    let number = given(raw).and_then(|raw| raw.parse().ok()).and_then(|number| Permits::new(number).ok());
+    number.ok_or_else(|| Invalid::new("limit", rule()))
+}
+
 /// Reads the `fence` of a break.
 pub fn fence(raw: Raw) -> Result<Option<u64>, Invalid> {
     let Some(raw) = given(raw) else { return Ok(None) };

@@ -6,8 +6,8 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Blocked, Blocker, Failure, Holder, ResourceName};
-use gorilla_wire::{Code, Error, Facts, Outcome, Problem, seconds};
+use gorilla_domain::{Blocked, Blocker, Failure, Group, Holder, ResourceName};
+use gorilla_wire::{Code, Error, Facts, Mode, Outcome, Problem, seconds};
 
 use super::{answer::milliseconds, error::ApiError};
 
@@ -70,17 +70,33 @@ impl Shape {
                 Code::MethodNotAllowed,
                 "This path does not have this method; the header Allow lists those it has.".into(),
             ),
-            ApiError::LockHeld { resource, holder, .. } => {
-                (Code::LockHeld, format!("{}; try again later.", held(resource, holder)).into())
+            ApiError::LockHeld { resource, holder, group, .. } => {
+                let held = group.map_or_else(|| held(resource, holder), |group| shared(resource, &group));
+                (Code::LockHeld, format!("{held}; try again later.").into())
+            }
+            ApiError::LimitMismatch { resource, limit } => {
+                let limit = limit.map_or_else(|| "no limit".into(), |limit| format!("the limit {limit}"));
+                let message = format!("{:?} has {limit}; name the same limit, or none if it is pinned, and take no more permits than that.", resource.as_str());
+                (Code::LimitMismatch, message.into())
+            }
+            ApiError::TooManyHolders { resource, holders } => {
+                let message = format!("{holders} clients hold {:?}, as many as may; try again later.", resource.as_str());
+                (Code::TooManyHolders, message.into())
+            }
+            ApiError::FenceRequired { resource, group } => {
+                let message = format!("{}; name the fence of the holder to end.", shared(resource, group));
+                (Code::FenceRequired, message.into())
             }
             ApiError::LockReserved { resource, waiting } => {
                 let resource = resource.as_str();
                 let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
                 (Code::LockReserved, message.into())
             }
-            ApiError::WaitTimeout { resource, wait, blocked: Blocked { by, position, .. } } => {
+            ApiError::WaitTimeout { resource, wait, blocked } => {
+                let Blocked { by, position, .. } = &**blocked;
                 let held = match by {
                     Blocker::Holder(holder) => held(resource, holder),
+                    Blocker::Group(_, group) => shared(resource, group),
                     Blocker::Recovery(left) => recovering(resource, *left),
                     Blocker::Queue => format!("{:?} is about to go to the next request in the queue", resource.as_str()),
                 };
@@ -103,8 +119,11 @@ impl Shape {
             ApiError::LockNotFound { resource } => {
                 (Code::LockNotFound, format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
             }
-            ApiError::TokenNotFound { resource, is_uuid } => {
-                let why = if *is_uuid { "it was superseded by an extend, or was never valid" } else { "a token is a UUID" };
+            ApiError::TokenNotFound { resource, is_well_formed } => {
+                let why = match is_well_formed {
+                    true => "it was superseded by an extend, or was never valid",
+                    false => "a token is a UUID, or of a shared lock two UUIDs with a dot between them",
+                };
                 let resource = resource.as_str();
                 (Code::TokenNotFound, format!("The token is not that of a lock on {resource:?}: {why}.").into())
             }
@@ -174,7 +193,10 @@ impl Shape {
             ApiError::Recovering { left, .. } | ApiError::Unsettled { left, .. } => {
                 Some(milliseconds(*left).div_ceil(1000))
             }
-            ApiError::Draining | ApiError::NotReady(_) | ApiError::QueueFull { .. } => Some(1),
+            ApiError::Draining
+            | ApiError::NotReady(_)
+            | ApiError::QueueFull { .. }
+            | ApiError::TooManyHolders { .. } => Some(1),
             _ => None,
         };
         let body = Error { error_message: message.into(), code, outcome, facts: facts(error) };
@@ -207,13 +229,32 @@ fn facts(error: &ApiError) -> Facts {
         ttl_ms: Some(milliseconds(holder.ttl)),
         ..about(resource)
     };
+    let of_group = |group: &Group| Facts {
+        mode: Some(Mode::Shared),
+        limit: group.limit.map(u64::from),
+        used: Some(group.used),
+        holder_count: Some(group.holders),
+        ..Facts::default()
+    };
+    let shared = |resource: &ResourceName, holder: &Holder, group: &Group| {
+        let Facts { owner, fence, ttl_ms, resource, .. } = held(resource, holder);
+        Facts { owner, fence, ttl_ms, resource, ..of_group(group) }
+    };
     let recovering = |resource, left| Facts { recovering_ms: Some(milliseconds(left)), ..about(resource) };
     match error {
         ApiError::Invalid(invalid) => Facts { field: Some(invalid.field.into()), ..Facts::default() },
-        ApiError::LockHeld { resource, holder, waiting } => Facts { waiting: Some(*waiting), ..held(resource, holder) },
-        ApiError::WaitTimeout { resource, blocked: Blocked { by, waiting, position }, .. } => {
+        ApiError::LockHeld { resource, holder, group, waiting } => {
+            let in_the_way = match group {
+                None => held(resource, holder),
+                Some(group) => shared(resource, holder, group),
+            };
+            Facts { waiting: *waiting, ..in_the_way }
+        }
+        ApiError::WaitTimeout { resource, blocked, .. } => {
+            let Blocked { by, waiting, position } = &**blocked;
             let in_the_way = match by {
                 Blocker::Holder(holder) => held(resource, holder),
+                Blocker::Group(holder, group) => shared(resource, holder, group),
                 Blocker::Recovery(left) => recovering(resource, *left),
                 Blocker::Queue => about(resource),
             };
@@ -229,6 +270,11 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::LockReserved { resource, waiting } | ApiError::QueueFull { resource, waiting } => {
             Facts { waiting: Some(*waiting), ..about(resource) }
         }
+        ApiError::LimitMismatch { resource, limit } => Facts { limit: limit.map(u64::from), ..about(resource) },
+        ApiError::TooManyHolders { resource, holders } => Facts { holder_count: Some(*holders), ..about(resource) },
+        ApiError::FenceRequired { resource, group } => {
+            Facts { resource: Some(resource.as_str().into()), ..of_group(group) }
+        }
         ApiError::LockNotFound { resource }
         | ApiError::TokenNotFound { resource, .. }
         | ApiError::LockGone { resource } => about(resource),
@@ -240,6 +286,13 @@ fn facts(error: &ApiError) -> Facts {
 fn recovering(resource: &ResourceName, left: Duration) -> String {
     let resource = resource.as_str();
     format!("Redis may have lost who holds {resource:?}, so nobody is granted it for another {} s", seconds(left))
+}
+
+fn shared(resource: &ResourceName, group: &Group) -> String {
+    let of_limit = group.limit.map_or_else(String::new, |limit| format!(" and have {} of {limit} permits", group.used));
+    let holders =
+        if group.holders == 1 { "1 client shares".into() } else { format!("{} clients share", group.holders) };
+    format!("{holders} {:?}{of_limit}", resource.as_str())
 }
 
 fn held(resource: &ResourceName, holder: &Holder) -> String {

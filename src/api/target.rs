@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderName},
 };
 use gorilla_domain::{Fingerprint, IdempotencyKey, Once, ResourceName, Token};
-use gorilla_wire::LOCKS;
+use gorilla_wire::{LIMITS, LOCKS};
 use percent_encoding::percent_decode_str;
 
 use super::{app::App, error::ApiError, invalid::Invalid};
@@ -51,14 +51,15 @@ impl FromRequest<App> for Target {
     }
 }
 
-/// The resource and the token of a path that begins with [`LOCKS`]. axum's extractor would refuse the whole path if
+/// The resource and the token of a path that begins with [`LOCKS`] or [`LIMITS`]. axum's extractor would refuse the whole path if
 /// only the token is not UTF-8. Such a token is simply a token that no lock has.
 pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
-    let rest = path.strip_prefix(LOCKS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let rest = path.strip_prefix(LOCKS).or_else(|| path.strip_prefix(LIMITS));
+    let rest = rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
     let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
     let resource = decoded(resource);
     let resource = resource.map_err(|_| Invalid::new("resource", "must be valid UTF-8 after percent-decoding"))?;
-    // `break` is not a token, and its handler doesn't ask for a token. Text that is not UTF-8 is a token that no lock
+    // `break` and `queue` are not tokens, and their handlers don't ask for a token. Text that is not UTF-8 is a token that no lock
     // has.
     let token = rest.map(|token| Token::from_client(&decoded(token).unwrap_or_default()));
     let resource = ResourceName::parse(&resource).map_err(|rule| Invalid::new("resource", rule))?;

@@ -7,6 +7,7 @@ mod break_lock;
 mod caller;
 mod extend;
 mod inspect;
+mod limit;
 mod list;
 mod readiness;
 mod release;

@@ -75,6 +75,8 @@ pub struct Limits {
     pub max_wait: Duration,
     /// Waiters for one lock, at most.
     pub max_waiters: usize,
+    /// How many clients may hold a shared lock.
+    pub max_holders: usize,
     /// Commands that wait for Redis at once, at most.
     pub max_in_flight: usize,
 }
@@ -128,6 +130,7 @@ impl Settings {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),
                 max_waiters: reader.take("limits.max_waiters"),
+                max_holders: reader.take("limits.max_holders"),
                 max_in_flight: reader.take("limits.max_in_flight"),
             },
             idempotency_window: reader.take("idempotency.window"),

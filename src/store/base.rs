@@ -55,6 +55,7 @@ impl Store {
             place_kept: PLACE_KEPT,
             longest_attempt: settings.limits.max_wait + SLACK,
             room: settings.limits.max_waiters,
+            holders: settings.limits.max_holders,
         }));
         let recovery = Recovery::new(&settings.redis, &keys, &scripts);
         let events = LinkEvents { waiters: Arc::clone(&waiters), recovery: recovery.clone() };

@@ -16,12 +16,17 @@ pub struct Bid {
     pub token: Token,
     /// What the client asks for.
     pub asked: Arc<Acquire>,
+    /// The share of the lock that it wants, as scripts have it, if it wants to share the lock.
+    pub share: Option<String>,
 }
 
 impl Bid {
     /// A new attempt at what the client asks for.
     pub fn new(asked: &Arc<Acquire>) -> Arc<Self> {
-        Arc::new(Self { id: Uuid::now_v7().to_string(), token: Token::random(), asked: Arc::clone(asked) })
+        let id = Uuid::now_v7().to_string();
+        let share = asked.mode.share();
+        let token = share.map_or_else(Token::random, |_| Token::of_holder(&id));
+        Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share) })
     }
 
     /// The name of the record: the Idempotency-Key, or without one the id.

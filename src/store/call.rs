@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Handover, Request, Try};
+use gorilla_scripts::{Call, Claim, Handover, Join, Request, Try};
 
 use super::{base::Store, error::Error, protocol::read};
 
@@ -29,6 +29,16 @@ impl Store {
     /// Asks for a lock again. The bound on commands in flight let the waiter in before, and must not cost it its turn.
     pub(super) async fn run_claim(&self, lock: &str, call: &Claim<'_>) -> Result<<Claim<'_> as Call>::Reply, Error> {
         read::<Claim>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Asks for a lock that is shared or is to be shared. Only the first call of an attempt counts among the commands in
+    /// flight.
+    pub(super) async fn run_join(&self, lock: &str, call: &Join<'_>) -> Result<<Join<'_> as Call>::Reply, Error> {
+        let request = self.request(lock, self.incarnation(lock), call);
+        read::<Join>(match call.again {
+            false => self.link.call(request).await?,
+            true => self.link.call_uncounted(request).await?,
+        })
     }
 
     /// Releases a lock, and has a waiter of this replica claim it.

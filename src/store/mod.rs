@@ -15,3 +15,4 @@ mod protocol;
 mod waiting;
 
 pub use base::Store;
+pub use operations::LimitChange;

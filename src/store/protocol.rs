@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fred::types::Resp3Frame;
-use gorilla_domain::{Holder, Metadata, Once, Tenure};
+use gorilla_domain::{Group, Holder, Metadata, Once, Part, Share, Tenure};
 use gorilla_scripts::{Call, Malformed, Reader};
 use serde::de::IgnoredAny;
 
@@ -18,6 +18,22 @@ pub fn read<C: Call>(reply: Resp3Frame) -> Result<C::Reply, Error> {
 /// The name of a request's record and its fingerprint, if the request may come again.
 pub fn record(once: Option<&Once>) -> (Option<&str>, Option<&str>) {
     once.map(|once| (once.key.as_str(), once.fingerprint.as_str())).unzip()
+}
+
+/// A share as scripts have it.
+pub fn share(share: Share) -> String {
+    let limit = share.limit.map(|limit| limit.get().to_string()).unwrap_or_default();
+    format!("*{}/{limit}", share.permits.get())
+}
+
+/// A part of a shared lock as the domain has it.
+pub fn part(gorilla_scripts::Part { permits, limit, floor }: gorilla_scripts::Part) -> Part {
+    Part { permits, limit, floor }
+}
+
+/// A group as the domain has it.
+pub fn group(gorilla_scripts::Group { used, limit, holders }: gorilla_scripts::Group) -> Group {
+    Group { used, limit, holders }
 }
 
 /// A holder as the domain has it.

@@ -183,6 +183,7 @@ impl Scripted {
             place_kept: Duration::from_secs(10),
             longest_attempt: Duration::from_secs(120),
             room: 1,
+            holders: 10,
         });
         let mut acquire = scripts.try_acquire.source.to_string();
         if let Some((sound, broken)) = replace {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Metadata, Part, Token};
+use crate::{Group, Metadata, Part, Token};
 
 /// One grant of a lock, from its acquire through its extends. Its times are by the clock of the store.
 #[derive(Clone, Debug)]
@@ -69,8 +69,15 @@ pub enum State {
     Held {
         /// The grant.
         tenure: Tenure,
-        /// Whether the token that was asked about is the current one.
-        own: bool,
+        /// How many requests wait.
+        waiting: u64,
+    },
+    /// A group shares the lock.
+    Shared {
+        /// The group.
+        group: Group,
+        /// Holders with their permits, those first that end last; not more than were asked for.
+        holders: Vec<(Tenure, u32)>,
         /// How many requests wait.
         waiting: u64,
     },
@@ -79,4 +86,15 @@ pub enum State {
         /// How many requests wait.
         waiting: u64,
     },
+}
+
+/// What the holder of a token is told of a resource.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// The token is that of this lock.
+    Own(Lock),
+    /// The resource is held under other tokens.
+    Other,
+    /// Nobody holds the resource.
+    Free,
 }

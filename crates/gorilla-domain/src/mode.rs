@@ -22,6 +22,16 @@ pub struct Share {
     pub limit: Option<Permits>,
 }
 
+impl Mode {
+    /// The share, if the lock is to be shared.
+    pub fn share(self) -> Option<Share> {
+        match self {
+            Self::Exclusive => None,
+            Self::Shared(share) => Some(share),
+        }
+    }
+}
+
 /// A whole number of permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permits(u32);
@@ -44,6 +54,26 @@ impl Permits {
     pub fn get(self) -> u32 {
         self.0
     }
+}
+
+/// The limit of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How many permits all holders of the shared lock may have, if there is a limit in force.
+    pub limit: Option<u32>,
+    /// Whether it is pinned: in force also while nobody shares the lock or waits to share it.
+    pub is_pinned: bool,
+}
+
+/// The group that shares a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How many permits the holders have together.
+    pub used: u64,
+    /// How many permits they may have; `None` if there is no limit.
+    pub limit: Option<u32>,
+    /// How many holders there are.
+    pub holders: u64,
 }
 
 /// What a holder has of a shared lock.

@@ -3,13 +3,15 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use crate::{Ended, Holder, Lock};
+use crate::{Ended, Group, Holder, Lock};
 
 /// What keeps an acquire from the lock.
 #[derive(Clone, Debug)]
 pub enum Blocker {
     /// Somebody holds the lock.
     Holder(Holder),
+    /// A group shares the lock. The holder is the one that ends last.
+    Group(Holder, Group),
     /// Nobody holds it, but requests that came before wait for it.
     Queue,
     /// The store may have lost who holds the lock, so nobody is granted it for this long.
@@ -44,6 +46,16 @@ pub enum Acquired {
         /// How many.
         waiting: u64,
     },
+    /// Another limit than the request names is in force, or it takes more permits than that.
+    LimitMismatch {
+        /// The limit that is in force; `None` if there is none.
+        limit: Option<u32>,
+    },
+    /// As many clients share the lock as the settings allow.
+    TooManyHolders {
+        /// How many.
+        holders: u64,
+    },
     /// The replica is about to end, so the caller can't wait any longer.
     Dismissed,
     /// The same Idempotency-Key took the lock before, and that lease has ended.
@@ -70,6 +82,13 @@ pub enum Extended {
     Missing,
     /// The lock is held under another token.
     TokenMismatch(Holder),
+    /// The lock can't be converted, because the caller is not its only holder. The holder is the one that ends last.
+    Crowd(Holder, Group),
+    /// The lock can't be converted, because another limit is in force.
+    LimitMismatch {
+        /// The limit that is in force; `None` if there is none.
+        limit: Option<u32>,
+    },
     /// The lease asked for would end before the current lease, of which this time is left.
     Shorter {
         /// The time left.
@@ -107,6 +126,8 @@ pub enum Broken {
     Missing,
     /// The lock is held under another grant than the request names.
     Changed(Holder),
+    /// A group shares the lock, and the request must name the fence of a holder.
+    FenceRequired(Group),
     /// The Idempotency-Key came before with another request.
     KeyReused,
 }

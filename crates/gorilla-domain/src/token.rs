@@ -4,43 +4,79 @@ use std::fmt;
 
 use uuid::Uuid;
 
-/// A UUIDv4 that only its holder knows, or something a client sent in its place. `Debug` hides it, and there is no
-/// `Display`: a token is never logged.
+/// What only the holder of a lock knows, or something a client sent in its place: a UUIDv4, or of a shared lock the id of
+/// the holder and a UUIDv4, with a dot between them. `Debug` hides it, and there is no `Display`: a token is never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
-    /// None if a client sent something else than a UUID, which no lock has as its token.
-    uuid: Option<String>,
+    /// None if a client sent something of another form, which no lock has as its token.
+    text: Option<String>,
 }
 
 impl Token {
-    /// A fresh one.
+    /// A fresh one for a lock that has one holder.
     pub fn random() -> Self {
-        Self { uuid: Some(Uuid::new_v4().to_string()) }
+        Self { text: Some(Uuid::new_v4().to_string()) }
+    }
+
+    /// A fresh one for a holder of a shared lock.
+    pub fn of_holder(id: &str) -> Self {
+        Self { text: Some(format!("{id}.{}", Uuid::new_v4())) }
     }
 
     /// What a client sent.
     pub fn from_client(text: &str) -> Self {
-        Self { uuid: Uuid::try_parse(text).ok().map(|uuid| uuid.to_string()) }
+        let uuid = |text| Uuid::try_parse(text).ok().map(|uuid| uuid.to_string());
+        Self {
+            text: match text.split_once('.') {
+                None => uuid(text),
+                Some((id, secret)) => uuid(id).zip(uuid(secret)).map(|(id, secret)| format!("{id}.{secret}")),
+            },
+        }
     }
 
     /// Takes back what was stored.
     pub fn from_stored(text: String) -> Self {
-        Self { uuid: Some(text) }
+        Self { text: Some(text) }
     }
 
     /// Whether a lock could have it.
-    pub fn is_uuid(&self) -> bool {
-        self.uuid.is_some()
+    pub fn is_well_formed(&self) -> bool {
+        self.text.is_some()
     }
 
     /// The text, for Redis and for the holder; empty if no lock can have it.
     pub fn expose(&self) -> &str {
-        self.uuid.as_deref().unwrap_or_default()
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// Of a holder of a shared lock: its id, and the secret that only it knows.
+    pub fn of_shared(&self) -> Option<(&str, &str)> {
+        self.expose().split_once('.')
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Token(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_a_uuid_or_an_id_and_a_uuid() {
+        let (id, secret) = ("01a207bc-4cb5-75c8-b04d-e6e049346456", "997f2fe4-d0cb-4d03-b066-beeea3b31eec");
+        assert_eq!(Token::from_client(secret).expose(), secret);
+        assert_eq!(Token::from_client(secret).of_shared(), None);
+        let shared = format!("{id}.{secret}");
+        assert_eq!(Token::from_client(&shared.to_uppercase()).of_shared(), Some((id, secret)));
+        for other in ["", ".", "x", &format!("{id}."), &format!(".{secret}"), &format!("{id}.{secret}.{secret}")] {
+            assert!(!Token::from_client(other).is_well_formed(), "{other}");
+            assert_eq!(Token::from_client(other).expose(), "");
+        }
+        let fresh = Token::of_holder(id);
+        assert_eq!(Token::from_client(fresh.expose()).of_shared(), fresh.of_shared());
     }
 }

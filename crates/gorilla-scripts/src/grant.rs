@@ -32,11 +32,35 @@ pub struct Tenure {
     pub ttl: u64,
 }
 
+/// What a holder has of a shared lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// How many permits it has.
+    pub permits: u32,
+    /// How many permits all holders together may have, if there is a limit.
+    pub limit: Option<u32>,
+    /// The fence of the first grant of the group.
+    pub floor: u64,
+}
+
+/// The group that shares a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How many permits the holders have together.
+    pub used: u64,
+    /// How many permits they may have, if there is a limit.
+    pub limit: Option<u32>,
+    /// How many holders there are.
+    pub holders: u64,
+}
+
 /// A grant with its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The token, which is the right to it.
     pub token: String,
+    /// What the holder has of a shared lock; `None` if it has the lock alone.
+    pub part: Option<Part>,
     /// The grant itself.
     pub tenure: Tenure,
 }

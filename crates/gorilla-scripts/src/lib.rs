@@ -17,10 +17,12 @@ mod text;
 
 pub use call::Call;
 pub use calls::{
-    Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Extend, ExtendReply,
-    Handover, HandoverReply, Inspect, InspectReply, Ready, Release, ReleaseReply, Settle, Settled, Try, Wake,
+    Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
+    Extend, ExtendReply, Handover, HandoverReply, Inspect, InspectReply, Join, Limit, LimitReply, Place, Queue,
+    QueueReply, Ready, Release, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend, SharedInspect,
+    SharedInspectReply, SharedRelease, Try, Wake,
 };
-pub use grant::{Ended, Grant, Holder, Tenure};
+pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;
 pub use reply::{Malformed, Reader};
 pub use request::{Request, together};

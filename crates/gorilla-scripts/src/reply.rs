@@ -3,7 +3,7 @@
 use redis_protocol::{bytes::Bytes, resp3::types::BytesFrame};
 use rmp::{Marker, decode};
 
-use crate::grant::{Holder, Tenure};
+use crate::grant::{Group, Holder, Part, Tenure};
 
 /// The rest of a reply, read from front to back.
 pub struct Reader {
@@ -80,6 +80,25 @@ impl Reader {
     /// Owner, fence, ttl.
     pub fn holder(&mut self) -> Result<Holder, Malformed> {
         Ok(Holder { owner: self.text()?, fence: self.number()?, ttl: self.number()? })
+    }
+
+    /// A limit, or none.
+    pub fn limit(&mut self) -> Result<Option<u32>, Malformed> {
+        let text = self.text()?;
+        if text == "none" {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| malformed("a limit that is not a number"))
+    }
+
+    /// Permits, limit, floor.
+    pub fn part(&mut self) -> Result<Part, Malformed> {
+        Ok(Part { permits: self.number()?, limit: self.limit()?, floor: self.number()? })
+    }
+
+    /// Used, limit, holders.
+    pub fn group(&mut self) -> Result<Group, Malformed> {
+        Ok(Group { used: self.number()?, limit: self.limit()?, holders: self.number()? })
     }
 
     /// Id, owner, metadata, fence, created, updated, expires, ttl.

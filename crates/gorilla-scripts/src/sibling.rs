@@ -9,6 +9,10 @@ pub enum Sibling<'a> {
     Queue,
     /// The waiter that has the turn to claim the lock, a string.
     Turn,
+    /// When the lease of each holder of a shared lock ends, a sorted set.
+    Holders,
+    /// The limit of a resource, a string.
+    Limit,
     /// What became of a request, a string. Its name is an Idempotency-Key or the id of an attempt.
     Request(&'a str),
 }
@@ -21,6 +25,8 @@ impl Sibling<'_> {
             Self::Fence => format!("{stem}fence"),
             Self::Queue => format!("{stem}queue"),
             Self::Turn => format!("{stem}queue:turn"),
+            Self::Holders => format!("{stem}holders"),
+            Self::Limit => format!("{stem}limit"),
             Self::Request(name) => format!("{stem}request:{name}"),
         }
     }

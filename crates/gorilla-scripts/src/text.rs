@@ -20,8 +20,8 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 18] = library!(
-    "acquire" "claim" "clock" "grant" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
+const LIBRARY: [(&str, &str); 24] = library!(
+    "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
     "incarnation" "keys" "now" "number" "place" "queue" "record" "released" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
@@ -41,6 +41,8 @@ pub struct Constants {
     pub longest_attempt: Duration,
     /// How many places a queue may have.
     pub room: usize,
+    /// How many clients may hold a shared lock.
+    pub holders: usize,
 }
 
 /// A script that Redis runs, with the name by which Redis knows it.
@@ -68,6 +70,14 @@ pub struct Scripts {
     pub ready: Arc<Script>,
     pub settle: Arc<Script>,
     pub confirm: Arc<Script>,
+    pub join: Arc<Script>,
+    pub shared_extend: Arc<Script>,
+    pub shared_release: Arc<Script>,
+    pub shared_break: Arc<Script>,
+    pub shared_inspect: Arc<Script>,
+    pub convert: Arc<Script>,
+    pub limit: Arc<Script>,
+    pub queue: Arc<Script>,
 }
 
 impl Constants {
@@ -79,6 +89,7 @@ impl Constants {
             "PLACE_KEPT" => self.place_kept.as_millis().to_string(),
             "LONGEST_ATTEMPT" => self.longest_attempt.as_millis().to_string(),
             "ROOM" => self.room.to_string(),
+            "HOLDERS" => self.holders.to_string(),
             // The texts are a part of this program, and a test puts all of them together.
             _ => panic!("a script asks for the constant {name}, which there isn't"),
         }
@@ -195,6 +206,14 @@ impl Scripts {
             ready: script(include_str!("../../../lua/ready.lua")).into(),
             settle: script(include_str!("../../../lua/settle.lua")).into(),
             confirm: script(include_str!("../../../lua/confirm.lua")).into(),
+            join: script(include_str!("../../../lua/join.lua")).into(),
+            shared_extend: script(include_str!("../../../lua/shared_extend.lua")).into(),
+            shared_release: script(include_str!("../../../lua/shared_release.lua")).into(),
+            shared_break: script(include_str!("../../../lua/shared_break.lua")).into(),
+            shared_inspect: script(include_str!("../../../lua/shared_inspect.lua")).into(),
+            convert: script(include_str!("../../../lua/convert.lua")).into(),
+            limit: script(include_str!("../../../lua/limit.lua")).into(),
+            queue: script(include_str!("../../../lua/queue.lua")).into(),
         }
     }
 }

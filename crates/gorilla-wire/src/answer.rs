@@ -131,6 +131,9 @@ pub struct State<Text = String, Json = Value> {
     /// The holder's tenure and lease.
     #[serde(flatten)]
     pub tenure: Option<Tenure<Text, Json>>,
+    /// The holders, if several clients may hold the lock at once. Then the tenure is that of the holder that ends last.
+    #[serde(flatten)]
+    pub group: Option<Group<Text, Json>>,
     /// How many requests wait for it.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: u64,
@@ -166,6 +169,95 @@ pub struct Tenure<Text = String, Json = Value> {
     /// How long the lease lasted when Redis answered, in milliseconds.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: u64,
+}
+
+/// The clients that share a lock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Group"))]
+pub struct Group<Text = String, Json = Value> {
+    /// Always `shared`.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
+    pub mode: Mode,
+    /// How many permits all holders together may have; null if there is no limit.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<u32>,
+    /// How many permits they have.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub used: u64,
+    /// How many holders there are.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub holder_count: u64,
+    /// The holders, those first that end last: at most 100, and in a list of locks at most 10.
+    pub holders: Vec<Holder<Text, Json>>,
+}
+
+/// One of the clients that share a lock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Holder"))]
+pub struct Holder<Text = String, Json = Value> {
+    /// Its tenure and lease.
+    #[serde(flatten)]
+    pub tenure: Tenure<Text, Json>,
+    /// How many permits it has.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
+    pub permits: u32,
+}
+
+/// The requests that wait for a lock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Queue"))]
+pub struct Queue<Text = String> {
+    /// The name of the resource, as decoded from the path.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
+    pub resource: Text,
+    /// How many requests wait.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub waiting: u64,
+    /// The requests, first come, first served; at most 1,000.
+    pub queue: Vec<Waiter<Text>>,
+}
+
+/// A request that waits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Waiter"))]
+pub struct Waiter<Text = String> {
+    /// The place in the queue, from 1.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub position: u64,
+    /// Who asks: a label of 1 to 256 bytes.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
+    pub owner: Text,
+    /// How it wants to hold the lock.
+    #[cfg_attr(feature = "openapi", schemars(transform = crate::openapi::values::enumerate))]
+    pub mode: Mode,
+    /// Only with `shared`: how many permits it wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
+    pub permits: Option<u32>,
+    /// How long it has waited, in milliseconds.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub waited_ms: u64,
+}
+
+/// How many permits all holders of a shared lock may have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Limit"))]
+pub struct Limit<Text = String> {
+    /// The name of the resource, as decoded from the path.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
+    pub resource: Text,
+    /// The limit in force; null if there is none.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<u32>,
+    /// Whether it is pinned: in force also while nobody holds the lock or waits for it.
+    pub pinned: bool,
 }
 
 /// A part of all locks that are held.

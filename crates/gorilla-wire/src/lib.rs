@@ -10,9 +10,12 @@ mod refusal;
 mod request;
 mod seconds;
 
-pub use answer::{Alive, Broken, Health, Lock, Mode, Page, Readiness, Ready, Share, State, Tenure, Token};
+pub use answer::{
+    Alive, Broken, Group, Health, Holder, Limit, Lock, Mode, Page, Queue, Readiness, Ready, Share, State, Tenure,
+    Token, Waiter,
+};
 pub use code::Code;
-pub use operation::{LOCKS, Operation};
+pub use operation::{LIMITS, LOCKS, Operation};
 pub use refusal::{Error, Facts, Outcome, Problem};
-pub use request::{Acquire, Body, Break, Extend};
+pub use request::{Acquire, Body, Break, Extend, Pin};
 pub use seconds::seconds;

@@ -5,6 +5,9 @@ use http::Method;
 /// Where the locks are; each is below, by its name.
 pub const LOCKS: &str = "/api/v1/locks";
 
+/// Where the limits of shared locks are; each is below, by the name of the lock.
+pub const LIMITS: &str = "/api/v1/limits";
+
 /// An operation of the interface. HEAD is there wherever GET is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -26,6 +29,14 @@ pub enum Operation {
     Release,
     /// End a lock whose holder is gone.
     Break,
+    /// The requests that wait for a lock.
+    Queue,
+    /// The limit of a shared lock.
+    Limit,
+    /// Pin the limit of a shared lock.
+    PinLimit,
+    /// Unpin the limit of a shared lock.
+    UnpinLimit,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -36,7 +47,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::List,
         Self::State,
         Self::Acquire,
@@ -46,6 +57,10 @@ impl Operation {
         Self::Extend,
         Self::Release,
         Self::Break,
+        Self::Queue,
+        Self::Limit,
+        Self::PinLimit,
+        Self::UnpinLimit,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -58,6 +73,8 @@ impl Operation {
             Self::State | Self::Acquire | Self::ExtendByHeader | Self::ReleaseByHeader => "/api/v1/locks/{resource}",
             Self::Status | Self::Extend | Self::Release => "/api/v1/locks/{resource}/{token}",
             Self::Break => "/api/v1/locks/{resource}/break",
+            Self::Queue => "/api/v1/locks/{resource}/queue",
+            Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -67,10 +84,11 @@ impl Operation {
     /// The method.
     pub const fn method(self) -> Method {
         match self {
-            Self::List | Self::State | Self::Status | Self::Health | Self::Ready | Self::OpenApi => Method::GET,
+            Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi => Method::GET,
             Self::Acquire | Self::Break => Method::POST,
-            Self::ExtendByHeader | Self::Extend => Method::PUT,
-            Self::ReleaseByHeader | Self::Release => Method::DELETE,
+            Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
+            Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,
         }
     }
 }

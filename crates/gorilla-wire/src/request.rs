@@ -101,6 +101,22 @@ pub struct Break<V> {
     pub reason: Option<V>,
 }
 
+/// Pins a limit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "Pin", extend("required" = ["limit"])))]
+pub struct Pin<V> {
+    /// How many permits all holders of the shared lock may have.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
+    pub limit: Option<V>,
+}
+
+impl<V> Body for Pin<V> {
+    const FIELDS: &'static [&'static str] = &["limit"];
+}
+
 impl<V> Body for Acquire<V> {
     const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait", "mode", "limit", "permits"];
 }
@@ -135,6 +151,7 @@ mod tests {
         assert_eq!(known::<Acquire<Value>>(), Acquire::<Value>::FIELDS);
         assert_eq!(known::<Extend<Value>>(), Extend::<Value>::FIELDS);
         assert_eq!(known::<Break<Value>>(), Break::<Value>::FIELDS);
+        assert_eq!(known::<Pin<Value>>(), Pin::<Value>::FIELDS);
     }
 
     #[test]

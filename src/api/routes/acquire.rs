@@ -36,13 +36,24 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
         Acquired::Granted(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), false),
         Acquired::Replayed(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), true),
         Acquired::Blocked(blocked) if !wait.is_zero() => {
-            ApiError::WaitTimeout { resource: resource(), wait, blocked }.into_response()
+            ApiError::WaitTimeout { resource: resource(), wait, blocked: Box::new(blocked) }.into_response()
         }
-        Acquired::Blocked(Blocked { by, waiting, .. }) => match by {
-            Blocker::Holder(holder) => ApiError::LockHeld { resource: resource(), holder, waiting }.into_response(),
-            Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting }.into_response(),
-            Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting }.into_response(),
-        },
+        Acquired::Blocked(Blocked { by, waiting, .. }) => {
+            let lock_held = |holder, group| {
+                let (resource, waiting) = (resource(), Some(waiting));
+                ApiError::LockHeld { resource, holder, group, waiting }.into_response()
+            };
+            match by {
+                Blocker::Holder(holder) => lock_held(holder, None),
+                Blocker::Group(holder, group) => lock_held(holder, Some(group)),
+                Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting }.into_response(),
+                Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting }.into_response(),
+            }
+        }
+        Acquired::LimitMismatch { limit } => ApiError::LimitMismatch { resource: resource(), limit }.into_response(),
+        Acquired::TooManyHolders { holders } => {
+            ApiError::TooManyHolders { resource: resource(), holders }.into_response()
+        }
         Acquired::Unsettled(left) => ApiError::Unsettled { resource: resource(), left }.into_response(),
         Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting }.into_response(),
         Acquired::Dismissed => ApiError::Draining.into_response(),
@@ -61,7 +72,10 @@ pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: 
     let mode = fields::mode(asked.mode, asked.limit, asked.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let timeout = lease.as_millis().to_string();
-    let once = once(&headers, &["acquire", owner.as_str(), &timeout, metadata.as_str()])?;
+    let mut parts = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
+    let share = mode.share().map(fields::share);
+    parts.extend(share.iter().flatten().map(String::as_str));
+    let once = once(&headers, &parts)?;
     Ok(Acquire { resource, owner, lease, metadata, wait, mode, once })
 }
 

@@ -39,6 +39,7 @@ pub async fn break_lock(State(app): State<App>, target: Target) -> Result<Respon
         Broken::Replayed(ended) => answer(ended, true),
         Broken::Missing => ApiError::LockNotFound { resource }.into_response(),
         Broken::Changed(holder) => ApiError::FenceChanged { resource, holder }.into_response(),
+        Broken::FenceRequired(group) => ApiError::FenceRequired { resource, group }.into_response(),
         Broken::KeyReused => ApiError::KeyReused.into_response(),
     })
 }

@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Extend, Extended};
+use gorilla_domain::{Extend, Extended, Mode};
 use serde_json::value::RawValue;
 
 use crate::api::{
@@ -24,8 +24,17 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
     let asked: gorilla_wire::Extend<&RawValue> = body::parse(&body)?;
     let lease = fields::lease(asked.timeout, app.limits().max_timeout)?;
 
-    let once = once(&headers, &["extend", token.expose(), &lease.as_millis().to_string()])?;
-    let asked = Extend { resource, token, lease, metadata: None, keeps_token: false, convert: None, once };
+    let convert = fields::mode(asked.mode, asked.limit, asked.permits)?;
+    let timeout = lease.as_millis().to_string();
+    let mut parts = vec!["extend", token.expose(), &timeout];
+    let share = convert.and_then(Mode::share).map(fields::share);
+    match convert {
+        None => {}
+        Some(Mode::Exclusive) => parts.push("exclusive"),
+        Some(Mode::Shared(_)) => parts.extend(share.iter().flatten().map(String::as_str)),
+    }
+    let once = once(&headers, &parts)?;
+    let asked = Extend { resource, token, lease, metadata: None, keeps_token: false, convert, once };
     let extended = app.service.extend(&caller, &asked).await?;
     let (resource, lease) = (asked.resource, lease.as_duration());
     Ok(match extended {
@@ -33,6 +42,10 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
         Extended::Replayed(lock) => answer::lock(&resource, &lock, lease, true),
         Extended::Missing => ApiError::LockNotFound { resource }.into_response(),
         Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder }.into_response(),
+        Extended::Crowd(holder, group) => {
+            ApiError::LockHeld { resource, holder, group: Some(group), waiting: None }.into_response()
+        }
+        Extended::LimitMismatch { limit } => ApiError::LimitMismatch { resource, limit }.into_response(),
         Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: lease }.into_response(),
         Extended::Gone => ApiError::LockGone { resource }.into_response(),
         Extended::KeyReused => ApiError::KeyReused.into_response(),

@@ -4,8 +4,10 @@ mod acquire;
 mod break_lock;
 mod extend;
 mod health;
+mod limit;
 mod list;
 mod openapi;
+mod queue;
 mod release;
 mod state;
 
@@ -39,6 +41,10 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::ReleaseByHeader | Operation::Release => on(method, release::release),
         Operation::Status => on(method, state::status),
         Operation::Break => on(method, break_lock::break_lock),
+        Operation::Queue => on(method, queue::queue),
+        Operation::Limit => on(method, limit::limit),
+        Operation::PinLimit => on(method, limit::pin),
+        Operation::UnpinLimit => on(method, limit::unpin),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

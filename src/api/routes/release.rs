@@ -31,7 +31,8 @@ pub async fn release(State(app): State<App>, target: Target) -> Result<Response,
         Released::Replayed => answer::mark(StatusCode::NO_CONTENT.into_response(), true),
         Released::Missing => ApiError::LockNotFound { resource: asked.resource }.into_response(),
         Released::TokenMismatch => {
-            ApiError::TokenNotFound { is_uuid: asked.token.is_uuid(), resource: asked.resource }.into_response()
+            ApiError::TokenNotFound { is_well_formed: asked.token.is_well_formed(), resource: asked.resource }
+                .into_response()
         }
         Released::KeyReused => ApiError::KeyReused.into_response(),
     })

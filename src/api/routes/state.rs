@@ -1,7 +1,7 @@
 //! `GET /api/v1/locks/{resource}`: the public state, and with a token the lock of its holder
 
 use axum::{extract::State, response::Response};
-use gorilla_domain::{self as domain, Lock, ResourceName, Token};
+use gorilla_domain::{ResourceName, Status, Token};
 
 use crate::{
     api::{answer, app::App, error::ApiError, target::Target},
@@ -14,7 +14,7 @@ pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<R
     match token {
         Some(token) => held_by(&app, &caller, resource, token).await,
         None => {
-            let state = app.service.inspect(&caller, &resource, None).await?;
+            let state = app.service.inspect(&caller, &resource).await?;
             Ok(answer::json(&answer::public_state(&resource, &state)))
         }
     }
@@ -27,12 +27,12 @@ pub async fn status(State(app): State<App>, target: Target) -> Result<Response, 
 }
 
 async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Token) -> Result<Response, ApiError> {
-    match app.service.inspect(caller, &resource, Some(&token)).await? {
-        domain::State::Held { tenure, own: true, .. } => {
-            let whole_seconds = std::time::Duration::from_secs(tenure.ttl.as_secs());
-            Ok(answer::lock(&resource, &Lock { tenure, token, part: None, waited: None }, whole_seconds, false))
+    match app.service.status(caller, &resource, &token).await? {
+        Status::Own(lock) => {
+            let whole_seconds = std::time::Duration::from_secs(lock.tenure.ttl.as_secs());
+            Ok(answer::lock(&resource, &lock, whole_seconds, false))
         }
-        domain::State::Held { own: false, .. } => Err(ApiError::TokenNotFound { resource, is_uuid: token.is_uuid() }),
-        domain::State::Free { .. } => Err(ApiError::LockNotFound { resource }),
+        Status::Other => Err(ApiError::TokenNotFound { resource, is_well_formed: token.is_well_formed() }),
+        Status::Free => Err(ApiError::LockNotFound { resource }),
     }
 }

@@ -18,7 +18,7 @@ impl Store {
     /// Tries the cancellation once.
     pub(super) async fn cancel_once(self: &Arc<Self>, lock: &str, bid: &Bid) -> Result<CancelReply, Error> {
         let (owner, request) = (bid.asked.owner.as_str(), bid.request());
-        let call = Cancel { id: &bid.id, owner, channel: &self.channel, request };
+        let call = Cancel { id: &bid.id, owner, channel: &self.channel, request, share: bid.share.as_deref() };
         let reply = self.run_uncounted(lock, &call).await?;
         let (CancelReply::Released { turn } | CancelReply::Marked { turn } | CancelReply::Kept { turn }) = reply;
         self.watch_turn(lock, turn);

@@ -7,7 +7,7 @@
 //! effect came there. So a replica that has confirmed the write has the effect too.
 
 use fred::types::Resp3Frame;
-use gorilla_domain::Failure;
+use gorilla_domain::{Failure, Lock, Token};
 use gorilla_scripts::{Confirm, ConfirmReply, Request, slot_of};
 
 use crate::store::{base::Store, protocol};
@@ -16,13 +16,15 @@ use crate::store::{base::Store, protocol};
 #[derive(Clone, Copy)]
 pub enum Effect<'a> {
     /// This grant has the lock.
-    Granted(&'a str),
+    Granted(&'a Lock),
     /// The lock has this token.
-    Extended(&'a str),
+    Extended(&'a Token),
     /// The lock, if there is one, doesn't have this token.
-    Released(&'a str),
+    Released(&'a Token),
     /// If there is a lock, another grant has it.
     Broken(&'a str),
+    /// If a group shares the lock, this holder is not in it.
+    Left(&'a str),
 }
 
 impl Store {
@@ -33,10 +35,20 @@ impl Store {
         }
         let confirmation = self.keys.confirmation(self.clustered.then(|| slot_of(lock)));
         let (field, value, given) = match effect {
-            Effect::Granted(id) => ("id", id, true),
-            Effect::Extended(token) => ("token", token, true),
-            Effect::Released(token) => ("token", token, false),
+            Effect::Granted(Lock { token, tenure, .. }) => match token.of_shared() {
+                Some((id, secret)) => (id, secret, true),
+                None => ("id", tenure.id.as_str(), true),
+            },
+            Effect::Extended(token) => match token.of_shared() {
+                Some((id, secret)) => (id, secret, true),
+                None => ("token", token.expose(), true),
+            },
+            Effect::Released(token) => match token.of_shared() {
+                Some((id, _)) => (id, "", true),
+                None => ("token", token.expose(), false),
+            },
             Effect::Broken(id) => ("id", id, false),
+            Effect::Left(id) => (id, "", true),
         };
         let call = Confirm { field, value, given };
         let request = Request::new(&self.scripts, Some(lock.into()), &call).and(Some(confirmation));

@@ -78,7 +78,7 @@ impl Store {
     /// Gives a grant back if too few replicas of Redis confirm it, because the next failover could lose it.
     async fn confirmed_or_undone(&self, attempt: &Attempt, acquired: Acquired) -> Result<Acquired, Failure> {
         let (Acquired::Granted(lock) | Acquired::Replayed(lock)) = &acquired else { return Ok(acquired) };
-        let Err(unconfirmed) = self.confirmed(&attempt.lock, Effect::Granted(&lock.tenure.id)).await else {
+        let Err(unconfirmed) = self.confirmed(&attempt.lock, Effect::Granted(lock)).await else {
             return Ok(acquired);
         };
         let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
@@ -95,7 +95,7 @@ impl Store {
         Err(Failure::NotReplicated)
     }
 
-    async fn ask_at_once(&self, attempt: &Attempt) -> Result<Acquired, Failure> {
+    async fn ask_at_once(self: &Arc<Self>, attempt: &Attempt) -> Result<Acquired, Failure> {
         // Boxed, so that no waiter keeps room for it.
         match Box::pin(self.ask(attempt, Duration::ZERO, Ask::Try)).await? {
             Progress::Done(outcome) => Ok(outcome),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gorilla_domain::{Break, Broken, Ended, Failure};
-use gorilla_scripts::BreakReply;
+use gorilla_scripts::{BreakReply, SharedBreak};
 
 use crate::store::{base::Store, durability::Effect, protocol};
 
@@ -15,7 +15,12 @@ impl Store {
         let (request, print) = protocol::record(asked.once.as_ref());
         let ended = |gorilla_scripts::Ended { id, owner, fence }| Ended { id, owner, fence };
         let call = gorilla_scripts::Break { fence: fence.as_deref(), request, print };
-        let broken = match self.run(&lock, &call).await? {
+        let mut reply = self.run(&lock, &call).await?;
+        let is_group = reply == BreakReply::Shared;
+        if is_group {
+            reply = self.run(&lock, &SharedBreak(call)).await?;
+        }
+        let broken = match reply {
             BreakReply::Broken { ended: grant, turn } => {
                 self.watch_turn(&lock, turn);
                 Broken::Broken(ended(grant))
@@ -23,10 +28,14 @@ impl Store {
             BreakReply::Replayed(grant) => Broken::Replayed(ended(grant)),
             BreakReply::Missing => Broken::Missing,
             BreakReply::Changed(holder) => Broken::Changed(protocol::holder(holder)),
+            BreakReply::Unnamed(group) => Broken::FenceRequired(protocol::group(group)),
+            // `shared_break` doesn't reply so.
+            BreakReply::Shared => Broken::Missing,
             BreakReply::Reused => Broken::KeyReused,
         };
         if let Broken::Broken(ended) | Broken::Replayed(ended) = &broken {
-            self.confirmed(&lock, Effect::Broken(&ended.id)).await?;
+            let effect = if is_group { Effect::Left(&ended.id) } else { Effect::Broken(&ended.id) };
+            self.confirmed(&lock, effect).await?;
         }
         Ok(broken)
     }

@@ -1,6 +1,6 @@
 //! Renews a lease: `lua/extend.lua`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gorilla_domain::{Extend, Extended, Failure, Lock, Token};
 use gorilla_scripts::{ExtendReply, Grant};
@@ -9,7 +9,10 @@ use crate::store::{base::Store, durability::Effect, error::Error, protocol};
 
 impl Store {
     /// Renews a lease and replaces its token.
-    pub async fn extend(&self, asked: &Extend) -> Result<Extended, Failure> {
+    pub async fn extend(self: &Arc<Self>, asked: &Extend) -> Result<Extended, Failure> {
+        if let Some(mode) = asked.convert.filter(|mode| mode.share().is_some() != asked.token.of_shared().is_some()) {
+            return self.convert(asked, mode).await;
+        }
         let Extend { resource, token, lease, once, .. } = asked;
         let lock_key = self.keys.lock(resource);
         let new_token = Token::random();
@@ -25,11 +28,15 @@ impl Store {
             Ok(Lock {
                 token: Token::from_stored(grant.token),
                 tenure: protocol::tenure(grant.tenure)?,
-                part: None,
+                part: grant.part.map(protocol::part),
                 waited: None,
             })
         };
-        let extended = match self.run(&lock_key, &call).await? {
+        let reply = match token.of_shared() {
+            Some(holder) => self.extend_shared(&lock_key, holder, asked).await?,
+            None => self.run(&lock_key, &call).await?,
+        };
+        let extended = match reply {
             ExtendReply::Extended(grant) => Extended::Extended(lock(grant)?),
             ExtendReply::Replayed(grant) => Extended::Replayed(lock(grant)?),
             ExtendReply::Missing => Extended::Missing,
@@ -39,7 +46,7 @@ impl Store {
             ExtendReply::Reused => Extended::KeyReused,
         };
         if let Extended::Extended(lock) | Extended::Replayed(lock) = &extended {
-            self.confirmed(&lock_key, Effect::Extended(lock.token.expose())).await?;
+            self.confirmed(&lock_key, Effect::Extended(&lock.token)).await?;
         }
         Ok(extended)
     }

@@ -1,24 +1,79 @@
-//! Reads the state of a lock: `lua/inspect.lua`.
+//! Reads the state of a lock: `lua/inspect.lua`, and `lua/shared_inspect.lua` if a group shares it.
 
-use gorilla_domain::{Failure, ResourceName, State, Token};
-use gorilla_scripts::{Inspect, InspectReply};
+use std::time::Duration;
 
-use crate::store::{base::Store, error::Error, protocol};
+use gorilla_domain::{Failure, Line, Lock, ResourceName, State, Status, Token, Waiter};
+use gorilla_scripts::{Inspect, InspectReply, Queue, QueueReply, SharedInspect, SharedInspectReply};
+
+use crate::store::{base::Store, error::Error, link, protocol};
+
+/// How often a lock may change its mode while it is looked at.
+const MOST_CHANGES: usize = 5;
 
 impl Store {
-    /// Who holds a lock, and whether `token` is its current one.
-    pub async fn inspect(&self, resource: &ResourceName, token: Option<&Token>) -> Result<State, Failure> {
-        Ok(self.look_at(resource, token).await?)
+    /// Who holds a lock. If a group shares it, at most so many of its holders are told.
+    pub async fn inspect(&self, resource: &ResourceName, most: u64) -> Result<State, Failure> {
+        Ok(self.look_at(resource, most).await?)
     }
 
     /// The same; an error says why there is no outcome.
-    pub(super) async fn look_at(&self, resource: &ResourceName, token: Option<&Token>) -> Result<State, Error> {
-        let call = Inspect { token: token.map(Token::expose) };
-        Ok(match self.run(&self.keys.lock(resource), &call).await? {
-            InspectReply::Held { own, tenure, waiting } => {
-                State::Held { own, tenure: protocol::tenure(tenure)?, waiting }
+    pub(super) async fn look_at(&self, resource: &ResourceName, most: u64) -> Result<State, Error> {
+        let lock = self.keys.lock(resource);
+        for _ in 0..MOST_CHANGES {
+            match self.run(&lock, &Inspect { token: None }).await? {
+                InspectReply::Held { tenure, waiting, .. } => {
+                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting });
+                }
+                InspectReply::Free { waiting } => return Ok(State::Free { waiting }),
+                InspectReply::Shared => {}
             }
-            InspectReply::Free { waiting } => State::Free { waiting },
+            match self.run(&lock, &SharedInspect { id: None, secret: None, most }).await? {
+                SharedInspectReply::Group { waiting, group, holders } => {
+                    let holder = |(tenure, permits)| Ok((protocol::tenure(tenure)?, permits));
+                    let holders = holders.into_iter().map(holder).collect::<Result<_, Error>>()?;
+                    return Ok(State::Shared { group: protocol::group(group), holders, waiting });
+                }
+                SharedInspectReply::Missing => {
+                    return Ok(State::Free { waiting: self.run(&lock, &Queue { most: 0 }).await?.waiting });
+                }
+                SharedInspectReply::Alone | SharedInspectReply::Mismatch | SharedInspectReply::Own(..) => {}
+            }
+        }
+        Err(link::Error::Overloaded.into())
+    }
+
+    /// The lock of the holder that has this token.
+    pub async fn status(&self, resource: &ResourceName, token: &Token) -> Result<Status, Failure> {
+        let lock_key = self.keys.lock(resource);
+        let lock = |tenure, part| -> Result<Status, Error> {
+            let tenure = protocol::tenure(tenure)?;
+            Ok(Status::Own(Lock { tenure, token: token.clone(), part, waited: None }))
+        };
+        let Some((id, secret)) = token.of_shared() else {
+            return Ok(match self.run(&lock_key, &Inspect { token: Some(token.expose()) }).await? {
+                InspectReply::Held { own: true, tenure, .. } => lock(tenure, None)?,
+                InspectReply::Held { .. } | InspectReply::Shared => Status::Other,
+                InspectReply::Free { .. } => Status::Free,
+            });
+        };
+        let call = SharedInspect { id: Some(id), secret: Some(secret), most: 0 };
+        Ok(match self.run(&lock_key, &call).await? {
+            SharedInspectReply::Own(tenure, part) => lock(tenure, Some(protocol::part(part)))?,
+            SharedInspectReply::Missing => Status::Free,
+            SharedInspectReply::Mismatch | SharedInspectReply::Alone | SharedInspectReply::Group { .. } => {
+                Status::Other
+            }
         })
+    }
+
+    /// The requests that wait for a lock; at most so many are told.
+    pub async fn queue(&self, resource: &ResourceName, most: u64) -> Result<Line, Failure> {
+        let QueueReply { waiting, places } = self.run(&self.keys.lock(resource), &Queue { most }).await?;
+        let waiter = |(place, waited): (gorilla_scripts::Place, u64)| Waiter {
+            owner: place.owner,
+            permits: place.permits,
+            waited: Duration::from_millis(waited),
+        };
+        Ok(Line { waiting, first: places.into_iter().map(waiter).collect() })
     }
 }

@@ -10,6 +10,8 @@ use crate::store::{base::Store, link};
 /// SCAN steps that a page may take. Each step looks at about as many keys as the page has room for. Bounds the work of
 /// a call if most keys don't match.
 const MOST_STEPS: usize = 100;
+/// How many holders of a shared lock a list tells.
+const HOLDERS: u64 = 10;
 
 impl Store {
     /// The next locks whose names begin with `prefix`: about `limit`, because SCAN can't stop within a step. A lock
@@ -46,11 +48,11 @@ impl Store {
         }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
-        let states = join_all(names.iter().map(|name| self.look_at(name, None))).await;
+        let states = join_all(names.iter().map(|name| self.look_at(name, HOLDERS))).await;
         let mut locks = Vec::with_capacity(names.len());
         for (name, state) in names.into_iter().zip(states) {
             match state {
-                Ok(state @ State::Held { .. }) => locks.push((name, state)),
+                Ok(state @ (State::Held { .. } | State::Shared { .. })) => locks.push((name, state)),
                 Ok(State::Free { .. }) => {}
                 // A key that was changed by hand must not hide all other locks.
                 Err(error) if error.is_of_its_keys() => {

@@ -3,9 +3,14 @@
 mod acquire;
 mod ask;
 mod break_lock;
+mod convert;
 mod extend;
 mod inspect;
+mod limit;
 mod list;
 mod ready;
 mod release;
+mod shared;
 mod wait;
+
+pub use limit::LimitChange;

@@ -12,9 +12,12 @@ impl Store {
     pub async fn release(self: &Arc<Self>, asked: &Release) -> Result<Released, Failure> {
         let Release { resource, token, once } = asked;
         let lock = self.keys.lock(resource);
-        let reply = match self.waiters.releasing(&Sibling::Queue.key(&lock)) {
-            None => self.run(&lock, &call(token, once.as_ref())).await?,
-            Some(offer) => {
+        let shared = token.of_shared();
+        let offer = || self.waiters.releasing(&Sibling::Queue.key(&lock));
+        let reply = match (shared, shared.is_none().then(offer).flatten()) {
+            (Some(holder), _) => self.release_shared(&lock, holder, asked).await?,
+            (None, None) => self.run(&lock, &call(token, once.as_ref())).await?,
+            (None, Some(offer)) => {
                 // A task of its own, because the waiter must learn what became of its claim even if the client that
                 // releases hangs up.
                 let (store, lock, token, once) = (Arc::clone(self), lock.clone(), token.clone(), once.clone());
@@ -33,7 +36,7 @@ impl Store {
             ReleaseReply::Reused => Released::KeyReused,
         };
         if let Released::Released | Released::Replayed = released {
-            self.confirmed(&lock, Effect::Released(token.expose())).await?;
+            self.confirmed(&lock, Effect::Released(token)).await?;
         }
         Ok(released)
     }

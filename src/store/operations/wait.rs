@@ -17,14 +17,14 @@ impl Store {
     /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or with an
     /// earlier attempt.
     pub(super) async fn wait_as(
-        &self,
+        self: &Arc<Self>,
         attempt: &Attempt,
         deadline: Instant,
         came: &mut Option<u64>,
     ) -> Result<Acquired, Failure> {
         let (bid, once) = (&attempt.bid, attempt.bid.asked.once.as_ref());
         let queue = Sibling::Queue.key(&attempt.lock);
-        let mut place = self.waiters.enter(&queue, &bid.id);
+        let mut place = self.waiters.enter(&queue, &bid.id, bid.share.is_none());
         // The failure of a call that may have queued the attempt or taken the lock, until a later call tells.
         let mut in_doubt = None;
         // What the attempt asks next, once it is in the queue, and what became of it if a release took it along.
@@ -59,7 +59,10 @@ impl Store {
                 }
                 Ok(Progress::Done(outcome)) => {
                     if let Acquired::Granted(lock) = &outcome {
-                        place.granted(lock.tenure.fence, lock.tenure.ttl);
+                        match lock.part {
+                            None => place.granted(lock.tenure.fence, lock.tenure.ttl),
+                            Some(part) => place.joined(part.floor, lock.tenure.ttl),
+                        }
                     }
                     return Ok(outcome);
                 }

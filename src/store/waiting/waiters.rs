@@ -78,6 +78,8 @@ impl LocalQueue {
 
 #[derive(Default)]
 struct Waiter {
+    /// Whether a release may take its claim along: the waiter wants the lock alone.
+    takes_over: bool,
     /// Whether there is reason to ask Redis. Otherwise the waiter was only told to read `look_at` anew.
     called: AtomicBool,
     notify: Notify,
@@ -131,26 +133,34 @@ impl Waiter {
 
 impl Waiters {
     /// Prepares to wait. Call it before anything is sent, so that a message can't come too early.
-    pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str) -> Place<'a> {
-        let waiter = Arc::<Waiter>::default();
+    pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str, takes_over: bool) -> Place<'a> {
+        let waiter = Arc::new(Waiter { takes_over, ..Waiter::default() });
         self.state().waiters.insert(id.into(), Arc::clone(&waiter));
         Place { waiters: self, queue, id, waiter, arrived: None, ask_at: None }
     }
 
-    /// Takes a message, as `lua/lib/turn.lua` and `lua/lib/queue.lua` send them: the id of an attempt that has the
-    /// turn; or the key of a queue from which Redis dropped the places of this replica; or a lease in milliseconds, a
+    /// Takes a message, as `lua/lib/turn.lua`, `lua/lib/queue.lua` and `lua/lib/group/call.lua` send them: the id of an
+    /// attempt that has the turn, with its share if it wants to share the lock; or `call`, a time of arrival and the key of
+    /// a queue, when those who arrived until then may join the group; or the key of a queue from which Redis dropped the places of this replica; or a lease in milliseconds, a
     /// fence and the key of a queue, when the lock has changed hands and a waiter of this replica has the first place.
     pub fn message(&self, text: &str) {
         let mut state = self.state();
         let mut parts = text.splitn(3, ' ');
-        if let (Some(lease), Some(fence), Some(queue)) = (parts.next(), parts.next(), parts.next())
+        if let Some(call) = text.strip_prefix("call ") {
+            if let Some((bound, queue)) = call.split_once(' ')
+                && let (Ok(bound), Some(local)) = (bound.parse::<u64>(), state.queues.get(queue))
+            {
+                let called = local.order.iter().take_while(|((arrived, _), _)| *arrived <= bound);
+                called.for_each(|(_, waiter)| waiter.call());
+            }
+        } else if let (Some(lease), Some(fence), Some(queue)) = (parts.next(), parts.next(), parts.next())
             && let (Ok(lease), Ok(fence)) = (lease.parse(), fence.parse())
         {
             if let Some(local) = state.queues.get_mut(queue) {
                 local.released_here = false;
                 local.news(Some(fence), Duration::from_millis(lease));
             }
-        } else if let Some(waiter) = state.waiters.get(text) {
+        } else if let Some(waiter) = text.split('*').next().and_then(|id| state.waiters.get(id)) {
             waiter.call();
         } else if let Some(local) = state.queues.get(text) {
             local.order.values().for_each(|waiter| waiter.call());
@@ -164,7 +174,7 @@ impl Waiters {
         let mut state = self.state();
         let local = state.queues.get_mut(queue)?;
         local.released_here = true;
-        let (_, first) = local.order.first_key_value().filter(|_| local.next_is_here)?;
+        let (_, first) = local.order.first_key_value().filter(|(_, first)| local.next_is_here && first.takes_over)?;
         let offer = first.offer();
         if offer.is_none() {
             // What it asks now may come too soon.
@@ -223,6 +233,16 @@ impl Place<'_> {
         if let Some(local) = self.waiters.state().queues.get_mut(self.queue) {
             local.next_is_here = mem::take(&mut local.released_here);
             local.news(Some(fence), lease);
+        }
+    }
+
+    /// This waiter has joined the group with this floor, for so long. Whoever waits behind it looks when this lease ends,
+    /// if no other ends before.
+    pub fn joined(&self, floor: u64, lease: Duration) {
+        if let Some(local) = self.waiters.state().queues.get_mut(self.queue) {
+            local.released_here = false;
+            let known = local.look_at.saturating_duration_since(Instant::now());
+            local.news(Some(floor), lease.min(known));
         }
     }
 

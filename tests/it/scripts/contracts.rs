@@ -64,7 +64,13 @@ fn contracts() -> Vec<Contract> {
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
     let mut all = vec![
         Contract::of(&Break { fence: Some("fence"), request, print }),
-        Contract::of(&Cancel { id: "id", owner: "owner", channel: "channel", request: "request" }),
+        Contract::of(&Cancel {
+            id: "id",
+            owner: "owner",
+            channel: "channel",
+            request: "request",
+            share: Some("share"),
+        }),
         Contract::of(&claim),
         Contract::of(&Confirm { field: "field", value: "value", given: true }),
         Contract::of(&Extend { token: "token", new_token: "new_token", lease, request, print }),

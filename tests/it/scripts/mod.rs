@@ -32,6 +32,7 @@ const CONSTANTS: Constants = Constants {
     place_kept: Duration::from_secs(10),
     longest_attempt: Duration::from_secs(120),
     room: 3,
+    holders: 4,
 };
 
 /// The text of a script, as its file has it.
@@ -165,7 +166,7 @@ impl<'a> Lab<'a> {
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
         let request = request.strip_prefix("request:").expect("the key of a record");
-        self.run(&Cancel { id, owner: &format!("owner-of-{id}"), channel: CHANNEL, request })
+        self.run(&Cancel { id, owner: &format!("owner-of-{id}"), channel: CHANNEL, request, share: None })
     }
 
     /// Releases by the token that `acquire` gave to `id`.

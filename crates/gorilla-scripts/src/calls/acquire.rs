@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     call::{Call, pack_fields},
-    grant::Holder,
+    grant::{Group, Holder, Part},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -49,7 +49,7 @@ pub struct Claim<'a> {
     pub arrived: Option<u64>,
 }
 
-/// What `try` and `claim` reply. Remaining times are in milliseconds.
+/// What `try`, `claim` and `join` reply. Remaining times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are named as in the headers of the scripts")]
 pub enum AcquireReply {
@@ -59,6 +59,18 @@ pub enum AcquireReply {
     Replayed { fence: u64, created: i64, id: String, token: String, ttl: u64 },
     /// The request waits in the queue. `fence` is that of the holder, if there is one.
     Queued { arrived: u64, fence: Option<u64>, look_in: u64 },
+    /// A group holds the lock, nothing was changed, and `join` decides.
+    Shared,
+    /// The caller is in the group that shares the lock. Another waiter has the turn for so long, if there is one.
+    Joined { fence: u64, created: i64, turn: Option<u64>, part: Part },
+    /// The same Idempotency-Key joined the group before.
+    Rejoined { fence: u64, created: i64, id: String, token: String, ttl: u64, part: Part },
+    /// A group holds the lock. The holder is the one that ends last.
+    Crowd { holder: Holder, waiting: u64, position: Option<u64>, group: Group },
+    /// The request has named another limit than this, which is in force, or takes more permits.
+    Limited { limit: Option<u32> },
+    /// As many clients hold the lock as may.
+    Crowded { holders: u64 },
     /// A copy of the request has its place in the queue now.
     Superseded,
     /// Somebody holds the lock.
@@ -80,7 +92,7 @@ pub enum AcquireReply {
 }
 
 impl AcquireReply {
-    fn read(outcome: &str, reader: &mut Reader) -> Result<Self, Malformed> {
+    pub(super) fn read(outcome: &str, reader: &mut Reader) -> Result<Self, Malformed> {
         Ok(match outcome {
             "granted" => Self::Granted { fence: reader.number()?, created: reader.number()? },
             "replayed" => Self::Replayed {
@@ -93,6 +105,29 @@ impl AcquireReply {
             "queued" => {
                 Self::Queued { arrived: reader.number()?, fence: reader.some_number()?, look_in: reader.number()? }
             }
+            "shared" => Self::Shared,
+            "joined" => Self::Joined {
+                fence: reader.number()?,
+                created: reader.number()?,
+                turn: reader.some_number()?,
+                part: reader.part()?,
+            },
+            "rejoined" => Self::Rejoined {
+                fence: reader.number()?,
+                created: reader.number()?,
+                id: reader.text()?,
+                token: reader.text()?,
+                ttl: reader.number()?,
+                part: reader.part()?,
+            },
+            "crowd" => Self::Crowd {
+                holder: reader.holder()?,
+                waiting: reader.number()?,
+                position: reader.some_number()?,
+                group: reader.group()?,
+            },
+            "limited" => Self::Limited { limit: reader.limit()? },
+            "crowded" => Self::Crowded { holders: reader.number()? },
             "superseded" => Self::Superseded,
             "held" => {
                 Self::Held { holder: reader.holder()?, waiting: reader.number()?, position: reader.some_number()? }
@@ -110,7 +145,7 @@ impl AcquireReply {
         })
     }
 
-    fn touches(request: &str) -> Vec<Sibling<'_>> {
+    pub(super) fn touches(request: &str) -> Vec<Sibling<'_>> {
         vec![Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(request)]
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     call::Call,
-    grant::{Ended, Holder},
+    grant::{Ended, Group, Holder},
     reply::{Malformed, Reader, unexpected},
     sibling::Sibling,
     text::{Script, Scripts},
@@ -39,6 +39,10 @@ pub enum BreakReply {
     Missing,
     /// The lock is held under another grant than the request names.
     Changed(Holder),
+    /// A group holds the lock, and `shared_break` decides.
+    Shared,
+    /// A group holds the lock, and the request names no fence.
+    Unnamed(Group),
     /// The Idempotency-Key came before with another request.
     Reused,
 }
@@ -64,6 +68,7 @@ impl Call for Break<'_> {
             "replayed" => BreakReply::Replayed(ended(reader)?),
             "missing" => BreakReply::Missing,
             "changed" => BreakReply::Changed(reader.holder()?),
+            "shared" => BreakReply::Shared,
             "reused" => BreakReply::Reused,
             other => return unexpected(other),
         })

@@ -22,6 +22,8 @@ pub struct Cancel<'a> {
     pub channel: &'a str,
     /// The name of the record that the acquire used.
     pub request: &'a str,
+    /// The share that the acquire wanted, if it wanted to share the lock: as [`Join::share`](super::Join::share).
+    pub share: Option<&'a str>,
 }
 
 /// What `cancel` replies, with the milliseconds for which the next waiter has the turn, if one was woken.
@@ -46,7 +48,7 @@ impl Call for Cancel<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        vec![Sibling::Queue, Sibling::Turn, Sibling::Request(self.request)]
+        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Request(self.request)]
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<CancelReply, Malformed> {

@@ -16,7 +16,7 @@ use crate::{
 pub struct Confirm<'a> {
     /// The field of the hash of the lock.
     pub field: &'a str,
-    /// The value of that field.
+    /// The value of that field up to its first space; empty if there must be no such field.
     pub value: &'a str,
     /// Whether the operation gave the field this value (true) or took it away.
     pub given: bool,

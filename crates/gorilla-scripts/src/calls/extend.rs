@@ -63,7 +63,7 @@ impl Call for Extend<'_> {
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ExtendReply, Malformed> {
-        let grant = |reader: &mut Reader| Ok(Grant { token: reader.text()?, tenure: reader.tenure()? });
+        let grant = |reader: &mut Reader| Ok(Grant { token: reader.text()?, part: None, tenure: reader.tenure()? });
         Ok(match outcome {
             "extended" => ExtendReply::Extended(grant(reader)?),
             "replayed" => ExtendReply::Replayed(grant(reader)?),

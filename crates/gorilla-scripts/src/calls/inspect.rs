@@ -31,6 +31,8 @@ pub enum InspectReply {
         /// How many wait.
         waiting: u64,
     },
+    /// A group holds the lock, and `shared_inspect` tells it.
+    Shared,
     /// Nobody holds the lock.
     Free {
         /// How many wait.
@@ -57,6 +59,7 @@ impl Call for Inspect<'_> {
                 let own = reader.number::<u8>()? == 1;
                 Ok(InspectReply::Held { own, tenure: reader.tenure()?, waiting: reader.number()? })
             }
+            "shared" => Ok(InspectReply::Shared),
             "free" => Ok(InspectReply::Free { waiting: reader.number()? }),
             other => unexpected(other),
         }

@@ -57,12 +57,12 @@ pub fn held() -> State {
         expire_at: ENDS.into(),
         ttl_ms: 30_260,
     };
-    State { resource: "stock".into(), held: true, tenure: Some(tenure), waiting: 0 }
+    State { resource: "stock".into(), held: true, tenure: Some(tenure), group: None, waiting: 0 }
 }
 
 /// A lock that nobody holds.
 pub fn free() -> State {
-    State { resource: "free".into(), held: false, tenure: None, waiting: 0 }
+    State { resource: "free".into(), held: false, tenure: None, group: None, waiting: 0 }
 }
 
 /// A lock that was broken.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Alive,
     Code::{self, *},
-    Health, LOCKS, Operation, Page, Readiness, Ready,
+    Health, LIMITS, LOCKS, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter,
 };
 
 /// What the document says of an operation beside its method and path.
@@ -57,7 +57,7 @@ pub struct Success {
 /// The codes of the refusals of an operation, by their statuses.
 pub fn codes(operation: Operation) -> Vec<Code> {
     let mut codes = vec![InvalidRequest, HostNotAllowed];
-    if operation.path().starts_with(LOCKS) {
+    if operation.path().starts_with(LOCKS) || operation.path().starts_with(LIMITS) {
         codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
     }
     if operation.method() != Method::GET {
@@ -71,7 +71,8 @@ pub fn codes(operation: Operation) -> Vec<Code> {
         codes.push(MethodNotAllowed);
     }
     codes.extend_from_slice(match operation {
-        Operation::List | Operation::Health | Operation::OpenApi => &[],
+        Operation::List | Operation::Health | Operation::OpenApi | Operation::Queue => &[],
+        Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
         Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
         Operation::Acquire => &[
             LockHeld,
@@ -129,7 +130,7 @@ pub fn describe(operation: Operation) -> Description {
             successes: ok(
                 "The public state; with Lock-Token the lock.",
                 &[],
-                json!({ "oneOf": (["Held", "Free", "Lock"].map(|name| component("schemas", name))) }),
+                json!({ "oneOf": (["Held", "Shared", "Free", "Lock"].map(|name| component("schemas", name))) }),
                 json!({
                     "held": { "value": held() },
                     "free": { "value": free() },
@@ -242,6 +243,57 @@ pub fn describe(operation: Operation) -> Description {
                 json!({ "broken": { "value": broken() } }),
             ),
         },
+        Operation::Queue => Description {
+            id: "queue",
+            tag: "locks",
+            summary: "The requests that wait for a lock",
+            description: "First come, first served.",
+            parameters: vec![],
+            body: None,
+            successes: ok("The queue.", &[], component("schemas", "Queue"), json!({ "queue": { "value": queue() } })),
+        },
+        Operation::Limit => Description {
+            id: "limit",
+            tag: "limits",
+            summary: "The limit of a shared lock",
+            description: "The limit that is pinned, or that the present holders or waiters have named.",
+            parameters: vec![],
+            body: None,
+            successes: ok(
+                "The limit.",
+                &[],
+                component("schemas", "Limit"),
+                json!({ "limit": { "value": limit(true) } }),
+            ),
+        },
+        Operation::PinLimit => Description {
+            id: "pinLimit",
+            tag: "limits",
+            summary: "Pin the limit of a shared lock",
+            description: "Until it is unpinned, requests may leave their limit out. A lower limit ends no lock; a higher \
+                          one lets requests in that wait. Recorded in the audit log.",
+            parameters: vec![],
+            body: Some(RequestBody {
+                schema: "Pin",
+                required: true,
+                examples: json!({ "three": { "value": { "limit": 3 } } }),
+            }),
+            successes: ok("Pinned.", &[], component("schemas", "Limit"), json!({ "pinned": { "value": limit(true) } })),
+        },
+        Operation::UnpinLimit => Description {
+            id: "unpinLimit",
+            tag: "limits",
+            summary: "Unpin the limit of a shared lock",
+            description: "The present holders keep it until the last of them has gone. Recorded in the audit log.",
+            parameters: vec![],
+            body: None,
+            successes: ok(
+                "Not pinned.",
+                &[],
+                component("schemas", "Limit"),
+                json!({ "left": { "value": limit(false) } }),
+            ),
+        },
         Operation::Health => Description {
             id: "health",
             tag: "health",
@@ -297,4 +349,14 @@ fn document() -> Vec<Success> {
         Success { status: StatusCode::OK, description: "The document.", headers, content },
         Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None },
     ]
+}
+
+fn limit(pinned: bool) -> Limit<&'static str> {
+    Limit { resource: "deploys", limit: pinned.then_some(3), pinned }
+}
+
+fn queue() -> Queue<&'static str> {
+    let (owner, waited_ms) = ("worker-9", 1_204);
+    let waiter = Waiter { position: 1, owner, mode: Mode::Shared, permits: Some(1), waited_ms };
+    Queue { resource: "deploys", waiting: 1, queue: vec![waiter] }
 }

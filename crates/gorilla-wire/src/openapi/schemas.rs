@@ -7,7 +7,9 @@ use schemars::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Acquire, Break, Broken, Error, Extend, Health, Lock, Page, Problem, Ready, State, Tenure};
+use crate::{
+    Acquire, Break, Broken, Error, Extend, Group, Health, Limit, Lock, Page, Pin, Problem, Queue, Ready, State, Tenure,
+};
 
 /// The schemas of all bodies.
 pub fn all() -> Map<String, Value> {
@@ -15,18 +17,20 @@ pub fn all() -> Map<String, Value> {
     requests.subschema_for::<Acquire<String>>();
     requests.subschema_for::<Extend<String>>();
     requests.subschema_for::<Break<String>>();
+    requests.subschema_for::<Pin<String>>();
     let mut answers = generator(Contract::Serialize);
     answers.subschema_for::<Lock>();
     answers.subschema_for::<Page>();
     answers.subschema_for::<Broken>();
+    answers.subschema_for::<Queue>();
+    answers.subschema_for::<Limit>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();
     answers.subschema_for::<Error>();
     answers.subschema_for::<Problem>();
     let mut schemas = requests.take_definitions(true);
     schemas.append(&mut answers.take_definitions(true));
-    let [held, free] = states();
-    schemas.extend([("Held".into(), held), ("Free".into(), free)]);
+    schemas.extend(states());
     schemas
 }
 
@@ -48,23 +52,30 @@ fn unwrap(schema: &mut Schema) {
     }
 }
 
-/// What a [`State`] is while somebody holds the lock, and while nobody does. It has all members of the tenure or no
-/// member of it, which schemars does not say.
-fn states() -> [Value; 2] {
-    let of = |schema: Schema| schema.to_value();
-    let mut state = of(generator(Contract::Serialize).into_root_schema_for::<State>());
-    let tenure = of(generator(Contract::Serialize).into_root_schema_for::<Tenure>());
-    for word in ["$schema", "title"] {
+/// What a [`State`] is while one client holds the lock, while several may, and while nobody does. It has all members of
+/// the tenure or no member of it, and of the group likewise, which schemars does not say.
+fn states() -> [(String, Value); 3] {
+    let root = |schema: Schema| schema.to_value();
+    let mut state = root(generator(Contract::Serialize).into_root_schema_for::<State>());
+    let tenure = root(generator(Contract::Serialize).into_root_schema_for::<Tenure>());
+    let group = root(generator(Contract::Serialize).into_root_schema_for::<Group>());
+    for word in ["$schema", "$defs", "components", "title"] {
         state.as_object_mut().map(|state| state.remove(word));
     }
-    let [mut held, mut free] = [state.clone(), state];
-    held["description"] = "What everybody may know of a lock that somebody holds.".into();
-    held["properties"]["held"] = json!({ "const": true, "description": "Somebody holds it." });
-    held["required"] = held["properties"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
-    free["description"] = "What everybody may know of a lock that nobody holds.".into();
-    free["properties"]["held"] = json!({ "const": false, "description": "Nobody holds it." });
-    if let (Some(members), Some(of_tenure)) = (free["properties"].as_object_mut(), tenure["properties"].as_object()) {
-        members.retain(|name, _| !of_tenure.contains_key(name));
-    }
-    [held, free]
+    let of = |is_held: bool, description: &str, what: &str, without: &[&Value]| {
+        let mut one = state.clone();
+        one["description"] = description.into();
+        one["properties"]["held"] = json!({ "const": is_held, "description": what });
+        if let Some(members) = one["properties"].as_object_mut() {
+            members.retain(|name, _| !without.iter().any(|part| part["properties"].get(name).is_some()));
+        }
+        one["required"] = one["properties"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        one
+    };
+    let (somebody, nobody) = ("Somebody holds it.", "Nobody holds it.");
+    [
+        ("Held".into(), of(true, "What everybody may know of a lock that one client holds.", somebody, &[&group])),
+        ("Shared".into(), of(true, "What everybody may know of a lock that several clients may hold.", somebody, &[])),
+        ("Free".into(), of(false, "What everybody may know of a lock that nobody holds.", nobody, &[&tenure, &group])),
+    ]
 }

@@ -53,7 +53,8 @@ pub fn list(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub fn held_locks(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "array", "items": { "$ref": "#/components/schemas/Held" } })
+    let one = |name| json_schema!({ "$ref": format!("#/components/schemas/{name}") });
+    json_schema!({ "type": "array", "items": { "oneOf": [one("Held"), one("Shared")] } })
 }
 
 /// A resource or an owner.

@@ -54,7 +54,7 @@ impl Step {
             Step::Cancel(call, channel) => {
                 let (id, request) = (attempt(call.id), record(call.request));
                 let (owner, channel) = (format!("owner-of-{id}"), format!("gorilla:wake:{channel}"));
-                lab.run(&calls::Cancel { id: &id, owner: &owner, channel: &channel, request: &request })
+                lab.run(&calls::Cancel { id: &id, owner: &owner, channel: &channel, request: &request, share: None })
             }
             Step::Extend(call) => {
                 let (old, new, (request, print)) = (token(call.token), token(call.new_token), once(call.once));

@@ -1,0 +1,88 @@
+#!lua
+-- Makes a grant of another mode out of the grant of a caller that has its token, with nobody in between: the only holder
+-- of a lock shares it from then on, or the only holder of a shared lock has it alone from then on.
+--
+-- KEYS  1 lock
+-- Touches  fence queue queue:turn holders limit request
+-- Arguments
+--   token     the current token
+--   id        of the new grant
+--   new_token of the new grant
+--   metadata  a JSON list that replaces the metadata, absent if they stay
+--   lease     ms
+--   share     '*<permits>/<limit>' as in a place, absent to have the lock alone
+--   request   the Idempotency-Key, if there is one
+--   print     fingerprint of the request, only with an Idempotency-Key
+-- Replies
+--   {'shares', fence, created (ms since 1970), owner, metadata, ms that the turn of a waiter lasts (0 if nobody has it),
+--                            permits, limit, floor}
+--   {'alone', fence, created, owner, metadata}
+--   {'replayed', token, ttl (ms)}  this Idempotency-Key has converted the lock before
+--   {'missing'}              nobody holds the lock
+--   {'mismatch', owner, fence, ttl (ms)}  the lock has another token, or no holder with this token
+--   {'crowd', owner, fence, ttl (ms) of the holder that ends last, permits that the holders have, limit, holders}  the
+--                            caller is not the only holder
+--   {'limited', limit}       the requests that wait have named another limit, or another limit is pinned
+--   {'shorter', ttl (ms)}    the new lease would end before the current lease
+--   {'gone'}                 this Idempotency-Key has converted the lock before, and that lease has ended since
+--   {'reused'}               this Idempotency-Key came before with another request
+
+--- decide
+--- include record
+--- include grant
+--- include holders/find
+--- include group/limit
+--- constant WINDOW
+local request = req.request and beside(lock, 'request:' .. req.request)
+local seen, other = record_recall(request, req.print)
+if other then return {'reused'} end
+local group, now = group_open(lock), now_ms()
+if seen then
+  local ttl = seen.created + req.lease - now
+  if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
+  return {'replayed', seen.token, ttl}
+end
+
+local function remember(id, fence, created)
+  if request then
+    record_write(request, {outcome = 'acquired', print = req.print, id = id, token = req.new_token, fence = fence, created = created}, WINDOW)
+  end
+end
+local current, owner, metadata, fence = unpack(redis.call('HMGET', lock, 'token', 'owner', 'metadata', 'fence'))
+if not owner then return {'missing'} end
+local key, ttl = beside(lock, 'holders'), redis.call('PTTL', lock)
+
+if req.share then
+  if current ~= req.token then return {'mismatch', owner, fence, ttl} end
+  if req.lease < ttl then return {'shorter', ttl} end
+  local permits, named = string.match(req.share, '^%*(%d+)/(%d*)$')
+  local pinned, hint = limit_pinned(lock)
+  local wanted = named ~= '' and named or pinned or limit_waiting(lock, hint) or 'none'
+  local limit, in_force = limit_for(lock, nil, tonumber(permits), wanted == 'none' and '' or wanted)
+  if not limit then return {'limited', in_force} end
+  redis.call('DEL', lock)
+  local new_fence, created = next_fence(lock)
+  group = group_new(lock, limit, new_fence)
+  group.used = tonumber(permits)
+  metadata = req.metadata or metadata
+  holder_write(lock, req.id, {secret = select(2, token_parts(req.new_token)), fence = new_fence, permits = permits,
+    created = created, updated = created, owner = owner, metadata = metadata})
+  group_until(lock, req.id, permits, now + req.lease)
+  local turn = group_changed(lock, group)
+  remember(req.id, new_fence, created)
+  return {'shares', new_fence, created, owner, metadata, turn, permits, limit, new_fence}
+end
+
+local id, secret = token_parts(req.token)
+local holder = group and id and holder_read(lock, id)
+if not holder or holder.secret ~= secret then return {'mismatch', owner, fence, ttl} end
+local count = redis.call('ZCARD', key)
+if count > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit, count} end
+if req.lease < ttl then return {'shorter', ttl} end
+redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
+metadata = req.metadata or holder.metadata
+local granted = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease)
+-- The first waiter looks when this lease ends.
+queue_tell(beside(lock, 'queue'), '', req.lease, granted[2])
+remember(req.id, granted[2], granted[3])
+return {'alone', granted[2], granted[3], holder.owner, metadata}

@@ -1,0 +1,44 @@
+#!lua
+-- Asks for a lock that is shared or is to be shared, for a request of either mode: lets the request join the group of
+-- holders, or grants it the lock alone, if no earlier request that waits is held up by that. Otherwise queues the request,
+-- if it wants to wait. This is every call of a request that wants to share the lock, and the call of a request that wants
+-- it alone where try.lua or claim.lua has found a group.
+--
+-- KEYS  1 lock   2 incarnation, only with a grace
+-- Touches  fence queue queue:turn holders limit request
+-- Arguments
+--   id        of the attempt, and of the grant that it gets
+--   token     that the holder gets
+--   owner     a name, for people
+--   metadata  a JSON list
+--   lease     ms
+--   request   the name of the record: the Idempotency-Key, or without one the id
+--   print     fingerprint of the request, only with an Idempotency-Key
+--   wait      how long to wait from now (ms), absent if the request doesn't wait, or its wait is over
+--   channel   over which messages reach this replica
+--   share     '*<permits>/<limit>' as in a place, absent if the request wants the lock alone
+--   again     true for a later call of an attempt
+--   arrived   when the attempt joined the queue, absent if it didn't, or the reply with this time was lost
+-- Replies
+--   {'joined', fence, created (ms since 1970), ms that the turn of a waiter lasts (0 if nobody has it), permits, limit, floor}
+--   {'rejoined', fence, created, id, token, ttl (ms), permits, limit, floor}  this Idempotency-Key joined the group before
+--   {'crowd', owner, fence, ttl (ms) of the holder that ends last, waiting, position (0 if it has none), permits that the
+--                  holders have, limit, holders}  a group holds the lock
+--   {'limited', limit}  another limit is in force, or the request takes more permits than the limit in force
+--   {'crowded', holders}  there are as many holders as may be
+--   {'granted', fence, created}  the request has the lock alone; this and the others as in claim.lua
+--   {'replayed', fence, created, id, token, ttl}
+--   {'queued', arrived, fence of the holder or floor of the group, ms until a claim may succeed unless woken before}
+--   {'superseded'}  a copy with the same Idempotency-Key has taken the place over
+--   {'held', owner, fence, ttl (ms), waiting, position}
+--   {'reserved', waiting, position}
+--   {'recovering', ms until grants are made again, waiting, position}
+--   {'unsettled', ms until grants are made again}
+--   {'full', waiting}
+--   {'gone'}
+--   {'reused'}
+--   {'cancelled'}
+
+--- decide
+--- include group/join
+return join(lock, req)

@@ -1,0 +1,29 @@
+-- A holder in a group is the field '<id>' of the lock's hash. Its value is text, because cjson would rewrite the metadata:
+-- '<secret> <fence> <permits> <created> <updated> <bytes of the owner> <owner> <metadata>'. The token of the holder is
+-- '<id>.<secret>'.
+
+local function holder_write(lock, id, holder)
+  redis.call('HSET', lock, id, table.concat({holder.secret, holder.fence, holder.permits, holder.created, holder.updated,
+    #holder.owner, holder.owner, holder.metadata}, ' '))
+end
+
+-- The holder that the value of a field describes.
+local function holder_parse(text)
+  local secret, fence, permits, created, updated, bytes, rest =
+    string.match(text, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  return {
+    secret = secret, fence = fence, permits = permits, created = created, updated = updated,
+    owner = string.sub(rest, 1, bytes), metadata = string.sub(rest, bytes + 2),
+  }
+end
+
+-- The holder with this id, or nothing.
+local function holder_read(lock, id)
+  local text = redis.call('HGET', lock, id)
+  return text and holder_parse(text)
+end
+
+-- The id and the secret of a token of a group; nothing for any other token.
+local function token_parts(token)
+  return string.match(token or '', '^([^.]+)%.(%S+)$')
+end

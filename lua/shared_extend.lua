@@ -1,0 +1,68 @@
+#!lua flags=allow-oom
+-- Renews the lease of a holder of a shared lock, if the caller has its token, and replaces the secret of the token unless
+-- the caller wants to keep it.
+--
+-- KEYS  1 lock
+-- Touches  fence holders request
+-- Arguments
+--   id          of the holder, from its token
+--   secret      of the holder, from its token
+--   new_secret  that replaces it, absent if the secret stays
+--   metadata    a JSON list that replaces the metadata, absent if they stay
+--   lease       ms
+--   request     the Idempotency-Key, if there is one
+--   print       fingerprint of the request, only with an Idempotency-Key
+-- Replies
+--   {'extended', token, id, owner, metadata, fence, created, updated, expires, ttl, permits, limit, floor}  times in ms
+--                            since 1970, ttl in ms
+--   {'replayed', ...}        the same values: this Idempotency-Key has extended the lease before
+--   {'missing'}              nobody holds the lock
+--   {'mismatch', owner, fence, ttl (ms)}  the lock has no holder with this token; the values are of the holder that ends last
+--   {'shorter', ttl (ms)}    the new lease would end before the current lease
+--   {'gone'}                 this Idempotency-Key has extended the lease before, and that lease has ended since
+--   {'reused'}               this Idempotency-Key came before with another request
+
+--- decide
+--- include record
+--- include group/group
+--- constant FENCE_KEPT
+--- constant WINDOW
+local request = req.request and beside(lock, 'request:' .. req.request)
+local seen, other = record_recall(request, req.print)
+if other then return {'reused'} end
+
+local group = group_open(lock)
+local holder = group and holder_read(lock, req.id)
+local now = now_ms()
+local function told(name, updated, ttl)
+  return {name, req.id .. '.' .. holder.secret, req.id, holder.owner, holder.metadata, holder.fence, holder.created,
+    updated, whole(updated + req.lease), ttl, holder.permits, group.limit, group.floor}
+end
+
+if seen then
+  local ttl = seen.updated + req.lease - now
+  if ttl <= 0 or not holder or req.id .. '.' .. holder.secret ~= seen.token then return {'gone'} end
+  return told('replayed', tonumber(seen.updated), ttl)
+end
+
+if not group and redis.call('EXISTS', lock) == 0 then return {'missing'} end
+if not holder or holder.secret ~= req.secret then
+  local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
+  return {'mismatch', owner, fence, redis.call('PTTL', lock)}
+end
+local member = req.id .. ' ' .. holder.permits
+local ttl = redis.call('ZSCORE', beside(lock, 'holders'), member) - now
+if req.lease < ttl then return {'shorter', ttl} end
+
+holder.secret, holder.updated = req.new_secret or holder.secret, whole(now)
+holder.metadata = req.metadata or holder.metadata
+holder_write(lock, req.id, holder)
+group_until(lock, req.id, holder.permits, now + req.lease)
+group_close(lock, group)
+-- An extend grants more time, so Redis keeps the last fence as long after an extend as after an acquire.
+redis.call('PEXPIRE', beside(lock, 'fence'), FENCE_KEPT)
+if request then
+  record_write(request,
+    {outcome = 'extended', print = req.print, id = req.id, token = req.id .. '.' .. holder.secret, updated = whole(now)}, WINDOW)
+end
+return told('extended', now, req.lease)
