@@ -26,7 +26,8 @@ if other then return {'reused'} end
 if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 
 local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'))
-if not id then return redis.call('EXISTS', lock) == 1 and {'shared'} or {'missing'} end
+if not id and redis.call('EXISTS', lock) == 1 then return {'shared'} end
+if not id then return {'missing'} end
 if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
 
 remove_holder(lock)

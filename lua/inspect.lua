@@ -16,7 +16,8 @@
 local waiting = redis.call('ZCARD', beside(lock, 'queue'))
 local held = redis.call('HMGET', lock, 'token', 'id', 'owner', 'metadata', 'fence', 'created', 'updated', 'mode')
 local current, id, owner, metadata, fence, created, updated, mode = unpack(held)
-if not id then return mode and {'shared'} or {'free', waiting} end
+if mode then return {'shared'} end
+if not id then return {'free', waiting} end
 
 local own = current == req.token and 1 or 0
 local expires, ttl = redis.call('PEXPIRETIME', lock), redis.call('PTTL', lock)

@@ -19,7 +19,7 @@
 -- The usual case: nobody waits, and Redis need not keep a record of the release.
 if request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
 local current = redis.call('HGET', lock, 'token')
-if not current then return redis.call('EXISTS', lock) == 1 and {'mismatch'} or {'missing'} end
+if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
 redis.call('DEL', lock)
 return {'released', 0}

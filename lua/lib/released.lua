@@ -11,7 +11,7 @@ local function released(lock, req)
 
   local current = redis.call('HGET', lock, 'token')
   -- A group has no token of this kind.
-  if not current then return redis.call('EXISTS', lock) == 1 and {'mismatch'} or {'missing'} end
+  if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
   if current ~= req.token then return {'mismatch'} end
 
   remove_holder(lock)

@@ -4,18 +4,12 @@
 -- An acquire of either mode, where a group holds the lock or is about to: the general form of lib/acquire.lua and
 -- lib/claim.lua.
 
--- What a reply tells of the part that a holder has.
-local function with_part(reply, permits, limit, floor)
-  reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = permits, limit, floor
-  return reply
-end
-
 -- Answers a copy of a shared request that was granted the lock.
 local function rejoined(lock, group, reply)
   local holder = group and holder_read(lock, reply[4])
   if not holder then return {'gone'} end
-  reply[1] = 'rejoined'
-  return with_part(reply, holder.permits, group.limit, group.floor)
+  local _, fence, created, id, token, ttl = unpack(reply)
+  return {'rejoined', fence, created, id, token, ttl, holder.permits, group.limit, group.floor}
 end
 
 -- Whether a shared request may enter a group now.
@@ -61,7 +55,7 @@ local function join_granted(lock, group, req, permits, limit)
   local turn = group_changed(lock, group)
   if turn == 0 then queue_tell(beside(lock, 'queue'), req.channel, group_next_end(lock, group), group.floor) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = fence, created = now}, WINDOW)
-  return with_part({'joined', fence, now, turn}, permits, limit, group.floor)
+  return {'joined', fence, now, turn, permits, limit, group.floor}
 end
 
 -- Takes the place of a request out of the queue, which may let others in.
@@ -74,15 +68,18 @@ local function join_leave(lock, group, req)
   group_changed(lock, group)
 end
 
+-- The refusal of a request because of a group, from the refusal because of a holder.
+local function join_crowd(lock, group, reply)
+  local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
+  local _, _, _, _, waiting, position = unpack(reply)
+  return {'crowd', owner, fence, redis.call('PTTL', lock), waiting, position, group.used, group.limit,
+    redis.call('ZCARD', beside(lock, 'holders'))}
+end
+
 -- Refuses a request that doesn't wait, or whose wait is over.
 local function join_refused(lock, group, req, block)
   local reply = acquire_refused(lock, req, block)
-  if block.is_group then
-    local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
-    local waiting, position = reply[5], reply[6]
-    reply = {'crowd', owner, fence, redis.call('PTTL', lock), waiting, position,
-      group.used, group.limit, redis.call('ZCARD', beside(lock, 'holders'))}
-  end
+  if block.is_group then reply = join_crowd(lock, group, reply) end
   if not req.again then
     if group then group_close(lock, group) end
     return reply
@@ -121,7 +118,8 @@ local function join(lock, req)
     local is_full = limit and group and redis.call('ZCARD', beside(lock, 'holders')) >= most
     if not limit or is_full then
       if req.again then join_leave(lock, group, req) end
-      return limit and {'crowded', most} or {'limited', other}
+      if limit then return {'crowded', most} end
+      return {'limited', other}
     end
   end
 

@@ -8,7 +8,8 @@ use schemars::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Acquire, Break, Broken, Error, Extend, Group, Health, Limit, Lock, Page, Pin, Problem, Queue, Ready, State, Tenure,
+    Acquire, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, Page, Pin, Problem, Queue, Ready, State,
+    Tenure,
 };
 
 /// The schemas of all bodies.
@@ -22,6 +23,7 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Lock>();
     answers.subschema_for::<Page>();
     answers.subschema_for::<Broken>();
+    answers.subschema_for::<Holder>();
     answers.subschema_for::<Queue>();
     answers.subschema_for::<Limit>();
     answers.subschema_for::<Health>();
