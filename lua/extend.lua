@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- Renews a lease and replaces its token, if the caller has the current one.
+-- Renews a lease, if the caller has the current token, and replaces the token and, if the caller wants, the metadata.
 --
 -- KEYS  1 lock
 -- Touches  fence request
 -- Arguments
 --   token      the current token
---   new_token  the token that replaces it
+--   new_token  the token that replaces it; the current token itself, if the caller keeps it
 --   lease      ms
+--   metadata   a JSON list that replaces the metadata, absent if the metadata stays
 --   request    the Idempotency-Key, if there is one
 --   print      fingerprint of the request, only with an Idempotency-Key
 -- Replies
@@ -37,6 +38,7 @@ if seen then
   local updated = tonumber(seen.updated)
   local ttl = updated + req.lease - now
   if ttl <= 0 or id ~= seen.id then return {'gone'} end
+  metadata = req.metadata or metadata
   return {'replayed', seen.token, id, owner, metadata, fence, created, updated, updated + req.lease, ttl}
 end
 
@@ -47,6 +49,10 @@ if current ~= req.token then return {'mismatch', owner, fence, ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 
 redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))
+if req.metadata then
+  metadata = req.metadata
+  redis.call('HSET', lock, 'metadata', metadata)
+end
 redis.call('PEXPIREAT', lock, whole(now + req.lease))
 -- An extend grants more time, so Redis keeps the fence as long after an extend as after an acquire.
 redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)

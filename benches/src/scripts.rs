@@ -68,7 +68,7 @@ pub fn inspect(resource: &str, token: &str) -> Request {
 
 /// Extends the lock to a minute from now.
 pub fn extend(resource: &str, token: &str, new_token: &str) -> Request {
-    call(resource, &Extend { token, new_token, lease: 60_000, request: None, print: None })
+    call(resource, &Extend { token, new_token, lease: 60_000, metadata: None, request: None, print: None })
 }
 
 /// Releases the lock.

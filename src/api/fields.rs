@@ -86,6 +86,15 @@ pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
     Ok(metadata)
 }
 
+/// Reads the `rotate` of an extend: whether the token is replaced, as it is without the field.
+pub fn rotate(raw: Raw) -> Result<bool, Invalid> {
+    match given(raw) {
+        None | Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(other) => Err(Invalid::new("rotate", format!("is {other}; it must be true or false"))),
+    }
+}
+
 /// Reads `mode`, `limit` and `permits`; `None` if the request has no mode.
 pub fn mode(mode: Raw, limit: Raw, permits: Raw) -> Result<Option<Mode>, Invalid> {
     let number = |field, raw| match given(raw) {

@@ -230,7 +230,7 @@ impl Lock for Scripted {
 
     async fn extend(&self, token: &str, lease: Duration) -> Option<String> {
         let (new_token, lease) = (Uuid::new_v4().to_string(), lease.as_millis() as u64);
-        let call = Extend { token, new_token: &new_token, lease, request: None, print: None };
+        let call = Extend { token, new_token: &new_token, lease, metadata: None, request: None, print: None };
         let reply = self.run(&self.scripts.extend.source, &call).await;
         matches!(reply, ExtendReply::Extended(_)).then_some(new_token)
     }

@@ -69,6 +69,23 @@ async fn a_lock_that_one_version_granted_is_extended_released_and_broken_by_the_
     a_lock_passes(&other.api, &one.api).await;
 }
 
+#[tokio::test]
+async fn what_an_extend_kept_and_replaced_is_read_and_released_by_the_other_version() {
+    let ([old, new], resource) = (both(true).await, name("skew-keep"));
+    let lock = old.api.granted(&resource, "me", 30).await;
+    let (path, key) = (format!("{}/{}", lock_path(&resource), token(&lock)), [("Idempotency-Key", "keep")]);
+    let body = json!({ "timeout": 60, "rotate": false, "metadata": { "step": 2 } }).to_string();
+    let kept = new.api.send(reqwest::Method::PUT, &path, &key, Some(body)).await;
+    assert_eq!(kept.status, 200, "{kept:?}");
+    let status = old.api.status(&resource, token(&lock)).await.json();
+    assert_eq!(status["metadata"], json!([{ "step": 2 }]));
+    // Under the same key another request has come, for either version.
+    assert_eq!(old.api.extend_with(&resource, token(&lock), 60, &key).await.code(), "idempotency_key_reused");
+    let extended = old.api.extend(&resource, token(&lock), 90).await.json();
+    assert_eq!(extended["metadata"], json!([{ "step": 2 }]));
+    assert_eq!(new.api.release(&resource, token(&extended)).await.status, 204);
+}
+
 async fn requests_are_answered_again(first: &Api, again: &Api) {
     let resource = name("skew-replay");
     let (lock, copy) = (acquire(first, &resource).await, acquire(again, &resource).await);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::seconds::{as_milliseconds, as_seconds};
 
-/// The right to extend and to release a lock. Replaced by every extend.
+/// The right to extend and to release a lock. Replaced by every extend that doesn't keep it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(String);
@@ -48,7 +48,7 @@ pub struct Lock {
     /// The name of the resource that is locked, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: String,
-    /// The right to extend and to release it: a UUIDv4, replaced by every extend.
+    /// The right to extend and to release it: a UUIDv4, replaced by every extend without `"rotate": false`.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub token: Token,
     /// The lease that was granted (acquire, extend), or the whole seconds that remain of it (status); on the wire in
@@ -56,7 +56,7 @@ pub struct Lock {
     #[serde(with = "as_seconds")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::seconds"))]
     pub timeout: Duration,
-    /// The metadata that the acquire gave, without the white space between its parts.
+    /// The metadata that the acquire or the last extend gave, without the white space between its parts.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::list"))]
     pub metadata: Value,
     /// When it was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.
@@ -154,7 +154,7 @@ pub struct Tenure<Text = String, Json = Value> {
     /// Its fencing token: larger than that of every earlier grant of the resource, below 2^53.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: u64,
-    /// The metadata that the acquire gave, without the white space between its parts.
+    /// The metadata that the acquire or the last extend gave, without the white space between its parts.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::list"))]
     pub metadata: Json,
     /// When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis.

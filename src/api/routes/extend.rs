@@ -13,10 +13,11 @@ use crate::api::{
     body,
     error::ApiError,
     fields,
+    invalid::Invalid,
     target::{Target, once},
 };
 
-/// Renews a lease and replaces its token.
+/// Renews a lease, and replaces its token unless the client keeps it.
 pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, token, headers, body } = target;
     let token = token.ok_or(ApiError::MissingToken)?;
@@ -24,17 +25,30 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
     let asked: gorilla_wire::Extend<&RawValue> = body::parse(&body)?;
     let lease = fields::lease(asked.timeout, app.limits().max_timeout)?;
 
+    let metadata = asked.metadata.map(|metadata| fields::metadata(Some(metadata))).transpose()?;
+    let keeps_token = !fields::rotate(asked.rotate)?;
     let convert = fields::mode(asked.mode, asked.limit, asked.permits)?;
+    if keeps_token && convert.is_some() {
+        let rule = "must be true with \"mode\", because a conversion is a new grant with a new token";
+        return Err(Invalid::new("rotate", rule).into());
+    }
     let timeout = lease.as_millis().to_string();
-    let mut parts = vec!["extend", token.expose(), &timeout];
+    let mut print = vec!["extend", token.expose(), &timeout];
+    // An extend without these fields has the fingerprint that version 0.1 gave it.
+    if keeps_token {
+        print.push("keeps_token");
+    }
+    if let Some(metadata) = &metadata {
+        print.extend(["metadata", metadata.as_str()]);
+    }
     let share = convert.and_then(Mode::share).map(fields::share);
     match convert {
         None => {}
-        Some(Mode::Exclusive) => parts.push("exclusive"),
-        Some(Mode::Shared(_)) => parts.extend(share.iter().flatten().map(String::as_str)),
+        Some(Mode::Exclusive) => print.push("exclusive"),
+        Some(Mode::Shared(_)) => print.extend(share.iter().flatten().map(String::as_str)),
     }
-    let once = once(&headers, &parts)?;
-    let asked = Extend { resource, token, lease, metadata: None, keeps_token: false, convert, once };
+    let once = once(&headers, &print)?;
+    let asked = Extend { resource, token, lease, metadata, keeps_token, convert, once };
     let extended = app.service.extend(&caller, &asked).await?;
     let (resource, lease) = (asked.resource, lease.as_duration());
     Ok(match extended {

@@ -19,6 +19,9 @@ pub enum Effect<'a> {
     Granted(&'a Lock),
     /// The lock has this token.
     Extended(&'a Token),
+    /// The lock with this token was last extended at this time, in milliseconds since 1970. Tells of an extend that has
+    /// kept the token.
+    Updated(&'a Token, i64),
     /// The lock, if there is one, doesn't have this token.
     Released(&'a Token),
     /// If there is a lock, another grant has it.
@@ -34,6 +37,7 @@ impl Store {
             return Ok(());
         }
         let confirmation = self.keys.confirmation(self.clustered.then(|| slot_of(lock)));
+        let time;
         let (field, value, given) = match effect {
             Effect::Granted(Lock { token, tenure, .. }) => match token.of_shared() {
                 Some((id, secret)) => (id, secret, true),
@@ -43,6 +47,10 @@ impl Store {
                 Some((id, secret)) => (id, secret, true),
                 None => ("token", token.expose(), true),
             },
+            Effect::Updated(token, since_1970) => {
+                time = since_1970.to_string();
+                (token.of_shared().map_or("updated", |(id, _)| id), time.as_str(), true)
+            }
             Effect::Released(token) => match token.of_shared() {
                 Some((id, _)) => (id, "", true),
                 None => ("token", token.expose(), false),

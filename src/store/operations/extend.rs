@@ -2,25 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Extend, Extended, Failure, Lock, Token};
+use gorilla_domain::{Extend, Extended, Failure, Lock, Metadata, Token};
 use gorilla_scripts::{ExtendReply, Grant};
 
 use crate::store::{base::Store, durability::Effect, error::Error, protocol};
 
 impl Store {
-    /// Renews a lease and replaces its token.
+    /// Renews a lease, and replaces its token and its metadata as far as the caller wants; or converts the lock.
     pub async fn extend(self: &Arc<Self>, asked: &Extend) -> Result<Extended, Failure> {
         if let Some(mode) = asked.convert.filter(|mode| mode.share().is_some() != asked.token.of_shared().is_some()) {
             return self.convert(asked, mode).await;
         }
-        let Extend { resource, token, lease, once, .. } = asked;
+        let Extend { resource, token, lease, metadata, keeps_token, once, .. } = asked;
         let lock_key = self.keys.lock(resource);
-        let new_token = Token::random();
+        let new_token = if *keeps_token { token.clone() } else { Token::random() };
         let (request, print) = protocol::record(once.as_ref());
         let call = gorilla_scripts::Extend {
             token: token.expose(),
             new_token: new_token.expose(),
             lease: lease.as_millis(),
+            metadata: metadata.as_ref().map(Metadata::as_str),
             request,
             print,
         };
@@ -46,7 +47,11 @@ impl Store {
             ExtendReply::Reused => Extended::KeyReused,
         };
         if let Extended::Extended(lock) | Extended::Replayed(lock) = &extended {
-            self.confirmed(&lock_key, Effect::Extended(&lock.token)).await?;
+            let effect = match keeps_token {
+                false => Effect::Extended(&lock.token),
+                true => Effect::Updated(&lock.token, lock.tenure.updated.timestamp_millis()),
+            };
+            self.confirmed(&lock_key, effect).await?;
         }
         Ok(extended)
     }

@@ -56,7 +56,12 @@ impl Generator {
                 lease: if rng.u8(0..40) == 0 { SHORT } else { long(rng) },
                 metadata: [json!([]), json!(["a", { "b": 1 }])][rng.usize(0..2)].clone(),
             },
-            35..60 => Act::Extend { token: token(rng, oracle, &resource), lease: long(rng) },
+            35..60 => Act::Extend {
+                token: token(rng, oracle, &resource),
+                lease: long(rng),
+                metadata: [None, None, Some(json!(null)), Some(json!([{ "at": 2.50 }]))][rng.usize(0..4)].clone(),
+                rotate: [None, Some(true), Some(false)][rng.usize(0..3)],
+            },
             60..75 => Act::Release { token: token(rng, oracle, &resource) },
             75..84 => {
                 let stands = oracle.current(&resource).map(|grant| grant.fence);

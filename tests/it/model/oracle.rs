@@ -110,6 +110,11 @@ impl Oracle {
             return match record.act {
                 Act::Release { .. } => Ok(()),
                 Act::Break { .. } => told.tells_what_ended(&record.grant),
+                // It says nothing of the metadata, so the answer has what the lock has now.
+                Act::Extend { metadata: None, .. } => {
+                    let held = resource.held.as_ref().ok_or("nothing to extend")?;
+                    told.tells_the_lock(&Grant { metadata: held.metadata.clone(), ..record.grant.clone() })
+                }
                 _ => told.tells_the_lock(&record.grant),
             };
         }
@@ -123,8 +128,13 @@ impl Oracle {
         }
         let Some(held) = resource.held.clone() else { return Ok(()) };
         match (&step.act, outcome) {
-            (Act::Extend { lease, .. }, "done") => {
-                let grant = told.new_grant(held.owner.clone(), held.metadata.clone(), *lease)?;
+            (Act::Extend { lease, metadata, .. }, "done") => {
+                let metadata = match metadata {
+                    Some(Value::Null) => json!([]),
+                    Some(metadata) => metadata.clone(),
+                    None => held.metadata.clone(),
+                };
+                let grant = told.new_grant(held.owner.clone(), metadata, *lease)?;
                 if (&grant.id, &grant.created, grant.fence) != (&held.id, &held.created, held.fence) {
                     return Err("an extend began another tenure".into());
                 }
@@ -148,10 +158,15 @@ impl Oracle {
 
 impl Resource {
     fn renewed(&mut self, step: &Step, grant: Grant) -> Result<(), String> {
-        if self.tokens.contains(&grant.token) {
+        if let Act::Extend { token, rotate: Some(false), .. } = &step.act {
+            if *token != grant.token {
+                return Err("an extend that keeps the token replaced it".into());
+            }
+        } else if self.tokens.contains(&grant.token) {
             return Err("a token was given twice".into());
+        } else {
+            self.tokens.push(grant.token.clone());
         }
-        self.tokens.push(grant.token.clone());
         self.remember(step, grant.clone());
         self.held = Some(grant);
         Ok(())

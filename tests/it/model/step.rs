@@ -26,6 +26,9 @@ pub enum Act {
     Extend {
         token: String,
         lease: Duration,
+        /// In place of the metadata, if it changes.
+        metadata: Option<Value>,
+        rotate: Option<bool>,
     },
     Release {
         token: String,
@@ -61,8 +64,15 @@ impl Step {
                 let body = json!({ "owner": owner, "timeout": lease.as_secs_f64(), "metadata": metadata });
                 (Method::POST, path, Some(body))
             }
-            Act::Extend { token, lease } => {
-                (Method::PUT, format!("{path}/{token}"), Some(json!({ "timeout": lease.as_secs_f64() })))
+            Act::Extend { token, lease, metadata, rotate } => {
+                let mut body = json!({ "timeout": lease.as_secs_f64() });
+                if let Some(metadata) = metadata {
+                    body["metadata"] = metadata.clone();
+                }
+                if let Some(rotate) = rotate {
+                    body["rotate"] = json!(rotate);
+                }
+                (Method::PUT, format!("{path}/{token}"), Some(body))
             }
             Act::Release { token } => (Method::DELETE, format!("{path}/{token}"), None),
             Act::Break { fence } => (Method::POST, format!("{path}/break"), Some(json!({ "fence": fence }))),

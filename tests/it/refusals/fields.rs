@@ -96,6 +96,30 @@ async fn extend_refuses_the_same_timeouts() {
 }
 
 #[tokio::test]
+async fn extend_refuses_what_is_not_a_boolean_and_the_metadata_that_an_acquire_refuses() {
+    let (api, resource) = (Replica::shared().await, name("extend-fields"));
+    let lock = api.granted(&resource, "me", 30).await;
+    let path = format!("{}/{}", lock_path(&resource), token(&lock));
+    let before = all_of(&resource);
+    for (field, value, says) in [
+        ("rotate", "1", ["is 1", "true or false"]),
+        ("rotate", "\"false\"", ["is \"false\"", "true or false"]),
+        ("rotate", "[]", ["is []", "true or false"]),
+        ("metadata", &json!("x".repeat(4096 - 3)).to_string(), ["4097 bytes", "at most 4096"]),
+        ("metadata", &format!("{}{}", "[".repeat(65), "]".repeat(65)), ["65 deep", "at most 64"]),
+        ("mode", "\"open\"", ["is \"open\"", "\"exclusive\" or \"shared\""]),
+        ("limit", "0", ["is 0", "from 1 to 1000000"]),
+        ("permits", "\"1\"", ["is \"1\"", "from 1 to 1000000"]),
+    ] {
+        let body = format!(r#"{{"timeout":60,"{field}":{value}}}"#);
+        let answer = api.send(Method::PUT, &path, &[], Some(body)).await;
+        refused(&answer, 400, "invalid_request", &[field, says[0], says[1]]);
+        assert_eq!(answer.json()["field"], field, "{answer:?}");
+    }
+    assert_eq!(all_of(&resource), before);
+}
+
+#[tokio::test]
 async fn break_refuses_what_is_no_fence_and_no_reason() {
     let (api, resource) = (Replica::shared().await, name("break-fields"));
     api.granted(&resource, "me", 30).await;

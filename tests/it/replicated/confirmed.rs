@@ -19,6 +19,10 @@ async fn what_is_answered_is_on_the_replica_of_redis() {
         on_it("id", &lock["id"]);
         let extended = api.extend(&resource, token(&lock), 40).await.json();
         on_it("token", &extended["token"]);
+        let path = format!("{}/{}", lock_path(&resource), token(&extended));
+        let body = json!({ "timeout": 50, "rotate": false, "metadata": "kept" }).to_string();
+        let kept = api.send(Method::PUT, &path, &[], Some(body)).await;
+        assert_eq!((kept.status, field("metadata").as_str()), (200, r#"["kept"]"#), "{kept:?}");
         assert_eq!(api.release(&resource, token(&extended)).await.status, 204);
         assert_eq!(field("id"), "");
         api.granted(&resource, "me", 30).await;

@@ -212,15 +212,20 @@ impl<'a> Both<'a> {
             11..13 => Step::Release(Release { token: self.some_token(rng)?, once: once(rng, 20) }),
             13..15 => {
                 let token = self.some_token(rng)?;
-                let new_token = Token { tenure: token.tenure, number: self.tokens.len() as u8 };
+                let keeps_token = rng.u8(..3) == 0;
+                let new_token = match keeps_token {
+                    true => token,
+                    false => Token { tenure: token.tenure, number: self.tokens.len() as u8 },
+                };
                 self.tokens.push(new_token);
                 let once = once(rng, 30);
-                // One request asks for one lease.
-                let lease = match once {
-                    Some((Name::Key(key), _)) if key % 2 == 1 => LEASE / 2,
-                    _ => 2 * LEASE,
+                // One request asks for one lease and for one metadata.
+                let (lease, metadata) = match once {
+                    Some((Name::Key(key), _)) if key % 2 == 1 => (LEASE / 2, None),
+                    Some((Name::Key(key), _)) => (2 * LEASE, Some(key + 1)),
+                    _ => (2 * LEASE, rng.bool().then(|| rng.u8(1..4))),
                 };
-                Step::Extend(Extend { token, new_token, lease, once })
+                Step::Extend(Extend { token, new_token, lease, metadata, once })
             }
             15 => Step::Wake,
             // Mostly of the first waiter, as a replica does it.
@@ -276,8 +281,7 @@ fn conform(skewed: bool) {
                     // A request comes again.
                     let again = last.take().filter(|_| choice < 8);
                     let Some(step) = again.or_else(|| both.step(&mut rng)) else { continue };
-                    // Version 0.1 has no handover.
-                    let old = skewed && rng.bool() && !matches!(step, Step::Handover(..));
+                    let old = skewed && rng.bool() && step.is_of_0_1();
                     by_old += u32::from(old);
                     let reply = both.take(&step, old);
                     last = matches!(reply.as_str(), "extended" | "released").then(|| step.clone());

@@ -26,7 +26,7 @@ fn extend_gives_every_reply_of_its_header() {
     let (fence, created) = held(&lab);
     let extend = |token: &str, new_token: &str, lease: &str, print: &str| {
         let (request, print) = named(print);
-        lab.run(&Extend { token, new_token, lease: number(lease) as u64, request, print })
+        lab.run(&Extend { token, new_token, lease: number(lease) as u64, metadata: None, request, print })
     };
     let mismatch = extend("another", "token-2", "60000", "");
     assert_eq!(mismatch[..3], ["mismatch".into(), "owner-of-id-1".into(), fence.clone()]);
@@ -61,6 +61,29 @@ fn extend_gives_every_reply_of_its_header() {
     assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
     lab.seen.borrow_mut().remove("granted");
     lab.saw_every_reply_of("extend");
+}
+
+#[test]
+fn an_extend_may_keep_the_token_and_replace_the_metadata_and_its_copy_tells_both() {
+    let lab = Lab::on(Redis::shared());
+    held(&lab);
+    let extend = |new_token: &str, metadata: Option<&str>, print: &str| {
+        let (request, print) = named(print);
+        lab.run(&Extend { token: "token-of-id-1", new_token, lease: 60_000, metadata, request, print })
+    };
+    let fields = || lab.cli(&["HMGET"], "lock", &["token", "metadata"]);
+    let kept = extend("token-of-id-1", None, "");
+    assert_eq!((kept[1].as_str(), kept[4].as_str()), ("token-of-id-1", "[1.0]"));
+    assert_eq!(fields(), "token-of-id-1\n[1.0]");
+    // Without a key, too, the same request acts again: its token is still the current one.
+    let replaced = extend("token-of-id-1", Some("[\"new\"]"), "");
+    assert_eq!((replaced[1].as_str(), replaced[4].as_str()), ("token-of-id-1", "[\"new\"]"));
+    assert_eq!(fields(), "token-of-id-1\n[\"new\"]");
+    let with_key = extend("token-of-id-1", Some("[2]"), "print");
+    extend("token-of-id-1", Some("[3]"), "");
+    let copy = extend("token-of-id-1", Some("[2]"), "print");
+    assert_eq!((copy[0].as_str(), &copy[1..9]), ("replayed", &with_key[1..9]));
+    assert_eq!(fields(), "token-of-id-1\n[3]");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     assert!(empty.keys().is_empty(), "{:?}", empty.keys());
 
     let (request, print) = (Some("k"), Some("print"));
-    let extend = Extend { token: "token-of-id-1", new_token: "token-2", lease: 60_000, request, print };
+    let extend = Extend { token: "token-of-id-1", new_token: "token-2", lease: 60_000, metadata: None, request, print };
     assert_eq!(out_of_memory(&|| extended.run(&extend)[0].clone()), "extended");
     assert_eq!(extended.cli(&["HGET"], "lock", &["token"]), "token-2");
     let inspect = Inspect { token: Some("token-2") };

@@ -3,6 +3,7 @@
 mod break_lock;
 mod conflicts;
 mod envelope;
+mod extend;
 mod holder;
 mod list;
 mod metadata;

@@ -26,6 +26,8 @@ pub struct Lock {
     pub id: Id,
     /// The current token.
     pub token: Token,
+    /// What the holder says of it; 0 for what the acquire said.
+    pub metadata: u8,
     /// The number that orders grants.
     pub fence: u64,
     /// When it was granted.

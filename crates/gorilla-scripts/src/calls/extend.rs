@@ -17,10 +17,12 @@ use crate::{
 pub struct Extend<'a> {
     /// The current token.
     pub token: &'a str,
-    /// The token that replaces it.
+    /// The token that replaces it: the current token itself, if the caller keeps it.
     pub new_token: &'a str,
     /// In milliseconds.
     pub lease: u64,
+    /// A JSON list that replaces the metadata, if it is to change.
+    pub metadata: Option<&'a str>,
     /// The Idempotency-Key, if there is one.
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.

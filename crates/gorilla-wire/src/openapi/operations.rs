@@ -165,21 +165,26 @@ pub fn describe(operation: Operation) -> Description {
         },
         Operation::ExtendByHeader => Description {
             id: "extendByHeader",
-            summary: "Extend a lease and replace its token, the token in a header",
+            summary: "Extend a lease, the token in a header",
             parameters: vec![token(), key()],
             ..describe(Operation::Extend)
         },
         Operation::Extend => Description {
             id: "extend",
             tag: "locks",
-            summary: "Extend a lease and replace its token",
-            description: "The new lease counts from now and is not shorter than what remains. The old token is \
-                          dead from then on.",
+            summary: "Extend a lease",
+            description: "The new lease counts from now and is not shorter than what remains. The answer has a \
+                          new token and the old token is dead from then on, unless `rotate` is `false`: then the \
+                          token stays, and a lost answer costs nothing.",
             parameters: vec![key()],
             body: Some(RequestBody {
                 schema: "Extend",
                 required: true,
-                examples: json!({ "extend": { "value": { "timeout": 60 } } }),
+                examples: json!({
+                    "extend": { "value": { "timeout": 60 } },
+                    "keepTheToken": { "value": { "timeout": 60, "rotate": false } },
+                    "newMetadata": { "value": { "timeout": 60, "metadata": { "step": 2 } } },
+                }),
             }),
             successes: ok(
                 "Extended, or extended before by the same Idempotency-Key.",

@@ -13,8 +13,8 @@ pub(super) const KEYS: &str = "
     for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do
         local what = string.sub(key, #ARGV[1] + 1)
         if what == 'lock' then
-            local fields = redis.call('HMGET', key, 'id', 'token', 'fence', 'created')
-            put('lock', fields[1], fields[2], fields[3], fields[4], redis.call('PEXPIRETIME', key))
+            local fields = redis.call('HMGET', key, 'id', 'token', 'metadata', 'fence', 'created')
+            put('lock', fields[1], fields[2], fields[3], fields[4], fields[5], redis.call('PEXPIRETIME', key))
         elseif what == 'queue' then
             local places = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
             for index = 1, #places, 2 do put('place', places[index + 1], places[index]) end
@@ -30,6 +30,11 @@ pub(super) fn attempt(id: Id) -> String {
 
 pub(super) fn token(token: Token) -> String {
     format!("token-{:02}-{}", token.tenure, token.number)
+}
+
+/// The metadata of a lock; 0 for what all acquires say.
+pub(super) fn metadata(number: u8) -> String {
+    if number == 0 { "[]".into() } else { format!("[{number}]") }
 }
 
 pub(super) fn member(id: Id, channel: u8) -> String {
@@ -56,8 +61,8 @@ pub(super) fn print(fingerprint: u8) -> String {
 pub(super) fn lines(model: &Model) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     if let Some(lock) = &model.lock {
-        let (id, token) = (attempt(lock.id), token(lock.token));
-        lines.insert(format!("lock {id} {token} {} {} {}", lock.fence, lock.created, lock.expires));
+        let (id, token, metadata) = (attempt(lock.id), token(lock.token), metadata(lock.metadata));
+        lines.insert(format!("lock {id} {token} {metadata} {} {} {}", lock.fence, lock.created, lock.expires));
     }
     if model.fence > 0 {
         lines.insert(format!("fence {}", model.fence));

@@ -9,7 +9,7 @@ use gorilla_model::{
 use gorilla_scripts::{self as calls, Call};
 use serde_json::json;
 
-use super::state::{attempt, member, print, record, request, token};
+use super::state::{attempt, member, metadata, print, record, request, token};
 use crate::scripts::{Lab, skew};
 
 /// As long as no run is.
@@ -58,8 +58,9 @@ impl Step {
             }
             Step::Extend(call) => {
                 let (old, new, (request, print)) = (token(call.token), token(call.new_token), once(call.once));
-                let (request, print) = (request.as_deref(), print.as_deref());
-                lab.run(&calls::Extend { token: &old, new_token: &new, lease: call.lease, request, print })
+                let (request, print, said) = (request.as_deref(), print.as_deref(), call.metadata.map(metadata));
+                let (lease, metadata) = (call.lease, said.as_deref());
+                lab.run(&calls::Extend { token: &old, new_token: &new, lease, metadata, request, print })
             }
             Step::Release(call) => {
                 let (token, (request, print)) = (token(call.token), once(call.once));
@@ -73,6 +74,15 @@ impl Step {
                 })
             }
             Step::Wake => lab.run(&calls::Wake {}),
+        }
+    }
+
+    /// Whether version 0.1 takes such a step too.
+    pub(super) fn is_of_0_1(&self) -> bool {
+        match self {
+            Step::Handover(..) => false,
+            Step::Extend(call) => call.metadata.is_none(),
+            _ => true,
         }
     }
 
@@ -182,11 +192,13 @@ fn words(reply: &Reply) -> Vec<String> {
         Reply::Gone => json!(["gone"]),
         Reply::Reused => json!(["reused"]),
         Reply::Cancelled => json!(["cancelled"]),
-        Reply::Extended { token: its, id, fence, created, updated, expires, ttl } => {
-            json!(["extended", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
+        Reply::Extended { token: its, id, metadata: said, fence, created, updated, expires, ttl } => {
+            let said = metadata(*said);
+            json!(["extended", token(*its), attempt(*id), owner(id), said, fence, created, updated, expires, ttl])
         }
-        Reply::ExtendReplayed { token: its, id, fence, created, updated, expires, ttl } => {
-            json!(["replayed", token(*its), attempt(*id), owner(id), "[]", fence, created, updated, expires, ttl])
+        Reply::ExtendReplayed { token: its, id, metadata: said, fence, created, updated, expires, ttl } => {
+            let said = metadata(*said);
+            json!(["replayed", token(*its), attempt(*id), owner(id), said, fence, created, updated, expires, ttl])
         }
         Reply::Missing => json!(["missing"]),
         Reply::Mismatch => json!(["mismatch"]),

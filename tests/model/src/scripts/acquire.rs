@@ -118,7 +118,8 @@ pub fn acquire(redis: &mut Redis, env: &Env, call: &Acquire) -> Reply {
                 _ => env.now.max(redis.fence + 1),
             };
             redis.fence = fence;
-            redis.lock = Some(Lock { id, token: call.token, fence, created: now, expires: now + call.lease });
+            redis.lock =
+                Some(Lock { id, token: call.token, metadata: 0, fence, created: now, expires: now + call.lease });
             if let Some(fingerprint) = call.fingerprint {
                 note(redis, Outcome::Acquired { fingerprint, id, token: call.token, fence, created: now });
             }

@@ -11,15 +11,17 @@ use crate::{
 pub struct Extend {
     /// The token that the client sent.
     pub token: Token,
-    /// The token that replaces it.
+    /// The token that replaces it, or the same token.
     pub new_token: Token,
     /// The length of the lease from now.
     pub lease: Ms,
+    /// What the holder says of the lock from now on, if it says something new.
+    pub metadata: Option<u8>,
     /// The Idempotency-Key, if there is one, and the fingerprint.
     pub once: Option<(Name, Fingerprint)>,
 }
 
-/// Renews a lease and replaces its token, if the caller has the current one.
+/// Renews a lease, if the caller has the current token, and replaces the token and, if the caller wants, the metadata.
 pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
     let now = env.now_ms();
     redis.expire(now);
@@ -33,7 +35,8 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
             let ttl = (updated + call.lease).saturating_sub(now);
             let Some(lock) = redis.lock.as_ref().filter(|lock| lock.id == id && ttl > 0) else { return Reply::Gone };
             let (fence, created, expires) = (lock.fence, lock.created, updated + call.lease);
-            return Reply::ExtendReplayed { token, id, fence, created, updated, expires, ttl };
+            let metadata = call.metadata.unwrap_or(lock.metadata);
+            return Reply::ExtendReplayed { token, id, metadata, fence, created, updated, expires, ttl };
         }
         None => {}
     }
@@ -50,10 +53,12 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
     let (token, expires) = (call.new_token, now + call.lease);
     lock.token = token;
     lock.expires = expires;
+    lock.metadata = call.metadata.unwrap_or(lock.metadata);
+    let metadata = lock.metadata;
     redis.fence = fence;
     if let Some((request, fingerprint)) = call.once {
         let outcome = Outcome::Extended { fingerprint, id, token, updated: now };
         redis.requests.insert(request, Record::new(outcome));
     }
-    Reply::Extended { token, id, fence, created, updated: now, expires, ttl: call.lease }
+    Reply::Extended { token, id, metadata, fence, created, updated: now, expires, ttl: call.lease }
 }

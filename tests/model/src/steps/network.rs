@@ -161,7 +161,7 @@ impl Bounds {
                 }
             }
             Kind::Extend { at, new_token } => {
-                let call = Extend { token, new_token, lease: self.lease, once: None };
+                let call = Extend { token, new_token, lease: self.lease, metadata: None, once: None };
                 let reply = self.run(state, node, |redis, env| scripts::extend(redis, env, &call));
                 if matches!(reply, Reply::Extended { .. }) {
                     self.note_act(state, holder, token, Some(new_token));
