@@ -20,15 +20,14 @@ use crate::{
         fields,
         target::{Target, once},
     },
+    service::Caller,
     settings::Limits,
 };
 
 /// Takes a lock, or waits for it.
 pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
-    let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(&app, &headers, body).await?;
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
-    let asked = Arc::new(parse(app.limits(), resource, headers, body)?);
+    let (caller, asked) = read(&app, target).await?;
     let acquired = app.service.acquire(&caller, &asked).await?;
     let Acquire { lease, wait, .. } = *asked;
     let resource = || asked.resource.clone();
@@ -60,6 +59,13 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
         Acquired::Gone => ApiError::LockGone { resource: resource() }.into_response(),
         Acquired::KeyReused => ApiError::KeyReused.into_response(),
     })
+}
+
+/// Who asks, and for what.
+async fn read(app: &App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
+    let Target { caller, resource, headers, body, .. } = target;
+    let body = body::read(app, &headers, body).await?;
+    Ok((caller, parse(app.limits(), resource, headers, body)?.into()))
 }
 
 /// What a request asks for.

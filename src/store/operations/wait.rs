@@ -15,7 +15,8 @@ use crate::store::{
 
 impl Store {
     /// Waits for the lock as this attempt. `came` says when the request joined the queue, with this attempt or with an
-    /// earlier attempt.
+    /// earlier attempt. If the request had to queue, the lock tells how long it waited: from when it was taken in until
+    /// the claim was sent that Redis granted. The lease begins after that.
     pub(super) async fn wait_as(
         self: &Arc<Self>,
         attempt: &Attempt,
@@ -29,6 +30,7 @@ impl Store {
         let mut in_doubt = None;
         // What the attempt asks next, once it is in the queue, and what became of it if a release took it along.
         let (mut next, mut told): (Option<NextClaim>, Told) = (None, None);
+        let mut has_queued = came.is_some();
         loop {
             let is_dismissed = self.waiters.is_dismissed();
             // A client with an Idempotency-Key comes back for its place, here or at another replica. So the place
@@ -51,29 +53,40 @@ impl Store {
                     reply.and_then(|reply| self.progress(bid, reply))
                 }
                 // Boxed, so that no waiter keeps room for it.
-                None => Box::pin(self.ask(attempt, left, ask)).await,
+                None => {
+                    place.asked = Instant::now();
+                    Box::pin(self.ask(attempt, left, ask)).await
+                }
             };
             match progress {
                 Ok(Progress::Done(Acquired::Blocked(_))) if self.waiters.is_dismissed() => {
                     return Ok(Acquired::Dismissed);
                 }
-                Ok(Progress::Done(outcome)) => {
+                Ok(Progress::Done(mut outcome)) => {
                     if let Acquired::Granted(lock) = &outcome {
                         match lock.part {
                             None => place.granted(lock.tenure.fence, lock.tenure.ttl),
                             Some(part) => place.joined(part.floor, lock.tenure.ttl),
                         }
                     }
+                    if let Acquired::Granted(lock) | Acquired::Replayed(lock) = &mut outcome
+                        && has_queued
+                    {
+                        let left = deadline.saturating_duration_since(place.asked);
+                        lock.waited = Some(bid.asked.wait.saturating_sub(left));
+                    }
                     return Ok(outcome);
                 }
                 Ok(Progress::Queued { arrived, fence, look_in }) => {
                     attempt.queued();
+                    has_queued = true;
                     (in_doubt, *came) = (None, Some(arrived));
                     place.queued(arrived, fence, look_in);
                     next = Some(NextClaim { bid: Arc::clone(bid), arrived, deadline });
                 }
                 Ok(Progress::Superseded) => {
                     (in_doubt, next) = (None, None);
+                    has_queued = true;
                     place.superseded();
                 }
                 Err(failure @ Failure::Broken(_)) => return Err(failure),

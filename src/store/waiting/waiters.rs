@@ -94,8 +94,8 @@ enum Stance {
     Asks,
     /// It waits for a reason to ask, and would ask this.
     Waits(NextClaim),
-    /// A release has taken its claim along, and the waiter hears from it.
-    Hears(oneshot::Receiver<Told>),
+    /// A release, which was about to be sent at this time, has taken its claim along, and the waiter hears from it.
+    Hears(oneshot::Receiver<Told>, Instant),
 }
 
 /// The place of a waiter in a local queue. When it is dropped, the waiter leaves the queue.
@@ -106,6 +106,8 @@ pub struct Place<'a> {
     waiter: Arc<Waiter>,
     /// When the waiter arrived in the queue, in microseconds since 1970; `None` before that.
     pub arrived: Option<u64>,
+    /// The last claim of the waiter was sent then, or later: Redis has granted nothing to the waiter before.
+    pub asked: Instant,
     /// When the waiter asks Redis again, whatever its local queue knows.
     ask_at: Option<Instant>,
 }
@@ -125,7 +127,7 @@ impl Waiter {
         let mut stance = self.stance();
         let Stance::Waits(claim) = &*stance else { return None };
         let (offer, hears) = Offer::of(claim.clone());
-        *stance = Stance::Hears(hears);
+        *stance = Stance::Hears(hears, Instant::now());
         self.notify.notify_one();
         Some(offer)
     }
@@ -136,7 +138,7 @@ impl Waiters {
     pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str, takes_over: bool) -> Place<'a> {
         let waiter = Arc::new(Waiter { takes_over, ..Waiter::default() });
         self.state().waiters.insert(id.into(), Arc::clone(&waiter));
-        Place { waiters: self, queue, id, waiter, arrived: None, ask_at: None }
+        Place { waiters: self, queue, id, waiter, arrived: None, asked: Instant::now(), ask_at: None }
     }
 
     /// Takes a message, as `lua/lib/turn.lua`, `lua/lib/queue.lua` and `lua/lib/group/call.lua` send them: the id of an
@@ -261,7 +263,7 @@ impl Place<'_> {
 
     /// Waits for a reason to ask Redis again, until `deadline` at most; or until a release took the claim along, and it is
     /// known what became of the claim.
-    pub async fn called(&self, deadline: Instant, claim: Option<&NextClaim>) -> Told {
+    pub async fn called(&mut self, deadline: Instant, claim: Option<&NextClaim>) -> Told {
         *self.waiter.stance() = claim.map_or(Stance::Asks, |claim| Stance::Waits(claim.clone()));
         while !self.hears() && !self.waiter.called.swap(false, Relaxed) {
             let until = || [self.ask_at, self.look_at()].into_iter().flatten().fold(deadline, Instant::min);
@@ -273,14 +275,17 @@ impl Place<'_> {
         let stance = mem::take(&mut *self.waiter.stance());
         match stance {
             // The release ends in time, and what became of the claim comes even if nobody waits for the release.
-            Stance::Hears(hears) => hears.await.unwrap_or(None),
+            Stance::Hears(hears, since) => {
+                self.asked = since;
+                hears.await.unwrap_or(None)
+            }
             Stance::Asks | Stance::Waits(_) => None,
         }
     }
 
     /// Whether a release has taken the claim along.
     fn hears(&self) -> bool {
-        matches!(*self.waiter.stance(), Stance::Hears(_))
+        matches!(*self.waiter.stance(), Stance::Hears(..))
     }
 
     /// When this waiter should look whether the lock is free, if it is the first of its local queue. One look is enough

@@ -8,6 +8,7 @@ mod order;
 mod pieces;
 mod restarts;
 mod soak;
+mod waited;
 
 use std::time::Duration;
 
