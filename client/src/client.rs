@@ -175,7 +175,19 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        match self.send(&requests::page(prefix, cursor)).await? {
+        self.page_by(&requests::page(prefix, None, cursor)).await
+    }
+
+    /// The same of the locks that this owner holds. A page may be empty without being the last.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn page_of_owner(&self, owner: &str, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
+        self.page_by(&requests::page(prefix, Some(owner), cursor)).await
+    }
+
+    async fn page_by(&self, request: &Request<'_>) -> Result<Page, Error> {
+        match self.send(request).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err((*refusal).into()),
         }

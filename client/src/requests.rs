@@ -73,9 +73,10 @@ pub fn state(resource: &str) -> Request<'static> {
     get(path(resource), None)
 }
 
-pub fn page(prefix: &str, cursor: Option<&str>) -> Request<'static> {
+pub fn page(prefix: &str, owner: Option<&str>, cursor: Option<&str>) -> Request<'static> {
     let [prefix, cursor] = [prefix, cursor.unwrap_or_default()].map(|text| utf8_percent_encode(text, PLAIN));
-    get(format!("{LOCKS}?limit=1000&prefix={prefix}&cursor={cursor}"), None)
+    let owner = owner.map(|owner| format!("&owner={}", utf8_percent_encode(owner, PLAIN))).unwrap_or_default();
+    get(format!("{LOCKS}?limit=1000&prefix={prefix}{owner}&cursor={cursor}"), None)
 }
 
 fn get(path: String, token: Option<&Token>) -> Request<'_> {

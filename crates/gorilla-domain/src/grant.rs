@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Group, Metadata, Part, Token};
+use crate::{Group, Metadata, Owner, Part, Token};
 
 /// One grant of a lock, from its acquire through its extends. Its times are by the clock of the store.
 #[derive(Clone, Debug)]
@@ -86,6 +86,21 @@ pub enum State {
         /// How many requests wait.
         waiting: u64,
     },
+}
+
+impl State {
+    /// The same for whoever asks only for holders with this label: of a group they alone are kept. `None` if nobody with
+    /// this label holds the lock.
+    pub fn held_by(self, owner: &Owner) -> Option<Self> {
+        match self {
+            Self::Held { ref tenure, .. } => (tenure.owner == owner.as_str()).then_some(self),
+            Self::Shared { group, mut holders, waiting } => {
+                holders.retain(|(tenure, _)| tenure.owner == owner.as_str());
+                (!holders.is_empty()).then_some(Self::Shared { group, holders, waiting })
+            }
+            Self::Free { .. } => None,
+        }
+    }
 }
 
 /// What the holder of a token is told of a resource.

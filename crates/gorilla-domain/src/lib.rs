@@ -25,7 +25,7 @@ pub use outcome::{Acquired, Blocked, Blocker, Broken, Extended, Released};
 pub use owner::Owner;
 pub use page::{Cursor, Page};
 pub use queue::{Line, Waiter};
-pub use request::{Acquire, Break, Extend, Release};
+pub use request::{Acquire, Break, Extend, List, Release};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
 pub use token::Token;

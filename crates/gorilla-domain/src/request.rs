@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Lease, Metadata, Mode, Once, Owner, ResourceName, Token};
+use crate::{Cursor, Lease, Metadata, Mode, Once, Owner, ResourceName, Token};
 
 /// Take a lock, or wait for it.
 #[derive(Debug)]
@@ -51,6 +51,19 @@ pub struct Release {
     pub token: Token,
     /// Given if the request may come again.
     pub once: Option<Once>,
+}
+
+/// See a page of the held locks.
+#[derive(Debug)]
+pub struct List {
+    /// How their names begin.
+    pub prefix: String,
+    /// Who holds them, if not anybody.
+    pub owner: Option<Owner>,
+    /// Where the page begins.
+    pub from: Cursor,
+    /// About how many locks to look at.
+    pub limit: usize,
 }
 
 /// End a lock whose holder is gone, without its token.

@@ -1,4 +1,4 @@
-//! `GET /api/v1/locks?prefix=&cursor=&limit=`
+//! `GET /api/v1/locks?prefix=&owner=&cursor=&limit=`
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
-use gorilla_domain::{Cursor, ResourceName};
+use gorilla_domain::{Cursor, List, Owner, ResourceName};
 use gorilla_wire::Page;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     service::Caller,
 };
 
-const PARAMETERS: [&str; 3] = ["prefix", "cursor", "limit"];
+const PARAMETERS: [&str; 4] = ["prefix", "owner", "cursor", "limit"];
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1000;
 
@@ -25,9 +25,11 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let [prefix, cursor, limit] = parameters(query.as_deref().unwrap_or_default())?;
-    let prefix = prefix.unwrap_or_default();
-    let cursor = match cursor.as_deref() {
+    let [prefix, owner, cursor, limit] = parameters(query.as_deref().unwrap_or_default())?;
+    let prefix = prefix.unwrap_or_default().into_owned();
+    let owner = owner.map(|owner| Owner::new(owner.into())).transpose();
+    let owner = owner.map_err(|rule| Invalid::new("owner", rule))?;
+    let from = match cursor.as_deref() {
         None | Some("") => Cursor::default(),
         Some(cursor) => cursor.parse().map_err(|()| Invalid::new("cursor", "must be the cursor of an earlier page"))?,
     };
@@ -41,13 +43,13 @@ pub async fn list(
     if prefix.len() > ResourceName::LONGEST {
         return Err(Invalid::new("prefix", format!("must be at most {} bytes", ResourceName::LONGEST)).into());
     }
-    let page = app.service.list(&caller, &prefix, cursor, limit).await?;
+    let page = app.service.list(&caller, &List { prefix, owner, from, limit }).await?;
     let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
     Ok(answer::json(&Page { locks, cursor: page.next.map(|next| next.to_string()) }))
 }
 
 /// The parameters in the order of `PARAMETERS`.
-fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; 3], Invalid> {
+fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; PARAMETERS.len()], Invalid> {
     let mut given = PARAMETERS.map(|_| None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let Some(at) = PARAMETERS.iter().position(|known| *known == name) else {

@@ -2,7 +2,7 @@
 
 use fred::types::Resp3Frame;
 use futures_util::future::join_all;
-use gorilla_domain::{Cursor, Failure, Page, ResourceName, State};
+use gorilla_domain::{Cursor, Failure, List, Page, ResourceName, State};
 use tracing::warn;
 
 use crate::store::{base::Store, link};
@@ -12,14 +12,18 @@ use crate::store::{base::Store, link};
 const MOST_STEPS: usize = 100;
 /// How many holders of a shared lock a list tells.
 const HOLDERS: u64 = 10;
+/// More holders than a shared lock may have.
+const EVERY_HOLDER: u64 = 1_000_000;
 
 impl Store {
-    /// The next locks whose names begin with `prefix`: about `limit`, because SCAN can't stop within a step. A lock
-    /// that is held from the first page to the last is on at least one page, as SCAN guarantees.
-    pub async fn list(&self, prefix: &str, from: Cursor, limit: usize) -> Result<Page, Failure> {
+    /// Looks at the next locks whose names begin with the prefix, at about as many as the limit says, because SCAN
+    /// can't stop within a step. Those of other owners are left out then. A lock that is held from the first page to
+    /// the last is on at least one page, as SCAN guarantees.
+    pub async fn list(&self, asked: &List) -> Result<Page, Failure> {
+        let List { prefix, owner, from, limit } = asked;
         let nodes = self.link.nodes()?;
         let pattern = self.keys.locks_matching(prefix);
-        let mut next = Some(from);
+        let mut next = Some(*from);
         let mut names = Vec::new();
         for _ in 0..MOST_STEPS {
             let Some(Cursor { part: node, position: scan }) = next else { break };
@@ -42,18 +46,25 @@ impl Store {
                 0 => None,
                 scan => Some(Cursor { part: node, position: scan }),
             };
-            if names.len() >= limit {
+            if names.len() >= *limit {
                 break;
             }
         }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
-        let states = join_all(names.iter().map(|name| self.look_at(name, HOLDERS))).await;
+        let most = if owner.is_some() { EVERY_HOLDER } else { HOLDERS };
+        let states = join_all(names.iter().map(|name| self.look_at(name, most))).await;
         let mut locks = Vec::with_capacity(names.len());
         for (name, state) in names.into_iter().zip(states) {
             match state {
-                Ok(state @ (State::Held { .. } | State::Shared { .. })) => locks.push((name, state)),
                 Ok(State::Free { .. }) => {}
+                Ok(state) => {
+                    let kept = match owner {
+                        None => Some(state),
+                        Some(owner) => state.held_by(owner),
+                    };
+                    locks.extend(kept.map(|state| (name, shown(state))));
+                }
                 // A key that was changed by hand must not hide all other locks.
                 Err(error) if error.is_of_its_keys() => {
                     warn!(resource = name.as_str(), ?error, "a lock that can't be read is left out of a list");
@@ -63,6 +74,14 @@ impl Store {
         }
         Ok(Page { locks, next })
     }
+}
+
+/// A state with as many holders as a list tells.
+fn shown(mut state: State) -> State {
+    if let State::Shared { holders, .. } = &mut state {
+        holders.truncate(HOLDERS as usize);
+    }
+    state
 }
 
 /// The reply of SCAN: the cursor of the next step, and keys.

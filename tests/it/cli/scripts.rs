@@ -94,6 +94,12 @@ async fn status_and_ls_show_holder_age_time_left_and_waiters() {
     assert_eq!((&listed["resource"], &listed["waiting"]), (&resource.into(), &1.into()));
     let none = run(&url, &["ls", "there-is-no-such-prefix"]).await;
     assert_eq!((none.code, none.out.as_str(), none.err.is_empty()), (0, "", false), "{none:?}");
+    let owner = listed["owner"].as_str().expect("an owner");
+    let owned = json(&run(&url, &["ls", resource, "--owner", owner, "--json"]).await);
+    assert_eq!(owned["fence"], lock["fence"]);
+    let none = run(&url, &["ls", resource, "--owner", "somebody else"]).await;
+    let says = "No lock whose name begins so is held by that owner.\n";
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (0, "", says), "{none:?}");
     drop(waiter);
 }
 

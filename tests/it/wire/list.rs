@@ -102,6 +102,38 @@ async fn a_prefix_is_text_and_no_pattern() {
 }
 
 #[tokio::test]
+async fn the_list_of_an_owner_has_all_its_locks_and_no_other() {
+    let (api, base) = (Replica::shared().await, name("owned"));
+    let mut of_mine = BTreeSet::new();
+    for number in 0..12 {
+        let (resource, owner) = (format!("{base}:{number}"), ["a&b c%", "a&b c", "A&b c%", ""][number % 4]);
+        // Owners whose names begin alike are others.
+        let owner = if owner.is_empty() { "a&b c% " } else { owner };
+        api.granted(&resource, owner, 60).await;
+        if owner == "a&b c%" {
+            of_mine.insert(resource);
+        }
+    }
+    let owner = utf8_percent_encode("a&b c%", NON_ALPHANUMERIC).to_string();
+    for limit in [1, 5, 1000] {
+        let (mut seen, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let query = format!("owner={owner}&prefix={base}&limit={limit}&cursor={cursor}");
+            let page = api.get(&format!("/api/v1/locks?{query}")).await.json();
+            for lock in page["locks"].as_array().expect("a list") {
+                assert_eq!(lock["owner"], "a&b c%");
+                seen.insert(lock["resource"].as_str().expect("a name").to_string());
+            }
+            match page["cursor"].as_str() {
+                None => break,
+                Some(next) => cursor = next.into(),
+            }
+        }
+        assert_eq!(seen, of_mine, "with a limit of {limit}");
+    }
+}
+
+#[tokio::test]
 async fn all_parameters_of_the_list_have_defaults() {
     let api = Replica::shared().await;
     api.granted(&name("listed"), "me", 60).await;
@@ -116,6 +148,7 @@ async fn all_parameters_of_the_list_have_defaults() {
 async fn bad_parameters_of_the_list_are_refused() {
     let api = Replica::shared().await;
     let long = format!("prefix={}", "x".repeat(257));
+    let long_owner = format!("owner={}", "x".repeat(257));
     for (query, field, rule) in [
         ("limit=0", "limit", "1 to 1000"),
         ("limit=1001", "limit", "1 to 1000"),
@@ -129,7 +162,9 @@ async fn bad_parameters_of_the_list_are_refused() {
         ("cursor=0-x", "cursor", "earlier page"),
         ("cursor=-1-0", "cursor", "earlier page"),
         ("cursor=0-99999999999999999999999", "cursor", "earlier page"),
-        ("prefix=a&owner=me", "query", "prefix, cursor, limit"),
+        ("prefix=a&holder=me", "query", "prefix, owner, cursor, limit"),
+        ("owner=", "owner", "1 to 256 bytes"),
+        (&long_owner, "owner", "1 to 256 bytes"),
         (&long, "prefix", "256 bytes"),
     ] {
         let answer = api.get(&format!("/api/v1/locks?{query}")).await;

@@ -70,7 +70,7 @@ pub fn parameters() -> Value {
 }
 
 /// The parameters of the list alone.
-pub fn of_list() -> [Value; 3] {
+pub fn of_list() -> [Value; 4] {
     [
         json!({
             "name": "prefix",
@@ -78,6 +78,13 @@ pub fn of_list() -> [Value; 3] {
             "description": "Only resources whose names begin with it; at most 256 bytes.",
             "schema": { "type": "string", "maxLength": 256 },
             "example": "stock",
+        }),
+        json!({
+            "name": "owner",
+            "in": "query",
+            "description": "Only locks that this owner holds; compared to the letter.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 256 },
+            "example": "worker-7",
         }),
         json!({
             "name": "cursor",
@@ -89,7 +96,7 @@ pub fn of_list() -> [Value; 3] {
         json!({
             "name": "limit",
             "in": "query",
-            "description": "About how many locks a page has.",
+            "description": "About how many locks a page has, or with `owner` how many locks Gorilla looks at.",
             "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 },
         }),
     ]
