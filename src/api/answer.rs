@@ -24,9 +24,32 @@ const USUAL_LENGTH: usize = 512;
 /// The public state of a resource, which borrows from the state.
 pub type PublicState<'a> = gorilla_wire::State<Cow<'a, str>, &'a RawValue>;
 
-/// 200 with a lock, for its holder.
-pub fn lock(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Response {
-    mark(ok(lock_json(resource, lock, timeout)), replayed)
+/// What a request is told that succeeded.
+pub struct Success {
+    /// The body, if there is something to tell.
+    pub json: Option<String>,
+    /// Whether it is the answer to an earlier request with the same Idempotency-Key.
+    pub replayed: bool,
+}
+
+impl Success {
+    /// A lock, for its holder.
+    pub fn lock(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Self {
+        Self { json: Some(lock_json(resource, lock, timeout)), replayed }
+    }
+
+    /// 200 with a body, or 204 without one.
+    pub fn status(&self) -> StatusCode {
+        if self.json.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT }
+    }
+}
+
+impl IntoResponse for Success {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let response = self.json.map_or_else(|| status.into_response(), ok);
+        mark(response, self.replayed)
+    }
 }
 
 /// The JSON of a [`gorilla_wire::Lock`], written member by member: with serde a request would cost a tenth more.
@@ -118,7 +141,7 @@ pub fn json(body: &impl Serialize) -> Response {
 }
 
 /// 200 with text that is JSON.
-fn ok(json: String) -> Response {
+pub fn ok(json: String) -> Response {
     let mut response = Response::new(Body::from(json));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

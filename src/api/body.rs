@@ -1,6 +1,6 @@
 //! Reads the body of a request: a JSON object with known fields.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use axum::{
     body::Body as Stream,
@@ -9,32 +9,35 @@ use axum::{
 use bytes::Bytes;
 use gorilla_wire::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapDeserializer},
+};
 use serde_json::value::RawValue;
 
 use super::{app::App, error::ApiError};
 
-/// The longest body, in bytes.
-const LONGEST: usize = 16 * 1024;
+/// The longest body of a request about one lock, in bytes.
+pub const LONGEST: usize = 16 * 1024;
 
 /// Reads the whole body, within the limits of length and time. The headers of a body that is not empty must say that it
 /// is JSON.
-pub async fn read(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
+pub async fn read(app: &App, headers: &HeaderMap, body: Stream, longest: usize) -> Result<Bytes, ApiError> {
     refuse_encoding(headers)?;
-    let body = read_bytes(app, headers, body).await?;
+    let body = read_bytes(app, headers, body, longest).await?;
     refuse_other_types(headers, &body)?;
     Ok(body)
 }
 
-async fn read_bytes(app: &App, headers: &HeaderMap, body: Stream) -> Result<Bytes, ApiError> {
+async fn read_bytes(app: &App, headers: &HeaderMap, body: Stream, longest: usize) -> Result<Bytes, ApiError> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > LONGEST as u64) {
-        return Err(ApiError::BodyTooLarge { longest: LONGEST });
+    if declared.is_some_and(|length| length > longest as u64) {
+        return Err(ApiError::BodyTooLarge { longest });
     }
     let limit = app.body_timeout();
-    match tokio::time::timeout(limit, Limited::new(body, LONGEST).collect()).await {
+    match tokio::time::timeout(limit, Limited::new(body, longest).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { longest: LONGEST }),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { longest }),
         Ok(Err(_)) => Err(ApiError::MalformedBody("ended before it was complete".into())),
         Err(_) => Err(ApiError::BodyTimeout(limit)),
     }
@@ -77,42 +80,63 @@ pub fn parse<'a, B: Body + Deserialize<'a>>(body: &'a [u8]) -> Result<B, ApiErro
 
 /// What is wrong with a body that serde refuses. serde stops at the first field that is wrong; this names all of them.
 fn explain(body: &[u8], known: &[&str], error: serde_json::Error) -> String {
-    let names = match serde_json::from_slice(body) {
-        Ok(Names(names)) => names,
-        Err(error) => return format!("is not valid JSON: {error}"),
-    };
-    let quoted = |names: Vec<&str>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    let times = |field: &str| names.iter().filter(|name| *name == field).count();
-    let unknown: Vec<_> = names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
-    let twice: Vec<_> = known.iter().copied().filter(|field| times(field) > 1).collect();
-    if !unknown.is_empty() {
-        format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", "))
-    } else if !twice.is_empty() {
-        format!("has more than one field {}", quoted(twice))
-    } else {
-        format!("is not valid JSON: {error}")
+    match serde_json::from_slice::<Fields>(body) {
+        Ok(fields) => fields.misnamed(known).unwrap_or_else(|| format!("is not valid JSON: {error}")),
+        Err(error) => format!("is not valid JSON: {error}"),
     }
 }
 
-/// The names of the fields of a JSON object. A field that comes twice is here twice.
-struct Names(Vec<String>);
+/// The fields of a JSON object as they were sent. A field that comes twice is here twice.
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a> Deserialize<'a> for Names {
+impl<'a> Fields<'a> {
+    /// A field, if it is there.
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| *value)
+    }
+
+    /// What is wrong with the names of the fields, if something is: some are not known, or come twice.
+    pub fn misnamed(&self, known: &[&str]) -> Option<String> {
+        let quoted = |names: Vec<&str>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        let names = || self.0.iter().map(|(name, _)| name.as_ref());
+        let unknown: Vec<_> = names().filter(|name| !known.contains(name)).collect();
+        let twice: Vec<_> =
+            known.iter().copied().filter(|field| names().filter(|name| name == field).count() > 1).collect();
+        if !unknown.is_empty() {
+            Some(format!("has unknown fields: {}; known are {}", quoted(unknown), known.join(", ")))
+        } else if !twice.is_empty() {
+            Some(format!("has more than one field {}", quoted(twice)))
+        } else {
+            None
+        }
+    }
+
+    /// The fields that a body has, without all others. An error is what serde says.
+    pub fn as_body<B: Body + Deserialize<'a>>(&self) -> Result<B, serde_json::Error> {
+        let fields = self.0.iter().filter(|(name, _)| B::FIELDS.contains(&name.as_ref()));
+        B::deserialize(MapDeserializer::new(fields.map(|(name, value)| (name.as_ref(), *value))))
+    }
+}
+
+impl<'a> Deserialize<'a> for Fields<'a> {
     fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
         struct Collect;
         impl<'a> Visitor<'a> for Collect {
-            type Value = Names;
+            type Value = Fields<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some((name, _)) = map.next_entry::<String, &'a RawValue>()? {
-                    names.push(name);
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Fields<'a>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    fields.push((name, value));
                 }
-                Ok(Names(names))
+                Ok(Fields(fields))
             }
         }
         deserializer.deserialize_map(Collect)

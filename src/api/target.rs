@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, HeaderName},
 };
-use gorilla_domain::{Fingerprint, IdempotencyKey, Once, ResourceName, Token};
+use gorilla_domain::{IdempotencyKey, ResourceName, Token};
 use gorilla_wire::{LIMITS, LOCKS};
 use percent_encoding::percent_decode_str;
 
@@ -74,13 +74,12 @@ fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
     }
 }
 
-/// The request's Idempotency-Key, with the digest of `parts`: all that the request asks for.
-pub fn once(headers: &HeaderMap, parts: &[&str]) -> Result<Option<Once>, ApiError> {
+/// The Idempotency-Key of a request, if it has one.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Invalid> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Invalid::new("Idempotency-Key", "must not come more than once").into());
+        return Err(Invalid::new("Idempotency-Key", "must not come more than once"));
     }
-    let key = IdempotencyKey::parse(value.as_bytes()).map_err(|rule| Invalid::new("Idempotency-Key", rule))?;
-    Ok(Some(Once { key, fingerprint: Fingerprint::of(parts) }))
+    IdempotencyKey::parse(value.as_bytes()).map(Some).map_err(|rule| Invalid::new("Idempotency-Key", rule))
 }

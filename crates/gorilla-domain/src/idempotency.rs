@@ -40,6 +40,13 @@ impl IdempotencyKey {
     }
 }
 
+impl Once {
+    /// The request with this name that asks for what the parts say.
+    pub fn new(key: IdempotencyKey, parts: &[&str]) -> Self {
+        Self { key, fingerprint: Fingerprint::of(parts) }
+    }
+}
+
 impl Fingerprint {
     /// Digests the parts of a request; their order and their borders count. 128 bits, as 32 hexadecimal digits.
     pub fn of(parts: &[&str]) -> Self {

@@ -7,18 +7,18 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, ResourceName};
+use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Once, ResourceName};
 use serde_json::value::RawValue;
 
 use crate::{
     api::{
-        answer,
+        answer::Success,
         app::App,
         body,
         error::ApiError,
         fields,
-        target::{Target, once},
+        invalid::Invalid,
+        target::{Target, idempotency_key},
     },
     service::Caller,
     settings::Limits,
@@ -29,60 +29,69 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     let (caller, asked) = read(&app, target).await?;
     let acquired = app.service.acquire(&caller, &asked).await?;
-    let Acquire { lease, wait, .. } = *asked;
-    let resource = || asked.resource.clone();
-    Ok(match acquired {
-        Acquired::Granted(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), false),
-        Acquired::Replayed(lock) => answer::lock(&asked.resource, &lock, lease.as_duration(), true),
-        Acquired::Blocked(blocked) if !wait.is_zero() => {
-            ApiError::WaitTimeout { resource: resource(), wait, blocked: Box::new(blocked) }.into_response()
-        }
-        Acquired::Blocked(Blocked { by, waiting, .. }) => {
-            let lock_held = |holder, group| {
-                let (resource, waiting) = (resource(), Some(waiting));
-                ApiError::LockHeld { resource, holder, group, waiting }.into_response()
-            };
-            match by {
-                Blocker::Holder(holder) => lock_held(holder, None),
-                Blocker::Group(holder, group) => lock_held(holder, Some(group)),
-                Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting }.into_response(),
-                Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting }.into_response(),
-            }
-        }
-        Acquired::LimitMismatch { limit } => ApiError::LimitMismatch { resource: resource(), limit }.into_response(),
-        Acquired::TooManyHolders { holders } => {
-            ApiError::TooManyHolders { resource: resource(), holders }.into_response()
-        }
-        Acquired::Unsettled(left) => ApiError::Unsettled { resource: resource(), left }.into_response(),
-        Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting }.into_response(),
-        Acquired::Dismissed => ApiError::Draining.into_response(),
-        Acquired::Gone => ApiError::LockGone { resource: resource() }.into_response(),
-        Acquired::KeyReused => ApiError::KeyReused.into_response(),
-    })
+    answer(&asked, acquired).map(Success::into_response)
 }
 
 /// Who asks, and for what.
 async fn read(app: &App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(app, &headers, body).await?;
-    Ok((caller, parse(app.limits(), resource, headers, body)?.into()))
+    let body = body::read(app, &headers, body, body::LONGEST).await?;
+    Ok((caller, parse(app.limits(), resource, &headers, &body)?.into()))
 }
 
 /// What a request asks for.
-pub fn parse(limits: &Limits, resource: ResourceName, headers: HeaderMap, body: Bytes) -> Result<Acquire, ApiError> {
-    let asked: gorilla_wire::Acquire<&RawValue> = body::parse(&body)?;
-    let owner = fields::owner(asked.owner)?;
-    let lease = fields::lease(asked.timeout, limits.max_timeout)?;
-    let metadata = fields::metadata(asked.metadata)?;
-    let wait = fields::wait(asked.wait, limits.max_wait)?;
-    let mode = fields::mode(asked.mode, asked.limit, asked.permits)?.unwrap_or_default();
+pub fn parse(limits: &Limits, resource: ResourceName, headers: &HeaderMap, body: &[u8]) -> Result<Acquire, ApiError> {
+    let fields = body::parse(body)?;
+    Ok(asked(limits, resource, fields, idempotency_key(headers)?)?)
+}
+
+/// What the fields ask for.
+pub fn asked(
+    limits: &Limits,
+    resource: ResourceName,
+    fields: gorilla_wire::Acquire<&RawValue>,
+    key: Option<IdempotencyKey>,
+) -> Result<Acquire, Invalid> {
+    let owner = fields::owner(fields.owner)?;
+    let lease = fields::lease(fields.timeout, limits.max_timeout)?;
+    let metadata = fields::metadata(fields.metadata)?;
+    let wait = fields::wait(fields.wait, limits.max_wait)?;
+    let mode = fields::mode(fields.mode, fields.limit, fields.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let timeout = lease.as_millis().to_string();
-    let mut parts = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
+    let mut print = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
     let share = mode.share().map(fields::share);
-    parts.extend(share.iter().flatten().map(String::as_str));
-    let once = once(&headers, &parts)?;
+    print.extend(share.iter().flatten().map(String::as_str));
+    let once = key.map(|key| Once::new(key, &print));
     Ok(Acquire { resource, owner, lease, metadata, wait, mode, once })
+}
+
+/// What the client is told.
+pub fn answer(asked: &Acquire, acquired: Acquired) -> Result<Success, ApiError> {
+    let Acquire { lease, wait, .. } = *asked;
+    let resource = || asked.resource.clone();
+    let lock_held =
+        |holder, group, waiting| ApiError::LockHeld { resource: resource(), holder, group, waiting: Some(waiting) };
+    Err(match acquired {
+        Acquired::Granted(lock) => return Ok(Success::lock(&asked.resource, &lock, lease.as_duration(), false)),
+        Acquired::Replayed(lock) => return Ok(Success::lock(&asked.resource, &lock, lease.as_duration(), true)),
+        Acquired::Blocked(blocked) if !wait.is_zero() => {
+            ApiError::WaitTimeout { resource: resource(), wait, blocked: Box::new(blocked) }
+        }
+        Acquired::Blocked(Blocked { by, waiting, .. }) => match by {
+            Blocker::Holder(holder) => lock_held(holder, None, waiting),
+            Blocker::Group(holder, group) => lock_held(holder, Some(group), waiting),
+            Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting },
+            Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting },
+        },
+        Acquired::LimitMismatch { limit } => ApiError::LimitMismatch { resource: resource(), limit },
+        Acquired::TooManyHolders { holders } => ApiError::TooManyHolders { resource: resource(), holders },
+        Acquired::Unsettled(left) => ApiError::Unsettled { resource: resource(), left },
+        Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting },
+        Acquired::Dismissed => ApiError::Draining,
+        Acquired::Gone => ApiError::LockGone { resource: resource() },
+        Acquired::KeyReused => ApiError::KeyReused,
+    })
 }
 
 #[cfg(test)]

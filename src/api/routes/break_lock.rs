@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Break, Broken, Ended};
+use gorilla_domain::{Break, Broken, Ended, Once};
 use serde_json::value::RawValue;
 
 use crate::api::{
@@ -13,19 +13,20 @@ use crate::api::{
     body,
     error::ApiError,
     fields,
-    target::{Target, once},
+    target::{Target, idempotency_key},
 };
 
 /// Ends a lock whose holder is gone. The body is optional: if `fence` is given, only the grant with that fence is
 /// ended; `reason` goes into the audit log.
 pub async fn break_lock(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(&app, &headers, body).await?;
+    let body = body::read(&app, &headers, body, body::LONGEST).await?;
     let asked: gorilla_wire::Break<&RawValue> = body::parse(if body.is_empty() { b"{}" } else { &body })?;
     let fence = fields::fence(asked.fence)?;
     let reason = fields::reason(asked.reason)?;
     let fence_text = fence.map(|fence| fence.to_string()).unwrap_or_default();
-    let once = once(&headers, &["break", &fence_text, reason.as_deref().unwrap_or_default()])?;
+    let once = idempotency_key(&headers)?
+        .map(|key| Once::new(key, &["break", &fence_text, reason.as_deref().unwrap_or_default()]));
 
     let asked = Break { resource, fence, reason, once };
     let broken = app.service.break_lock(&caller, &asked).await?;

@@ -4,33 +4,47 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Extend, Extended, Mode};
+use gorilla_domain::{Extend, Extended, IdempotencyKey, Mode, Once, ResourceName, Token};
 use serde_json::value::RawValue;
 
-use crate::api::{
-    answer,
-    app::App,
-    body,
-    error::ApiError,
-    fields,
-    invalid::Invalid,
-    target::{Target, once},
+use crate::{
+    api::{
+        answer::Success,
+        app::App,
+        body,
+        error::ApiError,
+        fields,
+        invalid::Invalid,
+        target::{Target, idempotency_key},
+    },
+    settings::Limits,
 };
 
 /// Renews a lease, and replaces its token unless the client keeps it.
 pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, token, headers, body } = target;
     let token = token.ok_or(ApiError::MissingToken)?;
-    let body = body::read(&app, &headers, body).await?;
-    let asked: gorilla_wire::Extend<&RawValue> = body::parse(&body)?;
-    let lease = fields::lease(asked.timeout, app.limits().max_timeout)?;
+    let body = body::read(&app, &headers, body, body::LONGEST).await?;
+    let asked = asked(app.limits(), resource, token, body::parse(&body)?, idempotency_key(&headers)?)?;
+    let extended = app.service.extend(&caller, &asked).await?;
+    answer(asked, extended).map(Success::into_response)
+}
 
-    let metadata = asked.metadata.map(|metadata| fields::metadata(Some(metadata))).transpose()?;
-    let keeps_token = !fields::rotate(asked.rotate)?;
-    let convert = fields::mode(asked.mode, asked.limit, asked.permits)?;
+/// What the fields ask for.
+pub fn asked(
+    limits: &Limits,
+    resource: ResourceName,
+    token: Token,
+    fields: gorilla_wire::Extend<&RawValue>,
+    key: Option<IdempotencyKey>,
+) -> Result<Extend, Invalid> {
+    let lease = fields::lease(fields.timeout, limits.max_timeout)?;
+    let metadata = fields.metadata.map(|metadata| fields::metadata(Some(metadata))).transpose()?;
+    let keeps_token = !fields::rotate(fields.rotate)?;
+    let convert = fields::mode(fields.mode, fields.limit, fields.permits)?;
     if keeps_token && convert.is_some() {
         let rule = "must be true with \"mode\", because a conversion is a new grant with a new token";
-        return Err(Invalid::new("rotate", rule).into());
+        return Err(Invalid::new("rotate", rule));
     }
     let timeout = lease.as_millis().to_string();
     let mut print = vec!["extend", token.expose(), &timeout];
@@ -47,21 +61,22 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
         Some(Mode::Exclusive) => print.push("exclusive"),
         Some(Mode::Shared(_)) => print.extend(share.iter().flatten().map(String::as_str)),
     }
-    let once = once(&headers, &print)?;
-    let asked = Extend { resource, token, lease, metadata, keeps_token, convert, once };
-    let extended = app.service.extend(&caller, &asked).await?;
-    let (resource, lease) = (asked.resource, lease.as_duration());
-    Ok(match extended {
-        Extended::Extended(lock) => answer::lock(&resource, &lock, lease, false),
-        Extended::Replayed(lock) => answer::lock(&resource, &lock, lease, true),
-        Extended::Missing => ApiError::LockNotFound { resource }.into_response(),
-        Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder }.into_response(),
-        Extended::Crowd(holder, group) => {
-            ApiError::LockHeld { resource, holder, group: Some(group), waiting: None }.into_response()
-        }
-        Extended::LimitMismatch { limit } => ApiError::LimitMismatch { resource, limit }.into_response(),
-        Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: lease }.into_response(),
-        Extended::Gone => ApiError::LockGone { resource }.into_response(),
-        Extended::KeyReused => ApiError::KeyReused.into_response(),
+    let once = key.map(|key| Once::new(key, &print));
+    Ok(Extend { resource, token, lease, metadata, keeps_token, convert, once })
+}
+
+/// What the client is told.
+pub fn answer(asked: Extend, extended: Extended) -> Result<Success, ApiError> {
+    let (resource, lease) = (asked.resource, asked.lease.as_duration());
+    Err(match extended {
+        Extended::Extended(lock) => return Ok(Success::lock(&resource, &lock, lease, false)),
+        Extended::Replayed(lock) => return Ok(Success::lock(&resource, &lock, lease, true)),
+        Extended::Missing => ApiError::LockNotFound { resource },
+        Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder },
+        Extended::Crowd(holder, group) => ApiError::LockHeld { resource, holder, group: Some(group), waiting: None },
+        Extended::LimitMismatch { limit } => ApiError::LimitMismatch { resource, limit },
+        Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: lease },
+        Extended::Gone => ApiError::LockGone { resource },
+        Extended::KeyReused => ApiError::KeyReused,
     })
 }

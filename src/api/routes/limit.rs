@@ -15,7 +15,7 @@ pub async fn limit(State(app): State<App>, target: Target) -> Result<Response, A
 /// Pins the limit.
 pub async fn pin(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(&app, &headers, body).await?;
+    let body = body::read(&app, &headers, body, body::LONGEST).await?;
     let asked: gorilla_wire::Pin<&RawValue> = body::parse(&body)?;
     let limit = fields::pinned(asked.limit)?;
     Ok(answer(&resource, app.service.pin_limit(&caller, &resource, limit).await?))

@@ -1,10 +1,18 @@
 //! `GET /api/v1/locks/{resource}`: the public state, and with a token the lock of its holder
 
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use gorilla_domain::{ResourceName, Status, Token};
 
 use crate::{
-    api::{answer, app::App, error::ApiError, target::Target},
+    api::{
+        answer::{self, Success},
+        app::App,
+        error::ApiError,
+        target::Target,
+    },
     service::Caller,
 };
 
@@ -30,7 +38,7 @@ async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Toke
     match app.service.status(caller, &resource, &token).await? {
         Status::Own(lock) => {
             let whole_seconds = std::time::Duration::from_secs(lock.tenure.ttl.as_secs());
-            Ok(answer::lock(&resource, &lock, whole_seconds, false))
+            Ok(Success::lock(&resource, &lock, whole_seconds, false).into_response())
         }
         Status::Other => Err(ApiError::TokenNotFound { resource, is_well_formed: token.is_well_formed() }),
         Status::Free => Err(ApiError::LockNotFound { resource }),
