@@ -18,6 +18,7 @@ static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         place_kept: Duration::from_secs(10),
         longest_attempt: Duration::from_secs(120),
         room: 10_000,
+        holders: 10_000,
     })
 });
 
