@@ -42,9 +42,9 @@ if req.id then
 end
 
 -- A lease may have ended, and no other script has taken its holder out yet.
-local used, count = 0, 0
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf')) do
-  used, count = used + string.match(member, '(%d+)$'), count + 1
+local used, count = redis.call('HGET', lock, 'used'), redis.call('ZCARD', key)
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', now))) do
+  used, count = used - string.match(member, '(%d+)$'), count - 1
 end
 if count == 0 then return {'missing'} end
 local shown = math.min(count, req.most)
