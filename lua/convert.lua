@@ -74,9 +74,9 @@ if req.share then
 end
 
 local id, secret = token_parts(req.token)
-local holder = group and id and holder_read(lock, id)
+local holder = group and id and holder_live(lock, id)
 if not holder or holder.secret ~= secret then return {'mismatch', owner, fence, ttl} end
-local count = redis.call('ZCARD', key)
+local count = group_count(lock)
 if count > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit, count} end
 if req.lease < ttl then return {'shorter', ttl} end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))

@@ -12,10 +12,6 @@
 --- include keys
 --- include now
 local key, now = beside(lock, 'queue'), now_ms()
-local places = redis.call('ZRANGE', key, 0, req.most - 1, 'WITHSCORES')
-local reply = {'queue', redis.call('ZCARD', key), #places / 2}
-for index = 1, #places, 2 do
-  reply[#reply + 1] = places[index]
-  reply[#reply + 1] = math.max(0, math.floor(now - places[index + 1] / 1000))
-end
-return reply
+local places = req.most == 0 and {} or redis.call('ZRANGE', key, 0, req.most - 1, 'WITHSCORES')
+for index = 2, #places, 2 do places[index] = math.max(0, math.floor(now - places[index] / 1000)) end
+return {'queue', redis.call('ZCARD', key), #places / 2, unpack(places)}

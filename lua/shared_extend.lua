@@ -32,17 +32,18 @@ local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 
 local group = group_open(lock)
-local holder = group and holder_read(lock, req.id)
+local holder, ends
+if group then holder, ends = holder_live(lock, req.id) end
 local now = now_ms()
-local function told(name, updated, ttl)
-  return {name, req.id .. '.' .. holder.secret, req.id, holder.owner, holder.metadata, holder.fence, holder.created,
-    updated, whole(updated + req.lease), ttl, holder.permits, group.limit, group.floor}
+local function told(updated, ttl)
+  return req.id .. '.' .. holder.secret, req.id, holder.owner, holder.metadata, holder.fence, holder.created, updated,
+    whole(updated + req.lease), ttl, holder.permits, group.limit, group.floor
 end
 
 if seen then
   local ttl = seen.updated + req.lease - now
   if ttl <= 0 or not holder or req.id .. '.' .. holder.secret ~= seen.token then return {'gone'} end
-  return told('replayed', tonumber(seen.updated), ttl)
+  return {'replayed', told(tonumber(seen.updated), ttl)}
 end
 
 if not group and redis.call('EXISTS', lock) == 0 then return {'missing'} end
@@ -50,8 +51,7 @@ if not holder or holder.secret ~= req.secret then
   local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
   return {'mismatch', owner, fence, redis.call('PTTL', lock)}
 end
-local member = req.id .. ' ' .. holder.permits
-local ttl = redis.call('ZSCORE', beside(lock, 'holders'), member) - now
+local ttl = ends - now
 if req.lease < ttl then return {'shorter', ttl} end
 
 holder.secret, holder.updated = req.new_secret or holder.secret, whole(now)
@@ -65,4 +65,4 @@ if request then
   record_write(request,
     {outcome = 'extended', print = req.print, id = req.id, token = req.id .. '.' .. holder.secret, updated = whole(now)}, WINDOW)
 end
-return told('extended', now, req.lease)
+return {'extended', told(now, req.lease)}

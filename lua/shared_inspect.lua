@@ -9,7 +9,7 @@
 --   most    how many holders to tell at most, those first that end last
 -- Replies
 --   {'group', waiting, permits that the holders have, limit, how many holders there are, how many follow, and of each:
---     id, owner, metadata, fence, created, updated, expires (all ms since 1970), ttl (ms), permits}
+--    id, owner, metadata, fence, created, updated, expires (all ms since 1970), ttl (ms), permits}
 --   {'own', id, owner, metadata, fence, created, updated, expires, ttl, permits, limit, floor}  the token's holder
 --   {'mismatch'}  the lock has no holder with this token
 --   {'missing'}   nobody holds the lock
@@ -18,40 +18,40 @@
 --- decide
 --- include keys
 --- include now
+--- include number
 --- include group/holder
-local mode, owner, limit, floor = unpack(redis.call('HMGET', lock, 'mode', 'owner', 'limit', 'floor'))
+local mode, owner, used, limit, floor = unpack(redis.call('HMGET', lock, 'mode', 'owner', 'used', 'limit', 'floor'))
 if not owner then return {'missing'} end
 if not mode then return {'alone'} end
 local key, now = beside(lock, 'holders'), now_ms()
 
-local function told(reply, id, holder, expires)
-  for _, value in ipairs({id, holder.owner, holder.metadata, holder.fence, holder.created, holder.updated, expires,
-    expires - now, holder.permits}) do
-    reply[#reply + 1] = value
-  end
+local function told(id, holder, expires)
+  return {id, holder.owner, holder.metadata, holder.fence, holder.created, holder.updated, expires, expires - now,
+    holder.permits}
 end
 
 if req.id then
-  local holder = holder_read(lock, req.id)
-  local expires = holder and redis.call('ZSCORE', key, req.id .. ' ' .. holder.permits)
-  if not expires or holder.secret ~= req.secret or tonumber(expires) <= now then return {'mismatch'} end
-  local reply = {'own'}
-  told(reply, req.id, holder, expires)
-  reply[#reply + 1], reply[#reply + 2] = limit, floor
-  return reply
+  local holder, expires = holder_live(lock, req.id)
+  if not holder or holder.secret ~= req.secret then return {'mismatch'} end
+  local one = told(req.id, holder, expires)
+  one[#one + 1], one[#one + 2] = limit, floor
+  return {'own', unpack(one)}
 end
 
--- A lease may have ended, and no other script has taken its holder out yet.
-local used, count = redis.call('HGET', lock, 'used'), redis.call('ZCARD', key)
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', string.format('%.0f', now))) do
-  used, count = used - string.match(member, '(%d+)$'), count - 1
-end
+-- Leases may have ended of holders that no other script has taken out yet.
+used = tonumber(used)
+local ended = redis.call('ZRANGEBYSCORE', key, '-inf', whole(now))
+for _, member in ipairs(ended) do used = used - string.match(member, '%d+$') end
+local count = redis.call('ZCARD', key) - #ended
 if count == 0 then return {'missing'} end
+local function group_reply(shown)
+  return {'group', redis.call('ZCARD', beside(lock, 'queue')), whole(used), limit, count, shown}
+end
 local shown = math.min(count, req.most)
-local reply = {'group', redis.call('ZCARD', beside(lock, 'queue')), used, limit, count, shown}
-local last = redis.call('ZRANGE', key, -shown, -1, 'WITHSCORES')
+local last = shown == 0 and {} or redis.call('ZRANGE', key, -shown, -1, 'WITHSCORES')
+local reply = group_reply(#last / 2)
 for index = #last - 1, 1, -2 do
   local id = string.match(last[index], '^%S+')
-  told(reply, id, holder_read(lock, id), last[index + 1])
+  for _, value in ipairs(told(id, holder_read(lock, id), last[index + 1])) do reply[#reply + 1] = value end
 end
 return reply

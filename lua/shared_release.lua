@@ -26,7 +26,7 @@ if seen then return {'replayed'} end
 
 local group = group_open(lock)
 if not group and redis.call('EXISTS', lock) == 0 then return {'missing'} end
-local holder = group and holder_read(lock, req.id)
+local holder = group and holder_live(lock, req.id)
 if not holder or holder.secret ~= req.secret then return {'mismatch'} end
 
 group_remove(lock, group, req.id, holder.permits)

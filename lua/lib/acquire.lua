@@ -5,6 +5,7 @@
 --- include record
 --- include turn
 --- include incarnation
+--- include stale
 --- constant WINDOW
 --- constant PLACE_KEPT
 -- The steps of an acquire, for the first call of an attempt (try) and for the later calls of a waiter (claim). They
@@ -123,12 +124,9 @@ local function acquire_join(key, req)
   if not req.arrived then
     local now, room, waiting = tonumber((clock())), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
-    -- of a lock that is held for long. The id tells when an attempt began, by the clock of its replica.
+    -- of a lock that is held for long.
     if waiting >= MANY or 2 * waiting >= room then
-      req.dropped = queue_drop(key, redis.call('ZRANDMEMBER', key, '4'), function(one)
-        local begun = tonumber(string.sub(one, 1, 8) .. string.sub(one, 10, 13), 16)
-        return begun and begun + LONGEST_ATTEMPT < now / 1000
-      end)
+      req.dropped = queue_drop(key, redis.call('ZRANDMEMBER', key, '4'), place_is_stale)
       waiting = redis.call('ZCARD', key)
     end
     if waiting >= room then return {'full', waiting} end

@@ -20,9 +20,10 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 24] = library!(
-    "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit" "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove"
-    "incarnation" "keys" "now" "number" "place" "queue" "record" "released" "turn"
+const LIBRARY: [(&str, &str); 25] = library!(
+    "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
+    "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "incarnation" "keys" "now"
+    "number" "place" "queue" "record" "released" "stale" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 

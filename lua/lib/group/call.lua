@@ -1,5 +1,6 @@
 --- include turn
 --- include group/group
+--- include stale
 -- Calls waiters of a shared lock. A waiter that was called may join the group, in whatever order the called waiters come.
 
 -- Waiters that one script calls, at most. The claims of those that were called call the others.
@@ -43,12 +44,14 @@ local function group_call_more(lock, group)
     local places = redis.call('ZRANGEBYSCORE', key, '(' .. whole(group.bound), '+inf', 'WITHSCORES', 'LIMIT', '0', AT_ONCE)
     for index = 1, #places, 2 do
       local permits = place_share(places[index])
-      if not permits or not group_fits(group, permits) or called == MOST_CALLED then
+      if permits and group_fits(group, permits) and called < MOST_CALLED then
+        group.reserved, group.bound, called = group.reserved + permits, tonumber(places[index + 1]), called + 1
+        channels[place_channel(places[index])] = true
+      -- The place of a replica that died would hold up the others for as long as there is a group.
+      elseif not queue_drop(key, {places[index]}, place_is_stale) then
         next_one = places[index]
         break
       end
-      group.reserved, group.bound, called = group.reserved + permits, tonumber(places[index + 1]), called + 1
-      channels[place_channel(places[index])] = true
     end
   until next_one or #places < 2 * AT_ONCE
   for channel in pairs(channels) do
@@ -77,6 +80,8 @@ local function group_call(lock, group)
   while true do
     group_call_more(lock, group)
     local first, arrived = queue_head(key)
+    -- A waiter that wants the lock alone may have come back to its place, after others were called.
+    if first and not place_share(first) then group_uncall(group) end
     if not first or arrived > group.bound then
       group.reserved = 0
       redis.call('DEL', turn_key)
@@ -86,6 +91,8 @@ local function group_call(lock, group)
     local left = whose == first and since + TURN - now_ms()
     if left and left > 0 then return math.min(left, TURN) end
     if not left or left < -TURN then
+      -- If nobody has looked for long, the message may have reached nobody.
+      if left then redis.call('PUBLISH', place_channel(first), 'call ' .. whole(group.bound) .. ' ' .. key) end
       redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', math.max(redis.call('PTTL', key), TURN))
       return TURN
     end

@@ -56,6 +56,11 @@ local function group_new(lock, limit, floor)
   return {used = 0, limit = limit, floor = floor, bound = 0, reserved = 0}
 end
 
+-- How many holders there are whose leases have not ended.
+local function group_count(lock)
+  return redis.call('ZCOUNT', beside(lock, 'holders'), '(' .. whole(now_ms()), '+inf')
+end
+
 -- How many permits the group may have.
 local function group_most(group)
   return group.limit == 'none' and math.huge or tonumber(group.limit)

@@ -1,3 +1,5 @@
+--- include keys
+--- include now
 -- A holder in a group is the field '<id>' of the lock's hash. Its value is text, because cjson would rewrite the metadata:
 -- '<secret> <fence> <permits> <created> <updated> <bytes of the owner> <owner> <metadata>'. The token of the holder is
 -- '<id>.<secret>'.
@@ -21,6 +23,14 @@ end
 local function holder_read(lock, id)
   local text = redis.call('HGET', lock, id)
   return text and holder_parse(text)
+end
+
+-- The holder with this id and when its lease ends (ms since 1970); nothing if its lease has ended, even if no script has
+-- taken the holder out yet.
+local function holder_live(lock, id)
+  local holder = holder_read(lock, id)
+  local expires = holder and redis.call('ZSCORE', beside(lock, 'holders'), id .. ' ' .. holder.permits)
+  if expires and tonumber(expires) > now_ms() then return holder, tonumber(expires) end
 end
 
 -- The id and the secret of a token of a group; nothing for any other token.

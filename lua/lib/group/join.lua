@@ -4,6 +4,9 @@
 -- An acquire of either mode, where a group holds the lock or is about to: the general form of lib/acquire.lua and
 -- lib/claim.lua.
 
+-- As if nobody had been called.
+local NO_GROUP = {bound = 0}
+
 -- Answers a copy of a shared request that was granted the lock.
 local function rejoined(lock, group, reply)
   local holder = group and holder_read(lock, reply[4])
@@ -17,14 +20,9 @@ local function join_may_enter(lock, group, req, permits)
   local key = beside(lock, 'queue')
   local score = redis.call('ZSCORE', key, req.named)
   if score then return tonumber(score) <= group.bound end
-  local fits = group_fits(group, permits)
-  if req.arrived and req.arrived <= group.bound then
-    -- Its place was lost, and it comes before others that were called. If it doesn't fit now, they must wait for it.
-    if not fits then group_uncall(group) end
-    return fits
-  end
+  if not group_fits(group, permits) then return false end
   local before = req.arrived and '(' .. whole(req.arrived) or '+inf'
-  return fits and redis.call('ZCOUNT', key, '(' .. whole(group.bound), before) == 0
+  return redis.call('ZCOUNT', key, '(' .. whole(group.bound), before) == 0
 end
 
 -- What prevents that the request enters the group: as acquire_blocks.
@@ -43,8 +41,8 @@ end
 
 -- Makes the request a holder of the group, or of a new group. Returns the reply.
 local function join_granted(lock, group, req, permits, limit)
-  group_leave_queue(lock, group or {bound = 0}, req.own)
-  if req.named ~= req.own then group_leave_queue(lock, group or {bound = 0}, req.named) end
+  group_leave_queue(lock, group or NO_GROUP, req.own)
+  if req.named ~= req.own then group_leave_queue(lock, group or NO_GROUP, req.named) end
   local fence, now = next_fence(lock)
   group = group or group_new(lock, limit, fence)
   group.used = group.used + permits
@@ -59,13 +57,10 @@ local function join_granted(lock, group, req, permits, limit)
 end
 
 -- Takes the place of a request out of the queue, which may let others in.
-local function join_leave(lock, group, req)
-  if not group then
-    redis.call('ZREM', beside(lock, 'queue'), req.own)
-    return
-  end
-  group_leave_queue(lock, group, req.own)
-  group_changed(lock, group)
+local function join_leave(lock, group, req, recovering)
+  group_leave_queue(lock, group or NO_GROUP, req.own)
+  if recovering then return group and group_close(lock, group) end
+  if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end
 end
 
 -- The refusal of a request because of a group, from the refusal because of a holder.
@@ -73,7 +68,7 @@ local function join_crowd(lock, group, reply)
   local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
   local _, _, _, _, waiting, position = unpack(reply)
   return {'crowd', owner, fence, redis.call('PTTL', lock), waiting, position, group.used, group.limit,
-    redis.call('ZCARD', beside(lock, 'holders'))}
+    group_count(lock)}
 end
 
 -- Refuses a request that doesn't wait, or whose wait is over.
@@ -84,7 +79,7 @@ local function join_refused(lock, group, req, block)
     if group then group_close(lock, group) end
     return reply
   end
-  join_leave(lock, group, req)
+  join_leave(lock, group, req, block.recovering)
   -- With an Idempotency-Key the record keeps the place for a while.
   if req.arrived and req.named == req.own then
     acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, PLACE_KEPT)
@@ -95,11 +90,14 @@ end
 -- Gives the request a place in the queue, unless it has one.
 local function join_queued(lock, group, req, block, limit)
   local reply = acquire_queued(lock, req, block)
-  if limit and reply[1] == 'queued' then redis.call('SET', beside(lock, 'limit'), limit, 'PX', LONGEST_ATTEMPT) end
-  if group then
-    if req.dropped then group_recount(lock, group) end
-    group_changed(lock, group)
-  end
+  local is_queued = reply[1] == 'queued'
+  if limit and is_queued then limit_note(lock, limit) end
+  if not group then return reply end
+  if req.dropped then group_recount(lock, group) end
+  -- Its place was lost and others were called instead. If it can't enter with them, they must wait for it.
+  if is_queued and tonumber(reply[2]) <= group.bound then group_uncall(group) end
+  -- While grants wait after a loss of data, a waiter that is called could only ask to be called again.
+  if block.recovering then group_close(lock, group) else group_changed(lock, group) end
   return reply
 end
 

@@ -1,4 +1,5 @@
 --- include group/call
+--- constant LONGEST_ATTEMPT
 -- The limit of a resource: how many permits all holders of its shared lock may have. It is in force while a group holds
 -- the lock or a shared request waits, or while it is pinned. The key `limit` is
 --   'pinned <limit>'  until it is unpinned
@@ -9,6 +10,11 @@ local function limit_pinned(lock)
   local text = redis.call('GET', beside(lock, 'limit'))
   local pinned = text and string.match(text, '^pinned (.+)$')
   return pinned, not pinned and text
+end
+
+-- Notes the limit that a request in the queue has named.
+local function limit_note(lock, limit)
+  if not limit_pinned(lock) then redis.call('SET', beside(lock, 'limit'), limit, 'PX', LONGEST_ATTEMPT) end
 end
 
 -- The limit that a shared request in the queue has named, or nothing.

@@ -1,6 +1,6 @@
 //! `lua/try.lua`, and `lua/claim.lua` where it differs.
 
-use super::{Lab, number};
+use super::{AT_ONCE, Lab, number};
 use crate::harness::Redis;
 
 #[test]
@@ -30,6 +30,12 @@ fn try_gives_every_reply_of_its_header() {
     lab.seen.borrow_mut().remove("marked");
     assert_eq!(lab.acquire("id-6", "request:id-6", "", "30000"), ["cancelled"]);
     assert_eq!(lab.cli(&["EXISTS"], "lock", &[]), "0");
+    lab.join("a-1", "*1/", AT_ONCE);
+    let state = || (lab.keys(), lab.cli(&["DEBUG", "DIGEST-VALUE"], "lock", &[]));
+    let before = state();
+    assert_eq!(lab.acquire("id-7", "request:other", "print", "30000"), ["shared"]);
+    assert_eq!(state(), before);
+    lab.seen.borrow_mut().remove("joined");
     for waiting in ["reserved", "full", "queued", "recovering", "unsettled"] {
         lab.seen.borrow_mut().insert(waiting.into());
     }

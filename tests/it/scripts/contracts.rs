@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
-    Acquire, Break, Call, Cancel, Claim, Confirm, Extend, Handover, Inspect, Ready, Release, Settle, Sibling, Try, Wake,
+    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Inspect, Join, Limit, Queue, Ready,
+    Release, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -19,6 +20,10 @@ struct Contract {
 const LEASE: u64 = 1;
 const WAIT: u64 = 2;
 const ARRIVED: u64 = 3;
+const MOST: u64 = 4;
+const LIMIT: u32 = 5;
+/// The one call that has a truth which is not true.
+const AGAIN: bool = false;
 
 impl Contract {
     /// Of a call that has all that a call may have. Each text in it is the name of its argument, so that what the call
@@ -34,7 +39,9 @@ impl Contract {
                 (_, Some(LEASE)) => Some("lease".into()),
                 (_, Some(WAIT)) => Some("wait".into()),
                 (_, Some(ARRIVED)) => Some("arrived".into()),
-                _ if value.is_boolean() => Some("given".into()),
+                (_, Some(MOST)) => Some("most".into()),
+                (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
+                _ if value.is_boolean() => Some(if value == AGAIN { "again" } else { "given" }.into()),
                 // A call without arguments.
                 _ => None,
             });
@@ -73,6 +80,16 @@ fn contracts() -> Vec<Contract> {
         }),
         Contract::of(&claim),
         Contract::of(&Confirm { field: "field", value: "value", given: true }),
+        Contract::of(&Convert {
+            token: "token",
+            id: "id",
+            new_token: "new_token",
+            metadata: Some("metadata"),
+            lease,
+            share: Some("share"),
+            request,
+            print,
+        }),
         Contract::of(&Extend {
             token: "token",
             new_token: "new_token",
@@ -83,9 +100,24 @@ fn contracts() -> Vec<Contract> {
         }),
         Contract::of(&Handover { release, claim }),
         Contract::of(&Inspect { token: Some("token") }),
+        Contract::of(&Join { asked, share: Some("share"), again: AGAIN, arrived: Some(ARRIVED) }),
+        Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
+        Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),
         Contract::of(&Settle {}),
+        Contract::of(&SharedBreak(Break { fence: Some("fence"), request, print })),
+        Contract::of(&SharedExtend {
+            id: "id",
+            secret: "secret",
+            new_secret: Some("new_secret"),
+            metadata: Some("metadata"),
+            lease,
+            request,
+            print,
+        }),
+        Contract::of(&SharedInspect { id: Some("id"), secret: Some("secret"), most: MOST }),
+        Contract::of(&SharedRelease { id: "id", secret: "secret", request, print }),
         Contract::of(&Try(asked)),
         Contract::of(&Wake {}),
     ];
@@ -140,6 +172,7 @@ fn the_replies_in_each_header_are_those_in_its_code() {
         let whole = match name {
             "try" => &lab.scripts.try_acquire.source,
             "claim" => &lab.scripts.claim.source,
+            "join" => &lab.scripts.join.source,
             "release" => &lab.scripts.release.source,
             // What the claim replies stands behind the reply to the release.
             "handover" => &lab.scripts.release.source,

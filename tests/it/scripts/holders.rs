@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gorilla_scripts::{Break, Constants, Extend, Inspect, Ready, Release};
 
-use super::{CONSTANTS, Lab, number};
+use super::{AT_ONCE, CONSTANTS, Lab, number};
 
 use crate::harness::Redis;
 
@@ -125,7 +125,11 @@ fn break_gives_every_reply_of_its_header() {
     assert_eq!(break_lock(&fence, "print"), broken("replayed"));
     assert_eq!(break_lock("", "other print"), ["reused"]);
     assert_eq!(break_lock("", ""), ["missing"]);
+    lab.join("a-1", "*1/", AT_ONCE);
+    lab.seen.borrow_mut().remove("joined");
+    assert_eq!(break_lock("", ""), ["shared"]);
     lab.saw_every_reply_of("break");
+    lab.leave("a-1");
     held(&lab);
     assert_eq!(break_lock("", "")[0], "broken");
 }
@@ -149,6 +153,11 @@ fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
         assert!((1..=30_000).contains(&number(&held[9])));
         assert_eq!(held[10..], ["1"]);
     }
+    lab.cli(&["DEL"], "queue", &[]);
+    lab.release("id-1");
+    lab.join("a-1", "*1/", AT_ONCE);
+    assert_eq!(inspect(""), ["shared"]);
+    lab.seen.borrow_mut().retain(|reply| reply != "joined" && reply != "released");
     lab.saw_every_reply_of("inspect");
 }
 

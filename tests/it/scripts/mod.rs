@@ -5,19 +5,25 @@ mod batch;
 mod cancel;
 mod conformance;
 mod contracts;
+mod convert;
 mod holders;
+mod join;
+mod limit;
 mod memory;
+mod numbers;
 mod queue;
 mod queue_model;
 mod raw;
 mod recovery;
 mod service;
-mod shared;
+mod shared_holders;
 mod skew;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path, time::Duration};
 
-use gorilla_scripts::{Acquire, Call, Cancel, Claim, Constants, Release, Request, Scripts, Try, together};
+use gorilla_scripts::{
+    Acquire, Call, Cancel, Claim, Constants, Join, Release, Request, Scripts, SharedRelease, Try, together,
+};
 
 use crate::harness::{Redis, name};
 
@@ -163,6 +169,39 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// Asks for a share of the lock (`*<permits>/<limit>`) or, without one, for the lock alone. The secret of the holder
+    /// is `secret-of-<id>`.
+    #[track_caller]
+    fn join(&self, id: &str, share: &str, asks: Asks) -> Vec<String> {
+        let (token, owner) = (format!("{id}.secret-of-{id}"), format!("owner-of-{id}"));
+        let asked = Acquire {
+            id,
+            token: &token,
+            owner: &owner,
+            metadata: "[1.0]",
+            lease: asks.lease,
+            request: asks.once.map_or(id, |(request, _)| request),
+            print: asks.once.map(|(_, print)| print),
+            wait: asks.waits.then_some(20_000),
+            channel: asks.channel,
+        };
+        let arrived = asks.arrived.map(|arrived| number(arrived) as u64);
+        let share = Some(share).filter(|share| !share.is_empty());
+        let call = Join { asked, share, again: asks.again || arrived.is_some(), arrived };
+        self.run_on(Some("lock"), asks.incarnation, &call)
+    }
+
+    /// Releases by the token that `join` gave to `id`.
+    #[track_caller]
+    fn leave(&self, id: &str) -> Vec<String> {
+        self.run(&SharedRelease { id, secret: &format!("secret-of-{id}"), request: None, print: None })
+    }
+
+    /// Ends the lease of a holder, as time would: it takes the holder out no more than time does.
+    fn end_lease(&self, member: &str) {
+        self.cli(&["ZADD"], "holders", &["XX", "1000", member]);
+    }
+
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
         let request = request.strip_prefix("request:").expect("the key of a record");
@@ -183,6 +222,25 @@ impl<'a> Lab<'a> {
         keys
     }
 }
+
+/// How a request asks for a share of a lock.
+#[derive(Clone, Copy)]
+struct Asks<'a> {
+    lease: u64,
+    /// An Idempotency-Key and a fingerprint.
+    once: Option<(&'a str, &'a str)>,
+    waits: bool,
+    channel: &'a str,
+    again: bool,
+    arrived: Option<&'a str>,
+    incarnation: Option<&'a str>,
+}
+
+/// A first call without a key that doesn't wait.
+const AT_ONCE: Asks =
+    Asks { lease: 30_000, once: None, waits: false, channel: CHANNEL, again: false, arrived: None, incarnation: None };
+/// The same of a request that waits.
+const WAITS: Asks = Asks { waits: true, ..AT_ONCE };
 
 impl Drop for Lab<'_> {
     fn drop(&mut self) {

@@ -36,8 +36,9 @@ impl Call for Join<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        let acquire = AcquireReply::touches(self.asked.request);
-        [Sibling::Holders, Sibling::Limit].into_iter().chain(acquire).collect()
+        let (queue, group) = ([Sibling::Queue, Sibling::Turn], [Sibling::Holders, Sibling::Limit]);
+        let request = Sibling::Request(self.asked.request);
+        [Sibling::Fence].into_iter().chain(queue).chain(group).chain([request]).collect()
     }
 
     fn pack(&self, into: &mut Vec<u8>) {
