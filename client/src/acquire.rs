@@ -10,6 +10,7 @@ use crate::{
     clock::Moment,
     error::{Busy, Error},
     guard::{Guard, Lease},
+    kind::Kind,
     requests::{self, new_key},
     wire::{ANSWER_TIMEOUT, Answer, Retry, Trouble, Wire, read},
 };
@@ -42,6 +43,7 @@ pub enum Progress {
 pub struct LockRequest {
     wire: Wire,
     resource: String,
+    kind: Kind,
     owner: Option<String>,
     ttl: Duration,
     grace: Option<Duration>,
@@ -55,6 +57,7 @@ impl LockRequest {
         Self {
             wire,
             resource,
+            kind: Kind::Exclusive,
             owner: None,
             ttl: TTL,
             grace: None,
@@ -62,6 +65,34 @@ impl LockRequest {
             metadata: json!([]),
             report: Box::new(|_| {}),
         }
+    }
+
+    /// Shares the lock with all others that share it, as readers do. By default the lock is exclusive.
+    pub fn shared(self) -> Self {
+        let kind = match self.kind {
+            Kind::Exclusive => Kind::shared(),
+            shared => shared,
+        };
+        self.kind(kind)
+    }
+
+    /// Shares the lock, with at most so many permits for all holders together: a semaphore. All clients of a lock must
+    /// name the same limit.
+    pub fn limit(self, limit: u32) -> Self {
+        let kind = self.kind.with_limit(limit);
+        self.kind(kind)
+    }
+
+    /// Shares the lock, and takes so many of the permits; one by default. Needs a [limit](LockRequest::limit).
+    pub fn permits(self, permits: u32) -> Self {
+        let kind = self.kind.with_permits(permits);
+        self.kind(kind)
+    }
+
+    /// Sets how to hold the lock.
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
     }
 
     /// Sets the lease: how long the lock lasts after the last renewal. 30 s by default.
@@ -121,7 +152,7 @@ impl LockRequest {
             let (sent, lock) = self.ask().await?;
             // The grant may be younger than its request, which waited, or older, if an answer was lost. A renewal tells
             // exactly when the lease ends, and makes it whole again.
-            let lease = Lease::new(sent, lock.ttl, &lock);
+            let lease = Lease::new(sent, &lock);
             let (lock, lease) = match lease.ends.left() < self.ttl.mul_f64(0.9) {
                 false => (lock, lease),
                 true => match renew(&self.wire, &lock, self.ttl, lease.ends).await {
@@ -154,12 +185,22 @@ impl LockRequest {
         let owner = self.owner.clone().unwrap_or_else(default_owner);
         loop {
             let wait = deadline.left().min(piece);
+            // Servers that know no shared locks refuse these fields, so an exclusive lock is asked for without them.
+            let (mode, limit, permits) = match self.kind {
+                Kind::Exclusive => Default::default(),
+                shared => {
+                    let (mode, limit, permits) = shared.fields();
+                    (Some(mode), limit, permits)
+                }
+            };
             let body = Acquire::<Value> {
                 owner: Some(owner.as_str().into()),
                 timeout: Some(self.ttl.as_secs_f64().into()),
                 metadata: Some(self.metadata.clone()),
                 wait: (!wait.is_zero()).then(|| wait.as_secs_f64().into()),
-                ..Acquire::default()
+                mode,
+                limit,
+                permits,
             };
             let mut request = requests::acquire(&self.resource, &body, &key);
             if !self.wait.is_zero() {
@@ -207,11 +248,11 @@ async fn renew(wire: &Wire, lock: &Lock, ttl: Duration, ends: Moment) -> Result<
     let key = new_key();
     // Asks even if the lease may just be over: the answer tells.
     let give_up = ends.max(wire.give_up());
-    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, &key), give_up).await? {
+    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, None, &key), give_up).await? {
         Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;
-            let lease = Lease::new(sent, lock.ttl, &lock);
+            let lease = Lease::new(sent, &lock);
             Ok((lock, lease))
         }
     }

@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::header::HeaderValue;
+use serde::de::DeserializeOwned;
 
 use crate::{
-    Broken, Lock, Page, State, Token,
+    Broken, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
     error::Error,
+    kind::Kind,
     proxy,
     requests::{self, new_key},
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
@@ -130,9 +132,24 @@ impl Client {
     /// [`Error::Lost`] if the lock has another token.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&requests::extend(resource, token, ttl, &key)).await? {
+        match self.send(&requests::extend(resource, token, ttl, None, &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
+        }
+    }
+
+    /// Converts a lock to another kind, with nobody in between, and makes its lease last for `ttl` from now. The lock
+    /// has a new id, fence and token then. For locks that outlive a process, as [`Client::extend`].
+    ///
+    /// # Errors
+    /// [`Error::NotAcquired`] if the lock is to be exclusive and others share it: it stays as it was.
+    /// [`Error::Refused`] with `limit_mismatch` if another limit is in force. [`Error::Lost`] if the lock has another
+    /// token.
+    pub async fn convert(&self, resource: &str, token: &Token, ttl: Duration, kind: Kind) -> Result<Lock, Error> {
+        let key = new_key();
+        match self.send(&requests::extend(resource, token, ttl, Some(kind), &key)).await? {
+            Answer::Done(_, body) => read(body),
+            Answer::Refused(refusal) => Err(refusal.not_converted()),
         }
     }
 
@@ -164,10 +181,7 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn state(&self, resource: &str) -> Result<State, Error> {
-        match self.send(&requests::state(resource)).await? {
-            Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err((*refusal).into()),
-        }
+        self.ask(&requests::state(resource)).await
     }
 
     /// A page of the held locks whose names begin with `prefix`: the first page, or the page at a cursor.
@@ -175,7 +189,7 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn page(&self, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        self.page_by(&requests::page(prefix, None, cursor)).await
+        self.ask(&requests::page(prefix, None, cursor)).await
     }
 
     /// The same of the locks that this owner holds. A page may be empty without being the last.
@@ -183,25 +197,57 @@ impl Client {
     /// # Errors
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn page_of_owner(&self, owner: &str, prefix: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        self.page_by(&requests::page(prefix, Some(owner), cursor)).await
+        self.ask(&requests::page(prefix, Some(owner), cursor)).await
     }
 
-    async fn page_by(&self, request: &Request<'_>) -> Result<Page, Error> {
-        match self.send(request).await? {
-            Answer::Done(_, body) => read(body),
-            Answer::Refused(refusal) => Err((*refusal).into()),
-        }
+    /// The requests that wait for a lock.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn queue(&self, resource: &str) -> Result<Queue, Error> {
+        self.ask(&requests::queue(resource)).await
+    }
+
+    /// How many permits all holders of a shared lock may have, and whether this limit is pinned.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn limit(&self, resource: &str) -> Result<Limit, Error> {
+        self.ask(&requests::limit(resource)).await
+    }
+
+    /// Pins the limit of a shared lock: it stays in force until it is unpinned, and requests need not name it. No
+    /// holder loses its permits if the limit is less than what the holders have.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn pin_limit(&self, resource: &str, limit: u32) -> Result<Limit, Error> {
+        self.ask(&requests::pin_limit(resource, limit)).await
+    }
+
+    /// Unpins the limit of a shared lock. The limit is in force for as long as somebody shares the lock or waits to do
+    /// so.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn unpin_limit(&self, resource: &str) -> Result<Limit, Error> {
+        self.ask(&requests::unpin_limit(resource)).await
     }
 
     /// Ends the lock of a holder that is gone: the grant with this fence or, without a fence, any grant. The server
-    /// writes the reason into its audit log.
+    /// writes the reason into its audit log. One break ends one holder of a shared lock; the others go on.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `lock_not_found` if nobody holds the lock, and with `fence_changed` if a grant with
-    /// another fence holds it.
+    /// [`Error::Refused`] with `lock_not_found` if nobody holds the lock, with `fence_changed` if no grant with this
+    /// fence holds it, and with `fence_required` if several clients share the lock and there is no fence.
     pub async fn break_lock(&self, resource: &str, fence: Option<u64>, reason: &str) -> Result<Broken, Error> {
         let key = new_key();
-        match self.send(&requests::break_lock(resource, fence, reason, &key)).await? {
+        self.ask(&requests::break_lock(resource, fence, reason, &key)).await
+    }
+
+    /// Sends a request of a client that holds nothing.
+    async fn ask<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, Error> {
+        match self.send(request).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err((*refusal).into()),
         }

@@ -27,8 +27,11 @@ pub enum Error {
 /// Why a lock could not be acquired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Busy {
-    /// The holder of the lock. None while the next waiter in the queue is about to take it.
+    /// The holder of the lock, and of a shared lock the holder that ends last. None while the next waiter in the queue is
+    /// about to take it.
     pub holder: Option<Holder>,
+    /// What the holders have together, if they share the lock.
+    pub sharing: Option<Sharing>,
     /// How many requests wait for the lock.
     pub waiting: u64,
     /// The place of this request in the queue, from 1, if it has waited.
@@ -44,6 +47,18 @@ pub struct Holder {
     pub fence: u64,
     /// How long the lease lasts unless the holder renews it.
     pub ttl: Duration,
+}
+
+/// What the holders of a shared lock have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sharing {
+    /// How many permits they have.
+    pub used: u64,
+    /// How many permits they may have; None if there is no limit.
+    pub limit: Option<u64>,
+    /// How many clients hold the lock.
+    pub holder_count: u64,
 }
 
 /// Why a lock counts as lost.
@@ -73,14 +88,31 @@ impl std::error::Error for Error {}
 
 impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.holder {
-            Some(holder) => write!(f, "held by {:?} for another {:.1} s", holder.owner, holder.ttl.as_secs_f64())?,
-            None => f.write_str("others are in front")?,
+        match (&self.sharing, &self.holder) {
+            (Some(sharing), _) => write!(f, "{sharing}")?,
+            (None, Some(holder)) => {
+                write!(f, "held by {:?} for another {:.1} s", holder.owner, holder.ttl.as_secs_f64())?
+            }
+            (None, None) => f.write_str("others are in front")?,
         }
         match self.position {
             Some(position) => write!(f, ", position {position} of {} in the queue", self.waiting.max(position)),
             None if self.waiting > 0 => write!(f, ", {} waiting", self.waiting),
             None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { used, limit, holder_count } = self;
+        let clients = if *holder_count == 1 { "client" } else { "clients" };
+        match limit {
+            Some(limit) => {
+                let are = if *used == 1 { "is" } else { "are" };
+                write!(f, "{used} of {limit} permits {are} taken by {holder_count} {clients}")
+            }
+            None => write!(f, "shared by {holder_count} {clients}"),
         }
     }
 }

@@ -1,43 +1,73 @@
-//! The guard of a lock, which renews the lock in the background.
+//! The guard of a lock: what its holder knows of the lock, and does with it.
 
 use std::time::Duration;
 
+use gorilla_wire::{Mode, Share};
 use tokio::{
     sync::{
-        oneshot,
-        watch::{self, Receiver, Sender},
+        mpsc, oneshot,
+        watch::{self, Receiver},
     },
     task::JoinHandle,
 };
 
 use crate::{
     Lock, Token,
-    clock::{Moment, sleep_until},
+    clock::Moment,
     error::{Error, Lost},
-    requests::{self, new_key},
-    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
+    keeper::{Keeper, Order},
+    kind::Kind,
+    wire::Wire,
 };
 
 /// The part of the lease that the client doesn't count on, because its clock and the clock of the server may run at
 /// different rates.
 const DRIFT: f64 = 0.01;
 
-/// The lease after the last confirmed renewal.
+/// What was granted: the same until the lock is converted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// The id of the grant.
+    pub id: String,
+    /// The fencing token.
+    pub fence: u64,
+    /// The smallest fencing token that may write beside this one, as [`Guard::floor`] says.
+    pub floor: u64,
+    /// Only of a shared lock: its permits and their limit.
+    pub share: Option<Share>,
+}
+
+impl Grant {
+    fn of(lock: &Lock) -> Self {
+        let floor = lock.share.as_ref().map_or(lock.fence, |share| share.floor);
+        Self { id: lock.id.clone(), fence: lock.fence, floor, share: lock.share.clone() }
+    }
+}
+
+/// The lease after the last confirmed renewal or conversion.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Lease {
-    /// The token of the lock until the next renewal.
+    /// The token of the lock until the next renewal or conversion.
     pub token: Token,
     /// Until then the server grants the lock to no other client, by the clock of this machine. The lease counts from
     /// when the client sent the renewal, less one percent for clocks that run at different rates.
     pub ends: Moment,
     /// When the lease ends by the clock of the server, in the form of RFC 3339.
     pub expire_at: String,
+    /// What was granted.
+    pub grant: Grant,
 }
 
 impl Lease {
-    pub(crate) fn new(sent: Moment, ttl: Duration, lock: &Lock) -> Self {
-        Self { token: lock.token.clone(), ends: sent + ttl.mul_f64(1.0 - DRIFT), expire_at: lock.expire_at.clone() }
+    pub(crate) fn new(sent: Moment, lock: &Lock) -> Self {
+        Self {
+            token: lock.token.clone(),
+            ends: sent + lock.ttl.mul_f64(1.0 - DRIFT),
+            expire_at: lock.expire_at.clone(),
+            grant: Grant::of(lock),
+        }
     }
 }
 
@@ -49,11 +79,13 @@ impl Lease {
 #[derive(Debug)]
 #[must_use = "a guard that is dropped releases the lock"]
 pub struct Guard {
-    lock: Lock,
+    resource: String,
+    owner: String,
+    grace: Duration,
     lease: Receiver<Lease>,
     lost: Receiver<Option<Lost>>,
     /// When it closes, the keeper releases the lock and ends.
-    end: oneshot::Sender<()>,
+    orders: mpsc::Sender<Order>,
     keeper: JoinHandle<Result<(), Error>>,
 }
 
@@ -61,36 +93,76 @@ impl Guard {
     pub(crate) fn new(wire: Wire, lock: Lock, lease: Lease, ttl: Duration, grace: Duration) -> Self {
         let (lease, leases) = watch::channel(lease);
         let (lost, losses) = watch::channel(None);
-        let (end, ended) = oneshot::channel();
+        let (orders, ordered) = mpsc::channel(1);
         let keeper = Keeper { wire, resource: lock.resource.clone(), ttl, grace, lease, lost };
-        let keeper = tokio::spawn(keeper.keep(ended));
-        Self { lock, lease: leases, lost: losses, end, keeper }
+        let keeper = tokio::spawn(keeper.keep(ordered));
+        Self { resource: lock.resource, owner: lock.owner, grace, lease: leases, lost: losses, orders, keeper }
     }
 
     /// The name of what is locked.
     pub fn resource(&self) -> &str {
-        &self.lock.resource
+        &self.resource
     }
 
     /// The owner: the label that this client gave itself.
     pub fn owner(&self) -> &str {
-        &self.lock.owner
+        &self.owner
     }
 
     /// The id of the grant.
-    pub fn id(&self) -> &str {
-        &self.lock.id
+    pub fn id(&self) -> String {
+        self.lease.borrow().grant.id.clone()
     }
 
-    /// The fencing token: larger than the fencing tokens of all earlier holders. Send it along with each write, and let
-    /// the receiver reject a fencing token smaller than one that it has seen.
+    /// The fencing token: larger than the fencing tokens of all earlier grants. Send it along with each write, and the
+    /// [floor](Guard::floor) too if others may share the lock.
     pub fn fence(&self) -> u64 {
-        self.lock.fence
+        self.lease.borrow().grant.fence
+    }
+
+    /// The fencing token of the first of those that share the lock now; of an exclusive lock, the fencing token itself.
+    /// Let the receiver of a write keep the largest floor that it has seen, and reject a fencing token below it. Then
+    /// holders that share a lock never reject each other.
+    pub fn floor(&self) -> u64 {
+        self.lease.borrow().grant.floor
+    }
+
+    /// Whether the lock is exclusive or shared.
+    pub fn mode(&self) -> Mode {
+        if self.lease.borrow().grant.share.is_some() { Mode::Shared } else { Mode::Exclusive }
+    }
+
+    /// How many permits a shared lock takes. None of an exclusive lock, beside which there is no other.
+    pub fn permits(&self) -> Option<u32> {
+        self.lease.borrow().grant.share.as_ref().map(|share| share.permits)
     }
 
     /// The lease, which changes with every renewal.
     pub fn lease(&self) -> Receiver<Lease> {
         self.lease.clone()
+    }
+
+    /// Makes the lock exclusive or shared, with nobody in between; requests that wait for the lock stay behind. The
+    /// lease begins anew, and the lock has a new id, fence, floor and token.
+    ///
+    /// To make a lock shared always works. To make it exclusive works only for a client that shares the lock with
+    /// nobody at this moment. The request doesn't wait: two clients that did so would wait for each other.
+    ///
+    /// If the future is dropped, the lock may be converted all the same, and the guard then knows.
+    ///
+    /// # Errors
+    /// The lock stays as it was after [`Error::NotAcquired`] (others share it), [`Error::Refused`] (with
+    /// `limit_mismatch` if another limit is in force) and [`Error::Unavailable`]. [`Error::Lost`] if the lock is lost.
+    pub async fn convert(&mut self, kind: Kind) -> Result<(), Error> {
+        let (done, told) = oneshot::channel();
+        if self.orders.send(Order::Convert { kind, done }).await.is_ok()
+            && let Ok(converted) = told.await
+        {
+            return converted;
+        }
+        // The keeper takes no more orders once the lock is lost.
+        let lost = self.lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
+        Err(lost.map_or_else(|| Error::Unknown("the renewing has ended".into()), Error::Lost))
     }
 
     /// Completes with the reason when the lock counts as lost: at once if the server says that the grant has ended, and
@@ -106,9 +178,15 @@ impl Guard {
         }
     }
 
-    /// Whether the lock counts as lost.
+    /// Whether the lock counts as lost at this moment. Looks at the clock itself, so that it is right also if the
+    /// renewing could not go on: in a process that was suspended, or whose threads are busy.
     pub fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some()
+        self.lost.borrow().is_some() || (self.lease.borrow().ends - self.grace).left().is_zero()
+    }
+
+    /// Whether the lock is held for sure at this moment: the opposite of [`Guard::is_lost`].
+    pub fn is_held(&self) -> bool {
+        !self.is_lost()
     }
 
     /// Gives the lock back, and waits until the server has confirmed it.
@@ -117,90 +195,7 @@ impl Guard {
     /// [`Error::Lost`] if the lock was lost before. [`Error::Unknown`] or [`Error::Unavailable`] if the server did not
     /// confirm the release in time; then the lease ends the lock.
     pub async fn release(self) -> Result<(), Error> {
-        drop(self.end);
+        drop(self.orders);
         self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
-    }
-}
-
-struct Keeper {
-    wire: Wire,
-    resource: String,
-    ttl: Duration,
-    grace: Duration,
-    lease: Sender<Lease>,
-    lost: Sender<Option<Lost>>,
-}
-
-impl Keeper {
-    /// Renews until the guard ends, then releases.
-    async fn keep(self, mut end: oneshot::Receiver<()>) -> Result<(), Error> {
-        let Err(lost) = self.renew_until(&mut end).await else { return self.release().await };
-        self.lost.send_replace(Some(lost.clone()));
-        let _ = end.await;
-        if matches!(lost, Lost::Unconfirmed(_)) {
-            // The lease may still run, and other clients need not wait for its end.
-            let _ = self.release().await;
-        }
-        Err(Error::Lost(lost))
-    }
-
-    async fn renew_until(&self, end: &mut oneshot::Receiver<()>) -> Result<(), Lost> {
-        loop {
-            let ends = self.lease.borrow().ends;
-            let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
-            tokio::select! {
-                _ = &mut *end => return Ok(()),
-                () = sleep_until(renew_at) => {}
-            }
-            // After a suspension of the machine it may be too late to renew.
-            if deadline.left().is_zero() {
-                return Err(Lost::Unconfirmed(None));
-            }
-            let renewal = self.renew(deadline);
-            tokio::pin!(renewal);
-            tokio::select! {
-                renewed = &mut renewal => renewed?,
-                // Keeps the token until the renewal tells which token is right.
-                _ = &mut *end => {
-                    let _ = tokio::time::timeout(self.wire.patience, renewal).await;
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Renews before the deadline.
-    async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
-        let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = requests::extend(&self.resource, &token, self.ttl, &key);
-        // Short enough for a second attempt.
-        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
-        let answer = tokio::select! {
-            answer = self.wire.send(&request, deadline) => answer,
-            () = sleep_until(deadline) => return Err(Lost::Unconfirmed(Some(format!("{} does not answer", self.wire.url)))),
-        };
-        let refused = match answer {
-            Ok(Answer::Done(sent, body)) => {
-                let lock: Lock = read(body).map_err(|error| Lost::Unconfirmed(Some(error.to_string())))?;
-                self.lease.send_replace(Lease::new(sent, lock.ttl, &lock));
-                return Ok(());
-            }
-            Ok(Answer::Refused(refusal)) => refusal.lost_or_refused(),
-            Err(error) => error,
-        };
-        if let Error::Lost(lost) = refused {
-            return Err(lost);
-        }
-        // Until then the client holds the lock, and may release it in time.
-        sleep_until(deadline).await;
-        Err(Lost::Unconfirmed(Some(refused.to_string())))
-    }
-
-    async fn release(&self) -> Result<(), Error> {
-        let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        match self.wire.send(&requests::release(&self.resource, &token, &key), self.wire.give_up()).await? {
-            Answer::Done(..) => Ok(()),
-            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
-        }
     }
 }

@@ -42,6 +42,8 @@ mod client;
 mod clock;
 mod error;
 mod guard;
+mod keeper;
+mod kind;
 mod proxy;
 mod requests;
 mod wire;
@@ -49,7 +51,11 @@ mod wire;
 pub use acquire::{LockRequest, Progress};
 pub use client::{Builder, Client};
 pub use clock::{Moment, sleep_until};
-pub use error::{Busy, Error, Holder, Lost};
+pub use error::{Busy, Error, Holder, Lost, Sharing};
+/// One of the clients that share a lock.
 #[doc(inline)]
-pub use gorilla_wire::{Broken, Code, Lock, Page, State, Tenure, Token};
-pub use guard::{Guard, Lease};
+pub use gorilla_wire::Holder as Member;
+#[doc(inline)]
+pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
+pub use guard::{Grant, Guard, Lease};
+pub use kind::Kind;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_wire::{Acquire, Break, Extend, LOCKS};
+use gorilla_wire::{Acquire, Break, Extend, LIMITS, LOCKS, Pin};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Token,
+    kind::Kind,
     wire::{ANSWER_TIMEOUT, Request},
 };
 
@@ -32,13 +33,19 @@ pub fn acquire<'a>(resource: &str, body: &Acquire<Value>, key: &'a str) -> Reque
     }
 }
 
-pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
+/// Extends a lease and, with a kind, converts the lock.
+pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, kind: Option<Kind>, key: &'a str) -> Request<'a> {
+    let (mode, limit, permits) = kind.map_or_else(Default::default, |kind| {
+        let (mode, limit, permits) = kind.fields();
+        (Some(mode), limit, permits)
+    });
+    let timeout = Some(ttl.as_secs_f64().into());
     Request {
         method: Method::PUT,
         path: path(resource),
         token: Some(token),
         key: Some(key),
-        body: Some(json!(Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()), ..Extend::default() })),
+        body: Some(json!(Extend::<Value> { timeout, mode, limit, permits, ..Extend::default() })),
         timeout: ANSWER_TIMEOUT,
     }
 }
@@ -73,6 +80,23 @@ pub fn state(resource: &str) -> Request<'static> {
     get(path(resource), None)
 }
 
+pub fn queue(resource: &str) -> Request<'static> {
+    get(format!("{}/queue", path(resource)), None)
+}
+
+pub fn limit(resource: &str) -> Request<'static> {
+    get(path_of_limit(resource), None)
+}
+
+pub fn pin_limit(resource: &str, limit: u32) -> Request<'static> {
+    let body = Some(json!(Pin::<Value> { limit: Some(limit.into()) }));
+    Request { method: Method::PUT, body, ..get(path_of_limit(resource), None) }
+}
+
+pub fn unpin_limit(resource: &str) -> Request<'static> {
+    Request { method: Method::DELETE, ..get(path_of_limit(resource), None) }
+}
+
 pub fn page(prefix: &str, owner: Option<&str>, cursor: Option<&str>) -> Request<'static> {
     let [prefix, cursor] = [prefix, cursor.unwrap_or_default()].map(|text| utf8_percent_encode(text, PLAIN));
     let owner = owner.map(|owner| format!("&owner={}", utf8_percent_encode(owner, PLAIN))).unwrap_or_default();
@@ -85,4 +109,8 @@ fn get(path: String, token: Option<&Token>) -> Request<'_> {
 
 fn path(resource: &str) -> String {
     format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
+}
+
+fn path_of_limit(resource: &str) -> String {
+    format!("{LIMITS}/{}", utf8_percent_encode(resource, PLAIN))
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     Token,
     clock::{Moment, sleep_until},
-    error::{Busy, Error, Holder, Lost},
+    error::{Busy, Error, Holder, Lost, Sharing},
 };
 
 /// How long a connection may take to open.
@@ -130,10 +130,11 @@ impl Refusal {
 
     /// Why the lock could not be acquired.
     pub fn busy(&self) -> Busy {
-        let Facts { owner, fence, ttl_ms, waiting, position, .. } = &self.facts;
+        let Facts { owner, fence, ttl_ms, waiting, position, used, limit, holder_count, .. } = &self.facts;
         let holder =
             || Some(Holder { owner: owner.clone()?, fence: (*fence)?, ttl: Duration::from_millis((*ttl_ms)?) });
-        Busy { holder: holder(), waiting: waiting.unwrap_or_default(), position: *position }
+        let sharing = || Some(Sharing { used: (*used)?, limit: *limit, holder_count: (*holder_count)? });
+        Busy { holder: holder(), sharing: sharing(), waiting: waiting.unwrap_or_default(), position: *position }
     }
 
     /// The field that breaks a rule.
@@ -148,6 +149,15 @@ impl Refusal {
                 Error::Lost(Lost::Ended(self.message))
             }
             _ => self.into(),
+        }
+    }
+
+    /// What it means to a client that wanted to convert its lock.
+    pub fn not_converted(self) -> Error {
+        match self.known() {
+            // Others share the lock.
+            Some(Code::LockHeld) => Error::NotAcquired(self.busy()),
+            _ => self.lost_or_refused(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Rust client: `gorilla-client`.
 
 mod other_versions;
+mod shared;
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,0 +1,185 @@
+//! Renews the lock of a guard in the background, and converts and releases it.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc::Receiver, oneshot, watch::Sender};
+
+use crate::{
+    Lock,
+    clock::{Moment, sleep_until},
+    error::{Error, Lost},
+    guard::Lease,
+    kind::Kind,
+    requests::{self, new_key},
+    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
+};
+
+/// What a guard wants of its keeper.
+#[derive(Debug)]
+pub enum Order {
+    /// Convert the lock, and tell what became of it.
+    Convert { kind: Kind, done: oneshot::Sender<Result<(), Error>> },
+}
+
+/// The keeper of one lock. Only it knows which token is right.
+pub struct Keeper {
+    pub wire: Wire,
+    pub resource: String,
+    pub ttl: Duration,
+    pub grace: Duration,
+    pub lease: Sender<Lease>,
+    pub lost: Sender<Option<Lost>>,
+}
+
+impl Keeper {
+    /// Renews until the guard ends, then releases.
+    pub async fn keep(self, mut orders: Receiver<Order>) -> Result<(), Error> {
+        let Err(lost) = self.renew_until(&mut orders).await else { return self.release().await };
+        self.lost.send_replace(Some(lost.clone()));
+        while let Some(Order::Convert { done, .. }) = orders.recv().await {
+            let _ = done.send(Err(Error::Lost(lost.clone())));
+        }
+        if matches!(lost, Lost::Unconfirmed(_)) {
+            // The lease may still run, and other clients need not wait for its end.
+            let _ = self.release().await;
+        }
+        Err(Error::Lost(lost))
+    }
+
+    async fn renew_until(&self, orders: &mut Receiver<Order>) -> Result<(), Lost> {
+        let mut next = None;
+        loop {
+            let ends = self.lease.borrow().ends;
+            let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
+            if next.is_none() {
+                tokio::select! {
+                    order = orders.recv() => match order {
+                        None => return Ok(()),
+                        order => next = order,
+                    },
+                    () = sleep_until(renew_at) => {}
+                }
+            }
+            // After a suspension of the machine it may be too late to renew.
+            if deadline.left().is_zero() {
+                return Err(Lost::Unconfirmed(None));
+            }
+            let ended = match next.take() {
+                // A renewal that is due comes first, because a conversion may be refused.
+                Some(Order::Convert { kind, done }) if !renew_at.left().is_zero() => {
+                    let converting = async {
+                        let converted = self.convert(kind, deadline).await;
+                        let lost = match &converted {
+                            Err(Error::Lost(lost)) => Err(lost.clone()),
+                            _ => Ok(()),
+                        };
+                        // Fails if nobody waits for the answer any more.
+                        let _ = done.send(converted);
+                        lost
+                    };
+                    self.settle(converting, orders, &mut next).await?
+                }
+                order => {
+                    next = order;
+                    self.settle(self.renew(deadline), orders, &mut next).await?
+                }
+            };
+            if ended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Awaits a request that replaces the token. Returns whether the guard ended meanwhile: then the request has the
+    /// patience of the client to come to its end, because only its answer tells which token is right.
+    async fn settle(
+        &self,
+        request: impl Future<Output = Result<(), Lost>>,
+        orders: &mut Receiver<Order>,
+        next: &mut Option<Order>,
+    ) -> Result<bool, Lost> {
+        tokio::pin!(request);
+        loop {
+            tokio::select! {
+                done = &mut request => return done.map(|()| false),
+                order = orders.recv(), if next.is_none() => match order {
+                    None => {
+                        let _ = tokio::time::timeout(self.wire.patience, request).await;
+                        return Ok(true);
+                    }
+                    order => *next = order,
+                },
+            }
+        }
+    }
+
+    /// Renews before the deadline.
+    async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
+        let (token, key) = (self.lease.borrow().token.clone(), new_key());
+        let mut request = requests::extend(&self.resource, &token, self.ttl, None, &key);
+        // Short enough for a second attempt.
+        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let answer = tokio::select! {
+            answer = self.wire.send(&request, deadline) => answer,
+            () = sleep_until(deadline) => return Err(self.no_answer()),
+        };
+        let refused = match answer {
+            Ok(Answer::Done(sent, body)) => {
+                let lock: Lock = read(body).map_err(|error| Lost::Unconfirmed(Some(error.to_string())))?;
+                self.lease.send_replace(Lease::new(sent, &lock));
+                return Ok(());
+            }
+            Ok(Answer::Refused(refusal)) => refusal.lost_or_refused(),
+            Err(error) => error,
+        };
+        if let Error::Lost(lost) = refused {
+            return Err(lost);
+        }
+        // Until then the client holds the lock, and may release it in time.
+        sleep_until(deadline).await;
+        Err(Lost::Unconfirmed(Some(refused.to_string())))
+    }
+
+    /// Converts before the deadline. If nobody knows at the deadline whether the lock was converted, it is lost: its
+    /// token may be another by then.
+    async fn convert(&self, kind: Kind, deadline: Moment) -> Result<(), Error> {
+        let (token, key) = (self.lease.borrow().token.clone(), new_key());
+        let mut request = requests::extend(&self.resource, &token, self.ttl, Some(kind), &key);
+        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let patient = async {
+            match self.wire.send(&request, self.wire.give_up().min(deadline)).await {
+                Err(Error::Unknown(_)) => self.wire.send(&request, deadline).await,
+                told => told,
+            }
+        };
+        let answer = tokio::select! {
+            answer = patient => answer,
+            () = sleep_until(deadline) => return Err(Error::Lost(self.no_answer())),
+        };
+        match answer {
+            Ok(Answer::Done(sent, body)) => {
+                let lock: Lock = read(body).map_err(|error| Error::Lost(Lost::Unconfirmed(Some(error.to_string()))))?;
+                self.lease.send_replace(Lease::new(sent, &lock));
+                Ok(())
+            }
+            Ok(Answer::Refused(refusal)) => Err(refusal.not_converted()),
+            Err(Error::Unknown(why)) => {
+                sleep_until(deadline).await;
+                Err(Error::Lost(Lost::Unconfirmed(Some(why))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn no_answer(&self) -> Lost {
+        Lost::Unconfirmed(Some(format!("{} does not answer", self.wire.url)))
+    }
+
+    async fn release(&self) -> Result<(), Error> {
+        let (token, key) = (self.lease.borrow().token.clone(), new_key());
+        match self.wire.send(&requests::release(&self.resource, &token, &key), self.wire.give_up()).await? {
+            Answer::Done(..) => Ok(()),
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
+        }
+    }
+}
