@@ -41,12 +41,16 @@ enum Command {
     Lock(Box<lock::Lock>),
     /// Acquire a lock that outlives this command
     Acquire(client::Acquire),
-    /// Make the lease of a lock last longer
+    /// Make the lease of a lock last longer, or convert the lock
     Extend(client::Extend),
     /// Release a lock
     Release(client::Release),
     /// Show who holds a lock, since when, and how many requests wait
     Status(client::Status),
+    /// Show the requests that wait for a lock
+    Queue(client::Queue),
+    /// Show, pin or unpin how many permits the holders of a shared lock may have
+    Limit(client::Limit),
     /// List the locks that are held
     Ls(client::Ls),
     /// End a lock whose holder is gone
@@ -100,6 +104,8 @@ pub fn run() -> ExitCode {
         Command::Extend(extend) => extend.run(),
         Command::Release(release) => release.run(),
         Command::Status(status) => status.run(),
+        Command::Queue(queue) => queue.run(),
+        Command::Limit(limit) => limit.run(),
         Command::Ls(ls) => ls.run(),
         Command::Break(command) => command.run(),
         Command::Completions(completions) => completions.run(Cli::command()),

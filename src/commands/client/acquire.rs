@@ -12,7 +12,8 @@ use crate::commands::lock::Reporter;
 #[derive(Args)]
 #[command(after_help = concat!(
     "The lock ends with its lease unless you extend it. For most purposes use `gorilla lock`, which renews the lock by itself.\n\n",
-    "Examples:\n  token=$(gorilla acquire deploy --ttl 10m -q)\n  gorilla acquire report -n --json | jq .fence"
+    "Examples:\n  token=$(gorilla acquire deploy --ttl 10m -q)\n  gorilla acquire report -n --json | jq .fence\n  \
+    token=$(gorilla acquire imports --limit 10 --permits 2 -q)"
 ))]
 pub struct Acquire {
     #[command(flatten)]

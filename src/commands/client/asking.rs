@@ -8,12 +8,16 @@ use serde_json::{Map, Value};
 
 use gorilla_domain::ResourceName;
 
+use super::sharing::Sharing;
+
 /// The lock that a command takes.
 #[derive(Args)]
 pub struct Asking {
     /// What to lock: any name without `/` and control characters, up to 256 bytes
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: String,
+    #[command(flatten)]
+    pub sharing: Sharing,
     /// The lease: how long the lock lasts after its last renewal
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub ttl: Duration,
@@ -37,7 +41,7 @@ impl Asking {
     pub fn request(&self, client: &Client) -> LockRequest {
         let wait = if self.no_wait { Duration::ZERO } else { self.wait.unwrap_or(Duration::MAX) };
         let owner = self.owner.clone().unwrap_or_else(default_owner);
-        let request = client.lock(&self.name).ttl(self.ttl).wait(wait).owner(owner);
+        let request = client.lock(&self.name).kind(self.sharing.kind()).ttl(self.ttl).wait(wait).owner(owner);
         match self.meta.is_empty() {
             true => request,
             false => {

@@ -1,20 +1,12 @@
 //! What the commands print.
 
-use std::time::{Duration, SystemTime};
-
 use anstream::println;
-use anstyle::{AnsiColor, Style};
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
-use gorilla_client::{Lock, State, Tenure};
+use gorilla_client::{Group, Limit, Lock, Member, Queue, State};
 use serde::Serialize;
 
-use crate::printable::{for_people, in_json};
-
-/// Cells of the bar that shows how much of a lease is left.
-const BAR: usize = 10;
-/// Below this part of the lease the bar is red.
-const LOW: f64 = 0.2;
+use super::cells::{age, count, left, metadata, plain, print, shown};
+use crate::printable::in_json;
 
 /// How to print.
 #[derive(Args)]
@@ -44,15 +36,21 @@ impl Form {
         if self.quiet {
             return println!("{}", lock.token.expose());
         }
-        let mut rows = vec![
-            ("resource", shown(&lock.resource)),
-            ("owner", shown(&lock.owner)),
-            ("fence", lock.fence.to_string()),
+        let mut rows =
+            vec![("resource", shown(&lock.resource)), ("owner", shown(&lock.owner)), ("fence", lock.fence.to_string())];
+        if let Some(share) = &lock.share {
+            let permits = match share.limit {
+                Some(limit) => format!("{} of {limit}", share.permits),
+                None => share.permits.to_string(),
+            };
+            rows.extend([("floor", share.floor.to_string()), ("mode", "shared".into()), ("permits", permits)]);
+        }
+        rows.extend([
             ("token", shown(lock.token.expose())),
             ("since", shown(&lock.created_at)),
             ("expires", format!("{}, in {:.1} s", shown(&lock.expire_at), lock.ttl.as_secs_f64())),
-        ];
-        rows.extend(meta(&lock.metadata));
+        ]);
+        rows.extend(metadata(&lock.metadata).map(|json| ("metadata", json)));
         facts(rows);
     }
 
@@ -65,98 +63,134 @@ impl Form {
             return;
         }
         let mut rows = vec![("resource", shown(&state.resource))];
-        match &state.tenure {
-            Some(tenure) => {
+        match (&state.group, &state.tenure) {
+            (Some(group), _) => {
+                rows.push(("mode", "shared".into()));
+                rows.push((
+                    "permits",
+                    match group.limit {
+                        Some(limit) => format!("{} of {limit} are taken", group.used),
+                        None => "no limit".into(),
+                    },
+                ));
+                rows.push(("holders", group.holder_count.to_string()));
+            }
+            (None, Some(tenure)) => {
                 rows.push(("owner", shown(&tenure.owner)));
                 rows.push(("fence", tenure.fence.to_string()));
                 rows.push(("since", format!("{}, {} ago", shown(&tenure.created_at), age(tenure))));
                 rows.push(("left", left(tenure)));
-                rows.extend(meta(&tenure.metadata));
+                rows.extend(metadata(&tenure.metadata).map(|json| ("metadata", json)));
             }
-            None => rows.push(("owner", "nobody".into())),
+            (None, None) => rows.push(("owner", "nobody".into())),
         }
         rows.push(("waiting", state.waiting.to_string()));
         facts(rows);
+        if let Some(group) = &state.group {
+            println!();
+            members(group);
+        }
     }
 }
 
-/// Prints a table of resources.
+/// Prints a table of those who share a lock.
+pub fn members(group: &Group) {
+    let mut table = plain();
+    let metadata = |member: &Member| metadata(&member.tenure.metadata);
+    let has_metadata = group.holders.iter().any(|member| metadata(member).is_some());
+    let header = ["OWNER", "PERMITS", "FENCE", "AGE"].into_iter().chain(has_metadata.then_some("METADATA"));
+    table.set_header(header.chain(["LEFT"]));
+    for member in &group.holders {
+        let Member { tenure, permits, .. } = member;
+        let row = [shown(&tenure.owner), permits.to_string(), tenure.fence.to_string(), age(tenure)].into_iter();
+        let row = row.chain(has_metadata.then(|| metadata(member).unwrap_or_default()));
+        table.add_row(row.chain([left(tenure)]));
+    }
+    table.add_rows(others(group).map(|others| [others]));
+    print(&table);
+}
+
+/// Prints a table of resources. Under a shared lock there is a line for each holder.
 pub fn list(states: &[State]) {
     let mut table = plain();
     table.set_header(["NAME", "OWNER", "FENCE", "AGE", "WAITING", "LEFT"]);
     for state in states {
-        let Some(tenure) = &state.tenure else { continue };
-        table.add_row([
-            shown(&state.resource),
-            shown(&tenure.owner),
-            tenure.fence.to_string(),
-            age(tenure),
-            state.waiting.to_string(),
-            left(tenure),
-        ]);
+        if let Some(group) = &state.group {
+            let none = String::new;
+            table.add_row([shown(&state.resource), taken(group), none(), none(), state.waiting.to_string(), none()]);
+            for member in &group.holders {
+                let mut owner = shown(&member.tenure.owner);
+                if member.permits > 1 {
+                    owner += &format!(", {} permits", member.permits);
+                }
+                let tenure = &member.tenure;
+                table.add_row([none(), owner, tenure.fence.to_string(), age(tenure), none(), left(tenure)]);
+            }
+            table.add_rows(others(group).map(|others| [none(), others]));
+        } else if let Some(tenure) = &state.tenure {
+            table.add_row([
+                shown(&state.resource),
+                shown(&tenure.owner),
+                tenure.fence.to_string(),
+                age(tenure),
+                state.waiting.to_string(),
+                left(tenure),
+            ]);
+        }
     }
     print(&table);
 }
 
-fn facts(rows: Vec<(&str, String)>) {
+/// Prints the requests that wait for a lock.
+pub fn queue(queue: &Queue) {
+    let mut table = plain();
+    table.set_header(["POSITION", "OWNER", "MODE", "PERMITS", "WAITED"]);
+    for waiter in &queue.queue {
+        table.add_row([
+            waiter.position.to_string(),
+            shown(&waiter.owner),
+            if waiter.permits.is_some() { "shared" } else { "exclusive" }.into(),
+            waiter.permits.map_or_else(String::new, |permits| permits.to_string()),
+            format!("{:.1} s", waiter.waited_ms as f64 / 1000.0),
+        ]);
+    }
+    print(&table);
+    let more = queue.waiting.saturating_sub(queue.queue.len() as u64);
+    if more > 0 {
+        println!("… and {more} more");
+    }
+}
+
+/// Prints the limit of a shared lock.
+pub fn limit(limit: &Limit) {
+    let number = limit.limit.map_or_else(|| "none".into(), |limit| limit.to_string());
+    let rows = [("resource", shown(&limit.resource)), ("limit", number)];
+    facts(rows.into_iter().chain([("pinned", if limit.pinned { "yes" } else { "no" }.into())]));
+}
+
+/// How much of a shared lock is taken.
+fn taken(group: &Group) -> String {
+    match group.limit {
+        Some(limit) => format!("{} of {limit} permits taken by {}", group.used, clients(group.holder_count)),
+        None => format!("shared by {}", clients(group.holder_count)),
+    }
+}
+
+/// How many holders the server has not listed, if there are some.
+fn others(group: &Group) -> Option<String> {
+    let others = group.holder_count.saturating_sub(group.holders.len() as u64);
+    (others > 0).then(|| format!("… and {others} more"))
+}
+
+/// So many clients, in words.
+pub fn clients(number: u64) -> String {
+    count(number, "client", "clients")
+}
+
+fn facts(rows: impl IntoIterator<Item = (&'static str, String)>) {
     let mut table = plain();
     for (name, value) in rows {
         table.add_row([name.to_string(), value]);
     }
     print(&table);
-}
-
-fn plain() -> Table {
-    let mut table = Table::new();
-    // The columns are as wide as their content, so that a user can copy a token in one piece.
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    for index in 0..6 {
-        if let Some(column) = table.column_mut(index) {
-            column.set_padding((0, 2));
-        }
-    }
-    table
-}
-
-fn print(table: &Table) {
-    for line in table.to_string().lines() {
-        println!("{}", line.trim());
-    }
-}
-
-/// Text from the server or from other people, with escapes.
-fn shown(text: &str) -> String {
-    for_people(text).into_owned()
-}
-
-fn meta(metadata: &serde_json::Value) -> Option<(&'static str, String)> {
-    let empty = metadata.as_array().is_some_and(Vec::is_empty);
-    (!empty).then(|| ("metadata", in_json(metadata.to_string())))
-}
-
-fn time(text: &str) -> Option<SystemTime> {
-    humantime::parse_rfc3339(text).ok()
-}
-
-/// How long a lock has been held, by the clock of the server: its time is the end of the lease less the time that is
-/// left.
-pub fn age(tenure: &Tenure) -> String {
-    let age = || {
-        let now = time(&tenure.expire_at)?.checked_sub(Duration::from_millis(tenure.ttl_ms))?;
-        now.duration_since(time(&tenure.created_at)?).ok()
-    };
-    let whole = Duration::from_secs(age().unwrap_or_default().as_secs());
-    humantime::format_duration(whole).to_string()
-}
-
-/// How much of the lease is left, as a bar and in seconds.
-fn left(tenure: &Tenure) -> String {
-    let lease = || time(&tenure.expire_at)?.duration_since(time(&tenure.updated_at)?).ok();
-    let lease = lease().unwrap_or_default().as_secs_f64();
-    let seconds = tenure.ttl_ms as f64 / 1000.0;
-    let part = if lease > 0.0 { (seconds / lease).clamp(0.0, 1.0) } else { 0.0 };
-    let full = (part * BAR as f64).round() as usize;
-    let color = if part < LOW { AnsiColor::Red } else { AnsiColor::Green };
-    let style = Style::new().fg_color(Some(color.into()));
-    format!("{style}{}{}{style:#} {seconds:.1} s", "█".repeat(full), "░".repeat(BAR - full))
 }

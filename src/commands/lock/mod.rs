@@ -40,12 +40,14 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Run a command while holding a lock.
 #[derive(Args)]
 #[command(
-    after_help = "The command gets GORILLA_LOCK_NAME, GORILLA_LOCK_FENCE, GORILLA_LOCK_OWNER, GORILLA_LOCK_EXPIRES_AT (the end of \
-    the first lease) and GORILLA_LOCK_TOKEN_FD, a file descriptor from which the command reads the current token.\n\n\
+    after_help = "The command gets GORILLA_LOCK_NAME, GORILLA_LOCK_FENCE, GORILLA_LOCK_FLOOR (the smallest fence that may write \
+    beside it), GORILLA_LOCK_OWNER, GORILLA_LOCK_EXPIRES_AT (the end of the first lease) and GORILLA_LOCK_TOKEN_FD, a file \
+    descriptor from which the command reads the current token.\n\n\
     Exit codes: that of the command; 128 + the signal that ended it; 75 if the lock was not acquired (-E changes it), 76 if \
     it was lost, 69 server unreachable, 64 wrong usage, 78 wrong settings, 126 and 127 as in shells.\n\n\
     Examples:\n  gorilla lock report -n -- ./nightly-report\n  gorilla lock deploy-web --wait 10m -- ./deploy.sh v42\n  \
-    gorilla lock migrations --ttl 1m --meta release=v42 -- sh -c './migrate up'"
+    gorilla lock migrations --ttl 1m --meta release=v42 -- sh -c './migrate up'\n  \
+    gorilla lock deploys --limit 3 -- ./deploy.sh v42\n  gorilla lock table --shared -- ./report"
 )]
 pub struct Lock {
     #[command(flatten)]
@@ -106,7 +108,7 @@ impl Lock {
                 Err(error) => return Err(self.not_acquired(&reporter, &error).await),
             };
             let waited = begun.elapsed();
-            let facts = json!({ "fence": guard.fence(), "owner": guard.owner(), "expireAt": guard.lease().borrow().expire_at, "waitedMs": waited.as_millis() as u64 });
+            let facts = json!({ "fence": guard.fence(), "floor": guard.floor(), "mode": guard.mode(), "permits": guard.permits(), "owner": guard.owner(), "expireAt": guard.lease().borrow().expire_at, "waitedMs": waited.as_millis() as u64 });
             match waited > Duration::from_secs(1) {
                 true => reporter.say("acquired", facts, &format!("acquired {:?} after {:.1} s.", self.asking.name, waited.as_secs_f64())),
                 false => reporter.mention("acquired", facts),
@@ -179,6 +181,7 @@ impl<'a> Session<'a> {
         let environment = [
             ("GORILLA_LOCK_NAME", guard.resource().to_string()),
             ("GORILLA_LOCK_FENCE", guard.fence().to_string()),
+            ("GORILLA_LOCK_FLOOR", guard.floor().to_string()),
             ("GORILLA_LOCK_OWNER", guard.owner().to_string()),
             ("GORILLA_LOCK_EXPIRES_AT", lease.expire_at),
         ];

@@ -61,11 +61,18 @@ impl Reporter {
     pub async fn describe(&self, busy: &Busy) -> (Value, String) {
         let waiting = || json!({ "waiting": busy.waiting, "position": busy.position });
         let Some(holder) = &busy.holder else { return (waiting(), format!("{:?}: {busy}", self.name)) };
-        let state = self.client.state(&self.name).await.ok().and_then(|state| state.tenure);
         let mut facts = waiting();
         facts["owner"] = holder.owner.as_str().into();
         facts["fence"] = holder.fence.into();
         facts["ttlMs"] = (holder.ttl.as_millis() as u64).into();
+        if let Some(sharing) = &busy.sharing {
+            facts["mode"] = "shared".into();
+            facts["used"] = sharing.used.into();
+            facts["limit"] = sharing.limit.into();
+            facts["holderCount"] = sharing.holder_count.into();
+            return (facts, format!("{:?}: {busy}", self.name));
+        }
+        let state = self.client.state(&self.name).await.ok().and_then(|state| state.tenure);
         let tenure = state.filter(|tenure| tenure.fence == holder.fence);
         let since = tenure.map_or_else(String::new, |tenure| {
             facts["createdAt"] = tenure.created_at.as_str().into();
@@ -84,7 +91,9 @@ impl Reporter {
         while let Some(news) = progress.recv().await {
             let what = match &news {
                 Progress::Waiting(busy) => {
-                    format!("{:?} {:?}", busy.holder.as_ref().map(|holder| holder.fence), busy.position)
+                    // Those who share a lock may come and go all the time.
+                    let holder = busy.holder.as_ref().filter(|_| busy.sharing.is_none()).map(|holder| holder.fence);
+                    format!("{} {holder:?} {:?}", busy.sharing.is_some(), busy.position)
                 }
                 Progress::Trouble(why) => why.clone(),
                 _ => continue,

@@ -47,7 +47,7 @@ async fn the_command_gets_what_it_needs_to_know_and_the_token_by_a_file() {
     let (api, resource) = (Replica::shared().await, name("environment"));
     let url = format!("http://{}", api.address);
     // It can be read again, and stands nowhere in the environment.
-    let script = r#"echo "$GORILLA_LOCK_NAME|$GORILLA_LOCK_FENCE|$GORILLA_LOCK_OWNER|$GORILLA_LOCK_EXPIRES_AT"
+    let script = r#"echo "$GORILLA_LOCK_NAME|$GORILLA_LOCK_FENCE|$GORILLA_LOCK_FLOOR|$GORILLA_LOCK_OWNER|$GORILLA_LOCK_EXPIRES_AT"
         token=$(cat /dev/fd/$GORILLA_LOCK_TOKEN_FD)
         env | grep -c "$token"
         "$1" status "$GORILLA_LOCK_NAME" --token-file /dev/fd/$GORILLA_LOCK_TOKEN_FD --json"#;
@@ -57,7 +57,7 @@ async fn the_command_gets_what_it_needs_to_know_and_the_token_by_a_file() {
     let lines: Vec<_> = said.out.lines().collect();
     let lock: Value = serde_json::from_str(lines[2]).expect("the lock");
     let fact = |name: &str| lock[name].as_str().expect("a string").to_string();
-    assert_eq!(lines[0], format!("{resource}|{}|me|{}", lock["fence"], fact("expireAt")));
+    assert_eq!(lines[0], format!("{resource}|{}|{}|me|{}", lock["fence"], lock["fence"], fact("expireAt")));
     assert_eq!(lines[1], "0", "the token is in the environment");
 }
 
@@ -118,7 +118,7 @@ async fn json_tells_a_program_what_happens() {
 #[tokio::test]
 async fn wrong_usage_is_64_and_wrong_settings_are_78_and_nothing_runs() {
     let (url, resource) = (format!("http://{}", Replica::shared().await.address), name("usage"));
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 10] = [
         &["lock", &resource],
         &["lock", "--", "echo", "ran"],
         &["lock", &resource, "--ttl", "soon", "--", "echo", "ran"],
@@ -126,6 +126,9 @@ async fn wrong_usage_is_64_and_wrong_settings_are_78_and_nothing_runs() {
         &["lock", &resource, "--meta", "no-value", "--", "echo", "ran"],
         &["lock", "a/b", "--", "echo", "ran"],
         &["lock", &resource, "--ttl", "3s", "--grace", "2s", "--", "echo", "ran"],
+        &["lock", &resource, "--limit", "0", "--", "echo", "ran"],
+        &["lock", &resource, "--shared", "--permits", "2", "--", "echo", "ran"],
+        &["lock", &resource, "--limit", "2", "--permits", "3", "--", "echo", "ran"],
     ];
     for args in wrong {
         let said = run(&url, args).await;
@@ -148,12 +151,14 @@ async fn a_name_that_cannot_be_is_wrong_usage_for_every_command_and_nothing_runs
     let url = "http://127.0.0.1:1";
     let long = "x".repeat(257);
     for wrong in ["", ".", "..", "a/b", "a\u{1b}b", "a\nb", "a\u{85}b", &long] {
-        let commands: [&[&str]; 6] = [
+        let commands: [&[&str]; 8] = [
             &["lock", wrong, "--", "echo", "ran"],
             &["acquire", wrong],
             &["extend", wrong, "token"],
             &["release", wrong, "token"],
             &["status", wrong],
+            &["queue", wrong],
+            &["limit", wrong],
             &["break", wrong, "--yes", "--reason", "a test"],
         ];
         for args in commands {

@@ -166,7 +166,7 @@ async fn every_command_has_help_with_examples_a_man_page_and_completions() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = run("", &["man", folder.path().to_str().expect("a plain name")]).await;
     assert_eq!(said.code, 0, "{said:?}");
-    for command in ["lock", "acquire", "extend", "release", "status", "ls", "break"] {
+    for command in ["lock", "acquire", "extend", "release", "status", "queue", "limit", "ls", "break"] {
         let help = run("", &[command, "--help"]).await;
         assert!(help.code == 0 && help.out.contains("Example"), "{command}: {help:?}");
         let page = fs::read_to_string(folder.path().join(format!("gorilla-{command}.1"))).expect("a page");
