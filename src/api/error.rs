@@ -15,6 +15,8 @@ use super::invalid::Invalid;
 pub enum ApiError {
     /// A field breaks its rule.
     Invalid(Invalid),
+    /// An item of a batch breaks a rule.
+    InvalidItem { index: usize, field: Option<&'static str>, problem: String },
     /// The body is not a JSON object, or its fields are not those of the operation.
     MalformedBody(String),
     /// The request is for a host that this replica does not serve.

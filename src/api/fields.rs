@@ -88,10 +88,20 @@ pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
 
 /// Reads the `rotate` of an extend: whether the token is replaced, as it is without the field.
 pub fn rotate(raw: Raw) -> Result<bool, Invalid> {
+    Ok(boolean("rotate", raw)?.unwrap_or(true))
+}
+
+/// Reads the `brief` of a batch; false without the field.
+pub fn brief(raw: Raw) -> Result<bool, Invalid> {
+    Ok(boolean("brief", raw)?.unwrap_or(false))
+}
+
+fn boolean(field: &'static str, raw: Raw) -> Result<Option<bool>, Invalid> {
     match given(raw) {
-        None | Some("true") => Ok(true),
-        Some("false") => Ok(false),
-        Some(other) => Err(Invalid::new("rotate", format!("is {other}; it must be true or false"))),
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => Err(Invalid::new(field, format!("is {other}; it must be true or false"))),
     }
 }
 

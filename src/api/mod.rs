@@ -7,6 +7,7 @@ mod body;
 mod error;
 mod fields;
 mod invalid;
+mod items;
 mod middleware;
 mod routes;
 mod seconds;

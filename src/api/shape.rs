@@ -24,6 +24,9 @@ impl Shape {
     pub fn of(error: &ApiError) -> Self {
         let (code, message): (Code, Cow<str>) = match error {
             ApiError::Invalid(invalid) => (Code::InvalidRequest, format!("{invalid}.").into()),
+            ApiError::InvalidItem { index, problem, .. } => {
+                (Code::InvalidRequest, format!("operations[{index}]: {problem}.").into())
+            }
             ApiError::MalformedBody(problem) => (Code::InvalidRequest, format!("The body {problem}.").into()),
             ApiError::HostNotAllowed(host) => (
                 Code::HostNotAllowed,
@@ -203,17 +206,22 @@ impl Shape {
         Self { body, retry_after }
     }
 
-    /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
-    pub fn into_response(self, problem: bool) -> Response {
-        let status = self.body.code.status();
-        let (content_type, body) = match problem {
-            true => ("application/problem+json", serde_json::to_vec(&Problem::from(self.body))),
-            false => ("application/json", serde_json::to_vec(&self.body)),
+    /// The body of the answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
+    pub fn into_json(self, problem: bool) -> String {
+        let json = match problem {
+            true => serde_json::to_string(&Problem::from(self.body)),
+            false => serde_json::to_string(&self.body),
         };
         // Neither form can fail to serialise: their keys are strings.
-        let body = body.unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, content_type)], body).into_response();
-        if let Some(seconds) = self.retry_after {
+        json.unwrap_or_default()
+    }
+
+    /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
+    pub fn into_response(self, problem: bool) -> Response {
+        let (status, retry_after) = (self.body.code.status(), self.retry_after);
+        let content_type = if problem { "application/problem+json" } else { "application/json" };
+        let mut response = (status, [(header::CONTENT_TYPE, content_type)], self.into_json(problem)).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
@@ -243,6 +251,9 @@ fn facts(error: &ApiError) -> Facts {
     let recovering = |resource, left| Facts { recovering_ms: Some(milliseconds(left)), ..about(resource) };
     match error {
         ApiError::Invalid(invalid) => Facts { field: Some(invalid.field.into()), ..Facts::default() },
+        ApiError::InvalidItem { index, field, .. } => {
+            Facts { field: field.map(String::from), index: Some(*index as u64), ..Facts::default() }
+        }
         ApiError::LockHeld { resource, holder, group, waiting } => {
             let in_the_way = match group {
                 None => held(resource, holder),

@@ -5,7 +5,7 @@ use std::{borrow::Cow, str::Utf8Error};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, HeaderName},
+    http::{HeaderMap, HeaderName, Uri},
 };
 use gorilla_domain::{IdempotencyKey, ResourceName, Token};
 use gorilla_wire::{LIMITS, LOCKS};
@@ -36,18 +36,22 @@ impl FromRequest<App> for Target {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        // A client that sends a parameter means something by it, such as to wait, so Gorilla must not ignore it.
-        if parts.uri.query().is_some_and(|query| !query.is_empty()) {
-            return Err(
-                Invalid::new("query", "must be empty, because a request about one lock takes no parameters").into()
-            );
-        }
+        refuse_parameters(&parts.uri, "a request about one lock")?;
         let (resource, in_path) = in_path(parts.uri.path())?;
         let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
         let token = in_path.or_else(|| header.map(Token::from_client));
         // `server` has put it there for every request.
         let caller = parts.extensions.remove().ok_or(ApiError::Panic)?;
         Ok(Self { caller, resource, token, headers: parts.headers, body })
+    }
+}
+
+/// Refuses parameters of what takes none. A client that sends a parameter means something by it, such as to wait, so
+/// Gorilla must not ignore it.
+pub fn refuse_parameters(uri: &Uri, what: &str) -> Result<(), Invalid> {
+    match uri.query().is_some_and(|query| !query.is_empty()) {
+        true => Err(Invalid::new("query", format!("must be empty, because {what} takes no parameters"))),
+        false => Ok(()),
     }
 }
 

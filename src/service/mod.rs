@@ -3,6 +3,7 @@
 
 mod acquire;
 mod base;
+mod batch;
 mod break_lock;
 mod caller;
 mod extend;
@@ -13,5 +14,6 @@ mod readiness;
 mod release;
 
 pub use base::Service;
+pub use batch::{Done, Operation};
 pub use caller::Caller;
 pub use readiness::Readiness;

@@ -2,6 +2,7 @@
 //! docs/openapi.json is made from them (`make openapi`).
 
 mod answer;
+mod batch;
 mod code;
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -14,8 +15,9 @@ pub use answer::{
     Alive, Broken, Group, Health, Holder, Limit, Lock, Mode, Page, Queue, Readiness, Ready, Share, State, Tenure,
     Token, Waiter,
 };
+pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
-pub use operation::{LIMITS, LOCKS, Operation};
+pub use operation::{BATCH, LIMITS, LOCKS, Operation};
 pub use refusal::{Error, Facts, Outcome, Problem};
-pub use request::{Acquire, Body, Break, Extend, Pin};
+pub use request::{Acquire, Body, Break, Extend, Pin, Release};
 pub use seconds::seconds;

@@ -4,6 +4,8 @@ use http::Method;
 
 /// Where the locks are; each is below, by its name.
 pub const LOCKS: &str = "/api/v1/locks";
+/// Where batches go.
+pub const BATCH: &str = "/api/v1/batch";
 
 /// Where the limits of shared locks are; each is below, by the name of the lock.
 pub const LIMITS: &str = "/api/v1/limits";
@@ -37,6 +39,8 @@ pub enum Operation {
     PinLimit,
     /// Unpin the limit of a shared lock.
     UnpinLimit,
+    /// Many operations in one request.
+    Batch,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -47,7 +51,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::List,
         Self::State,
         Self::Acquire,
@@ -61,6 +65,7 @@ impl Operation {
         Self::Limit,
         Self::PinLimit,
         Self::UnpinLimit,
+        Self::Batch,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -75,6 +80,7 @@ impl Operation {
             Self::Break => "/api/v1/locks/{resource}/break",
             Self::Queue => "/api/v1/locks/{resource}/queue",
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
+            Self::Batch => BATCH,
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -86,7 +92,7 @@ impl Operation {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi => Method::GET,
-            Self::Acquire | Self::Break => Method::POST,
+            Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,
         }

@@ -34,6 +34,10 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     pub field: Option<String>,
+    /// With invalid_request about an item of a batch: which item, counted from 0.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub index: Option<u64>,
     /// A label that says who holds the lock; 1 to 256 bytes.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]

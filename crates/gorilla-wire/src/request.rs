@@ -85,6 +85,12 @@ pub struct Extend<V> {
     pub permits: Option<V>,
 }
 
+/// Frees a lock: the body, which has no fields, of an item of a batch. Alone a release takes nothing from its body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Release {}
+
 /// Ends a lock whose holder is gone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
@@ -125,12 +131,16 @@ impl<V> Body for Extend<V> {
     const FIELDS: &'static [&'static str] = &["timeout", "metadata", "rotate", "mode", "limit", "permits"];
 }
 
+impl Body for Release {
+    const FIELDS: &'static [&'static str] = &[];
+}
+
 impl<V> Body for Break<V> {
     const FIELDS: &'static [&'static str] = &["fence", "reason"];
 }
 
 /// Reads a field that the body has, also if its value is null: serde would take null for a missing field.
-fn given<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V>, D::Error> {
+pub(crate) fn given<'de, V: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V>, D::Error> {
     V::deserialize(deserializer).map(Some)
 }
 
@@ -152,6 +162,7 @@ mod tests {
         assert_eq!(known::<Extend<Value>>(), Extend::<Value>::FIELDS);
         assert_eq!(known::<Break<Value>>(), Break::<Value>::FIELDS);
         assert_eq!(known::<Pin<Value>>(), Pin::<Value>::FIELDS);
+        assert_eq!(known::<crate::Batch<Value>>(), crate::Batch::<Value>::FIELDS);
     }
 
     #[test]

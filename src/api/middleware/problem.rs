@@ -33,6 +33,11 @@ impl Form {
         Self { is_problem }
     }
 
+    /// The body of an error in this form.
+    pub fn json(self, shape: Shape) -> String {
+        shape.into_json(self.is_problem)
+    }
+
     /// Writes the error that a handler has left in an answer, if there is one.
     pub fn write(self, response: &mut Response) -> Option<Told> {
         let error = response.extensions_mut().remove::<ApiError>()?;

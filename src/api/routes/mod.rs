@@ -1,14 +1,15 @@
 //! The table of routes: which handler answers each operation of the interface.
 
-mod acquire;
+pub(super) mod acquire;
+mod batch;
 mod break_lock;
-mod extend;
+pub(super) mod extend;
 mod health;
 mod limit;
 mod list;
 mod openapi;
 mod queue;
-mod release;
+pub(super) mod release;
 mod state;
 
 use axum::{
@@ -45,6 +46,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Limit => on(method, limit::limit),
         Operation::PinLimit => on(method, limit::pin),
         Operation::UnpinLimit => on(method, limit::unpin),
+        Operation::Batch => on(method, batch::batch),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

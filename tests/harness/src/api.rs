@@ -117,6 +117,11 @@ impl Api {
         self.send(Method::POST, &format!("{}/break", lock_path(resource)), headers, Some(body.to_string())).await
     }
 
+    /// `POST` of a batch.
+    pub async fn batch(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::POST, "/api/v1/batch", headers, Some(body.to_string())).await
+    }
+
     /// `GET` of any path.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await

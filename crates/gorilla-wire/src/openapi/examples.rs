@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Broken,
+    Batched, Broken,
     Code::{self, *},
-    Error, Facts, Lock, Mode, Outcome, Problem, State, Tenure, Token,
+    Error, Facts, ItemResult, Lock, Mode, Outcome, Problem, State, Tenure, Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -73,6 +73,32 @@ pub fn broken() -> Broken {
         owner: OWNER.into(),
         fence: 1_795_426_652_132_943,
     }
+}
+
+/// Batches: the renewal of two locks whose tokens stay, and one item of each operation.
+pub fn batch() -> Value {
+    let token = lock(30_000, 30_000).token;
+    json!({
+        "heartbeat": { "value": {
+            "operations": [
+                { "op": "extend", "resource": "stock", "token": token, "timeout": 30, "rotate": false },
+                { "op": "extend", "resource": "orders", "token": "6f1c8a52-8a6e-4b0e-9c1d-2f4f0b9a7d31", "timeout": 30, "rotate": false },
+            ],
+            "brief": true,
+        } },
+        "mixed": { "value": { "operations": [
+            { "op": "acquire", "resource": "deploys", "owner": OWNER, "timeout": 30 },
+            { "op": "extend", "resource": "stock", "token": token, "timeout": 60 },
+            { "op": "release", "resource": "orders", "token": "6f1c8a52-8a6e-4b0e-9c1d-2f4f0b9a7d31" },
+        ] } },
+    })
+}
+
+/// What came of a batch: a lock was extended, another has gone.
+pub fn batched() -> Batched {
+    let item = |index, status, body| ItemResult { index, status, body: Some(body), replayed: false, retry_after: None };
+    let missing = json!(error(LockNotFound));
+    Batched { ok: 1, failed: 1, unknown: 0, results: vec![item(0, 200, json!(extended())), item(1, 404, missing)] }
 }
 
 /// An answer with each code, in both forms.

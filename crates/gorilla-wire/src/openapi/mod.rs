@@ -22,8 +22,7 @@ is refused with 400 or 431, with an empty body and without X-Request-Id. A repli
 address serves only the hosts of the loopback and those that its settings name; a write that a browser sends for \
 a page of another site is refused on every path. There is no authentication yet.";
 
-const BODY: &str = "At most 16,384 bytes. Unknown and repeated fields are refused. A body needs the Content-Type \
-`application/json`.";
+const BODY: &str = "Unknown and repeated fields are refused. A body needs the Content-Type `application/json`.";
 
 /// The whole, with its parts in the order in which a person reads them.
 #[derive(Serialize)]
@@ -108,7 +107,7 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
     let request_body = body.map(|body| {
         let content =
             json!({ "application/json": { "schema": component("schemas", body.schema), "examples": body.examples } });
-        json!({ "required": body.required, "description": BODY, "content": content })
+        json!({ "required": body.required, "description": format!("At most {} bytes. {BODY}", body.longest), "content": content })
     });
     let mut responses = Map::new();
     for success in successes {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     component::component,
-    examples::{broken, extended, free, held, lock},
+    examples::{self, broken, extended, free, held, lock},
     parameters::{of_document, of_list},
 };
 use crate::{
@@ -40,7 +40,11 @@ pub struct RequestBody {
     pub required: bool,
     /// By their names.
     pub examples: Value,
+    /// The most bytes.
+    pub longest: &'static str,
 }
+
+const LONGEST: &str = "16,384";
 
 /// An answer that is not a refusal.
 pub struct Success {
@@ -61,7 +65,9 @@ pub fn codes(operation: Operation) -> Vec<Code> {
         codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
     }
     if operation.method() != Method::GET {
-        codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType, IdempotencyKeyReused]);
+        codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType]);
+        // What an item of a batch is refused stands in the answer of the batch.
+        codes.extend((operation != Operation::Batch).then_some(IdempotencyKeyReused));
     }
     // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
     if operation.path().ends_with('}') {
@@ -91,6 +97,7 @@ pub fn codes(operation: Operation) -> Vec<Code> {
         }
         Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
         Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
+        Operation::Batch => &[InternalError],
         Operation::Ready => &[Draining, NotReady],
     });
     codes.sort_unstable();
@@ -148,6 +155,7 @@ pub fn describe(operation: Operation) -> Description {
             body: Some(RequestBody {
                 schema: "Acquire",
                 required: true,
+                longest: LONGEST,
                 examples: json!({
                     "short": { "value": { "owner": "worker-7", "timeout": 30.5 } },
                     "withMetadata": {
@@ -180,6 +188,7 @@ pub fn describe(operation: Operation) -> Description {
             body: Some(RequestBody {
                 schema: "Extend",
                 required: true,
+                longest: LONGEST,
                 examples: json!({
                     "extend": { "value": { "timeout": 60 } },
                     "keepTheToken": { "value": { "timeout": 60, "rotate": false } },
@@ -237,6 +246,7 @@ pub fn describe(operation: Operation) -> Description {
             body: Some(RequestBody {
                 schema: "Break",
                 required: false,
+                longest: LONGEST,
                 examples: json!({
                     "one": { "value": { "fence": broken().fence, "reason": "worker-7 lost its disk" } },
                 }),
@@ -282,6 +292,7 @@ pub fn describe(operation: Operation) -> Description {
                 schema: "Pin",
                 required: true,
                 examples: json!({ "three": { "value": { "limit": 3 } } }),
+                longest: LONGEST,
             }),
             successes: ok("Pinned.", &[], component("schemas", "Limit"), json!({ "pinned": { "value": limit(true) } })),
         },
@@ -297,6 +308,29 @@ pub fn describe(operation: Operation) -> Description {
                 &[],
                 component("schemas", "Limit"),
                 json!({ "left": { "value": limit(false) } }),
+            ),
+        },
+        Operation::Batch => Description {
+            id: "batch",
+            tag: "locks",
+            summary: "Many operations in one request",
+            description: "Does acquires, extends and releases, up to 1000 of them, each as if it had come alone. \
+                          The whole request is checked before anything is done. Then the answer is 200, whatever \
+                          came of the items. Items of one resource are done in their order; others at once, in no \
+                          order. With an Idempotency-Key, which counts for each item on its resource, each \
+                          resource may come once.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Batch",
+                required: true,
+                examples: examples::batch(),
+                longest: "1,048,576",
+            }),
+            successes: ok(
+                "What came of each item.",
+                &[],
+                component("schemas", "Batched"),
+                json!({ "batched": { "value": examples::batched() } }),
             ),
         },
         Operation::Health => Description {

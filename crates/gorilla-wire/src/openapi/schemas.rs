@@ -7,9 +7,10 @@ use schemars::{
 };
 use serde_json::{Map, Value, json};
 
+use super::component::component;
 use crate::{
-    Acquire, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, Page, Pin, Problem, Queue, Ready, State,
-    Tenure,
+    Acquire, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, Op, Page, Pin, Problem,
+    Queue, Ready, Release, State, Tenure,
 };
 
 /// The schemas of all bodies.
@@ -19,6 +20,7 @@ pub fn all() -> Map<String, Value> {
     requests.subschema_for::<Extend<String>>();
     requests.subschema_for::<Break<String>>();
     requests.subschema_for::<Pin<String>>();
+    requests.subschema_for::<Batch<String>>();
     let mut answers = generator(Contract::Serialize);
     answers.subschema_for::<Lock>();
     answers.subschema_for::<Page>();
@@ -26,6 +28,7 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Holder>();
     answers.subschema_for::<Queue>();
     answers.subschema_for::<Limit>();
+    answers.subschema_for::<Batched>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();
     answers.subschema_for::<Error>();
@@ -33,6 +36,9 @@ pub fn all() -> Map<String, Value> {
     let mut schemas = requests.take_definitions(true);
     schemas.append(&mut answers.take_definitions(true));
     schemas.extend(states());
+    let items = Op::ALL.map(|op| component("schemas", &name_of_item(op)));
+    schemas.insert("Item".into(), json!({ "description": "An item of a batch.", "oneOf": items }));
+    schemas.extend(Op::ALL.map(|op| (name_of_item(op), of_item(op))));
     schemas
 }
 
@@ -52,6 +58,46 @@ fn unwrap(schema: &mut Schema) {
     {
         *text = text.replace('\n', " ");
     }
+}
+
+fn name_of_item(op: Op) -> String {
+    format!("{op:?}Item")
+}
+
+/// An item of a batch: the body of its operation, without `wait`, and what that operation has in its path and headers.
+fn of_item(op: Op) -> Value {
+    let generator = generator(Contract::Deserialize);
+    let body = match op {
+        Op::Acquire => generator.into_root_schema_for::<Acquire<String>>(),
+        Op::Extend => generator.into_root_schema_for::<Extend<String>>(),
+        Op::Release => generator.into_root_schema_for::<Release>(),
+    };
+    let of_body = body.to_value();
+    let mut properties = json!({
+        "op": { "const": op.as_str(), "description": "What to do." },
+        "resource": {
+            "type": "string", "minLength": 1, "maxLength": 256,
+            "description": "The name of the resource, as it is: not percent-encoded.",
+        },
+    });
+    let mut required = vec![json!("op"), json!("resource")];
+    if op != Op::Acquire {
+        properties["token"] = json!({ "type": "string", "description": "The token of the lock." });
+        required.push("token".into());
+    }
+    let members = of_body["properties"].as_object().into_iter().flatten();
+    for (name, member) in members.filter(|(name, _)| *name != "wait") {
+        properties[name] = member.clone();
+    }
+    required.extend(of_body["required"].as_array().into_iter().flatten().cloned());
+    let description = format!("An item of a batch that does what the operation `{}` does.", op.as_str());
+    json!({
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
 }
 
 /// What a [`State`] is while one client holds the lock, while several may, and while nobody does. It has all members of

@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::component::component;
 use crate::Code;
 
 /// Seconds from 0.1 to 86400 as a plain decimal.
@@ -42,6 +43,21 @@ impl JsonSchema for Code {
         let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         json_schema!({ "type": "string", "enum": codes })
     }
+}
+
+/// The items of a batch.
+pub fn operations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": component("schemas", "Item") })
+}
+
+/// The body of the answer to an item.
+pub fn item_body(_: &mut SchemaGenerator) -> Schema {
+    let bodies = ["Lock", "Error", "Problem"].map(|body| component("schemas", body));
+    json_schema!({ "anyOf": bodies })
+}
+
+pub fn any_status(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 200, "maximum": 599 })
 }
 
 pub fn anything(_: &mut SchemaGenerator) -> Schema {

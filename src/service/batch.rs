@@ -1,0 +1,91 @@
+//! Many operations in one request.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::{StreamExt, stream};
+use gorilla_domain::{Acquire, Acquired, Extend, Extended, Failure, Release, Released, ResourceName};
+
+use super::{base::Service, caller::Caller};
+
+/// What an item of a batch asks for.
+pub enum Operation {
+    /// Take a lock. An item of a batch doesn't wait.
+    Acquire(Arc<Acquire>),
+    /// Renew a lease.
+    Extend(Extend),
+    /// Free a lock.
+    Release(Release),
+}
+
+/// What an item asked for, and what came of it.
+pub enum Done {
+    /// Of an acquire.
+    Acquire(Arc<Acquire>, Result<Acquired, Failure>),
+    /// Of an extend.
+    Extend(Extend, Result<Extended, Failure>),
+    /// Of a release.
+    Release(Release, Result<Released, Failure>),
+}
+
+impl Operation {
+    /// What it is about.
+    pub fn resource(&self) -> &ResourceName {
+        match self {
+            Self::Acquire(asked) => &asked.resource,
+            Self::Extend(asked) => &asked.resource,
+            Self::Release(asked) => &asked.resource,
+        }
+    }
+}
+
+impl Service {
+    /// Does each operation as if it had come alone, and tells of each what came of it, in the same order. Operations on
+    /// one resource are done one after another, in their order; of different resources up to `at_once` at once. If the
+    /// caller is dropped, no more operations are begun, and acquires that were sent are undone.
+    pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>, at_once: usize) -> Vec<Done> {
+        let count = operations.len();
+        let done = stream::iter(lines(operations)).map(async |line| {
+            let mut done = Vec::with_capacity(line.len());
+            for (index, operation) in line {
+                done.push((index, self.single(caller, operation).await));
+            }
+            stream::iter(done)
+        });
+        let done = done.buffer_unordered(at_once).flatten();
+        let mut done: Vec<_> = done.collect().await;
+        debug_assert_eq!(done.len(), count, "no item is lost");
+        done.sort_unstable_by_key(|(index, _)| *index);
+        done.into_iter().map(|(_, done)| done).collect()
+    }
+
+    async fn single(&self, caller: &Caller, operation: Operation) -> Done {
+        match operation {
+            Operation::Acquire(asked) => {
+                let acquired = self.acquire(caller, &asked).await;
+                Done::Acquire(asked, acquired)
+            }
+            Operation::Extend(asked) => {
+                let extended = self.extend(caller, &asked).await;
+                Done::Extend(asked, extended)
+            }
+            Operation::Release(asked) => {
+                let released = self.release(caller, &asked).await;
+                Done::Release(asked, released)
+            }
+        }
+    }
+}
+
+/// The operations on each resource with their places in the batch, the resources in the order in which they come first.
+fn lines(operations: Vec<Operation>) -> Vec<Vec<(usize, Operation)>> {
+    let mut lines: Vec<Vec<_>> = Vec::with_capacity(operations.len());
+    let mut line_of = HashMap::with_capacity(operations.len());
+    for (index, operation) in operations.into_iter().enumerate() {
+        let line = *line_of.entry(operation.resource().clone()).or_insert(lines.len());
+        match lines.get_mut(line) {
+            Some(line) => line.push((index, operation)),
+            None => lines.push(vec![(index, operation)]),
+        }
+    }
+    lines
+}
