@@ -29,6 +29,8 @@ end
 local function acquire_note(req, seen, ms)
   if not req.print then return end
   seen.print, seen.cancelled = req.print, req.cancelled
+  -- A part of a set, which hold.lua commits when the set has all its parts.
+  if seen.outcome == 'acquired' and string.sub(req.print, 1, 4) == 'set:' then seen.ends = '0' end
   record_write(req.record, seen, ms)
 end
 
@@ -37,6 +39,8 @@ local function replay(lock, req, seen)
   -- The lease of the first answer counts, whatever a later extend made of it: the client has the token and the end of
   -- the first answer.
   local ttl = seen.created + req.lease - now_ms()
+  -- The lease of a set is that of its commit, and counts from there. Before that nobody was told of a lease.
+  if seen.ends then ttl = seen.ends == '0' and req.lease or seen.ends - now_ms() end
   if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
   local unsettled = acquire_recovers()
@@ -61,6 +65,8 @@ local function acquire_remembered(lock, req, waits)
   req.cancelled = seen.cancelled
   if seen.outcome == 'cancelled' then return nil end
   if seen.print ~= req.print then return {'reused'} end
+  -- A part has ended, and its set was not answered yet: no client relies on it, so it is decided anew.
+  if seen.ends == '0' and not is_holder(lock, seen.id) then return nil end
   if seen.outcome ~= 'waiting' then return replay(lock, req, seen) end
   if seen.place ~= req.own then
     if waits then return {'superseded'} end

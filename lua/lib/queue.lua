@@ -26,7 +26,8 @@ local function queue_head(key)
 end
 
 -- Tells the replica of the first waiter how long a new grant lasts, so that the waiter asks when that lease ends,
--- whatever becomes of the holder and its replica. The replica with this channel gets the grant, and needs no message.
+-- whatever becomes of the holder and its replica. The replica with this channel gets the grant, and needs no message;
+-- without a channel each replica needs it.
 local function queue_tell(key, channel, lease, fence)
   local head = queue_head(key)
   local other = head and place_channel(head)

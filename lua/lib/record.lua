@@ -5,9 +5,12 @@
 --
 -- A record is a JSON list of strings, as in version 0.1: the outcome, its facts in the order below, and then the marks,
 -- '-' or '+' before an id. Numbers are strings in the list: cjson keeps 14 digits, and a fence has 16.
+--
+-- Only the grant of a part of a set has the last fact, `ends`: when the lease ends that the commit of the set gave (ms since
+-- 1970), and '0' before the commit. Version 0.1 keeps a fact that it doesn't know.
 
 local FACTS = {
-  acquired = 'print id token fence created',
+  acquired = 'print id token fence created ends',
   extended = 'print id token updated',
   released = 'print',
   broken = 'print id owner fence',

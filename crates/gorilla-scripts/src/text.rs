@@ -20,9 +20,9 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 25] = library!(
+const LIBRARY: [(&str, &str); 26] = library!(
     "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
-    "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "incarnation" "keys" "now"
+    "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "incarnation" "keys" "now"
     "number" "place" "queue" "record" "released" "stale" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
@@ -67,6 +67,7 @@ pub struct Scripts {
     pub break_lock: Arc<Script>,
     pub inspect: Arc<Script>,
     pub cancel: Arc<Script>,
+    pub hold: Arc<Script>,
     pub wake: Arc<Script>,
     pub ready: Arc<Script>,
     pub settle: Arc<Script>,
@@ -203,6 +204,7 @@ impl Scripts {
             break_lock: script(include_str!("../../../lua/break.lua")).into(),
             inspect: script(include_str!("../../../lua/inspect.lua")).into(),
             cancel: script(include_str!("../../../lua/cancel.lua")).into(),
+            hold: script(include_str!("../../../lua/hold.lua")).into(),
             wake: script(include_str!("../../../lua/wake.lua")).into(),
             ready: script(include_str!("../../../lua/ready.lua")).into(),
             settle: script(include_str!("../../../lua/settle.lua")).into(),
