@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use gorilla_domain::{Lock, Part, ResourceName, State, Tenure};
+use gorilla_domain::{AcquireSet, Lock, LockSet, Part, ResourceName, State, Tenure};
 use gorilla_wire::{Mode, seconds};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -50,6 +50,18 @@ impl IntoResponse for Success {
         let response = self.json.map_or_else(|| status.into_response(), ok);
         mark(response, self.replayed)
     }
+}
+
+/// 200 with several locks, for their holder.
+pub fn lock_set(asked: &AcquireSet, set: &LockSet, replayed: bool) -> Response {
+    let timeout = asked.lease().as_duration();
+    let each = asked.parts().iter().zip(&set.locks);
+    let locks: Vec<_> = each.map(|(part, lock)| lock_json(&part.resource, lock, timeout)).collect();
+    let mut body = Object::with_capacity(locks.iter().map(String::len).sum::<usize>() + USUAL_LENGTH);
+    body.member(name!("locks")).raw(&format!("[{}]", locks.join(",")));
+    body.member(name!("ttlMs")).whole(milliseconds(set.ttl));
+    body.member(name!("waitedMs")).whole(milliseconds(set.waited));
+    mark(ok(body.end()), replayed)
 }
 
 /// The JSON of a [`gorilla_wire::Lock`], written member by member: with serde a request would cost a tenth more.

@@ -70,6 +70,8 @@ pub enum ApiError {
     LockGone { resource: ResourceName },
     /// An Idempotency-Key came before with another request.
     KeyReused,
+    /// One resource of a set refused all of them.
+    OfSet { resource: ResourceName, error: Box<ApiError> },
     /// The replica is about to end: the answer of `/_ready`, and to requests that wait.
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
@@ -97,6 +99,7 @@ impl ApiError {
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Store(Failure::Broken(cause) | Failure::Unknown(cause)) => Some(cause),
+            Self::OfSet { error, .. } => error.cause(),
             _ => None,
         }
     }

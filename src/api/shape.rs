@@ -158,6 +158,11 @@ impl Shape {
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key came before with another request on the same resource; use a new key.".into(),
             ),
+            ApiError::OfSet { resource, error } => {
+                let mut shape = Self::of(error);
+                shape.body.facts.resource = Some(resource.as_str().into());
+                return shape;
+            }
             ApiError::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
             ApiError::NotReady(why) => (Code::NotReady, format!("{why}.").into()),
             ApiError::Store(Failure::Unreachable(why)) => (

@@ -2,6 +2,7 @@
 //! true of a use case for every interface has its place here: the audit log, later rights and quotas.
 
 mod acquire;
+mod acquire_set;
 mod base;
 mod batch;
 mod break_lock;

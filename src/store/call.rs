@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Handover, Join, Request, Try};
+use gorilla_scripts::{Call, Claim, Handover, Hold, Join, Request, Try};
 
 use super::{base::Store, error::Error, protocol::read};
 
@@ -48,6 +48,11 @@ impl Store {
         call: &Handover<'_>,
     ) -> Result<<Handover<'_> as Call>::Reply, Error> {
         read::<Handover>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Renews or commits a part of a set. Nor may the bound cost a set its parts.
+    pub(super) async fn run_hold(&self, lock: &str, call: &Hold<'_>) -> Result<<Hold<'_> as Call>::Reply, Error> {
+        read::<Hold>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
     }
 
     fn incarnation(&self, lock: &str) -> Option<String> {

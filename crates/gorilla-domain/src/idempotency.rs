@@ -45,6 +45,11 @@ impl Once {
     pub fn new(key: IdempotencyKey, parts: &[&str]) -> Self {
         Self { key, fingerprint: Fingerprint::of(parts) }
     }
+
+    /// The request for several locks with this name that asks for what the parts say.
+    pub fn of_set(key: IdempotencyKey, parts: &[&str]) -> Self {
+        Self { key, fingerprint: Fingerprint::of_set(parts) }
+    }
 }
 
 impl Fingerprint {
@@ -58,7 +63,13 @@ impl Fingerprint {
         Self(digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The digits.
+    /// The same for the parts of a request for several locks. `set:` stands before the digits, because the store decides the
+    /// copies of such a request in another way (`lua/lib/acquire.lua`).
+    pub fn of_set(parts: &[&str]) -> Self {
+        Self(format!("set:{}", Self::of(parts).0))
+    }
+
+    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -11,6 +11,8 @@ pub struct Lease(u64);
 impl Lease {
     /// The shortest lease.
     pub const SHORTEST: Duration = Duration::from_millis(100);
+    /// How long a part of a set is held without being renewed, until the set has all its parts.
+    pub const HOLD: Self = Self(5000);
 
     /// Checks a length in milliseconds, rounded already. The length is a float because it may be any number: 1e308
     /// seconds don't fit into a `Duration`.

@@ -13,6 +13,7 @@ mod queue;
 mod request;
 mod resource;
 mod rule;
+mod set;
 mod token;
 
 pub use failure::Failure;
@@ -28,4 +29,5 @@ pub use queue::{Line, Waiter};
 pub use request::{Acquire, Break, Extend, List, Release};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
+pub use set::{AcquireSet, LockSet, SetAcquired};
 pub use token::Token;

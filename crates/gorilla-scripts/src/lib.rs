@@ -18,9 +18,9 @@ mod text;
 pub use call::Call;
 pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
-    Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply, Join, Limit, LimitReply, Place, Queue,
-    QueueReply, Ready, Release, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend, SharedInspect,
-    SharedInspectReply, SharedRelease, Try, Wake,
+    Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply, Join, Limit,
+    LimitReply, Place, Queue, QueueReply, Ready, Release, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend,
+    SharedInspect, SharedInspectReply, SharedRelease, Try, Wake,
 };
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;

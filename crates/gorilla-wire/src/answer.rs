@@ -84,6 +84,24 @@ pub struct Lock {
     pub waited_ms: Option<u64>,
 }
 
+/// Several locks of one holder, for the holder. Its JSON has the tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct LockSet {
+    /// The locks, in the order of the request.
+    pub locks: Vec<Lock>,
+    /// How long all of them are held at least, counted from `waitedMs` after the request was sent; on the wire in
+    /// milliseconds.
+    #[serde(rename = "ttlMs", with = "as_milliseconds")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub ttl: Duration,
+    /// The milliseconds from when the replica had read the request until the leases began.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub waited_ms: u64,
+}
+
 /// How a resource is held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

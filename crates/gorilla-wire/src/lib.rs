@@ -12,12 +12,12 @@ mod request;
 mod seconds;
 
 pub use answer::{
-    Alive, Broken, Group, Health, Holder, Limit, Lock, Mode, Page, Queue, Readiness, Ready, Share, State, Tenure,
-    Token, Waiter,
+    Alive, Broken, Group, Health, Holder, Limit, Lock, LockSet, Mode, Page, Queue, Readiness, Ready, Share, State,
+    Tenure, Token, Waiter,
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
 pub use operation::{BATCH, LIMITS, LOCKS, Operation};
 pub use refusal::{Error, Facts, Outcome, Problem};
-pub use request::{Acquire, Body, Break, Extend, Pin, Release};
+pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
 pub use seconds::seconds;

@@ -15,6 +15,8 @@ pub const LIMITS: &str = "/api/v1/limits";
 pub enum Operation {
     /// The held locks, page by page.
     List,
+    /// Take several locks, all or none.
+    AcquireSet,
     /// Who holds a lock, for everybody.
     State,
     /// Take a lock.
@@ -51,8 +53,9 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::List,
+        Self::AcquireSet,
         Self::State,
         Self::Acquire,
         Self::ExtendByHeader,
@@ -74,7 +77,7 @@ impl Operation {
     /// The path, with the names of its parameters in braces.
     pub const fn path(self) -> &'static str {
         match self {
-            Self::List => LOCKS,
+            Self::List | Self::AcquireSet => LOCKS,
             Self::State | Self::Acquire | Self::ExtendByHeader | Self::ReleaseByHeader => "/api/v1/locks/{resource}",
             Self::Status | Self::Extend | Self::Release => "/api/v1/locks/{resource}/{token}",
             Self::Break => "/api/v1/locks/{resource}/break",
@@ -92,7 +95,7 @@ impl Operation {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi => Method::GET,
-            Self::Acquire | Self::Break | Self::Batch => Method::POST,
+            Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,
         }

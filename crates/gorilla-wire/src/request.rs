@@ -51,6 +51,61 @@ pub struct Acquire<V> {
     pub permits: Option<V>,
 }
 
+/// Takes several locks, all or none, or waits for them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "AcquireSet", extend("required" = ["owner", "timeout", "resources"])))]
+pub struct AcquireSet<V> {
+    /// A label that says who holds the locks; 1 to 256 bytes.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
+    pub owner: Option<V>,
+    /// The lease of each lock. Seconds, as a number or a numeric string, rounded to a millisecond; at most
+    /// `limits.max_timeout` (86400 by default). The pattern is that of plain decimals; other forms of a number, such as
+    /// "1e1", are taken too.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::timeout"))]
+    pub timeout: Option<V>,
+    /// Kept with each lock, as in the acquire of one lock.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::anything"))]
+    pub metadata: Option<V>,
+    /// Seconds to wait for all locks together, in the fair queue of each: a number or a numeric string, 0 to
+    /// `limits.max_wait` (60 by default). With null, with 0 or without this field the request does not wait.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
+    pub wait: Option<V>,
+    /// What to lock; no resource twice.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::set_parts"))]
+    pub resources: Option<V>,
+}
+
+/// One resource of a set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(rename = "SetPart", extend("required" = ["resource"])))]
+pub struct SetPart<V> {
+    /// The name of the resource, by the rules of a name in a path, but not percent-encoded.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::resource"))]
+    pub resource: Option<V>,
+    /// As in the acquire of one lock.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
+    pub mode: Option<V>,
+    /// As in the acquire of one lock.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub limit: Option<V>,
+    /// As in the acquire of one lock.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::limit"))]
+    pub permits: Option<V>,
+}
+
 /// Extends a lease.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound(deserialize = "V: Deserialize<'de>"))]
@@ -127,6 +182,14 @@ impl<V> Body for Acquire<V> {
     const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait", "mode", "limit", "permits"];
 }
 
+impl<V> Body for AcquireSet<V> {
+    const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait", "resources"];
+}
+
+impl<V> Body for SetPart<V> {
+    const FIELDS: &'static [&'static str] = &["resource", "mode", "limit", "permits"];
+}
+
 impl<V> Body for Extend<V> {
     const FIELDS: &'static [&'static str] = &["timeout", "metadata", "rotate", "mode", "limit", "permits"];
 }
@@ -159,6 +222,8 @@ mod tests {
     #[test]
     fn the_names_of_the_fields_are_those_that_are_read() {
         assert_eq!(known::<Acquire<Value>>(), Acquire::<Value>::FIELDS);
+        assert_eq!(known::<AcquireSet<Value>>(), AcquireSet::<Value>::FIELDS);
+        assert_eq!(known::<SetPart<Value>>(), SetPart::<Value>::FIELDS);
         assert_eq!(known::<Extend<Value>>(), Extend::<Value>::FIELDS);
         assert_eq!(known::<Break<Value>>(), Break::<Value>::FIELDS);
         assert_eq!(known::<Pin<Value>>(), Pin::<Value>::FIELDS);

@@ -1,13 +1,13 @@
 //! `POST /api/v1/locks/{resource}`
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Once, ResourceName};
+use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -68,13 +68,18 @@ pub fn asked(
 
 /// What the client is told.
 pub fn answer(asked: &Acquire, acquired: Acquired) -> Result<Success, ApiError> {
-    let Acquire { lease, wait, .. } = *asked;
-    let resource = || asked.resource.clone();
+    let (lock, replayed) = granted(&asked.resource, asked.wait, acquired)?;
+    Ok(Success::lock(&asked.resource, &lock, asked.lease.as_duration(), replayed))
+}
+
+/// The lock that an acquire was granted, and whether it was granted before.
+pub fn granted(resource: &ResourceName, wait: Duration, acquired: Acquired) -> Result<(Lock, bool), ApiError> {
+    let resource = || resource.clone();
     let lock_held =
         |holder, group, waiting| ApiError::LockHeld { resource: resource(), holder, group, waiting: Some(waiting) };
     Err(match acquired {
-        Acquired::Granted(lock) => return Ok(Success::lock(&asked.resource, &lock, lease.as_duration(), false)),
-        Acquired::Replayed(lock) => return Ok(Success::lock(&asked.resource, &lock, lease.as_duration(), true)),
+        Acquired::Granted(lock) => return Ok((lock, false)),
+        Acquired::Replayed(lock) => return Ok((lock, true)),
         Acquired::Blocked(blocked) if !wait.is_zero() => {
             ApiError::WaitTimeout { resource: resource(), wait, blocked: Box::new(blocked) }
         }

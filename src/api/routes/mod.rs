@@ -1,6 +1,7 @@
 //! The table of routes: which handler answers each operation of the interface.
 
 pub(super) mod acquire;
+mod acquire_set;
 mod batch;
 mod break_lock;
 pub(super) mod extend;
@@ -36,6 +37,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
     let method = MethodFilter::try_from(operation.method()).expect("axum has the methods of all operations");
     match operation {
         Operation::List => on(method, list::list),
+        Operation::AcquireSet => on(method, acquire_set::acquire_set),
         Operation::State => on(method, state::state_or_status),
         Operation::Acquire => on(method, acquire::acquire),
         Operation::ExtendByHeader | Operation::Extend => on(method, extend::extend),

@@ -70,6 +70,16 @@ impl Attempt {
         *self.state() = State::Over;
     }
 
+    /// Whether nothing is left to undo.
+    pub fn is_over(&self) -> bool {
+        matches!(*self.state(), State::Over)
+    }
+
+    /// Whether a call of the attempt may still arrive at Redis.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(*self.state(), State::InDoubt { .. })
+    }
+
     /// The caller is told this answer. The attempt is over unless Redis may still have something of it.
     pub fn answered(&self, answer: &Result<Acquired, Failure>) {
         let mut state = self.state();

@@ -59,12 +59,12 @@ impl Store {
         }
     }
 
-    fn begin(self: &Arc<Self>, asked: &Arc<Acquire>) -> Attempt {
+    pub(super) fn begin(self: &Arc<Self>, asked: &Arc<Acquire>) -> Attempt {
         Attempt::begin(self, self.keys.lock(&asked.resource), Bid::new(asked))
     }
 
     /// Undoes an attempt. Says whether Redis confirmed that before the deadline.
-    async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
+    pub(super) async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
         loop {
             match attempt.undo().await {
                 Ok(_) => return true,
@@ -95,7 +95,7 @@ impl Store {
         Err(Failure::NotReplicated)
     }
 
-    async fn ask_at_once(self: &Arc<Self>, attempt: &Attempt) -> Result<Acquired, Failure> {
+    pub(super) async fn ask_at_once(self: &Arc<Self>, attempt: &Attempt) -> Result<Acquired, Failure> {
         // Boxed, so that no waiter keeps room for it.
         match Box::pin(self.ask(attempt, Duration::ZERO, Ask::Try)).await? {
             Progress::Done(outcome) => Ok(outcome),

@@ -1,10 +1,12 @@
 //! A file for each operation: from what is asked to the call of a script, and from its reply to the outcome.
 
 mod acquire;
+mod acquire_set;
 mod ask;
 mod break_lock;
 mod convert;
 mod extend;
+mod hold;
 mod inspect;
 mod limit;
 mod list;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Batched, Broken,
     Code::{self, *},
-    Error, Facts, ItemResult, Lock, Mode, Outcome, Problem, State, Tenure, Token,
+    Error, Facts, ItemResult, Lock, LockSet, Mode, Outcome, Problem, State, Tenure, Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -42,6 +42,39 @@ pub fn extended() -> Lock {
         updated_at: "2026-11-23T09:28:31.037Z".into(),
         expire_at: "2026-11-23T09:29:31.037Z".into(),
         ..lock(60_000, 60_000)
+    }
+}
+
+/// Two locks of one set.
+pub fn set() -> LockSet {
+    let lock = |resource: &str, id: &str, token: &str, fence| Lock {
+        id: id.into(),
+        owner: "transfer-7".into(),
+        resource: resource.into(),
+        token: Token::new(token),
+        fence,
+        created_at: "2026-11-27T17:50:12.501Z".into(),
+        updated_at: "2026-11-27T17:50:12.503Z".into(),
+        expire_at: "2026-11-27T17:50:42.503Z".into(),
+        ..lock(30_000, 30_000)
+    };
+    LockSet {
+        locks: vec![
+            lock(
+                "account-7",
+                "01a21be2-6a12-7d43-9be0-5a51a0b1f6f1",
+                "5b8a4a3e-8f0e-4f0c-9d0c-5a2f6d1f6d55",
+                1_795_801_812_502_113,
+            ),
+            lock(
+                "account-3",
+                "01a21be2-6a10-70f1-8d3b-1f0f2c1d7a90",
+                "0d6f1f8a-53e1-4a9e-8c71-9d0a7f8e2b16",
+                1_795_801_812_501_378,
+            ),
+        ],
+        ttl: Duration::from_secs(30),
+        waited_ms: 2,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     component::component,
-    examples::{self, broken, extended, free, held, lock},
+    examples::{self, broken, extended, free, held, lock, set},
     parameters::{of_document, of_list},
 };
 use crate::{
@@ -80,7 +80,7 @@ pub fn codes(operation: Operation) -> Vec<Code> {
         Operation::List | Operation::Health | Operation::OpenApi | Operation::Queue => &[],
         Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
         Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
-        Operation::Acquire => &[
+        Operation::Acquire | Operation::AcquireSet => &[
             LockHeld,
             LockReserved,
             LimitMismatch,
@@ -125,6 +125,36 @@ pub fn describe(operation: Operation) -> Description {
                     "page": { "value": Page { locks: vec![held()], cursor: Some("0-8".into()) } },
                     "last": { "value": Page::<()> { locks: vec![], cursor: None } },
                 }),
+            ),
+        },
+        Operation::AcquireSet => Description {
+            id: "acquireSet",
+            tag: "locks",
+            summary: "Take several locks, all or none",
+            description: "Takes the locks in the order of the bytes of their names, and waits for them with `wait`. The \
+                          answer has all of them, in the order of the request, or none; a refusal names the \
+                          `resource` that refused. Extend and release each lock by its own token.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "AcquireSet",
+                required: true,
+                examples: json!({
+                    "transfer": {
+                        "value": {
+                            "owner": "transfer-7",
+                            "timeout": 30,
+                            "wait": 20,
+                            "resources": [{ "resource": "account-7" }, { "resource": "account-3" }],
+                        },
+                    },
+                }),
+                longest: "131,072",
+            }),
+            successes: ok(
+                "All granted, or granted before to the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                component("schemas", "LockSet"),
+                json!({ "granted": { "value": set() } }),
             ),
         },
         Operation::State => Description {

@@ -9,20 +9,22 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, Op, Page, Pin, Problem,
-    Queue, Ready, Release, State, Tenure,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, LockSet, Op,
+    Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
 };
 
 /// The schemas of all bodies.
 pub fn all() -> Map<String, Value> {
     let mut requests = generator(Contract::Deserialize);
     requests.subschema_for::<Acquire<String>>();
+    requests.subschema_for::<AcquireSet<String>>();
     requests.subschema_for::<Extend<String>>();
     requests.subschema_for::<Break<String>>();
     requests.subschema_for::<Pin<String>>();
     requests.subschema_for::<Batch<String>>();
     let mut answers = generator(Contract::Serialize);
     answers.subschema_for::<Lock>();
+    answers.subschema_for::<LockSet>();
     answers.subschema_for::<Page>();
     answers.subschema_for::<Broken>();
     answers.subschema_for::<Holder>();

@@ -78,6 +78,22 @@ pub fn name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "minLength": 1, "maxLength": 256 })
 }
 
+/// The name of a resource in a body.
+pub fn resource(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 256,
+        "pattern": "^[^/\\u0000-\\u001f\\u007f-\\u009f]+$",
+        "not": { "enum": [".", ".."] },
+    })
+}
+
+pub fn set_parts(generator: &mut SchemaGenerator) -> Schema {
+    let part = generator.subschema_for::<crate::SetPart<String>>();
+    json_schema!({ "type": "array", "items": part, "minItems": 1, "maxItems": 64 })
+}
+
 pub fn uuid(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "uuid" })
 }
