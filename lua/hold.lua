@@ -3,7 +3,7 @@
 -- a part: the part gets the lease that the set asks for, and copies of the request are answered that lease from then on.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue request
+-- Touches  fence queue holders request
 -- Arguments
 --   id       of the grant
 --   lease    ms from now
@@ -24,7 +24,8 @@
 --- include holders/renew
 --- constant FENCE_KEPT
 --- constant WINDOW
-local held = holder_held(lock, req.id)
+local group = group_open(lock)
+local held = holder_held(lock, group, req.id)
 if not held then return {'lost'} end
 local recovering = req.commit and GRACE ~= '0' and recovery(KEYS[count + 1]) or 0
 if recovering > 0 then return {'recovering', recovering} end
@@ -43,12 +44,13 @@ end
 local ends = whole(now + req.lease)
 if req.commit then held.updated = whole(now) end
 -- A renewal that arrives late must not shorten the lease of the commit.
-if req.commit or held.ttl < req.lease then renew_holder(lock, req.id, ends, held.updated) end
+if req.commit or held.ttl < req.lease then renew_holder(lock, group, req.id, held, ends) end
 if req.commit then
   -- The lease may be long, so Redis keeps the fence as long after a commit as after an acquire.
-  redis.call('SET', beside(lock, 'fence'), held.fence, 'PX', FENCE_KEPT)
+  if group then redis.call('PEXPIRE', beside(lock, 'fence'), FENCE_KEPT)
+  else redis.call('SET', beside(lock, 'fence'), held.fence, 'PX', FENCE_KEPT) end
   -- The first waiter was told of the longer lease of the part, whichever replica it is at.
-  if req.lease < held.ttl then queue_tell(beside(lock, 'queue'), nil, req.lease, held.fence) end
+  if req.lease < held.ttl then queue_tell(beside(lock, 'queue'), nil, req.lease, group and group.floor or held.fence) end
 end
 -- Each renewal keeps the record for the whole window, because a set may wait longer than that. If Redis lost the record,
 -- this writes it anew.

@@ -23,6 +23,7 @@ mod recovery;
 mod refusals;
 mod replicated;
 mod scripts;
+mod sets;
 mod settings;
 mod structure;
 mod topology;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
-    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Inspect, Join, Limit, Queue, Ready,
+    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Hold, Inspect, Join, Limit, Queue, Ready,
     Release, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, Try, Wake,
 };
 
@@ -22,8 +22,6 @@ const WAIT: u64 = 2;
 const ARRIVED: u64 = 3;
 const MOST: u64 = 4;
 const LIMIT: u32 = 5;
-/// The one call that has a truth which is not true.
-const AGAIN: bool = false;
 
 impl Contract {
     /// Of a call that has all that a call may have. Each text in it is the name of its argument, so that what the call
@@ -41,7 +39,7 @@ impl Contract {
                 (_, Some(ARRIVED)) => Some("arrived".into()),
                 (_, Some(MOST)) => Some("most".into()),
                 (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
-                _ if value.is_boolean() => Some(if value == AGAIN { "again" } else { "given" }.into()),
+                _ if value.is_boolean() => Some(flag_of(C::NAME).into()),
                 // A call without arguments.
                 _ => None,
             });
@@ -51,6 +49,16 @@ impl Contract {
             sibling => sibling.key("lock"),
         });
         Self { name: C::NAME, arguments, touches: touches.collect() }
+    }
+}
+
+/// The argument of a script that is true or false.
+fn flag_of(script: &str) -> &'static str {
+    match script {
+        "confirm" => "given",
+        "hold" => "commit",
+        "join" => "again",
+        _ => panic!("{script} has no argument that is true or false"),
     }
 }
 
@@ -99,8 +107,9 @@ fn contracts() -> Vec<Contract> {
             print,
         }),
         Contract::of(&Handover { release, claim }),
+        Contract::of(&Hold { id: "id", lease, request, print, commit: false }),
         Contract::of(&Inspect { token: Some("token") }),
-        Contract::of(&Join { asked, share: Some("share"), again: AGAIN, arrived: Some(ARRIVED) }),
+        Contract::of(&Join { asked, share: Some("share"), again: true, arrived: Some(ARRIVED) }),
         Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),

@@ -63,7 +63,10 @@ impl Call for Hold<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        [Sibling::Fence, Sibling::Queue].into_iter().chain(self.request.map(Sibling::Request)).collect()
+        [Sibling::Fence, Sibling::Queue, Sibling::Holders]
+            .into_iter()
+            .chain(self.request.map(Sibling::Request))
+            .collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<HoldReply, Malformed> {
