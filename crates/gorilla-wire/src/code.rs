@@ -58,7 +58,8 @@ codes! {
     FenceRequired "fence_required" CONFLICT
         "A break of a lock with several holders must name the fence of the holder that it ends."
     LockGone "lock_gone" CONFLICT "The first request with this Idempotency-Key succeeded, and its lease has ended."
-    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body has more than 16 KiB, or that of a batch more than 1 MiB."
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE
+        "The body has more than 16 KiB; for several locks more than 128 KiB, for a batch more than 1 MiB."
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE
         "The `Content-Type` of the body is missing or not JSON, or the body is compressed."
     HostNotAllowed "host_not_allowed" MISDIRECTED_REQUEST "The replica does not serve the host that the request names."

@@ -126,7 +126,14 @@ fn a_copy_is_told_the_lease_of_the_commit_and_nothing_changes_when_it_commits() 
     assert!((50_000..=60_000).contains(&number(&replayed[5])), "{replayed:?}");
     assert!(number(&lab.cli(&["PTTL"], KEY, &[])) > 50_000, "the record lives on from the commit");
 
-    let extend = Extend { token: "token-of-id-1", new_token: "token-2", lease: 90_000, request: None, print: None };
+    let extend = Extend {
+        token: "token-of-id-1",
+        new_token: "token-2",
+        lease: 90_000,
+        metadata: None,
+        request: None,
+        print: None,
+    };
     let extended = lab.run(&extend);
     let again = lab.hold("id-1", 60_000, true, true);
     assert_eq!((&again[0][..], &again[1], &again[3]), ("committed", &committed[1], &extended[7]));

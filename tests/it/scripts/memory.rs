@@ -1,6 +1,6 @@
 //! When Redis is out of memory, holders can still extend and release, and no lock is granted.
 
-use gorilla_scripts::{Acquire, Break, Claim, Confirm, Extend, Handover, Inspect, Ready, Release, Settle, Try};
+use gorilla_scripts::{Acquire, Break, Claim, Confirm, Extend, Handover, Hold, Inspect, Ready, Release, Settle, Try};
 
 use super::Lab;
 use crate::harness::Redis;
@@ -56,6 +56,8 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     let confirm = Confirm { field: "token", value: "token-2", given: true };
     let confirm = || extended.run_on(Some("lock"), Some("confirmation"), &confirm)[0].clone();
     assert_eq!(out_of_memory(&confirm), "there");
+    let hold = Hold { id: "id-1", lease: 90_000, request: Some("k-2"), print: Some("set:print"), commit: true };
+    assert_eq!(out_of_memory(&|| extended.run(&hold)[0].clone()), "held");
     let settle = || extended.run_on(Some("incarnation"), None, &Settle {})[0].clone();
     assert_eq!(out_of_memory(&settle), "settled");
     let release = Release { token: "token-of-id-1", request, print };

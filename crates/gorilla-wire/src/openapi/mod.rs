@@ -107,7 +107,8 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
     let request_body = body.map(|body| {
         let content =
             json!({ "application/json": { "schema": component("schemas", body.schema), "examples": body.examples } });
-        json!({ "required": body.required, "description": format!("At most {} bytes. {BODY}", body.longest), "content": content })
+        let description = format!("At most {} bytes. {BODY}", body.longest);
+        json!({ "required": body.required, "description": description, "content": content })
     });
     let mut responses = Map::new();
     for success in successes {

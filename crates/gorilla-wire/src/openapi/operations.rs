@@ -138,6 +138,7 @@ pub fn describe(operation: Operation) -> Description {
             body: Some(RequestBody {
                 schema: "AcquireSet",
                 required: true,
+                longest: "131,072",
                 examples: json!({
                     "transfer": {
                         "value": {
