@@ -34,7 +34,7 @@ async fn head_answers_like_get_without_a_body() {
 /// Each path with its methods.
 fn routes() -> [(&'static str, &'static [&'static str]); 7] {
     [
-        ("/api/v1/locks", &["GET", "HEAD"]),
+        ("/api/v1/locks", &["GET", "HEAD", "POST"]),
         ("/api/v1/locks/a", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
         ("/api/v1/locks/a/00000000-0000-4000-8000-000000000000", &["DELETE", "GET", "HEAD", "PUT"]),
         ("/api/v1/locks/a/break", &["POST"]),
