@@ -149,7 +149,6 @@ pub fn describe(operation: Operation) -> Description {
                         },
                     },
                 }),
-                longest: "131,072",
             }),
             successes: ok(
                 "All granted, or granted before to the same Idempotency-Key.",
