@@ -20,9 +20,9 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 26] = library!(
+const LIBRARY: [(&str, &str); 25] = library!(
     "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
-    "holders/add" "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "incarnation" "keys" "now"
+    "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "incarnation" "keys" "now"
     "number" "place" "queue" "record" "released" "stale" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");

@@ -58,11 +58,12 @@ pub fn asked(
     let wait = fields::wait(fields.wait, limits.max_wait)?;
     let mode = fields::mode(fields.mode, fields.limit, fields.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
-    let timeout = lease.as_millis().to_string();
-    let mut print = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
-    let share = mode.share().map(fields::share);
-    print.extend(share.iter().flatten().map(String::as_str));
-    let once = key.map(|key| Once::new(key, &print));
+    let once = key.map(|key| {
+        let (timeout, share) = (lease.as_millis().to_string(), mode.share().map(fields::share));
+        let mut print = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
+        print.extend(share.iter().flatten().map(String::as_str));
+        Once::new(key, &print)
+    });
     Ok(Acquire { resource, owner, lease, metadata, wait, mode, once })
 }
 

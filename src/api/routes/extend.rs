@@ -46,22 +46,23 @@ pub fn asked(
         let rule = "must be true with \"mode\", because a conversion is a new grant with a new token";
         return Err(Invalid::new("rotate", rule));
     }
-    let timeout = lease.as_millis().to_string();
-    let mut print = vec!["extend", token.expose(), &timeout];
-    // An extend without these fields has the fingerprint that version 0.1 gave it.
-    if keeps_token {
-        print.push("keeps_token");
-    }
-    if let Some(metadata) = &metadata {
-        print.extend(["metadata", metadata.as_str()]);
-    }
-    let share = convert.and_then(Mode::share).map(fields::share);
-    match convert {
-        None => {}
-        Some(Mode::Exclusive) => print.push("exclusive"),
-        Some(Mode::Shared(_)) => print.extend(share.iter().flatten().map(String::as_str)),
-    }
-    let once = key.map(|key| Once::new(key, &print));
+    let once = key.map(|key| {
+        let (timeout, share) = (lease.as_millis().to_string(), convert.and_then(Mode::share).map(fields::share));
+        let mut print = vec!["extend", token.expose(), &timeout];
+        // An extend without these fields has the fingerprint that version 0.1 gave it.
+        if keeps_token {
+            print.push("keeps_token");
+        }
+        if let Some(metadata) = &metadata {
+            print.extend(["metadata", metadata.as_str()]);
+        }
+        match convert {
+            None => {}
+            Some(Mode::Exclusive) => print.push("exclusive"),
+            Some(Mode::Shared(_)) => print.extend(share.iter().flatten().map(String::as_str)),
+        }
+        Once::new(key, &print)
+    });
     Ok(Extend { resource, token, lease, metadata, keeps_token, convert, once })
 }
 

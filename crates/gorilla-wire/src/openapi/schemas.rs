@@ -123,8 +123,10 @@ fn states() -> [(String, Value); 3] {
         one
     };
     let (somebody, nobody) = ("Somebody holds it.", "Nobody holds it.");
+    let mut held = of(true, "What everybody may know of a lock that one client holds.", somebody, &[&group]);
+    held["not"] = json!({ "required": ["mode"] });
     [
-        ("Held".into(), of(true, "What everybody may know of a lock that one client holds.", somebody, &[&group])),
+        ("Held".into(), held),
         ("Shared".into(), of(true, "What everybody may know of a lock that several clients may hold.", somebody, &[])),
         ("Free".into(), of(false, "What everybody may know of a lock that nobody holds.", nobody, &[&tenure, &group])),
     ]
