@@ -29,8 +29,8 @@ end
 local function acquire_note(req, seen, ms)
   if not req.print then return end
   seen.print, seen.cancelled = req.print, req.cancelled
-  -- A part of a set, which hold.lua commits when the set has all its parts.
-  if seen.outcome == 'acquired' and string.sub(req.print, 1, 4) == 'set:' then seen.ends = '0' end
+  -- A part of a set, which hold.lua commits when the set has all its parts; unless take_all.lua grants the whole set.
+  if seen.outcome == 'acquired' and string.sub(req.print, 1, 4) == 'set:' then seen.ends = req.ends or '0' end
   record_write(req.record, seen, ms)
 end
 

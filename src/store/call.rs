@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Handover, Hold, Join, Request, Try};
+use gorilla_scripts::{Call, Claim, Handover, Hold, Join, Request, TakeAll, Try};
 
 use super::{base::Store, error::Error, protocol::read};
 
@@ -48,6 +48,18 @@ impl Store {
         call: &Handover<'_>,
     ) -> Result<<Handover<'_> as Call>::Reply, Error> {
         read::<Handover>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Asks for all locks of a set at once.
+    pub(super) async fn run_take_all(
+        &self,
+        first: &str,
+        others: &[String],
+        call: &TakeAll<'_>,
+    ) -> Result<<TakeAll<'_> as Call>::Reply, Error> {
+        let request = self.request(first, self.incarnation(first), call);
+        let request = others.iter().fold(request, |request, lock| request.and(Some(lock.clone())));
+        read::<TakeAll>(self.link.call(request).await?)
     }
 
     /// Renews or commits a part of a set. Nor may the bound cost a set its parts.

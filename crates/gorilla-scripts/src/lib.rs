@@ -20,7 +20,7 @@ pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
     Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply, Join, Limit,
     LimitReply, Place, Queue, QueueReply, Ready, Release, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend,
-    SharedInspect, SharedInspectReply, SharedRelease, Try, Wake,
+    SharedInspect, SharedInspectReply, SharedRelease, TakeAll, TakeAllReply, Try, Wake,
 };
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;

@@ -77,6 +77,11 @@ impl Reader {
         Ok(Some(self.number()?).filter(|number| *number > 0))
     }
 
+    /// All values that are left, as whole numbers.
+    pub fn numbers<N: TryFrom<i64>>(&mut self) -> Result<Vec<N>, Malformed> {
+        (0..self.left).map(|_| self.number()).collect()
+    }
+
     /// Owner, fence, ttl.
     pub fn holder(&mut self) -> Result<Holder, Malformed> {
         Ok(Holder { owner: self.text()?, fence: self.number()?, ttl: self.number()? })

@@ -54,6 +54,8 @@ pub struct Script {
     pub sha: Str,
     /// Whether it goes to Redis before other scripts of the same moment.
     pub goes_first: bool,
+    /// Whether each of its requests is a command of its own: each has keys that the others don't have.
+    pub goes_alone: bool,
 }
 
 /// Each script has a field. What it takes and replies stands in its file.
@@ -68,6 +70,7 @@ pub struct Scripts {
     pub inspect: Arc<Script>,
     pub cancel: Arc<Script>,
     pub hold: Arc<Script>,
+    pub take_all: Arc<Script>,
     pub wake: Arc<Script>,
     pub ready: Arc<Script>,
     pub settle: Arc<Script>,
@@ -108,7 +111,7 @@ impl Script {
     /// A script with this text.
     pub fn of(source: String) -> Self {
         let sha = Sha1::from(&source).digest().to_string();
-        Self { source: source.into(), sha: sha.into(), goes_first: false }
+        Self { source: source.into(), sha: sha.into(), goes_first: false, goes_alone: false }
     }
 }
 
@@ -204,6 +207,7 @@ impl Scripts {
             break_lock: script(include_str!("../../../lua/break.lua")).into(),
             inspect: script(include_str!("../../../lua/inspect.lua")).into(),
             cancel: script(include_str!("../../../lua/cancel.lua")).into(),
+            take_all: Script { goes_alone: true, ..script(include_str!("../../../lua/take_all.lua")) }.into(),
             hold: script(include_str!("../../../lua/hold.lua")).into(),
             wake: script(include_str!("../../../lua/wake.lua")).into(),
             ready: script(include_str!("../../../lua/ready.lua")).into(),

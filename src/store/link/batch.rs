@@ -106,7 +106,8 @@ impl Joined {
 
 impl Group {
     fn has_room_for(&self, asked: &Asked) -> bool {
-        self.0.len() < MOST && Arc::ptr_eq(&self.0[0].request.script, &asked.request.script)
+        let script = &asked.request.script;
+        self.0.len() < MOST && !script.goes_alone && Arc::ptr_eq(&self.0[0].request.script, script)
     }
 
     /// The requests.

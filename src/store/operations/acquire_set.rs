@@ -1,43 +1,28 @@
-//! Acquires several locks, all or none. Each part is an acquire like any other, with a short lease: the parts are taken in
-//! the order that all sets have, those that are held are renewed while the set waits for the next, and when the set has all
+//! Acquires several locks, all or none. If one server has all of them and they are free, one script takes them all:
+//! `take_at_once.rs`. Otherwise each part is an acquire like any other, with a short lease: the parts are taken in the order that all sets have, those that are held are renewed while the set waits for the next, and when the set has all
 //! of them, it commits: `lua/hold.lua` gives each part the lease that the set asks for. If the replica dies before that, its
 //! parts end soon. docs/internals/sets.md says why.
 
-use std::{future::pending, iter::zip, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    iter::{repeat, zip},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
-use gorilla_domain::{AcquireSet, Acquired, Failure, Lock, LockSet, Release, ResourceName, SetAcquired};
+use gorilla_domain::{AcquireSet, Acquired, Failure, Lock, LockSet, Release, SetAcquired};
 use gorilla_scripts::{Held, HoldReply};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use super::set_parts::{Parts, Stopped};
 use crate::store::{base::Store, doubt::Attempt, durability::Effect, protocol};
 
 /// From one renewal of the parts to the next. A part outlives two renewals that fail.
 const RENEW_EVERY: Duration = Duration::from_millis(1500);
 /// From a renewal that failed to the next.
 const RENEW_AGAIN: Duration = Duration::from_millis(250);
-
-/// The parts of a set that this replica has asked for, in ascending order. A part that is dropped before it is over cancels
-/// itself, so a client that hangs up leaves none.
-#[derive(Default)]
-struct Parts {
-    attempts: Vec<Attempt>,
-    /// What the first attempts were granted: all of them, or all but the last.
-    locks: Vec<Lock>,
-}
-
-/// Why a set is not complete.
-enum Stopped {
-    /// A resource refused it.
-    Refused(ResourceName, Acquired),
-    /// A part ended before the set was complete: it was broken, or Redis lost it, or could not be reached for too long.
-    Lost(ResourceName),
-    /// A call failed.
-    Failed(Failure),
-    /// Too few replicas of Redis confirmed the commit. Says how many, or what refused.
-    Unconfirmed(String),
-}
 
 impl Store {
     /// Takes several locks, all or none, or waits for them. If nobody learns the outcome, a task in the background gives
@@ -88,10 +73,17 @@ impl Store {
         deadline: Instant,
         parts: &mut Parts,
     ) -> Result<SetAcquired, Stopped> {
-        self.take_all(asked, deadline, parts).await?;
         // The leases begin after this moment, so a client that counts from it never believes too long.
-        let waited = begun.elapsed();
-        let committed = self.commit(asked, parts).await?;
+        let mut waited = begun.elapsed();
+        let committed = match self.take_at_once(asked, parts).await? {
+            Some(held) => held.into_iter().map(|held| (held, false)).collect(),
+            None => {
+                self.take_one_by_one(asked, deadline, parts).await?;
+                waited = begun.elapsed();
+                self.commit(asked, parts).await?
+            }
+        };
+        self.confirm_all(parts, &committed).await?;
         let (mut locks, mut all_before) = (Vec::with_capacity(committed.len()), true);
         for (lock, (held, before)) in zip(parts.locks.drain(..), committed) {
             locks.push(with_lease(lock, asked, held).map_err(Stopped::Failed)?);
@@ -103,7 +95,7 @@ impl Store {
     }
 
     /// Takes the parts one after another, and renews those that it has.
-    async fn take_all(
+    async fn take_one_by_one(
         self: &Arc<Self>,
         asked: &AcquireSet,
         deadline: Instant,
@@ -186,24 +178,30 @@ impl Store {
                 HoldReply::Lost | HoldReply::Recovering { .. } => return Err(lost(attempt)),
             });
         }
-        if self.replicas_wanted > 0 {
-            let each = zip(zip(&parts.attempts, &parts.locks), &committed);
-            let confirmed = each.map(|((attempt, lock), (held, _))| {
-                self.confirmed(&attempt.lock, Effect::Updated(&lock.token, held.updated))
-            });
-            for confirmed in join_all(confirmed).await {
-                confirmed.map_err(|failure| match failure {
-                    Failure::Unknown(why) => Stopped::Unconfirmed(why),
-                    failure => Stopped::Failed(failure),
-                })?;
-            }
-        }
         Ok(committed)
+    }
+
+    /// Has replicas of Redis confirm the leases of all parts.
+    async fn confirm_all(&self, parts: &Parts, committed: &[(Held, bool)]) -> Result<(), Stopped> {
+        if self.replicas_wanted == 0 {
+            return Ok(());
+        }
+        let each = zip(zip(&parts.attempts, &parts.locks), committed);
+        let confirmed = each.map(|((attempt, lock), (held, _))| {
+            self.confirmed(&attempt.lock, Effect::Updated(&lock.token, held.updated))
+        });
+        for confirmed in join_all(confirmed).await {
+            confirmed.map_err(|failure| match failure {
+                Failure::Unknown(why) => Stopped::Unconfirmed(why),
+                failure => Stopped::Failed(failure),
+            })?;
+        }
+        Ok(())
     }
 
     /// Gives all parts back, and the places in queues. Says whether Redis confirmed that before the deadline.
     async fn are_given_back(self: &Arc<Self>, parts: &Parts, deadline: Instant) -> bool {
-        let locks = parts.locks.iter().map(Some).chain([None]);
+        let locks = parts.locks.iter().map(Some).chain(repeat(None));
         let given_back = zip(&parts.attempts, locks).map(|(part, lock)| self.is_given_back(part, lock, deadline));
         join_all(given_back).await.into_iter().all(|is_given_back| is_given_back)
     }

@@ -12,7 +12,9 @@ mod limit;
 mod list;
 mod ready;
 mod release;
+mod set_parts;
 mod shared;
+mod take_at_once;
 mod wait;
 
 pub use limit::LimitChange;

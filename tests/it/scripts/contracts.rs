@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
     Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Hold, Inspect, Join, Limit, Queue, Ready,
-    Release, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, Try, Wake,
+    Release, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -32,6 +32,8 @@ impl Contract {
         let (mut rest, mut arguments) = (&packed[..], Vec::new());
         while !rest.is_empty() {
             let value: serde_json::Value = rmp_serde::from_read(&mut rest).expect("a value");
+            // A list of texts has the name of the list.
+            let value = value.get(0).cloned().unwrap_or(value);
             arguments.extend(match (value.as_str(), value.as_u64()) {
                 (Some(name), _) => Some(name.into()),
                 (_, Some(LEASE)) => Some("lease".into()),
@@ -127,6 +129,16 @@ fn contracts() -> Vec<Contract> {
         }),
         Contract::of(&SharedInspect { id: Some("id"), secret: Some("secret"), most: MOST }),
         Contract::of(&SharedRelease { id: "id", secret: "secret", request, print }),
+        Contract::of(&TakeAll {
+            ids: vec!["ids"],
+            tokens: vec!["tokens"],
+            owner: "owner",
+            metadata: "metadata",
+            lease,
+            request,
+            print,
+            channel: "channel",
+        }),
         Contract::of(&Try(asked)),
         Contract::of(&Wake {}),
     ];

@@ -1,6 +1,8 @@
 //! When Redis is out of memory, holders can still extend and release, and no lock is granted.
 
-use gorilla_scripts::{Acquire, Break, Claim, Confirm, Extend, Handover, Hold, Inspect, Ready, Release, Settle, Try};
+use gorilla_scripts::{
+    Acquire, Break, Claim, Confirm, Extend, Handover, Hold, Inspect, Ready, Release, Settle, TakeAll, Try,
+};
 
 use super::Lab;
 use crate::harness::Redis;
@@ -33,6 +35,9 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         channel: "",
     };
     let acquire = || empty.try_run(&Try(arguments));
+    let (ids, tokens, owner, metadata) = (vec!["id-2"], vec!["token"], "me", "[]");
+    let set = TakeAll { ids, tokens, owner, metadata, lease: 30_000, request: None, print: None, channel: "" };
+    assert!(out_of_memory(&|| empty.try_run(&set)).starts_with("OOM "));
     // The store then releases alone.
     let release = Release { token: "token-of-id-1", request: None, print: None };
     let hand_over = || released.try_run(&Handover { release, claim: Claim { asked: arguments, arrived: None } });

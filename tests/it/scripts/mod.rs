@@ -19,6 +19,7 @@ mod recovery;
 mod service;
 mod shared_holders;
 mod skew;
+mod take_all;
 
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path, time::Duration};
 

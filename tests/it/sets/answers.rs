@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{all_granted, ask, body, granted, is_held, keys, left, release_all, two};
+use super::{all_granted, ask, body, granted, is_held, key, keys, left, release_all, two};
 use crate::harness::{Redis, Replica, name, token};
 
 #[tokio::test]
@@ -51,6 +51,9 @@ async fn a_refusal_names_the_resource_and_leaves_no_key() {
         assert_eq!(api.release(names[taken], token(&held)).await.status, 204);
         let left: Vec<_> = names.iter().flat_map(|name| keys(redis, name)).collect();
         assert_eq!(left, Vec::<String>::new());
+        // One server decides all parts in one step: no part was ever held.
+        let fences = names.iter().filter(|name| redis.cli(&["EXISTS", &key(name, "fence")]) == "1");
+        assert_eq!(fences.count(), taken + 1, "only those that the holder has had");
     }
     granted(&api, &names, 30.0, 0.0).await;
 }
@@ -59,13 +62,13 @@ async fn a_refusal_names_the_resource_and_leaves_no_key() {
 async fn a_refused_set_with_a_key_holds_nothing_and_may_be_sent_again() {
     let (redis, api) = (Redis::shared(), Replica::shared().await);
     let [a, b] = two("again");
-    let (asked, key) = (body(&[&a, &b], 30.0, 0.0), [("Idempotency-Key", "k")]);
+    let (asked, copy) = (body(&[&a, &b], 30.0, 0.0), [("Idempotency-Key", "k")]);
     let held = api.granted(&b, "holder", 30).await;
-    let refused = ask(&api, &asked, &key).await;
+    let refused = ask(&api, &asked, &copy).await;
     assert_eq!((refused.status, refused.json()["resource"].as_str()), (409, Some(b.as_str())), "{refused:?}");
     assert!(!is_held(redis, &a));
     api.release(&b, token(&held)).await;
-    let set = ask(&api, &asked, &key).await;
+    let set = ask(&api, &asked, &copy).await;
     assert_eq!(set.header("idempotent-replay"), None);
     release_all(&api, &all_granted(&set)).await;
 }

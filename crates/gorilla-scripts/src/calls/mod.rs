@@ -20,6 +20,7 @@ mod shared_break;
 mod shared_extend;
 mod shared_inspect;
 mod shared_release;
+mod take_all;
 mod wake;
 
 pub use acquire::{Acquire, AcquireReply, Claim, Try};
@@ -41,4 +42,5 @@ pub use shared_break::SharedBreak;
 pub use shared_extend::SharedExtend;
 pub use shared_inspect::{SharedInspect, SharedInspectReply};
 pub use shared_release::SharedRelease;
+pub use take_all::{TakeAll, TakeAllReply};
 pub use wake::Wake;
