@@ -31,7 +31,7 @@ for index, id in ipairs(req.ids) do
   }
   part.record, part.own, part.cancelled = beside(key, 'request:' .. part.request), place_of(part), {}
   part.named = part.own
-  if redis.call('EXISTS', part.record) == 1 or redis.call('HEXISTS', key, 'mode') == 1 then return {'unsure', index} end
+  if redis.call('EXISTS', part.record) == 1 or redis.call('HGET', key, 'mode') then return {'unsure', index} end
   local block = acquire_blocks(key, part)
   if block then return {'blocked', index, unpack(acquire_refused(key, part, block))} end
   parts[index] = part

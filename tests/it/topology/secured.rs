@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     failover::heals,
-    harness::{Api, Cluster, ELECTION, Redis, Replica, Security, Sentinel, eventually, name, token},
+    harness::{Api, Cluster, ELECTION, Method, Redis, Replica, Security, Sentinel, eventually, name, token},
 };
 
 /// The rights that the document gives to the user of a topology, by the line of its rule that comments say it is for.
@@ -69,6 +69,7 @@ async fn everything_works(one: &Replica, other: &Replica) {
         for _ in 0..2 {
             assert_eq!(api.break_lock(&resource, &json!({}), &keyed("b")).await.status, 200);
         }
+        set_works(api, far).await;
         assert_eq!(api.get("/api/v1/locks?limit=1000").await.status, 200);
         assert_eq!(far.get("/_ready").await.status, 200);
     }
@@ -78,6 +79,31 @@ async fn everything_works(one: &Replica, other: &Replica) {
         assert!(!log.lines().any(worse), "{log}");
         assert!(!log.contains(Security::PASSWORD) && !log.contains(&Security::escaped_password()), "{log}");
     }
+}
+
+/// A set that is granted at once, one that is refused, and one that waits, with a copy.
+async fn set_works(api: &Api, far: &Api) {
+    let names = [name("set"), name("set")];
+    let body = json!({
+        "owner": "set", "timeout": 30, "wait": 20, "resources": names.each_ref().map(|name| json!({ "resource": name })),
+    });
+    let ask = async |api: &Api, body: &serde_json::Value, key: &str| {
+        api.send(Method::POST, "/api/v1/locks", &[("Idempotency-Key", key)], Some(body.to_string())).await
+    };
+    let set = ask(api, &body, "s").await;
+    assert_eq!((set.status, ask(far, &body, "s").await.status), (200, 200), "{set:?}");
+    let mut at_once = body.clone();
+    at_once["wait"] = json!(0);
+    assert_eq!(ask(far, &at_once, "r").await.code(), "lock_held");
+    let last = async {
+        eventually("the set waits", Duration::from_secs(5), || async { api.state(&names[0]).await["waiting"] == 1 })
+            .await;
+        for (name, lock) in names.iter().zip(set.json()["locks"].as_array().expect("locks")) {
+            assert_eq!(api.release(name, token(lock)).await.status, 204);
+        }
+    };
+    let (waited, ()) = tokio::join!(ask(far, &body, "w"), last);
+    assert_eq!(waited.status, 200, "{waited:?}");
 }
 
 #[tokio::test]
