@@ -20,7 +20,8 @@ const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections.
+/// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections,
+/// and their guards renew their locks together.
 #[derive(Clone, Debug)]
 pub struct Client {
     wire: Wire,
@@ -84,7 +85,7 @@ impl Builder {
         }
         let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
         let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
-        Ok(Client { wire: Wire { http, url, proxy, api_key, patience: self.patience } })
+        Ok(Client { wire: Wire { http, url, proxy, api_key, patience: self.patience, renewals: Default::default() } })
     }
 }
 

@@ -10,9 +10,15 @@ use crate::{
     error::{Error, Lost},
     guard::Lease,
     kind::Kind,
+    renewals::Renewals,
     requests::{self, new_key},
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
+
+/// The part of the lease by which a renewal may be early, to go together with those of other guards.
+const EARLY: f64 = 0.1;
+/// The part of the time until the deadline in which a renewal may go together with others.
+const TOGETHER: f64 = 0.75;
 
 /// What a guard wants of its keeper.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ impl Keeper {
 
     async fn renew_until(&self, orders: &mut Receiver<Order>) -> Result<(), Lost> {
         let mut next = None;
+        let mut others = self.wire.renewals.enter();
         loop {
             let ends = self.lease.borrow().ends;
             let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
@@ -58,6 +65,7 @@ impl Keeper {
                         order => next = order,
                     },
                     () = sleep_until(renew_at) => {}
+                    () = others.gathered(renew_at - self.ttl.mul_f64(EARLY)) => {}
                 }
             }
             // After a suspension of the machine it may be too late to renew.
@@ -115,6 +123,27 @@ impl Keeper {
 
     /// Renews before the deadline.
     async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
+        let token = self.lease.borrow().token.clone();
+        let until = Moment::now() + deadline.left().mul_f64(TOGETHER);
+        match Renewals::renew(&self.wire, &self.resource, &token, self.ttl, until).await {
+            Some(Answer::Done(sent, body)) => {
+                if let Ok(lock) = read::<Lock>(body) {
+                    self.lease.send_replace(Lease::new(sent, &lock));
+                    return Ok(());
+                }
+            }
+            Some(Answer::Refused(refusal)) => {
+                if let Error::Lost(lost) = refusal.lost_or_refused() {
+                    return Err(lost);
+                }
+            }
+            None => {}
+        }
+        self.renew_singly(deadline).await
+    }
+
+    /// The same without other guards.
+    async fn renew_singly(&self, deadline: Moment) -> Result<(), Lost> {
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
         let mut request = requests::extend(&self.resource, &token, self.ttl, None, &key);
         // Short enough for a second attempt.

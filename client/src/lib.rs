@@ -45,6 +45,7 @@ mod guard;
 mod keeper;
 mod kind;
 mod proxy;
+mod renewals;
 mod requests;
 mod wire;
 

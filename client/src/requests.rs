@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_wire::{Acquire, Break, Extend, LIMITS, LOCKS, Pin};
+use gorilla_wire::{Acquire, BATCH, Batch, Break, Extend, Item, LIMITS, LOCKS, Op, Pin};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     Token,
     kind::Kind,
+    renewals::Due,
     wire::{ANSWER_TIMEOUT, Request},
 };
 
@@ -46,6 +47,29 @@ pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, kind: Option<
         token: Some(token),
         key: Some(key),
         body: Some(json!(Extend::<Value> { timeout, mode, limit, permits, ..Extend::default() })),
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+/// Extends many leases. The tokens stay.
+pub fn extend_all(due: &[Due]) -> Request<'static> {
+    let items = due.iter().map(|Due { resource, token, ttl, .. }| Item {
+        op: Op::Extend,
+        resource,
+        token: Some(token),
+        body: Extend::<Value> {
+            timeout: Some(ttl.as_secs_f64().into()),
+            rotate: Some(false.into()),
+            ..Extend::default()
+        },
+    });
+    let operations = Some(json!(items.collect::<Vec<_>>()));
+    Request {
+        method: Method::POST,
+        path: BATCH.into(),
+        token: None,
+        key: None,
+        body: Some(json!(Batch::<Value> { operations, brief: None })),
         timeout: ANSWER_TIMEOUT,
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     Token,
     clock::{Moment, sleep_until},
     error::{Busy, Error, Holder, Lost, Sharing},
+    renewals::Renewals,
 };
 
 /// How long a connection may take to open.
@@ -37,6 +38,8 @@ pub struct Wire {
     pub api_key: Option<HeaderValue>,
     /// How long to send a request again while the server can't be reached or can't serve.
     pub patience: Duration,
+    /// What renews the locks of this client together.
+    pub renewals: Arc<Renewals>,
 }
 
 /// A request. With the same key each time it is safe to send the request again.
@@ -205,10 +208,23 @@ impl Wire {
         let response = builder.send().await.map_err(|error| self.trouble(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.bytes().await.map_err(|error| self.trouble(&error))?;
+        let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
+        self.judge(sent, status, after.map(Duration::from_secs), body)
+    }
+
+    /// What an answer means, or an item of the answer to a batch.
+    pub fn judge(
+        &self,
+        sent: Moment,
+        status: StatusCode,
+        after: Option<Duration>,
+        body: Value,
+    ) -> Result<Answer, Trouble> {
         if status.is_success() {
-            return Ok(Answer::Done(sent, serde_json::from_slice(&text).unwrap_or(Value::Null)));
+            return Ok(Answer::Done(sent, body));
         }
-        let said = serde_json::from_slice::<gorilla_wire::Error<String>>(&text).ok();
+        let said = serde_json::from_value::<gorilla_wire::Error<String>>(body).ok();
         let passing = status.is_server_error()
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY);
         // A proxy or load balancer may answer instead of Gorilla, and does not know whether the request was executed.
@@ -226,10 +242,9 @@ impl Wire {
         if !passing {
             return Ok(Answer::Refused(Box::new(Refusal { code, message, facts })));
         }
-        let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let in_doubt = status.is_server_error() && outcome != Outcome::NotExecuted;
         let why = message.trim_end_matches('.').to_string();
-        Err(Trouble { in_doubt, why, after: after.map(Duration::from_secs) })
+        Err(Trouble { in_doubt, why, after })
     }
 
     /// The proxy, if there is one, as the end of a clause: the proxy may be at fault.

@@ -2,6 +2,7 @@
 
 mod other_versions;
 mod shared;
+mod together;
 
 use std::{
     sync::{Arc, Mutex},

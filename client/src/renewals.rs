@@ -1,0 +1,176 @@
+//! Renews the locks of several guards of one client in one request.
+//!
+//! The guard that is due first gathers the others that are due at about the same time. A renewal in a batch keeps the
+//! token, so that a lost answer costs nothing: the batch can be sent again, and so can each renewal alone.
+
+use std::{
+    collections::BTreeMap,
+    fmt, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use gorilla_wire::{Batched, ItemResult, MOST_ITEMS};
+use reqwest::StatusCode;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    Token,
+    clock::{Moment, sleep_until},
+    requests,
+    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
+};
+
+/// How long the first guard waits for others.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long guards renew singly after a server has refused a batch, as servers do that know no batches.
+const SINGLY: Duration = Duration::from_secs(600);
+
+/// What the guards of one client share.
+#[derive(Default)]
+pub struct Renewals {
+    /// Who is due and waits for the batch to go.
+    due: Mutex<Vec<Due>>,
+    /// Tells all guards when a batch is about to go.
+    gathering: watch::Sender<()>,
+    guards: AtomicUsize,
+    singly_until: Mutex<Option<Moment>>,
+}
+
+/// A renewal that is due.
+pub struct Due {
+    pub resource: String,
+    pub token: Token,
+    pub ttl: Duration,
+    /// When the guard gives up on the batch, to renew singly.
+    pub until: Moment,
+    /// Tells the answer. Without an answer the guard renews singly.
+    pub told: oneshot::Sender<Answer>,
+}
+
+/// A guard as it takes part in the renewals.
+pub struct Member<'a> {
+    renewals: &'a Renewals,
+    gathering: watch::Receiver<()>,
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.renewals.guards.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Member<'_> {
+    /// Waits until another guard gathers renewals at that moment or later.
+    pub async fn gathered(&mut self, from: Moment) {
+        while self.gathering.changed().await.is_ok() {
+            if from.left().is_zero() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+impl fmt::Debug for Renewals {
+    /// Without the answers that are awaited, which have tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewals").field("guards", &self.guards).finish_non_exhaustive()
+    }
+}
+
+impl Renewals {
+    /// A guard more.
+    pub fn enter(&self) -> Member<'_> {
+        self.guards.fetch_add(1, Relaxed);
+        Member { renewals: self, gathering: self.gathering.subscribe() }
+    }
+
+    /// Renews a lock together with others that are due. Returns None if it is better to renew singly.
+    pub async fn renew(wire: &Wire, resource: &str, token: &Token, ttl: Duration, until: Moment) -> Option<Answer> {
+        let renewals = &wire.renewals;
+        if renewals.guards.load(Relaxed) < 2 || renewals.goes_singly() {
+            return None;
+        }
+        let (told, answer) = oneshot::channel();
+        let is_first = {
+            let mut due = lock(&renewals.due);
+            due.push(Due { resource: resource.into(), token: token.clone(), ttl, until, told });
+            due.len() == 1
+        };
+        if is_first {
+            renewals.gathering.send_replace(());
+            // A task of its own, because the guard that is first may end before the others.
+            tokio::spawn(gather(wire.clone(), Gathering(Some(Arc::clone(renewals)))));
+        }
+        tokio::select! {
+            answer = answer => answer.ok(),
+            () = sleep_until(until) => None,
+        }
+    }
+
+    fn goes_singly(&self) -> bool {
+        lock(&self.singly_until).is_some_and(|until| !until.left().is_zero())
+    }
+}
+
+/// A batch that gathers. If it ends before its time, because the runtime ends, all its guards renew singly.
+struct Gathering(Option<Arc<Renewals>>);
+
+impl Gathering {
+    /// Ends the gathering. What is due from then on gathers anew.
+    fn end(&mut self) -> Vec<Due> {
+        self.0.take().map(|renewals| mem::take(&mut *lock(&renewals.due))).unwrap_or_default()
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+async fn gather(wire: Wire, mut gathering: Gathering) {
+    tokio::time::sleep(GATHER).await;
+    let mut due = gathering.end();
+    // A guard that is alone renews singly.
+    while due.len() > 1 {
+        let rest = due.split_off(due.len().min(MOST_ITEMS));
+        tokio::spawn(send(wire.clone(), due));
+        due = rest;
+    }
+}
+
+/// Sends a batch until it is answered, or until the first guard gives up on it.
+async fn send(wire: Wire, due: Vec<Due>) {
+    let mut request = requests::extend_all(&due);
+    let shortest = due.iter().map(|due| due.ttl).min().unwrap_or_default();
+    request.timeout = ANSWER_TIMEOUT.min(shortest / 4);
+    let Some(give_up) = due.iter().map(|due| due.until).min() else { return };
+    match wire.send(&request, give_up).await {
+        Ok(Answer::Done(sent, body)) => {
+            let Ok(Batched { results, .. }) = read(body) else { return };
+            let mut due: BTreeMap<_, _> = due.into_iter().enumerate().collect();
+            for ItemResult { index, status, body, .. } in results {
+                let Some(due) = due.remove(&index) else { continue };
+                let Ok(status) = StatusCode::from_u16(status) else { continue };
+                // An item that was not executed, or perhaps not, is asked for again singly.
+                if let Ok(answer) = wire.judge(sent, status, None, body.unwrap_or_default()) {
+                    // Fails if the guard has given up.
+                    let _ = due.told.send(answer);
+                }
+            }
+        }
+        // It would be refused again.
+        Ok(Answer::Refused(_)) => *lock(&wire.renewals.singly_until) = Some(Moment::now() + SINGLY),
+        Err(_) => {}
+    }
+}
+
+/// Nobody panics while holding these, and what they hold is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
