@@ -48,8 +48,9 @@ pub struct Lock {
     /// The name of the resource that is locked, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: String,
-    /// The right to extend and to release it: a UUIDv4, replaced by every extend without `"rotate": false`.
-    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
+    /// The right to extend and to release it: a UUIDv4, replaced by every extend without `"rotate": false`. The token of a
+    /// shared lock has the id of its holder and a dot before it.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::token"))]
     pub token: Token,
     /// The lease that was granted (acquire, extend), or the whole seconds that remain of it (status); on the wire in
     /// seconds.

@@ -98,6 +98,11 @@ pub fn uuid(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "uuid" })
 }
 
+pub fn token(_: &mut SchemaGenerator) -> Schema {
+    let uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+    json_schema!({ "type": "string", "pattern": format!("^({uuid}\\.)?{uuid}$") })
+}
+
 pub fn time(_: &mut SchemaGenerator) -> Schema {
     let pattern = "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$";
     json_schema!({ "type": "string", "format": "date-time", "pattern": pattern })
