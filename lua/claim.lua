@@ -14,6 +14,7 @@
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the wait is over
 --   channel   over which messages reach this replica
+--   rank      how the request queues, as in lib/rank.lua; absent if it queues in order of arrival
 --   arrived   when the attempt joined the queue, absent if the reply with this time was lost
 -- Replies
 --   {'granted', fence, created (ms since 1970)}

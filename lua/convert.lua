@@ -23,6 +23,7 @@
 --   {'crowd', owner, fence, ttl (ms) of the holder that ends last, permits that the holders have, limit, holders}  the
 --                            caller is not the only holder
 --   {'limited', limit}       the requests that wait have named another limit, or another limit is pinned
+--   {'breaking', ttl (ms)}   somebody breaks the lock, and has left the holder a grace
 --   {'shorter', ttl (ms)}    the new lease would end before the current lease
 --   {'gone'}                 this Idempotency-Key has converted the lock before, and that lease has ended since
 --   {'reused'}               this Idempotency-Key came before with another request
@@ -54,6 +55,7 @@ local key, ttl = beside(lock, 'holders'), redis.call('PTTL', lock)
 
 if req.share then
   if current ~= req.token then return {'mismatch', owner, fence, ttl} end
+  if redis.call('HGET', lock, 'breaking') then return {'breaking', ttl} end
   if req.lease < ttl then return {'shorter', ttl} end
   local permits, named = string.match(req.share, '^%*(%d+)/(%d*)$')
   local pinned, hint = limit_pinned(lock)
@@ -76,6 +78,7 @@ end
 local id, secret = token_parts(req.token)
 local holder = group and id and holder_live(lock, id)
 if not holder or holder.secret ~= secret then return {'mismatch', owner, fence, ttl} end
+if holder_settled(lock, id) then return {'breaking', ttl} end
 local count = group_count(lock)
 if count > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit, count} end
 if req.lease < ttl then return {'shorter', ttl} end

@@ -15,6 +15,7 @@
 --   {'replayed', ...}        the same nine values: this Idempotency-Key has extended the lease before
 --   {'missing'}              nobody holds the lock
 --   {'mismatch', owner, fence, ttl (ms)}  the lock has another token
+--   {'breaking', ttl (ms)}   somebody breaks the lock, and has left the holder a grace
 --   {'shorter', ttl (ms)}    the new lease would end before the current lease
 --   {'gone'}                 this Idempotency-Key has extended the lease before, and that lease has ended since
 --   {'reused'}               this Idempotency-Key came before with another request
@@ -30,22 +31,27 @@ local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 
-local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created')
-local id, current, owner, metadata, fence, created = unpack(held)
+local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created', 'breaking',
+  'released')
+local id, current, owner, metadata, fence, created, breaking, released = unpack(held)
 local now = now_ms()
 
 if seen then
   local updated = tonumber(seen.updated)
-  local ttl = updated + req.lease - now
-  if ttl <= 0 or id ~= seen.id then return {'gone'} end
+  local expires = updated + req.lease
+  -- A break with a grace has shortened the lease.
+  if breaking then expires = math.min(expires, redis.call('PEXPIRETIME', lock)) end
+  local ttl = expires - now
+  if ttl <= 0 or id ~= seen.id or released then return {'gone'} end
   metadata = req.metadata or metadata
-  return {'replayed', seen.token, id, owner, metadata, fence, created, updated, updated + req.lease, ttl}
+  return {'replayed', seen.token, id, owner, metadata, fence, created, updated, expires, ttl}
 end
 
 if not id and not owner then return {'missing'} end
 local ttl = redis.call('PTTL', lock)
 -- A group has an owner, and no token of this kind.
 if current ~= req.token then return {'mismatch', owner, fence, ttl} end
+if breaking then return {'breaking', ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 
 redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))

@@ -17,6 +17,7 @@
 --   print
 --   wait
 --   channel
+--   rank
 --   arrived
 -- Replies
 --   {'released', ms that the turn of another waiter lasts (0 if no other has the turn), ...}  behind that what claim.lua

@@ -7,9 +7,12 @@
 --   fence    of the holder, as text; absent if the request names none
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
+--   grace    ms that the holder may keep its part; absent to end it at once
 -- Replies
 --   {'broken', id, owner, fence, ms that the turn of a waiter lasts (0 if nobody has it)}
---   {'replayed', id, owner, fence}  this Idempotency-Key has broken the lock before
+--   {'breaking', id, owner, fence, ttl (ms), ms after which a replica must look after the next waiter (0 if nobody waits)}
+--   {'replayed', id, owner, fence, ttl (ms)}  this Idempotency-Key has broken the lock before; the ttl is 0 if the grant has
+--                  ended
 --   {'missing'}                     nobody holds the lock
 --   {'changed', owner, fence, ttl (ms)}  no holder has this fence; the values are of the holder that ends last
 --   {'unnamed', permits that the holders have, limit, how many holders there are}  the request names no fence
@@ -22,30 +25,39 @@
 local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
-if seen then return {'replayed', seen.id, seen.owner, seen.fence} end
 
 local group = group_open(lock)
+if seen then
+  local _, ends = holder_live(lock, seen.id)
+  return {'replayed', seen.id, seen.owner, seen.fence, ends and ends - now_ms() or 0}
+end
 if not group then return {'missing'} end
 if not req.fence then return {'unnamed', group.used, group.limit, group_count(lock)} end
 
 -- The holder with this fence. Of the names of fields, only an id has a '-'.
-local id, holder
+local id, holder, ends
 local fields = redis.call('HGETALL', lock)
 for index = 1, #fields, 2 do
   local may_be = string.find(fields[index], '-', 1, true)
     and string.find(fields[index + 1], ' ' .. req.fence .. ' ', 1, true)
-  local one = may_be and holder_live(lock, fields[index])
-  if one and one.fence == req.fence then id, holder = fields[index], one end
+  local one, its_end
+  if may_be then one, its_end = holder_live(lock, fields[index]) end
+  if one and one.fence == req.fence then id, holder, ends = fields[index], one, its_end end
 end
 if not id then
   local owner, fence = unpack(redis.call('HMGET', lock, 'owner', 'fence'))
   return {'changed', owner, fence, redis.call('PTTL', lock)}
 end
 
-group_remove(lock, group, id, holder.permits)
-local turn = group_changed(lock, group)
 if request then
   local record = {outcome = 'broken', print = req.print, id = id, owner = holder.owner, fence = holder.fence}
   record_write(request, record, WINDOW)
 end
-return {'broken', id, holder.owner, holder.fence, turn}
+if req.grace then
+  holder_settle(lock, id, 'breaking')
+  local left, look_in = group_shorten(lock, group, id, holder.permits, ends, req.grace)
+  group_changed(lock, group)
+  return {'breaking', id, holder.owner, holder.fence, left, look_in}
+end
+group_remove(lock, group, id, holder.permits)
+return {'broken', id, holder.owner, holder.fence, group_changed(lock, group)}

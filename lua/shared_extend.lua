@@ -18,6 +18,7 @@
 --   {'replayed', ...}        the same values: this Idempotency-Key has extended the lease before
 --   {'missing'}              nobody holds the lock
 --   {'mismatch', owner, fence, ttl (ms)}  the lock has no holder with this token; the values are of the holder that ends last
+--   {'breaking', ttl (ms)}   somebody breaks the lock of this holder, and has left it a grace
 --   {'shorter', ttl (ms)}    the new lease would end before the current lease
 --   {'gone'}                 this Idempotency-Key has extended the lease before, and that lease has ended since
 --   {'reused'}               this Idempotency-Key came before with another request
@@ -35,6 +36,7 @@ local group = group_open(lock)
 local holder, ends
 if group then holder, ends = holder_live(lock, req.id) end
 local now = now_ms()
+local settled = holder and holder_settled(lock, req.id)
 local function told(updated, ttl)
   return req.id .. '.' .. holder.secret, req.id, holder.owner, holder.metadata, holder.fence, holder.created, updated,
     whole(updated + req.lease), ttl, holder.permits, group.limit, group.floor
@@ -42,6 +44,7 @@ end
 
 if seen then
   local ttl = seen.updated + req.lease - now
+  if settled == 'breaking' then ttl = math.min(ttl, ends - now) end
   if ttl <= 0 or not holder or req.id .. '.' .. holder.secret ~= seen.token then return {'gone'} end
   return {'replayed', told(tonumber(seen.updated), ttl)}
 end
@@ -52,6 +55,7 @@ if not holder or holder.secret ~= req.secret then
   return {'mismatch', owner, fence, redis.call('PTTL', lock)}
 end
 local ttl = ends - now
+if settled == 'breaking' then return {'breaking', ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 
 holder.secret, holder.updated = req.new_secret or holder.secret, whole(now)

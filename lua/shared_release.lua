@@ -6,10 +6,13 @@
 -- Arguments
 --   id       of the holder, from its token
 --   secret   of the holder, from its token
+--   new_secret  that nobody knows, to release later; absent to release at once
+--   after    to release later: ms after which the part of the holder ends, unless its lease ends before
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
---   {'released', ms that the turn of a waiter lasts (0 if nobody has the turn)}
+--   {'released', ms that the turn of a waiter lasts (0 if nobody has the turn); to release later, ms after which a replica
+--                  must look after the next waiter (0 if nobody waits)}
 --   {'replayed'}  this Idempotency-Key has released the lock before
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  the lock has no holder with this token
@@ -26,10 +29,18 @@ if seen then return {'replayed'} end
 
 local group = group_open(lock)
 if not group and redis.call('EXISTS', lock) == 0 then return {'missing'} end
-local holder = group and holder_live(lock, req.id)
+local holder, ends
+if group then holder, ends = holder_live(lock, req.id) end
 if not holder or holder.secret ~= req.secret then return {'mismatch'} end
 
-group_remove(lock, group, req.id, holder.permits)
-local turn = group_changed(lock, group)
 if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
-return {'released', turn}
+if req.after then
+  holder.secret = req.new_secret
+  holder_write(lock, req.id, holder)
+  holder_settle(lock, req.id, 'released')
+  local _, look_in = group_shorten(lock, group, req.id, holder.permits, ends, req.after)
+  group_changed(lock, group)
+  return {'released', look_in}
+end
+group_remove(lock, group, req.id, holder.permits)
+return {'released', group_changed(lock, group)}

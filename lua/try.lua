@@ -14,6 +14,7 @@
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
 --   channel   over which messages reach this replica
+--   rank      how the request queues, as in lib/rank.lua; absent if it queues in order of arrival
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before

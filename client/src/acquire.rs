@@ -158,6 +158,8 @@ impl LockRequest {
                 true => match renew(&self.wire, &lock, self.ttl, lease.ends).await {
                     Ok(renewed) => renewed,
                     Err(Error::Lost(_)) => continue,
+                    // The lock ends soon, and was of no use yet.
+                    Err(Error::Refused { code, .. }) if code == Code::LockBreaking.as_str() => continue,
                     Err(error) => return Err(error),
                 },
             };
@@ -201,6 +203,7 @@ impl LockRequest {
                 mode,
                 limit,
                 permits,
+                ..Acquire::default()
             };
             let mut request = requests::acquire(&self.resource, &body, &key);
             if !self.wait.is_zero() {

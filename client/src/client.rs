@@ -130,7 +130,8 @@ impl Client {
     /// a process: a [`Guard`](crate::Guard) renews its lock by itself.
     ///
     /// # Errors
-    /// [`Error::Lost`] if the lock has another token.
+    /// [`Error::Lost`] if the lock has another token. [`Error::Refused`] with `lock_breaking` if somebody breaks the lock
+    /// and has left this holder a grace: the holder still has the lock, and may release it.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
         match self.send(&requests::extend(resource, token, ttl, None, &key)).await? {
@@ -242,8 +243,23 @@ impl Client {
     /// [`Error::Refused`] with `lock_not_found` if nobody holds the lock, with `fence_changed` if no grant with this
     /// fence holds it, and with `fence_required` if several clients share the lock and there is no fence.
     pub async fn break_lock(&self, resource: &str, fence: Option<u64>, reason: &str) -> Result<Broken, Error> {
+        self.break_with_grace(resource, fence, Duration::ZERO, reason).await
+    }
+
+    /// Breaks a lock as [`Client::break_lock`] does, and leaves its holder a grace: the holder may keep the lock for so
+    /// long, and can't extend it. A grace of zero ends the lock at once.
+    ///
+    /// # Errors
+    /// As [`Client::break_lock`].
+    pub async fn break_with_grace(
+        &self,
+        resource: &str,
+        fence: Option<u64>,
+        grace: Duration,
+        reason: &str,
+    ) -> Result<Broken, Error> {
         let key = new_key();
-        self.ask(&requests::break_lock(resource, fence, reason, &key)).await
+        self.ask(&requests::break_lock(resource, fence, grace, reason, &key)).await
     }
 
     /// Sends a request of a client that holds nothing.

@@ -68,6 +68,9 @@ pub enum Lost {
     /// The server says that the grant has ended: a client broke the lock, or the lease ran out, or the server lost its
     /// data.
     Ended(String),
+    /// A client breaks the lock, and has left this client a grace, which is about to end. The server does not renew the
+    /// lock any more.
+    Breaking,
     /// The lease may run out before the server confirms a renewal. Says why the last attempt failed, if there was one.
     Unconfirmed(Option<String>),
 }
@@ -121,6 +124,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(why) => f.write_str(why.trim_end_matches('.')),
+            Self::Breaking => f.write_str("somebody broke the lock, and the grace is over"),
             Self::Unconfirmed(Some(why)) => write!(f, "no renewal was confirmed in time ({why})"),
             Self::Unconfirmed(None) => f.write_str("no renewal was confirmed in time"),
         }

@@ -54,10 +54,13 @@ pub struct Lease {
     /// Until then the server grants the lock to no other client, by the clock of this machine. The lease counts from
     /// when the client sent the renewal, less one percent for clocks that run at different rates.
     pub ends: Moment,
-    /// When the lease ends by the clock of the server, in the form of RFC 3339.
+    /// When the lease ends by the clock of the server, in the form of RFC 3339; of a lock that is being broken, when the
+    /// last renewal would have ended.
     pub expire_at: String,
     /// What was granted.
     pub grant: Grant,
+    /// Whether somebody breaks the lock and has left this client a grace. Then the server renews the lock no more.
+    pub is_breaking: bool,
 }
 
 impl Lease {
@@ -67,12 +70,20 @@ impl Lease {
             ends: sent + lock.ttl.mul_f64(1.0 - DRIFT),
             expire_at: lock.expire_at.clone(),
             grant: Grant::of(lock),
+            is_breaking: false,
         }
+    }
+
+    /// The same lease of a lock that somebody breaks, and that lasted for `left` after the client had sent a renewal.
+    pub(crate) fn breaking(&self, sent: Moment, left: Duration) -> Self {
+        let ends = self.ends.min(sent + left.mul_f64(1.0 - DRIFT));
+        Self { ends, is_breaking: true, ..self.clone() }
     }
 }
 
 /// The guard of a lock that is held. It renews the lock after each third of the lease, until the guard is released or
-/// dropped or the lock is lost.
+/// dropped or the lock is lost. If somebody breaks the lock and leaves this client a grace, the guard says so in its lease
+/// and renews no more.
 ///
 /// A guard that is dropped releases the lock in the background, as long as the runtime lives. Then nothing tells
 /// whether the release worked.
@@ -166,7 +177,8 @@ impl Guard {
     }
 
     /// Completes with the reason when the lock counts as lost: at once if the server says that the grant has ended, and
-    /// otherwise when only the grace is left until the lease may have run out. Never completes after a release.
+    /// otherwise when only the grace is left until the lease may have run out, because no renewal was confirmed or because
+    /// somebody breaks the lock. Never completes after a release.
     pub fn lost(&self) -> impl Future<Output = Lost> + Send + 'static {
         let mut lost = self.lost.clone();
         async move {

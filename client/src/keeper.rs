@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc::Receiver, oneshot, watch::Sender};
 
 use crate::{
-    Lock,
+    Code, Lock,
     clock::{Moment, sleep_until},
     error::{Error, Lost},
     guard::Lease,
@@ -45,7 +45,7 @@ impl Keeper {
         while let Some(Order::Convert { done, .. }) = orders.recv().await {
             let _ = done.send(Err(Error::Lost(lost.clone())));
         }
-        if matches!(lost, Lost::Unconfirmed(_)) {
+        if !matches!(lost, Lost::Ended(_)) {
             // The lease may still run, and other clients need not wait for its end.
             let _ = self.release().await;
         }
@@ -56,8 +56,11 @@ impl Keeper {
         let mut next = None;
         let mut others = self.wire.renewals.enter();
         loop {
-            let ends = self.lease.borrow().ends;
+            let (ends, is_breaking) = (self.lease.borrow().ends, self.lease.borrow().is_breaking);
             let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
+            if is_breaking {
+                return self.outlast(deadline, orders, next).await;
+            }
             if next.is_none() {
                 tokio::select! {
                     order = orders.recv() => match order {
@@ -98,6 +101,28 @@ impl Keeper {
         }
     }
 
+    /// Somebody breaks the lock: nothing is left to do until the guard ends, or until the deadline.
+    async fn outlast(
+        &self,
+        deadline: Moment,
+        orders: &mut Receiver<Order>,
+        mut next: Option<Order>,
+    ) -> Result<(), Lost> {
+        loop {
+            if let Some(Order::Convert { done, .. }) = next.take() {
+                let message = "somebody breaks the lock, so nobody can convert it".into();
+                let _ = done.send(Err(Error::Refused { code: Code::LockBreaking.as_str().into(), message }));
+            }
+            tokio::select! {
+                order = orders.recv() => match order {
+                    None => return Ok(()),
+                    order => next = order,
+                },
+                () = sleep_until(deadline) => return Err(Lost::Breaking),
+            }
+        }
+    }
+
     /// Awaits a request that replaces the token. Returns whether the guard ended meanwhile: then the request has the
     /// patience of the client to come to its end, because only its answer tells which token is right.
     async fn settle(
@@ -121,10 +146,11 @@ impl Keeper {
         }
     }
 
-    /// Renews before the deadline.
+    /// Renews before the deadline, or learns that somebody breaks the lock.
     async fn renew(&self, deadline: Moment) -> Result<(), Lost> {
         let token = self.lease.borrow().token.clone();
-        let until = Moment::now() + deadline.left().mul_f64(TOGETHER);
+        let begun = Moment::now();
+        let until = begun + deadline.left().mul_f64(TOGETHER);
         match Renewals::renew(&self.wire, &self.resource, &token, self.ttl, until).await {
             Some(Answer::Done(sent, body)) => {
                 if let Ok(lock) = read::<Lock>(body) {
@@ -133,6 +159,9 @@ impl Keeper {
                 }
             }
             Some(Answer::Refused(refusal)) => {
+                if let Some(left) = refusal.grace() {
+                    return self.breaking(begun, left);
+                }
                 if let Error::Lost(lost) = refusal.lost_or_refused() {
                     return Err(lost);
                 }
@@ -148,6 +177,7 @@ impl Keeper {
         let mut request = requests::extend(&self.resource, &token, self.ttl, None, &key);
         // Short enough for a second attempt.
         request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let begun = Moment::now();
         let answer = tokio::select! {
             answer = self.wire.send(&request, deadline) => answer,
             () = sleep_until(deadline) => return Err(self.no_answer()),
@@ -158,7 +188,10 @@ impl Keeper {
                 self.lease.send_replace(Lease::new(sent, &lock));
                 return Ok(());
             }
-            Ok(Answer::Refused(refusal)) => refusal.lost_or_refused(),
+            Ok(Answer::Refused(refusal)) => match refusal.grace() {
+                Some(left) => return self.breaking(begun, left),
+                None => refusal.lost_or_refused(),
+            },
             Err(error) => error,
         };
         if let Error::Lost(lost) = refused {
@@ -198,6 +231,12 @@ impl Keeper {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Notes that somebody breaks the lock, which lasted for `left` after a renewal was sent.
+    fn breaking(&self, sent: Moment, left: Duration) -> Result<(), Lost> {
+        self.lease.send_modify(|lease| *lease = lease.breaking(sent, left));
+        Ok(())
     }
 
     fn no_answer(&self) -> Lost {

@@ -85,13 +85,14 @@ pub fn release<'a>(resource: &str, token: &'a Token, key: &'a str) -> Request<'a
     }
 }
 
-pub fn break_lock<'a>(resource: &str, fence: Option<u64>, reason: &str, key: &'a str) -> Request<'a> {
+pub fn break_lock<'a>(resource: &str, fence: Option<u64>, grace: Duration, reason: &str, key: &'a str) -> Request<'a> {
+    let grace = (!grace.is_zero()).then(|| grace.as_secs_f64().into());
     Request {
         method: Method::POST,
         path: format!("{}/break", path(resource)),
         token: None,
         key: Some(key),
-        body: Some(json!(Break::<Value> { fence: Some(fence.into()), reason: Some(reason.into()) })),
+        body: Some(json!(Break::<Value> { fence: Some(fence.into()), reason: Some(reason.into()), grace })),
         timeout: ANSWER_TIMEOUT,
     }
 }

@@ -145,6 +145,12 @@ impl Refusal {
         self.facts.field.as_deref()
     }
 
+    /// If somebody breaks the lock that this request would have renewed: how long the lock still lasts.
+    pub fn grace(&self) -> Option<Duration> {
+        let is_breaking = self.known() == Some(Code::LockBreaking);
+        self.facts.ttl_ms.filter(|_| is_breaking).map(Duration::from_millis)
+    }
+
     /// What it means to a client that had the lock.
     pub fn lost_or_refused(self) -> Error {
         match self.known() {

@@ -1,7 +1,9 @@
 --- include grant
 --- include holders/blocks
+--- include holders/ending
 --- include holders/find
 --- include holders/next_end
+--- include rank
 --- include record
 --- include turn
 --- include incarnation
@@ -41,7 +43,8 @@ local function replay(lock, req, seen)
   local ttl = seen.created + req.lease - now_ms()
   -- The lease of a set is that of its commit, and counts from there. Before that nobody was told of a lease.
   if seen.ends then ttl = seen.ends == '0' and req.lease or seen.ends - now_ms() end
-  if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
+  -- If the end of the grant is settled, the lease of the first answer is more than is left.
+  if ttl <= 0 or not is_holder(lock, seen.id) or is_ending(lock) then return {'gone'} end
   -- If Redis lost data, it may have lost the end of this grant, and another grant after it.
   local unsettled = acquire_recovers()
   if unsettled then return {'unsettled', unsettled} end
@@ -78,7 +81,7 @@ end
 -- What prevents a grant, with the ms until that may be over; or nothing. One of
 --   {left, holder = {owner, fence, mode}}  somebody holds the lock, or a group
 --   {left, recovering = true}         Redis may have lost a grant
---   {left}                            an earlier waiter has the turn
+--   {left, called = when it arrived}  an earlier waiter has the turn
 -- The second result says whether others wait behind this request.
 local function acquire_blocks(lock, req)
   local holder = holders_block(lock, req)
@@ -91,7 +94,7 @@ local function acquire_blocks(lock, req)
     return {left = recovering, recovering = true}
   end
   local head, since = turn_first(lock)
-  if head and not (req.arrived and req.arrived <= since) then return {left = turn_give(lock)} end
+  if head and not (req.arrived and req.arrived <= since) then return {left = turn_give(lock), called = since} end
   return nil, head
 end
 
@@ -126,7 +129,7 @@ end
 --- constant ROOM
 --- constant LONGEST_ATTEMPT
 -- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
-local function acquire_join(key, req)
+local function acquire_join(key, req, block)
   if not req.arrived then
     local now, room, waiting = tonumber((clock())), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
@@ -138,6 +141,7 @@ local function acquire_join(key, req)
     if waiting >= room then return {'full', waiting} end
     local last = waiting > 0 and redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')[2]
     req.arrived = math.max(now, (tonumber(last) or 0) + 1)
+    if req.rank then req.arrived = rank_arrival(key, req.rank, req.arrived, block.called) end
   end
   if req.named ~= req.own then redis.call('ZREM', key, req.named) end
   redis.call('ZADD', key, whole(req.arrived), req.own)
@@ -154,7 +158,7 @@ local function acquire_queued(lock, req, block)
   local score = redis.call('ZSCORE', key, req.own)
   -- The first call of an attempt may arrive after a later call has joined the queue.
   if score then req.arrived = tonumber(score) else
-    local full = acquire_join(key, req)
+    local full = acquire_join(key, req, block)
     if full then return full end
   end
   return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}

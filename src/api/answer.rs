@@ -99,8 +99,8 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
-    let (tenure, group, waiting) = match state {
-        State::Held { tenure, waiting } => (Some(public_tenure(tenure)), None, *waiting),
+    let (tenure, group, waiting, breaking) = match state {
+        State::Held { tenure, waiting, breaking } => (Some(public_tenure(tenure)), None, *waiting, *breaking),
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
             let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
@@ -115,11 +115,11 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicS
                 holder_count: group.holders,
                 holders: holders.iter().map(holder).collect(),
             };
-            (last, Some(group), *waiting)
+            (last, Some(group), *waiting, false)
         }
-        State::Free { waiting } => (None, None, *waiting),
+        State::Free { waiting } => (None, None, *waiting, false),
     };
-    PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, group, waiting }
+    PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, group, waiting, breaking }
 }
 
 fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {

@@ -62,6 +62,8 @@ pub enum ApiError {
     TokenNotFound { resource: ResourceName, is_well_formed: bool },
     /// An extend found the lock held under another token.
     TokenMismatch { resource: ResourceName, holder: Holder },
+    /// An extend came while somebody breaks the lock. The holder may keep it for this time.
+    LockBreaking { resource: ResourceName, ttl: Duration },
     /// An extend would shorten the lease.
     TimeoutShorter { ttl: Duration, asked: Duration },
     /// A break named another grant than the current one.

@@ -44,12 +44,33 @@ pub fn lease(raw: Raw, longest: Duration) -> Result<Lease, Invalid> {
 
 /// Reads `wait`: seconds, as a number or a numeric string, rounded to the nearest millisecond; 0 if it is missing.
 pub fn wait(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
-    let Some(raw) = raw.map(RawValue::get).filter(|&raw| raw != "null") else { return Ok(Duration::ZERO) };
+    let hint = "; to wait longer, send the request again with the same Idempotency-Key, which keeps its place";
+    given(raw).map_or(Ok(Duration::ZERO), |raw| from_zero("wait", raw, longest, hint))
+}
+
+/// Reads `headstart`: seconds as in `wait`; 0 if it is missing.
+pub fn headstart(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
+    given(raw).map_or(Ok(Duration::ZERO), |raw| from_zero("headstart", raw, longest, ""))
+}
+
+/// Reads the `grace` of a break: seconds as in `wait`; 0 if it is missing.
+pub fn grace(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
+    given(raw).map_or(Ok(Duration::ZERO), |raw| from_zero("grace", raw, longest, ""))
+}
+
+/// Reads the parameter `after` of a release: seconds as in `wait`, without quotes; 0 if it is missing.
+pub fn after(text: Option<&str>, longest: Duration) -> Result<Duration, Invalid> {
+    let Some(text) = text else { return Ok(Duration::ZERO) };
+    let quoted = if text.contains('"') { "\"\"".into() } else { format!("\"{text}\"") };
+    from_zero("after", &quoted, longest, "")
+}
+
+/// Reads seconds from 0 on: a number or a numeric string, rounded to the nearest millisecond.
+fn from_zero(field: &'static str, raw: &str, longest: Duration, hint: &str) -> Result<Duration, Invalid> {
     let refuse = |problem: String| {
         let longest = longest.as_secs_f64();
         let rule = format!("a number of seconds from 0 to {longest}, such as 10, 0.5 or \"10\"");
-        let hint = "; to wait longer, send the request again with the same Idempotency-Key, which keeps its place";
-        Invalid::new("wait", format!("{problem}; it must be {rule}{hint}"))
+        Invalid::new(field, format!("{problem}; it must be {rule}{hint}"))
     };
     let milliseconds = milliseconds(raw).map_err(refuse)?;
     if milliseconds < 0.0 || raw.trim_matches('"').starts_with('-') {

@@ -1,7 +1,7 @@
 //! Reads the items of a batch: the fields of the body of a single operation, and with them what that operation has in
 //! its path and its headers.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use gorilla_domain::{IdempotencyKey, ResourceName, Token};
 use gorilla_wire::{Acquire, Body, Extend, MOST_ITEMS, Op};
@@ -112,7 +112,7 @@ fn read_item(limits: &Limits, item: &RawValue, key: Option<&IdempotencyKey>) -> 
         }
         Op::Release => {
             body::<gorilla_wire::Release>(&fields, &["op", "resource", "token"])?;
-            Operation::Release(release::asked(resource, token()?, key))
+            Operation::Release(release::asked(resource, token()?, Duration::ZERO, key))
         }
     })
 }

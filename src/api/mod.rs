@@ -9,6 +9,7 @@ mod fields;
 mod invalid;
 mod items;
 mod middleware;
+mod query;
 mod routes;
 mod seconds;
 mod server;

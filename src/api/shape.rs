@@ -124,7 +124,7 @@ impl Shape {
             }
             ApiError::TokenNotFound { resource, is_well_formed } => {
                 let why = match is_well_formed {
-                    true => "it was superseded by an extend, or was never valid",
+                    true => "it was superseded by an extend or given back, or was never valid",
                     false => "a token is a UUID, or of a shared lock two UUIDs with a dot between them",
                 };
                 let resource = resource.as_str();
@@ -133,6 +133,15 @@ impl Shape {
             ApiError::TokenMismatch { resource, holder } => {
                 (Code::TokenMismatch, format!("{}, under another token.", held(resource, holder)).into())
             }
+            ApiError::LockBreaking { resource, ttl } => (
+                Code::LockBreaking,
+                format!(
+                    "Somebody breaks the lock on {:?}: it can't be extended, and ends in {} s.",
+                    resource.as_str(),
+                    seconds(*ttl)
+                )
+                .into(),
+            ),
             ApiError::TimeoutShorter { ttl, asked } => (
                 Code::TimeoutShorter,
                 format!(
@@ -294,6 +303,7 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::LockNotFound { resource }
         | ApiError::TokenNotFound { resource, .. }
         | ApiError::LockGone { resource } => about(resource),
+        ApiError::LockBreaking { resource, ttl } => Facts { ttl_ms: Some(milliseconds(*ttl)), ..about(resource) },
         ApiError::TimeoutShorter { ttl, .. } => Facts { ttl_ms: Some(milliseconds(*ttl)), ..Facts::default() },
         _ => Facts::default(),
     }

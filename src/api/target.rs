@@ -31,12 +31,36 @@ pub struct Target {
     pub body: Body,
 }
 
+/// A request about one resource, of an operation that takes parameters.
+pub struct WithQuery {
+    /// The request.
+    pub target: Target,
+    /// The parameters as they were sent.
+    pub query: String,
+}
+
+impl FromRequest<App> for WithQuery {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
+        let query = request.uri().query().unwrap_or_default().into();
+        Ok(Self { target: Target::of(request)?, query })
+    }
+}
+
 impl FromRequest<App> for Target {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, ApiError> {
+        refuse_parameters(request.uri(), "this request")?;
+        Self::of(request)
+    }
+}
+
+impl Target {
+    /// The request, whatever its query.
+    fn of(request: Request) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        refuse_parameters(&parts.uri, "a request about one lock")?;
         let (resource, in_path) = in_path(parts.uri.path())?;
         let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
         let token = in_path.or_else(|| header.map(Token::from_client));

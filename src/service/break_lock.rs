@@ -5,7 +5,7 @@ use gorilla_domain::{Break, Broken, Failure};
 use super::{base::Service, caller::Caller};
 
 impl Service {
-    /// Ends a lock without its token. The audit log says which client broke the lock, whose lock it was, and why.
+    /// Ends a lock without its token, at once or after a grace. The audit log says which client broke the lock, whose lock it was, and why.
     pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Failure> {
         let broken = self.store.break_lock(asked).await?;
         if let Broken::Broken(ended) = &broken {
@@ -17,6 +17,7 @@ impl Service {
                 fence = ended.fence,
                 lock_id = ended.id,
                 reason = asked.reason,
+                ttl_ms = ended.left.map(|left| left.as_millis() as u64),
                 peer = %caller.peer,
                 request_id = caller.request_id,
                 "a lock was broken"

@@ -221,6 +221,7 @@ impl Lock for Scripted {
             print: None,
             wait: None,
             channel: "",
+            rank: None,
         };
         match self.run(&self.acquire, &Try(call)).await {
             AcquireReply::Granted { fence, .. } => Some((fence, token)),

@@ -51,7 +51,7 @@ pub struct Holder {
     pub ttl: Duration,
 }
 
-/// The grant that a break ended.
+/// The grant that a break ended or is about to end.
 #[derive(Clone, Debug)]
 pub struct Ended {
     /// The id of the tenure.
@@ -60,6 +60,8 @@ pub struct Ended {
     pub owner: String,
     /// The fencing token of the grant.
     pub fence: u64,
+    /// With a break that has a grace: how long the grant lasts; zero if it has ended.
+    pub left: Option<Duration>,
 }
 
 /// What is known of a resource.
@@ -71,6 +73,8 @@ pub enum State {
         tenure: Tenure,
         /// How many requests wait.
         waiting: u64,
+        /// Whether somebody breaks the lock, and has left its holder a grace.
+        breaking: bool,
     },
     /// A group shares the lock.
     Shared {

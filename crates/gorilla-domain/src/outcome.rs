@@ -89,6 +89,11 @@ pub enum Extended {
         /// The limit that is in force; `None` if there is none.
         limit: Option<u32>,
     },
+    /// Somebody breaks the lock, and the holder may keep it for this time and no longer.
+    Breaking {
+        /// The time left.
+        ttl: Duration,
+    },
     /// The lease asked for would end before the current lease, of which this time is left.
     Shorter {
         /// The time left.
@@ -103,7 +108,7 @@ pub enum Extended {
 /// How a release ended.
 #[derive(Clone, Debug)]
 pub enum Released {
-    /// The lock is free.
+    /// The lock is free, or ends after the time that was asked for.
     Released,
     /// The same Idempotency-Key freed the lock before.
     Replayed,
@@ -118,7 +123,7 @@ pub enum Released {
 /// How a break ended.
 #[derive(Clone, Debug)]
 pub enum Broken {
-    /// The lock is free.
+    /// The lock is free, or is about to be.
     Broken(Ended),
     /// The same Idempotency-Key broke the lock before.
     Replayed(Ended),

@@ -19,6 +19,8 @@ pub struct Acquire {
     pub wait: Duration,
     /// How to hold it.
     pub mode: Mode,
+    /// How long before its arrival the request counts as having arrived, if it has to wait.
+    pub headstart: Duration,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }
@@ -49,6 +51,8 @@ pub struct Release {
     pub resource: ResourceName,
     /// The right to it.
     pub token: Token,
+    /// After what time the lock ends; zero to free it at once.
+    pub after: Duration,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }
@@ -75,6 +79,8 @@ pub struct Break {
     pub fence: Option<u64>,
     /// Why, for the audit log.
     pub reason: Option<String>,
+    /// How long its holder may keep it, to come to an end; zero to end it at once.
+    pub grace: Duration,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }

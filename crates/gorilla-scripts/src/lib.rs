@@ -19,8 +19,8 @@ pub use call::Call;
 pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
     Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply, Join, Limit,
-    LimitReply, Place, Queue, QueueReply, Ready, Release, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend,
-    SharedInspect, SharedInspectReply, SharedRelease, TakeAll, TakeAllReply, Try, Wake,
+    LimitReply, Place, Queue, QueueReply, Rank, Ready, Release, ReleaseLater, ReleaseReply, Settle, Settled,
+    SharedBreak, SharedExtend, SharedInspect, SharedInspectReply, SharedRelease, TakeAll, TakeAllReply, Try, Wake,
 };
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;

@@ -20,10 +20,10 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 25] = library!(
+const LIBRARY: [(&str, &str); 28] = library!(
     "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
-    "holders/blocks" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "incarnation" "keys" "now"
-    "number" "place" "queue" "record" "released" "stale" "turn"
+    "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
+    "number" "place" "queue" "rank" "record" "released" "stale" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
@@ -65,6 +65,7 @@ pub struct Scripts {
     pub claim: Arc<Script>,
     pub extend: Arc<Script>,
     pub release: Arc<Script>,
+    pub release_later: Arc<Script>,
     pub handover: Arc<Script>,
     pub break_lock: Arc<Script>,
     pub inspect: Arc<Script>,
@@ -203,6 +204,7 @@ impl Scripts {
             extend: script(include_str!("../../../lua/extend.lua")).into(),
             // The claim of a waiter may follow directly behind the release that it waits for.
             release: Script { goes_first: true, ..script(include_str!("../../../lua/release.lua")) }.into(),
+            release_later: script(include_str!("../../../lua/release_later.lua")).into(),
             handover: script(include_str!("../../../lua/handover.lua")).into(),
             break_lock: script(include_str!("../../../lua/break.lua")).into(),
             inspect: script(include_str!("../../../lua/inspect.lua")).into(),

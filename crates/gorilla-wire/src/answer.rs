@@ -156,6 +156,10 @@ pub struct State<Text = String, Json = Value> {
     /// How many requests wait for it.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: u64,
+    /// True while somebody breaks the lock and has left its holder a grace; only then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::only_true"))]
+    pub breaking: bool,
 }
 
 /// The tenure of a holder, without its token.
@@ -291,15 +295,16 @@ pub struct Page<S = State> {
     pub cursor: Option<String>,
 }
 
-/// A lock that was broken.
+/// A lock that was broken, or that ends after a grace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Broken"))]
 pub struct Broken<Text = String> {
     /// The name of the resource, as decoded from the path.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::name"))]
     pub resource: Text,
-    /// The id of the tenure that the break ended, a UUIDv7.
+    /// The id of the tenure that the break ended or is about to end, a UUIDv7.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
     pub id: Text,
     /// Who held it: a label of 1 to 256 bytes.
@@ -308,6 +313,10 @@ pub struct Broken<Text = String> {
     /// The holder's fencing token.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::fence"))]
     pub fence: u64,
+    /// Only of a break with a grace: after how many milliseconds the lock ends at the latest; 0 if it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub ttl_ms: Option<u64>,
 }
 
 /// The process answers.

@@ -53,6 +53,8 @@ codes! {
         "Another limit is in force, or the request takes more permits than the limit that is in force."
     WaitTimeout "wait_timeout" CONFLICT "The request waited and was not granted the lock."
     TokenMismatch "token_mismatch" CONFLICT "An extend has a token that is not the current token."
+    LockBreaking "lock_breaking" CONFLICT
+        "An extend came while somebody breaks the lock: the lock stays with its holder for the grace that the break gave."
     TimeoutShorter "timeout_shorter" CONFLICT "An extend would shorten the lease."
     FenceChanged "fence_changed" CONFLICT "A break named a grant that has ended."
     FenceRequired "fence_required" CONFLICT

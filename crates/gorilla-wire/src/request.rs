@@ -36,6 +36,12 @@ pub struct Acquire<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
     pub wait: Option<V>,
+    /// Only for a request that has to wait: seconds before its arrival at which it counts as having arrived. So it comes
+    /// before those that arrived within this time, and after all others. A number or a numeric string, 0 to
+    /// `limits.max_wait` (60 by default).
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
+    pub headstart: Option<V>,
     /// `exclusive`, or `shared` for a lock that several clients hold at once. `exclusive` without this field.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
@@ -160,6 +166,12 @@ pub struct Break<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::reason"))]
     pub reason: Option<V>,
+    /// Seconds for which the holder may keep the lock, to come to an end; it can't extend the lock any more. A number or a
+    /// numeric string, 0 to `limits.max_timeout` (86400 by default). With null, with 0 or without this field the lock ends
+    /// at once.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::grace"))]
+    pub grace: Option<V>,
 }
 
 /// Pins a limit.
@@ -179,7 +191,8 @@ impl<V> Body for Pin<V> {
 }
 
 impl<V> Body for Acquire<V> {
-    const FIELDS: &'static [&'static str] = &["owner", "timeout", "metadata", "wait", "mode", "limit", "permits"];
+    const FIELDS: &'static [&'static str] =
+        &["owner", "timeout", "metadata", "wait", "headstart", "mode", "limit", "permits"];
 }
 
 impl<V> Body for AcquireSet<V> {
@@ -199,7 +212,7 @@ impl Body for Release {
 }
 
 impl<V> Body for Break<V> {
-    const FIELDS: &'static [&'static str] = &["fence", "reason"];
+    const FIELDS: &'static [&'static str] = &["fence", "reason", "grace"];
 }
 
 /// Reads a field that the body has, also if its value is null: serde would take null for a missing field.

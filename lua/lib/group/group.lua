@@ -1,6 +1,7 @@
 --- include keys
 --- include number
 --- include now
+--- include queue
 --- include group/holder
 -- A group: the holders of a shared lock. The hash of the lock has the field `mode` with the value `shared`, a field for each
 -- holder (lib/group/holder.lua), and what the holders have together:
@@ -25,7 +26,7 @@ local function group_prune(lock, group)
   local ids = {}
   for index, member in ipairs(ended) do
     local id, permits = string.match(member, '^(%S+) (%d+)$')
-    ids[index], group.used = id, group.used - permits
+    ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits
   end
   redis.call('HDEL', lock, unpack(ids))
   redis.call('ZREM', key, unpack(ended))
@@ -86,8 +87,18 @@ end
 -- Takes a holder out.
 local function group_remove(lock, group, id, permits)
   group.used = group.used - permits
-  redis.call('HDEL', lock, id)
+  redis.call('HDEL', lock, id, id .. '!')
   redis.call('ZREM', beside(lock, 'holders'), id .. ' ' .. permits)
+end
+
+-- Has a holder that would end at `ends` end in so many ms at the latest. Tells the first waiter, as lib/holders/shorten.lua,
+-- and returns the same.
+local function group_shorten(lock, group, id, permits, ends, ms)
+  local key, now = beside(lock, 'queue'), now_ms()
+  local left = math.min(ends - now, ms)
+  group_until(lock, id, permits, now + left)
+  queue_tell(key, nil, group_next_end(lock, group), group.floor)
+  return left, redis.call('EXISTS', key) == 1 and left or 0
 end
 
 -- Writes what the holders have together, and until when. A group without holders ends. Returns whether it is there.

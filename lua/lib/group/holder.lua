@@ -2,7 +2,8 @@
 --- include now
 -- A holder in a group is the field '<id>' of the lock's hash. Its value is text, because cjson would rewrite the metadata:
 -- '<secret> <fence> <permits> <created> <updated> <bytes of the owner> <owner> <metadata>'. The token of the holder is
--- '<id>.<secret>'.
+-- '<id>.<secret>'. Where the end of a holder is settled, so that it can't extend, the field '<id>!' says why: 'breaking' or
+-- 'released'.
 
 local function holder_write(lock, id, holder)
   redis.call('HSET', lock, id, table.concat({holder.secret, holder.fence, holder.permits, holder.created, holder.updated,
@@ -23,6 +24,16 @@ end
 local function holder_read(lock, id)
   local text = redis.call('HGET', lock, id)
   return text and holder_parse(text)
+end
+
+-- Notes why the end of a holder is settled.
+local function holder_settle(lock, id, why)
+  redis.call('HSET', lock, id .. '!', why)
+end
+
+-- Why the end of a holder is settled, or nothing.
+local function holder_settled(lock, id)
+  return redis.call('HGET', lock, id .. '!')
 end
 
 -- The holder with this id and when its lease ends (ms since 1970); nothing if its lease has ended, even if no script has

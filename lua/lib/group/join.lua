@@ -10,7 +10,7 @@ local NO_GROUP = {bound = 0}
 -- Answers a copy of a shared request that was granted the lock.
 local function rejoined(lock, group, reply)
   local holder = group and holder_read(lock, reply[4])
-  if not holder then return {'gone'} end
+  if not holder or holder_settled(lock, reply[4]) then return {'gone'} end
   local _, fence, created, id, token, ttl = unpack(reply)
   return {'rejoined', fence, created, id, token, ttl, holder.permits, group.limit, group.floor}
 end
@@ -36,7 +36,8 @@ local function join_blocks(lock, group, req, permits)
   local turn = group_call(lock, group)
   if req.share and join_may_enter(lock, group, req, permits) then return nil end
   local left = group_next_end(lock, group)
-  return {left = turn > 0 and math.min(turn, left) or left, holder = {nil, group.floor}, is_group = true}
+  return {left = turn > 0 and math.min(turn, left) or left, holder = {nil, group.floor}, is_group = true,
+    called = group.bound}
 end
 
 -- Makes the request a holder of the group, or of a new group. Returns the reply.

@@ -56,15 +56,18 @@ pub fn asked(
     let lease = fields::lease(fields.timeout, limits.max_timeout)?;
     let metadata = fields::metadata(fields.metadata)?;
     let wait = fields::wait(fields.wait, limits.max_wait)?;
+    let headstart = fields::headstart(fields.headstart, limits.max_wait)?;
     let mode = fields::mode(fields.mode, fields.limit, fields.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let once = key.map(|key| {
         let (timeout, share) = (lease.as_millis().to_string(), mode.share().map(fields::share));
         let mut print = vec!["acquire", owner.as_str(), &timeout, metadata.as_str()];
         print.extend(share.iter().flatten().map(String::as_str));
+        let ahead = (!headstart.is_zero()).then(|| format!("headstart {}", headstart.as_millis()));
+        print.extend(ahead.as_deref());
         Once::new(key, &print)
     });
-    Ok(Acquire { resource, owner, lease, metadata, wait, mode, once })
+    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, once })
 }
 
 /// What the client is told.

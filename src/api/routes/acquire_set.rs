@@ -1,6 +1,6 @@
 //! `POST /api/v1/locks`
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     Extension,
@@ -72,7 +72,7 @@ fn parse(limits: &Limits, headers: &HeaderMap, body: &Bytes) -> Result<AcquireSe
     let once = idempotency_key(headers)?.map(|key| Once::of_set(key, &parts));
     let part = |(resource, mode)| {
         let (owner, metadata, once) = (owner.clone(), metadata.clone(), once.clone());
-        Acquire { resource, owner, lease, metadata, wait, mode, once }
+        Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, once }
     };
     let set = AcquireSet::new(resources.into_iter().map(part).collect());
     set.map_err(|rule| Invalid::new("resources", rule).into())

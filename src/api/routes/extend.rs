@@ -76,6 +76,7 @@ pub fn answer(asked: Extend, extended: Extended) -> Result<Success, ApiError> {
         Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder },
         Extended::Crowd(holder, group) => ApiError::LockHeld { resource, holder, group: Some(group), waiting: None },
         Extended::LimitMismatch { limit } => ApiError::LimitMismatch { resource, limit },
+        Extended::Breaking { ttl } => ApiError::LockBreaking { resource, ttl },
         Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: lease },
         Extended::Gone => ApiError::LockGone { resource },
         Extended::KeyReused => ApiError::KeyReused,

@@ -1,7 +1,5 @@
 //! `GET /api/v1/locks?prefix=&owner=&cursor=&limit=`
 
-use std::borrow::Cow;
-
 use axum::{
     Extension,
     extract::{RawQuery, State},
@@ -11,7 +9,7 @@ use gorilla_domain::{Cursor, List, Owner, ResourceName};
 use gorilla_wire::Page;
 
 use crate::{
-    api::{answer, app::App, error::ApiError, invalid::Invalid},
+    api::{answer, app::App, error::ApiError, invalid::Invalid, query::parameters},
     service::Caller,
 };
 
@@ -25,7 +23,7 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
-    let [prefix, owner, cursor, limit] = parameters(query.as_deref().unwrap_or_default())?;
+    let [prefix, owner, cursor, limit] = parameters(query.as_deref().unwrap_or_default(), PARAMETERS)?;
     let prefix = prefix.unwrap_or_default().into_owned();
     let owner = owner.map(|owner| Owner::new(owner.into())).transpose();
     let owner = owner.map_err(|rule| Invalid::new("owner", rule))?;
@@ -46,19 +44,4 @@ pub async fn list(
     let page = app.service.list(&caller, &List { prefix, owner, from, limit }).await?;
     let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
     Ok(answer::json(&Page { locks, cursor: page.next.map(|next| next.to_string()) }))
-}
-
-/// The parameters in the order of `PARAMETERS`.
-fn parameters(query: &str) -> Result<[Option<Cow<'_, str>>; PARAMETERS.len()], Invalid> {
-    let mut given = PARAMETERS.map(|_| None);
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let Some(at) = PARAMETERS.iter().position(|known| *known == name) else {
-            let problem = format!("has the unknown parameter {name:?}; known are {}", PARAMETERS.join(", "));
-            return Err(Invalid::new("query", problem));
-        };
-        if given[at].replace(value).is_some() {
-            return Err(Invalid::new(PARAMETERS[at], "must not come more than once"));
-        }
-    }
-    Ok(given)
 }

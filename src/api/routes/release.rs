@@ -1,5 +1,7 @@
 //! `DELETE /api/v1/locks/{resource}/{token}`, or with the header `Lock-Token`
 
+use std::time::Duration;
+
 use axum::{
     body::HttpBody,
     extract::State,
@@ -12,26 +14,33 @@ use crate::api::{
     app::App,
     body,
     error::ApiError,
-    target::{Target, idempotency_key},
+    fields,
+    query::parameters,
+    target::{Target, WithQuery, idempotency_key},
 };
 
-/// Frees a lock.
-pub async fn release(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
-    let Target { caller, resource, token, headers, body } = target;
+/// Frees a lock, at once or after a time.
+pub async fn release(State(app): State<App>, request: WithQuery) -> Result<Response, ApiError> {
+    let WithQuery { target: Target { caller, resource, token, headers, body }, query } = request;
+    let [after] = parameters(&query, ["after"])?;
+    let after = fields::after(after.as_deref(), app.limits().max_timeout)?;
     let token = token.ok_or(ApiError::MissingToken)?;
     // A release takes nothing from a body, but a body that is not JSON is refused everywhere.
     if !body.is_end_stream() {
         body::read(&app, &headers, body, body::LONGEST).await?;
     }
-    let asked = asked(resource, token, idempotency_key(&headers)?);
+    let asked = asked(resource, token, after, idempotency_key(&headers)?);
     let released = app.service.release(&caller, &asked).await?;
     answer(asked, released).map(Success::into_response)
 }
 
 /// What is asked for.
-pub fn asked(resource: ResourceName, token: Token, key: Option<IdempotencyKey>) -> Release {
-    let once = key.map(|key| Once::new(key, &["release", token.expose()]));
-    Release { resource, token, once }
+pub fn asked(resource: ResourceName, token: Token, after: Duration, key: Option<IdempotencyKey>) -> Release {
+    let once = key.map(|key| {
+        let after_text = (!after.is_zero()).then(|| after.as_millis().to_string());
+        Once::new(key, &["release", token.expose()].into_iter().chain(after_text.as_deref()).collect::<Vec<_>>())
+    });
+    Release { resource, token, after, once }
 }
 
 /// What the client is told.

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Args;
@@ -12,6 +13,7 @@ use super::{
     Remote,
     asking::name,
     cells::{age, count},
+    duration,
     remote::block_on,
     show::{self, clients},
 };
@@ -22,8 +24,8 @@ use crate::commands::{exit, messages::tell};
 #[command(
     after_help = "Breaking a lock does not stop its holder: look first who holds it. Without --fence, the lock is broken only if \
     it is still held by the holder that was shown. If several clients share the lock, --fence says which of them to end; \
-    `gorilla status` shows the fences.\n\nExamples:\n  gorilla break deploy --reason 'ci-7 was switched off'\n  \
-    gorilla break imports --fence 1795544014849830 --reason 'worker-3 is stuck'"
+    `gorilla status` shows the fences. With --grace the holder keeps the lock for so long and can't extend it.\n\nExamples:\n  gorilla break deploy --reason 'ci-7 was switched off'\n  \
+    gorilla break imports --fence 1795544014849830 --reason 'worker-3 is stuck'\n  gorilla break deploy --reason maintenance --grace 1m"
 )]
 pub struct Break {
     /// The name of the lock
@@ -35,6 +37,9 @@ pub struct Break {
     /// Break the lock only while its grant has this fence; of a shared lock, end the holder with this fence
     #[arg(long, value_name = "FENCE")]
     fence: Option<u64>,
+    /// How long the holder may keep the lock, to come to an end: 30s, 1m [default: the lock ends at once]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    grace: Option<Duration>,
     /// Break the lock without asking
     #[arg(short, long)]
     yes: bool,
@@ -53,11 +58,16 @@ impl Break {
         if !self.yes {
             self.ask(&state, fence)?;
         }
-        let broken = block_on(client.break_lock(&self.name, Some(fence), &self.reason))?;
-        match self.json {
-            true => show::json(&broken),
-            false => println!("Broke {:?}, held by {:?} (fence {}).", broken.resource, broken.owner, broken.fence),
+        let grace = self.grace.unwrap_or_default();
+        let broken = block_on(client.break_with_grace(&self.name, Some(fence), grace, &self.reason))?;
+        if self.json {
+            show::json(&broken);
+            return Ok(());
         }
+        let end = broken
+            .ttl_ms
+            .map_or_else(String::new, |left| format!("; its holder may keep it for {:.1} s", left as f64 / 1000.0));
+        println!("Broke {:?}, held by {:?} (fence {}){end}.", broken.resource, broken.owner, broken.fence);
         Ok(())
     }
 

@@ -80,6 +80,9 @@ impl Form {
                 rows.push(("fence", tenure.fence.to_string()));
                 rows.push(("since", format!("{}, {} ago", shown(&tenure.created_at), age(tenure))));
                 rows.push(("left", left(tenure)));
+                if state.breaking {
+                    rows.push(("breaking", "yes: somebody broke the lock, and its holder can't extend it".into()));
+                }
                 rows.extend(metadata(&tenure.metadata).map(|json| ("metadata", json)));
             }
             (None, None) => rows.push(("owner", "nobody".into())),

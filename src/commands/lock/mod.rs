@@ -235,7 +235,10 @@ impl<'a> Session<'a> {
                 changed = lease.changed(), if lost.is_none() => if changed.is_ok() {
                     let lease = lease.borrow_and_update().clone();
                     self.token_file.write(&lease.token);
-                    self.reporter.mention("renewed", json!({ "expireAt": lease.expire_at }));
+                    match lease.is_breaking {
+                        true => self.warn_of_the_end(lease.ends),
+                        false => self.reporter.mention("renewed", json!({ "expireAt": lease.expire_at })),
+                    }
                     if self.lock.dies_with_the_lease() {
                         self.minder.kill_at(Some(lease.ends));
                     }
@@ -269,6 +272,19 @@ impl<'a> Session<'a> {
             return Ok(exit::LOST);
         }
         Ok(code)
+    }
+
+    /// Reports that somebody breaks the lock, which lasts until then.
+    fn warn_of_the_end(&self, ends: Moment) {
+        let (name, left) = (&self.lock.asking.name, ends.left());
+        let sentence =
+            format!("somebody breaks {name:?}, which can't be renewed and ends in {:.1} s.", left.as_secs_f64());
+        match self.lock.on_lost {
+            OnLost::Kill | OnLost::Warn => {
+                self.reporter.warn("breaking", json!({ "ttlMs": left.as_millis() as u64 }), &sentence);
+            }
+            OnLost::Ignore => self.reporter.mention("breaking", json!({ "ttlMs": left.as_millis() as u64 })),
+        }
     }
 
     /// Reports that the lock is lost. Returns whether the command must end.

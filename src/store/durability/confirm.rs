@@ -28,6 +28,10 @@ pub enum Effect<'a> {
     Broken(&'a str),
     /// If a group shares the lock, this holder is not in it.
     Left(&'a str),
+    /// The holder of the lock can't extend it any more.
+    Breaking,
+    /// If a group shares the lock, this holder can't extend it any more.
+    Settled(&'a str),
 }
 
 impl Store {
@@ -37,7 +41,8 @@ impl Store {
             return Ok(());
         }
         let confirmation = self.keys.confirmation(self.clustered.then(|| slot_of(lock)));
-        let time;
+        // A text that is made here.
+        let made;
         let (field, value, given) = match effect {
             Effect::Granted(Lock { token, tenure, .. }) => match token.of_shared() {
                 Some((id, secret)) => (id, secret, true),
@@ -48,15 +53,20 @@ impl Store {
                 None => ("token", token.expose(), true),
             },
             Effect::Updated(token, since_1970) => {
-                time = since_1970.to_string();
-                (token.of_shared().map_or("updated", |(id, _)| id), time.as_str(), true)
+                made = since_1970.to_string();
+                (token.of_shared().map_or("updated", |(id, _)| id), made.as_str(), true)
             }
             Effect::Released(token) => match token.of_shared() {
-                Some((id, _)) => (id, "", true),
+                Some((id, secret)) => (id, secret, false),
                 None => ("token", token.expose(), false),
             },
             Effect::Broken(id) => ("id", id, false),
             Effect::Left(id) => (id, "", true),
+            Effect::Breaking => ("breaking", "1", true),
+            Effect::Settled(id) => {
+                made = format!("{id}!");
+                (made.as_str(), "breaking", true)
+            }
         };
         let call = Confirm { field, value, given };
         let request = Request::new(&self.scripts, Some(lock.into()), &call).and(Some(confirmation));

@@ -217,7 +217,12 @@ impl Store {
         {
             // All calls of this attempt were answered, and there is no copy of it. So a release will do, and, unlike a
             // cancellation, it leaves no mark in Redis.
-            let release = Release { resource: asked.resource.clone(), token: lock.token.clone(), once: None };
+            let release = Release {
+                resource: asked.resource.clone(),
+                token: lock.token.clone(),
+                after: Duration::ZERO,
+                once: None,
+            };
             if self.release(&release).await.is_ok() {
                 attempt.over();
                 return true;

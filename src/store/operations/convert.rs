@@ -56,6 +56,7 @@ impl Store {
             ConvertReply::Mismatch(holder) => Extended::TokenMismatch(protocol::holder(holder)),
             ConvertReply::Crowd(holder, group) => Extended::Crowd(protocol::holder(holder), protocol::group(group)),
             ConvertReply::Limited { limit } => Extended::LimitMismatch { limit },
+            ConvertReply::Breaking { ttl } => Extended::Breaking { ttl: Duration::from_millis(ttl) },
             ConvertReply::Shorter { ttl } => Extended::Shorter { ttl: Duration::from_millis(ttl) },
             ConvertReply::Gone => Extended::Gone,
             ConvertReply::Reused => Extended::KeyReused,

@@ -42,6 +42,7 @@ impl Store {
             ExtendReply::Replayed(grant) => Extended::Replayed(lock(grant)?),
             ExtendReply::Missing => Extended::Missing,
             ExtendReply::Mismatch(holder) => Extended::TokenMismatch(protocol::holder(holder)),
+            ExtendReply::Breaking { ttl } => Extended::Breaking { ttl: Duration::from_millis(ttl) },
             ExtendReply::Shorter { ttl } => Extended::Shorter { ttl: Duration::from_millis(ttl) },
             ExtendReply::Gone => Extended::Gone,
             ExtendReply::Reused => Extended::KeyReused,

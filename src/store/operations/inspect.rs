@@ -21,8 +21,8 @@ impl Store {
         let lock = self.keys.lock(resource);
         for _ in 0..MOST_CHANGES {
             match self.run(&lock, &Inspect { token: None }).await? {
-                InspectReply::Held { tenure, waiting, .. } => {
-                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting });
+                InspectReply::Held { tenure, waiting, breaking, .. } => {
+                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting, breaking });
                 }
                 InspectReply::Free { waiting } => return Ok(State::Free { waiting }),
                 InspectReply::Shared => {}

@@ -1,20 +1,23 @@
-//! Frees a lock by its token: `lua/release.lua`, and `lua/handover.lua` if a waiter of this replica comes next.
+//! Frees a lock by its token: `lua/release.lua`, and `lua/handover.lua` if a waiter of this replica comes next; or gives
+//! it back for later: `lua/release_later.lua`.
 
 use std::sync::Arc;
 
 use gorilla_domain::{Failure, Once, Release, Released, Token};
-use gorilla_scripts::{Handover, ReleaseReply, Sibling};
+use gorilla_scripts::{Handover, ReleaseLater, ReleaseReply, Sibling};
 
 use crate::store::{base::Store, durability::Effect, error::Error, protocol, waiting::Offer};
 
 impl Store {
-    /// Frees a lock by its token.
+    /// Frees a lock by its token, at once or after a time.
     pub async fn release(self: &Arc<Self>, asked: &Release) -> Result<Released, Failure> {
-        let Release { resource, token, once } = asked;
+        let Release { resource, token, after, once } = asked;
         let lock = self.keys.lock(resource);
         let shared = token.of_shared();
+        let is_later = !after.is_zero();
         let offer = || self.waiters.releasing(&Sibling::Queue.key(&lock));
-        let reply = match (shared, shared.is_none().then(offer).flatten()) {
+        let reply = match (shared, (shared.is_none() && !is_later).then(offer).flatten()) {
+            (None, _) if is_later => self.release_later(&lock, asked).await?,
             (Some(holder), _) => self.release_shared(&lock, holder, asked).await?,
             (None, None) => self.run(&lock, &call(token, once.as_ref())).await?,
             (None, Some(offer)) => {
@@ -27,7 +30,10 @@ impl Store {
         };
         let released = match reply {
             ReleaseReply::Released { turn } => {
-                self.watch_turn(&lock, turn);
+                match is_later {
+                    true => self.watch_end(&lock, turn),
+                    false => self.watch_turn(&lock, turn),
+                }
                 Released::Released
             }
             ReleaseReply::Replayed => Released::Replayed,
@@ -39,6 +45,15 @@ impl Store {
             self.confirmed(&lock, Effect::Released(token)).await?;
         }
         Ok(released)
+    }
+
+    /// Has a lock end after a time, under a token that nobody knows.
+    async fn release_later(&self, lock: &str, asked: &Release) -> Result<ReleaseReply, Error> {
+        let (request, print) = protocol::record(asked.once.as_ref());
+        let (new_token, after) = (Token::random(), asked.after.as_millis() as u64);
+        let (token, new_token) = (asked.token.expose(), new_token.expose());
+        let call = ReleaseLater { token, new_token, after, request, print };
+        self.run(lock, &call).await
     }
 
     /// Releases a lock and takes the claim of a waiter along, which is told what became of it.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::store::{base::Store, error::Error, protocol};
 
 impl Store {
-    /// Takes the holder with this id and secret out of the group that shares a lock.
+    /// Takes the holder with this id and secret out of the group that shares a lock, at once or after a time.
     pub(super) async fn release_shared(
         &self,
         lock: &str,
@@ -15,7 +15,10 @@ impl Store {
         asked: &Release,
     ) -> Result<ReleaseReply, Error> {
         let (request, print) = protocol::record(asked.once.as_ref());
-        self.run(lock, &SharedRelease { id, secret, request, print }).await
+        let after = Some(asked.after.as_millis() as u64).filter(|after| *after > 0);
+        let new_secret = after.map(|_| Uuid::new_v4().to_string());
+        let new_secret = new_secret.as_deref();
+        self.run(lock, &SharedRelease { id, secret, new_secret, after, request, print }).await
     }
 
     /// Renews the lease of the holder with this id and secret.

@@ -9,6 +9,8 @@ use crate::store::{base::Store, error::Error};
 
 /// How long a turn lasts, as in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
+/// Added to the end of a lease, so that the key has expired when the replica looks.
+const MARGIN: Duration = Duration::from_millis(1);
 /// Attempts to reach Redis, one for each turn. After so many failures the waiters have noticed by themselves.
 const ATTEMPTS: u32 = 60;
 
@@ -24,6 +26,18 @@ impl Store {
         self.watched.queues().insert(lock.into(), false);
         let (store, lock) = (Arc::clone(self), lock.to_string());
         tokio::spawn(async move { store.end_turns(&lock, Duration::from_millis(turn)).await });
+    }
+
+    /// The lease of the current grant ends in `left` ms, which is sooner than the waiters may know. Gives the turn to the
+    /// first waiter when that time is over, in case none of them claims the lock.
+    pub(in crate::store) fn watch_end(self: &Arc<Self>, lock: &str, left: Option<u64>) {
+        let Some(left) = left else { return };
+        let (store, lock) = (Arc::clone(self), lock.to_string());
+        // A task of its own, because a turn may begin and pass meanwhile.
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(left) + MARGIN).await;
+            store.watch_turn(&lock, Some(0));
+        });
     }
 
     async fn end_turns(&self, lock: &str, mut turn: Duration) {

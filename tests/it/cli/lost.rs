@@ -83,6 +83,23 @@ async fn a_broken_lock_ends_the_command_with_the_next_renewal() {
 }
 
 #[tokio::test]
+async fn a_lock_that_is_broken_with_a_grace_ends_the_command_before_the_grace_is_over() {
+    let (api, resource) = (Replica::shared().await, name("broken-grace"));
+    let ticking = Ticking::start(&url(&api), &resource, &["--ttl", "3s"], STUBBORN);
+    ticking.begun().await;
+    let args = ["break", &resource, "--reason", "a test", "--yes", "--grace", "2500ms"];
+    let said = finish(Process::spawn(&mut gorilla(&url(&api), &args)).expect("gorilla starts")).await;
+    assert!(said.code == 0 && said.out.contains("its holder may keep it for 2.5 s."), "{said:?}");
+    let broken = now();
+    let (said, ticks) = ticking.finish().await;
+    assert_eq!(said.code, 76, "{said:?}");
+    assert!(said.err.contains("somebody breaks") && said.err.contains("can't be renewed"), "{said:?}");
+    let took = seconds(broken, *ticks.last().expect("ticks"));
+    // It goes on after it was told, which is with a renewal after 1 s at the latest.
+    assert!((1.0..2.6).contains(&took), "the command went on for {took} s");
+}
+
+#[tokio::test]
 async fn a_redis_that_comes_back_empty_ends_the_command_with_the_next_renewal() {
     let mut redis = Redis::start(&["--appendonly", "no"]);
     let (replica, resource) = (Replica::on(&redis).await, name("empty"));

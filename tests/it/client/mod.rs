@@ -105,6 +105,38 @@ async fn a_lock_that_is_broken_is_lost_with_the_next_renewal() {
 }
 
 #[tokio::test]
+async fn a_lock_that_is_broken_with_a_grace_is_lost_when_only_the_grace_of_the_client_is_left() {
+    let ((api, client), resource) = (shared().await, name("broken-grace"));
+    let guard = client.lock(&resource).ttl(TTL).grace(TTL / 5).acquire().await.expect("a lock");
+    // Longer than until the next renewal.
+    let begun = Instant::now();
+    let broken = client.break_with_grace(&resource, Some(guard.fence()), TTL * 9 / 10, "a test").await.expect("broken");
+    assert!(broken.ttl_ms.is_some_and(|left| u128::from(left) <= TTL.as_millis()), "{broken:?}");
+    let mut lease = guard.lease();
+    let told = tokio::time::timeout(TTL, lease.wait_for(|lease| lease.is_breaking)).await.expect("in time");
+    let ends = told.expect("a lease").ends;
+    assert!(!guard.is_lost(), "the client has the lock until the end of the grace");
+    let lost = tokio::time::timeout(TTL * 2, guard.lost()).await.expect("in time");
+    assert_eq!(lost, Lost::Breaking);
+    let (left, elapsed) = (ends.left(), begun.elapsed());
+    assert!(left > TTL / 10 && left <= TTL / 5, "{left:?} before the end of the lease");
+    assert!(elapsed + left <= TTL, "it believes in the lock for {:?}", elapsed + left);
+    assert_eq!(guard.release().await, Err(Error::Lost(Lost::Breaking)));
+    assert_eq!(api.state(&resource).await["held"], false, "the client gives back what is left of it");
+}
+
+#[tokio::test]
+async fn a_guard_gives_a_lock_back_that_is_being_broken() {
+    let ((api, client), resource) = (shared().await, name("broken-released"));
+    let guard = client.lock(&resource).ttl(TTL).acquire().await.expect("a lock");
+    client.break_with_grace(&resource, None, TTL, "a test").await.expect("broken");
+    let mut lease = guard.lease();
+    tokio::time::timeout(TTL, lease.wait_for(|lease| lease.is_breaking)).await.expect("in time").expect("a lease");
+    guard.release().await.expect("released");
+    assert_eq!(api.state(&resource).await["held"], false);
+}
+
+#[tokio::test]
 async fn without_the_server_a_lock_is_lost_before_its_lease_ends() {
     for mode in [Mode::SwallowRequests, Mode::SwallowReplies, Mode::Refuse] {
         let ((api, _), resource) = (shared().await, name("cut"));

@@ -1,5 +1,6 @@
 //! Waiting for a lock: a fair queue over all replicas, woken by push.
 
+mod ends_early;
 mod faults;
 mod gone;
 mod handover;
@@ -8,6 +9,7 @@ mod order;
 mod pieces;
 mod restarts;
 mod soak;
+mod urgent;
 mod waited;
 
 use std::time::Duration;

@@ -57,6 +57,16 @@ async fn acquire_refuses_every_owner_timeout_and_metadata_out_of_its_range() {
         cases.push(("timeout", body, [TIMEOUT, &[problem]].concat()));
     }
     cases.push(("timeout", r#"{"owner":"me"}"#.into(), [TIMEOUT, &["missing"]].concat()));
+    for (headstart, problem) in [
+        ("-1", "negative"),
+        ("60.001", "too long"),
+        ("\"soon\"", "not a number"),
+        ("true", "a boolean"),
+        ("[1]", "an array"),
+    ] {
+        let body = format!(r#"{{"owner":"me","timeout":30,"wait":1,"headstart":{headstart}}}"#);
+        cases.push(("headstart", body, vec!["headstart", "a number of seconds from 0 to 60", problem]));
+    }
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for (metadata, says) in [
         (json!("x".repeat(5 * 1024)).to_string(), ["5124 bytes", "at most 4096"]),
@@ -127,6 +137,7 @@ async fn break_refuses_what_is_no_fence_and_no_reason() {
     let before = all_of(&resource);
     let fence = ["fence", "a whole number from 1 below 2^53"];
     let reason = ["reason", "a string of at most 256 bytes"];
+    let grace = ["grace", "a number of seconds from 0 to 86400"];
     for (body, says) in [
         (json!({ "fence": 0 }), fence),
         (json!({ "fence": -1 }), fence),
@@ -135,6 +146,12 @@ async fn break_refuses_what_is_no_fence_and_no_reason() {
         (json!({ "fence": "1" }), fence),
         (json!({ "fence": [1] }), fence),
         (json!({ "fence": true }), fence),
+        (json!({ "grace": -1 }), grace),
+        (json!({ "grace": "-0" }), grace),
+        (json!({ "grace": 86_400.001 }), grace),
+        (json!({ "grace": "ten" }), grace),
+        (json!({ "grace": true }), grace),
+        (json!({ "grace": [1] }), grace),
         (json!({ "reason": 5 }), reason),
         (json!({ "reason": ["gone"] }), reason),
         (json!({ "reason": "x".repeat(257) }), reason),

@@ -36,7 +36,6 @@ async fn a_request_about_one_lock_takes_no_parameters() {
         (Method::GET, &path, None),
         (Method::GET, &by_token, None),
         (Method::PUT, &by_token, Some(r#"{"timeout":60}"#)),
-        (Method::DELETE, &by_token, None),
         (Method::POST, &format!("{path}/break"), None),
     ] {
         for query in ["wait=30", "fence=1", "x", "&"] {
@@ -44,6 +43,21 @@ async fn a_request_about_one_lock_takes_no_parameters() {
             refused(&answer, 400, "invalid_request", &["query must be empty", "takes no parameters"]);
             assert_eq!(answer.json()["field"], "query");
         }
+    }
+    for (query, field, says) in [
+        ("wait=30", "query", "unknown parameter \"wait\""),
+        ("x", "query", "unknown parameter \"x\""),
+        ("after=1&after=1", "after", "must not come more than once"),
+        ("after=", "after", "a number of seconds from 0 to 86400"),
+        ("after=-1", "after", "must not be negative"),
+        ("after=86400.001", "after", "too long"),
+        ("after=ten", "after", "not a number"),
+        ("after=%221%22", "after", "not a number"),
+        ("after=true", "after", "not a number"),
+    ] {
+        let answer = api.send(Method::DELETE, &format!("{by_token}?{query}"), &[], None).await;
+        refused(&answer, 400, "invalid_request", &[says]);
+        assert_eq!(answer.json()["field"], field, "{query}");
     }
     assert_eq!(all_of(&resource), before);
     assert_eq!(api.state(&free).await["held"], false);

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
-    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Hold, Inspect, Join, Limit, Queue, Ready,
-    Release, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll, Try, Wake,
+    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Hold, Inspect, Join, Limit, Queue, Rank,
+    Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll,
+    Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -22,6 +23,8 @@ const WAIT: u64 = 2;
 const ARRIVED: u64 = 3;
 const MOST: u64 = 4;
 const LIMIT: u32 = 5;
+const GRACE: u64 = 6;
+const AFTER: u64 = 7;
 
 impl Contract {
     /// Of a call that has all that a call may have. Each text in it is the name of its argument, so that what the call
@@ -39,6 +42,9 @@ impl Contract {
                 (_, Some(LEASE)) => Some("lease".into()),
                 (_, Some(WAIT)) => Some("wait".into()),
                 (_, Some(ARRIVED)) => Some("arrived".into()),
+                (_, Some(GRACE)) => Some("grace".into()),
+                (_, Some(AFTER)) => Some("after".into()),
+                _ if value.is_array() => Some("rank".into()),
                 (_, Some(MOST)) => Some("most".into()),
                 (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
                 _ if value.is_boolean() => Some(flag_of(C::NAME).into()),
@@ -76,11 +82,12 @@ fn contracts() -> Vec<Contract> {
         print,
         wait: Some(WAIT),
         channel: "channel",
+        rank: Some(Rank { headstart: 1 }),
     };
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
     let mut all = vec![
-        Contract::of(&Break { fence: Some("fence"), request, print }),
+        Contract::of(&Break { fence: Some("fence"), request, print, grace: Some(GRACE) }),
         Contract::of(&Cancel {
             id: "id",
             owner: "owner",
@@ -116,8 +123,9 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),
+        Contract::of(&ReleaseLater { token: "token", new_token: "new_token", after: AFTER, request, print }),
         Contract::of(&Settle {}),
-        Contract::of(&SharedBreak(Break { fence: Some("fence"), request, print })),
+        Contract::of(&SharedBreak(Break { fence: Some("fence"), request, print, grace: Some(GRACE) })),
         Contract::of(&SharedExtend {
             id: "id",
             secret: "secret",
@@ -128,7 +136,14 @@ fn contracts() -> Vec<Contract> {
             print,
         }),
         Contract::of(&SharedInspect { id: Some("id"), secret: Some("secret"), most: MOST }),
-        Contract::of(&SharedRelease { id: "id", secret: "secret", request, print }),
+        Contract::of(&SharedRelease {
+            id: "id",
+            secret: "secret",
+            new_secret: Some("new_secret"),
+            after: Some(AFTER),
+            request,
+            print,
+        }),
         Contract::of(&TakeAll {
             ids: vec!["ids"],
             tokens: vec!["tokens"],

@@ -52,6 +52,8 @@ fn convert_gives_every_reply_of_its_header() {
     assert_eq!(lab.cli(&["HMGET"], "lock", &["id", "token", "mode", "used"]), "c-1\ntoken-of-c-1");
     assert_eq!(lab.keys(), ["fence", "lock", "request:k"]);
     assert_eq!(convert("token-of-a-1", "b-9", "*1/3", 60_000, "print"), ["gone"]);
+    lab.cli(&["HSET"], "lock", &["breaking", "1"]);
+    assert_eq!(convert("token-of-c-1", "d-1", "*1/3", 90_000, "")[0], "breaking");
     lab.seen.borrow_mut().retain(|reply| !["granted", "joined", "released"].contains(&reply.as_str()));
     lab.saw_every_reply_of("convert");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_scripts::{Break, Constants, Extend, Inspect, Ready, Release};
+use gorilla_scripts::{Break, Constants, Extend, Inspect, Ready, Release, ReleaseLater};
 
 use super::{AT_ONCE, CONSTANTS, Lab, number};
 
@@ -53,6 +53,8 @@ fn extend_gives_every_reply_of_its_header() {
     assert!((1..=60_000).contains(&number(&replayed[9])));
     assert_eq!(lab.cli(&["HGET"], "lock", &["token"]), "token-2");
     assert_eq!(extend("token-of-id-1", "token-3", "60000", "other print"), ["reused"]);
+    lab.cli(&["HSET"], "lock", &["breaking", "1"]);
+    assert_eq!(extend("token-2", "token-3", "60000", "")[0], "breaking");
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(extend("token-of-id-1", "token-3", "60000", "print"), ["gone"]);
     assert_eq!(extend("token-2", "token-3", "60000", ""), ["missing"]);
@@ -108,21 +110,67 @@ fn release_gives_every_reply_of_its_header() {
 }
 
 #[test]
+fn release_later_gives_every_reply_of_its_header_and_leaves_nobody_a_token() {
+    let lab = Lab::on(Redis::shared());
+    held(&lab);
+    let later = |token: &str, after: u64, print: &str| {
+        let (request, print) = named(print);
+        lab.run(&ReleaseLater { token, new_token: "nobody's", after, request, print })
+    };
+    assert_eq!(later("another", 5000, "print"), ["mismatch"]);
+    assert_eq!(lab.keys(), ["fence", "lock"]);
+    assert_eq!(later("token-of-id-1", 5000, "print"), ["released", "0"]);
+    assert!((1..=5000).contains(&number(&lab.cli(&["PTTL"], "lock", &[]))));
+    assert_eq!(later("token-of-id-1", 5000, "print"), ["replayed"]);
+    assert_eq!(later("token-of-id-1", 5000, "other print"), ["reused"]);
+    assert_eq!(later("token-of-id-1", 1, ""), ["mismatch"]);
+    assert_eq!(lab.cli(&["HMGET"], "lock", &["id", "token"]), "id-1\nnobody's");
+    lab.cli(&["DEL"], "lock", &[]);
+    assert_eq!(later("token-of-id-1", 5000, ""), ["missing"]);
+    lab.saw_every_reply_of("release_later");
+    // Not later than the lease would have ended.
+    held(&lab);
+    later("token-of-id-1", 60_000, "");
+    assert!((1..=30_000).contains(&number(&lab.cli(&["PTTL"], "lock", &[]))));
+}
+
+#[test]
+fn a_copy_of_what_came_before_a_release_for_later_is_told_that_the_lease_has_ended() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:a", "print", "30000");
+    let extend = || {
+        let (request, print) = named("print");
+        let (token, new_token, lease, metadata) = ("token-of-id-1", "token-2", 60_000, None);
+        lab.run(&Extend { token, new_token, lease, metadata, request, print })
+    };
+    assert_eq!(extend()[0], "extended");
+    let later = ReleaseLater { token: "token-2", new_token: "nobody's", after: 5000, request: None, print: None };
+    assert_eq!(lab.run(&later), ["released", "0"]);
+    assert_eq!(lab.acquire("id-1", "request:a", "print", "30000"), ["gone"]);
+    assert_eq!(extend(), ["gone"]);
+}
+
+#[test]
 fn break_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     let (fence, _) = held(&lab);
-    let broken = |name: &str| [name.to_string(), "id-1".into(), "owner-of-id-1".into(), fence.clone()];
-    let break_lock = |fence: &str, print: &str| {
-        let (request, print) = named(print);
-        lab.run(&Break { fence: Some(fence).filter(|fence| !fence.is_empty()), request, print })
+    let broken = |name: &str, rest: &[&str]| {
+        let grant = [name, "id-1", "owner-of-id-1", &fence];
+        [&grant, rest].concat().into_iter().map(String::from).collect::<Vec<_>>()
     };
+    let break_after = |fence: &str, print: &str, grace: Option<u64>| {
+        let (request, print) = named(print);
+        lab.run(&Break { fence: Some(fence).filter(|fence| !fence.is_empty()), request, print, grace })
+    };
+    let break_lock = |fence: &str, print: &str| break_after(fence, print, None);
     let changed = break_lock("1", "print");
     assert_eq!(changed[..3], ["changed".into(), "owner-of-id-1".into(), fence.clone()]);
     assert!((1..=30_000).contains(&number(&changed[3])));
     assert_eq!(lab.keys(), ["fence", "lock"]);
-    assert_eq!(break_lock(&fence, "print"), [&broken("broken")[..], &["0".into()]].concat());
+    assert_eq!(break_after(&fence, "", Some(20_000)), broken("breaking", &["20000", "0"]));
+    assert_eq!(break_lock(&fence, "print"), broken("broken", &["0"]));
     assert_eq!(lab.keys(), ["fence", "request:k"]);
-    assert_eq!(break_lock(&fence, "print"), broken("replayed"));
+    assert_eq!(break_lock(&fence, "print"), broken("replayed", &["0"]));
     assert_eq!(break_lock("", "other print"), ["reused"]);
     assert_eq!(break_lock("", ""), ["missing"]);
     lab.join("a-1", "*1/", AT_ONCE);
@@ -132,6 +180,61 @@ fn break_gives_every_reply_of_its_header() {
     lab.leave("a-1");
     held(&lab);
     assert_eq!(break_lock("", "")[0], "broken");
+}
+
+#[test]
+fn a_break_with_a_grace_ends_the_lease_after_it_and_never_later_than_before() {
+    let lab = Lab::on(Redis::shared());
+    held(&lab);
+    let break_after = |print: &str, grace: u64| {
+        let (request, print) = named(print);
+        let reply = lab.run(&Break { fence: None, request, print, grace: Some(grace) });
+        (reply[0].clone(), number(&reply[4]))
+    };
+    let left = || number(&lab.cli(&["PTTL"], "lock", &[]));
+    let (name, ttl) = break_after("", 60_000);
+    assert!(name == "breaking" && (1..=30_000).contains(&ttl) && (1..=30_000).contains(&left()), "{name} {ttl}");
+    assert_eq!(break_after("print", 10_000), ("breaking".into(), 10_000));
+    let (name, ttl) = break_after("print", 10_000);
+    assert!(name == "replayed" && (1..=10_000).contains(&ttl), "{name} {ttl}");
+    // A longer grace gives nothing back.
+    let (_, ttl) = break_after("", 20_000);
+    assert!((1..=10_000).contains(&ttl) && (1..=10_000).contains(&left()), "{ttl}");
+
+    let extend = |token: &str, lease: u64| {
+        lab.run(&Extend { token, new_token: "t", lease, metadata: None, request: None, print: None })
+    };
+    let breaking = extend("token-of-id-1", 30_000);
+    assert!(breaking[0] == "breaking" && (1..=10_000).contains(&number(&breaking[1])), "{breaking:?}");
+    // Also where the new lease would end sooner, and nobody else learns of it by an extend.
+    assert_eq!(extend("token-of-id-1", 1)[0], "breaking");
+    assert_eq!(extend("another", 30_000)[0], "mismatch");
+    assert_eq!(lab.run(&Inspect { token: None })[11], "1");
+    assert_eq!(lab.release("id-1"), ["released", "0"]);
+    // Nothing of it is left to the next holder.
+    held(&lab);
+    assert_eq!(lab.cli(&["HLEN"], "lock", &[]), "7");
+    assert_eq!(extend("token-of-id-1", 40_000)[0], "extended");
+}
+
+/// A copy that was told of the whole lease would believe in it for longer than the lock lasts.
+#[test]
+fn no_copy_is_told_of_a_longer_lease_than_a_break_with_a_grace_has_left() {
+    let lab = Lab::on(Redis::shared());
+    lab.acquire("id-1", "request:a", "print", "30000");
+    let extend = || {
+        let (request, print) = named("print");
+        lab.run(&Extend { token: "token-of-id-1", new_token: "token-2", lease: 60_000, metadata: None, request, print })
+    };
+    let extended = extend();
+    assert_eq!(extended[0], "extended");
+    assert_eq!(lab.acquire("id-1", "request:a", "print", "30000")[0], "replayed");
+    lab.run(&Break { fence: None, request: None, print: None, grace: Some(10_000) });
+    assert_eq!(lab.acquire("id-1", "request:a", "print", "30000"), ["gone"]);
+    let replayed = extend();
+    assert_eq!((replayed[0].as_str(), &replayed[1..8]), ("replayed", &extended[1..8]));
+    assert_eq!(replayed[8], lab.cli(&["PEXPIRETIME"], "lock", &[]));
+    assert!((1..=10_000).contains(&number(&replayed[9])), "{replayed:?}");
 }
 
 #[test]
@@ -151,7 +254,7 @@ fn inspect_gives_every_reply_of_its_header_and_never_the_token() {
         assert_eq!(held[..8], ["held", own, "id-1", "owner-of-id-1", "[1.0]", fence, created, created], "{token}");
         assert_eq!(number(&held[8]), number(created) + 30_000);
         assert!((1..=30_000).contains(&number(&held[9])));
-        assert_eq!(held[10..], ["1"]);
+        assert_eq!(held[10..], ["1", "0"]);
     }
     lab.cli(&["DEL"], "queue", &[]);
     lab.release("id-1");

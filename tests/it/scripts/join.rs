@@ -87,6 +87,7 @@ fn a_later_call_of_an_exclusive_waiter_leaves_a_group_to_join() {
     let lab = Lab::on(Redis::shared());
     lab.join("a-1", "*1/", AT_ONCE);
     let asked = gorilla_scripts::Acquire {
+        rank: None,
         id: "a-2",
         token: "token",
         owner: "owner-of-a-2",

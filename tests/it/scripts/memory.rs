@@ -1,7 +1,7 @@
 //! When Redis is out of memory, holders can still extend and release, and no lock is granted.
 
 use gorilla_scripts::{
-    Acquire, Break, Claim, Confirm, Extend, Handover, Hold, Inspect, Ready, Release, Settle, TakeAll, Try,
+    Acquire, Break, Claim, Confirm, Extend, Handover, Hold, Inspect, Ready, Release, ReleaseLater, Settle, TakeAll, Try,
 };
 
 use super::Lab;
@@ -33,6 +33,7 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         print: Some("print"),
         wait: None,
         channel: "",
+        rank: None,
     };
     let acquire = || empty.try_run(&Try(arguments));
     let (ids, tokens, owner, metadata) = (vec!["id-2"], vec!["token"], "me", "[]");
@@ -68,7 +69,11 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     let release = Release { token: "token-of-id-1", request, print };
     assert_eq!(out_of_memory(&|| released.run(&release)[0].clone()), "released");
     assert_eq!(released.keys(), ["fence", "request:k"]);
-    let break_lock = Break { fence: None, request, print };
+    let lab = Lab::on(&redis);
+    lab.acquire("id-1", "request:id-1", "", "30000");
+    let later = ReleaseLater { token: "token-of-id-1", new_token: "token-2", after: 5000, request, print };
+    assert_eq!(out_of_memory(&|| lab.run(&later)[0].clone()), "released");
+    let break_lock = Break { fence: None, request, print, grace: None };
     assert_eq!(out_of_memory(&|| broken.run(&break_lock)[0].clone()), "broken");
     assert_eq!(broken.keys(), ["fence", "request:k"]);
     assert_eq!(out_of_memory(&|| cancelled.cancel("id-1", "request:id-1")[0].clone()), "released");

@@ -164,6 +164,7 @@ impl<'a> Lab<'a> {
             print: Some(fingerprint).filter(|print| !print.is_empty()),
             wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
             channel: CHANNEL,
+            rank: None,
         };
         match arrived {
             "" => self.run_on(Some("lock"), incarnation, &Try(call)),
@@ -177,6 +178,7 @@ impl<'a> Lab<'a> {
     fn join(&self, id: &str, share: &str, asks: Asks) -> Vec<String> {
         let (token, owner) = (format!("{id}.secret-of-{id}"), format!("owner-of-{id}"));
         let asked = Acquire {
+            rank: None,
             id,
             token: &token,
             owner: &owner,
@@ -196,7 +198,20 @@ impl<'a> Lab<'a> {
     /// Releases by the token that `join` gave to `id`.
     #[track_caller]
     fn leave(&self, id: &str) -> Vec<String> {
-        self.run(&SharedRelease { id, secret: &format!("secret-of-{id}"), request: None, print: None })
+        self.run(&SharedRelease {
+            id,
+            secret: &format!("secret-of-{id}"),
+            new_secret: None,
+            after: None,
+            request: None,
+            print: None,
+        })
+    }
+
+    /// How long the lease of a holder of a group lasts (ms).
+    fn left_of(&self, member: &str) -> i64 {
+        let now: Vec<_> = self.redis.cli(&["TIME"]).lines().map(number).collect();
+        number(&self.cli(&["ZSCORE"], "holders", &[member])) - (now[0] * 1000 + now[1] / 1000)
     }
 
     /// Ends the lease of a holder, as time would: it takes the holder out no more than time does.

@@ -1,7 +1,7 @@
 //! Waiting and waking, script by script: what `lua/try.lua`, `lua/claim.lua`, `lua/release.lua`, `lua/cancel.lua` and
 //! `lua/wake.lua` do to a queue.
 
-use gorilla_scripts::Wake;
+use gorilla_scripts::{Acquire, Break, Claim, Rank, Try, Wake};
 
 use super::{CHANNEL, Lab, number};
 use crate::harness::Redis;
@@ -60,6 +60,92 @@ fn a_release_gives_the_turn_to_the_first_and_nobody_else_gets_the_lock() {
     assert_eq!(release(&lab, "id-1"), ["released", "1000"]);
     assert_eq!(again(&lab, "id-2", "20000", &second)[0], "granted");
     assert_eq!(lab.keys(), ["fence", "lock"]);
+}
+
+#[test]
+fn a_break_with_a_grace_says_when_to_look_after_a_waiter_and_leaves_the_queue_alone() {
+    let lab = held(Redis::shared());
+    let first = joined(&lab, "id-1");
+    let broken = lab.run(&Break { fence: None, request: None, print: None, grace: Some(5000) });
+    assert_eq!(broken[4..], ["5000", "5000"]);
+    assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
+    let queued = again(&lab, "id-1", "20000", &first);
+    assert!(queued[0] == "queued" && (1..=5000).contains(&number(&queued[3])), "{queued:?}");
+    assert_eq!(release(&lab, "holder"), ["released", "1000"]);
+    assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
+}
+
+/// Queues as [`joined`] does, with a headstart in seconds; when it counts as having arrived.
+#[track_caller]
+fn joined_ahead(lab: &Lab, id: &str, headstart: u64) -> u64 {
+    let queued = lab.run(&Try(ahead(id, &format!("owner-of-{id}"), headstart)));
+    assert_eq!(queued[0], "queued", "{queued:?}");
+    number(&queued[1]) as u64
+}
+
+fn ahead<'a>(id: &'a str, owner: &'a str, headstart: u64) -> Acquire<'a> {
+    let (metadata, lease, print, wait) = ("[]", 30_000, None, Some(20_000));
+    let rank = Some(Rank { headstart: headstart * 1_000_000 });
+    Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank }
+}
+
+/// The ids in the queue, in their order.
+fn ids(lab: &Lab) -> Vec<String> {
+    queue(lab).split(", ").filter_map(|place| Some(place.split_once(' ')?.0.to_string())).collect()
+}
+
+#[test]
+fn a_headstart_puts_a_request_before_those_that_arrived_within_it_and_after_all_others() {
+    let lab = held(Redis::shared());
+    let first = joined(&lab, "id-1");
+    // It arrived 20 s ago.
+    let early = number(&first) - 20_000_000;
+    lab.cli(&["ZADD"], "queue", &["XX", &early.to_string(), &format!("id-1 {CHANNEL} owner-of-id-1")]);
+    let second = joined(&lab, "id-2");
+    let ahead_of_second = joined_ahead(&lab, "id-3", 10);
+    assert_eq!(ids(&lab), ["id-1", "id-3", "id-2"]);
+    assert!((early as u64..number(&second) as u64).contains(&ahead_of_second));
+    lab.cli(&["ZREM"], "queue", &[&format!("id-2 {CHANNEL} owner-of-id-2")]);
+    joined_ahead(&lab, "id-4", 40);
+    assert_eq!(ids(&lab), ["id-4", "id-1", "id-3"]);
+}
+
+#[test]
+fn requests_with_the_same_headstart_stay_in_order_of_arrival() {
+    let lab = held(Redis::shared());
+    let arrived: Vec<_> = ["id-1", "id-2", "id-3"].map(|id| joined_ahead(&lab, id, 10)).into();
+    assert!(arrived.is_sorted_by(|a, b| a < b), "{arrived:?}");
+    assert_eq!(ids(&lab), ["id-1", "id-2", "id-3"]);
+}
+
+#[test]
+fn a_waiter_that_has_the_turn_is_not_passed_and_one_that_is_next_is() {
+    let lab = held(Redis::shared());
+    let first = joined(&lab, "id-1");
+    joined(&lab, "id-2");
+    assert_eq!(release(&lab, "holder"), ["released", "1000"]);
+    let arrived = joined_ahead(&lab, "id-3", 10);
+    assert_eq!(ids(&lab), ["id-1", "id-3", "id-2"]);
+    assert_eq!(again(&lab, "id-1", "20000", &first)[0], "granted");
+    assert_eq!(release(&lab, "id-1"), ["released", "1000"]);
+    let asked = ahead("id-3", "owner-of-id-3", 10);
+    assert_eq!(lab.run(&Claim { asked, arrived: Some(arrived) })[0], "granted");
+    assert_eq!(ids(&lab), ["id-2"]);
+}
+
+#[test]
+fn a_waiter_with_a_headstart_that_lost_its_place_comes_back_to_it() {
+    let lab = held(Redis::shared());
+    let arrived = joined_ahead(&lab, "id-1", 10);
+    joined(&lab, "id-2");
+    lab.cli(&["ZREM"], "queue", &[&format!("id-1 {CHANNEL} owner-of-id-1")]);
+    let asked = ahead("id-1", "owner-of-id-1", 10);
+    assert_eq!(lab.run(&Claim { asked, arrived: Some(arrived) })[1], arrived.to_string());
+    assert_eq!(ids(&lab), ["id-1", "id-2"]);
+    // Also if the reply with its arrival was lost, and it is given another.
+    lab.cli(&["ZREM"], "queue", &[&format!("id-1 {CHANNEL} owner-of-id-1")]);
+    assert_eq!(lab.run(&Claim { asked, arrived: None })[0], "queued");
+    assert_eq!(ids(&lab), ["id-1", "id-2"]);
 }
 
 /// Has the turn begin so many milliseconds earlier.

@@ -53,9 +53,13 @@ fn shared_extend_gives_every_reply_of_its_header() {
 
     let kept = extend("new", None, Some("[\"replaced\"]"), 90_000, "");
     assert_eq!((kept[1].as_str(), kept[4].as_str()), ("a-1.new", "[\"replaced\"]"));
+    lab.cli(&["HSET"], "lock", &["a-1!", "breaking"]);
+    let breaking = extend("new", None, None, 90_000, "");
+    assert_eq!(breaking[0], "breaking");
+    assert!((1..=90_000).contains(&number(&breaking[1])));
     lab.end_lease("a-1 1");
     assert_eq!(extend("secret-of-a-1", Some("newer"), None, 90_000, "print"), ["gone"]);
-    assert_eq!(lab.cli(&["HMGET"], "lock", &["used", "a-1"]), "2");
+    assert_eq!(lab.cli(&["HMGET"], "lock", &["used", "a-1", "a-1!"]), "2");
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(extend("new", None, None, 90_000, ""), ["missing"]);
     lab.saw_every_reply_of("shared_extend");
@@ -67,7 +71,7 @@ fn shared_release_gives_every_reply_of_its_header_and_a_second_one_frees_nothing
     shared(&lab);
     let release = |id: &str, secret: &str, print: &str| {
         let (request, print) = named(print);
-        lab.run(&SharedRelease { id, secret, request, print })
+        lab.run(&SharedRelease { id, secret, new_secret: None, after: None, request, print })
     };
     let used = || lab.cli(&["HGET"], "lock", &["used"]);
     assert_eq!(release("a-1", "secret-of-a-2", "print"), ["mismatch"]);
@@ -84,12 +88,55 @@ fn shared_release_gives_every_reply_of_its_header_and_a_second_one_frees_nothing
 }
 
 #[test]
+fn a_holder_that_releases_for_later_keeps_its_permits_until_then_and_its_token_is_dead() {
+    let lab = Lab::on(Redis::shared());
+    shared(&lab);
+    let later = |secret, request: Option<&str>| {
+        let (new_secret, after, print) = (Some("nobody-knows"), Some(5_000), request);
+        lab.run(&SharedRelease { id: "a-2", secret, new_secret, after, request, print })
+    };
+    assert_eq!(later("secret-of-a-2", Some("k")), ["released", "0"]);
+    assert_eq!(later("secret-of-a-2", Some("k")), ["replayed"]);
+    assert_eq!(later("secret-of-a-2", None), ["mismatch"]);
+    let own = |id, secret| lab.run(&SharedInspect { id: Some(id), secret: Some(secret), most: 0 })[0].clone();
+    assert_eq!([own("a-2", "secret-of-a-2"), own("a-1", "secret-of-a-1")], ["mismatch", "own"]);
+    assert_eq!(lab.cli(&["HMGET"], "lock", &["used", "owner"]), "3\nowner-of-a-1", "the other ends last now");
+    assert!((1..=5_000).contains(&lab.left_of("a-2 2")));
+}
+
+#[test]
+fn a_break_with_a_grace_shortens_the_lease_of_one_holder_which_may_release_and_not_extend() {
+    let lab = Lab::on(Redis::shared());
+    let [(fence, _), _] = shared(&lab);
+    let (print, grace) = (Some("print"), Some(5_000));
+    let call = SharedBreak(Break { fence: Some(&fence), request: Some("k"), print, grace });
+    let breaking = lab.run(&call);
+    assert_eq!(breaking[..4], ["breaking".into(), "a-1".into(), "owner-of-a-1".into(), fence.clone()]);
+    assert_eq!(breaking[4..], ["5000", "0"]);
+    let replayed = lab.run(&call);
+    assert_eq!((replayed[0].as_str(), &replayed[1..4]), ("replayed", &breaking[1..4]));
+    assert!((1..=5_000).contains(&number(&replayed[4])));
+    assert!((1..=5_000).contains(&lab.left_of("a-1 1")));
+    let (request, print, metadata, new_secret) = (None, None, None, None);
+    let extend = |id, secret| SharedExtend { id, secret, new_secret, metadata, lease: 90_000, request, print };
+    assert_eq!(lab.run(&extend("a-1", "secret-of-a-1"))[0], "breaking");
+    assert_eq!(lab.run(&extend("a-2", "secret-of-a-2"))[0], "extended");
+    assert_eq!(lab.leave("a-1")[0], "released");
+    assert_eq!(lab.cli(&["HMGET"], "lock", &["used", "a-1!"]), "2");
+}
+
+#[test]
 fn shared_break_gives_every_reply_of_its_header() {
     let lab = Lab::on(Redis::shared());
     let [(fence, _), (fence_2, _)] = shared(&lab);
     let break_lock = |fence: &str, print: &str| {
         let (request, print) = named(print);
-        lab.run(&SharedBreak(Break { fence: Some(fence).filter(|fence| !fence.is_empty()), request, print }))
+        lab.run(&SharedBreak(Break {
+            fence: Some(fence).filter(|fence| !fence.is_empty()),
+            request,
+            print,
+            grace: None,
+        }))
     };
     assert_eq!(break_lock("", ""), ["unnamed", "3", "5", "2"]);
     // An owner and metadata may say whatever they like.
@@ -99,10 +146,12 @@ fn shared_break_gives_every_reply_of_its_header() {
     assert_eq!((changed[0].as_str(), &changed[2]), ("changed", &fence_2));
     let ended = ["a-1", "owner-of-a-1", &fence].map(String::from);
     assert_eq!(break_lock(&fence, "print"), [&["broken".into()], &ended[..], &["0".into()]].concat());
-    assert_eq!(break_lock(&fence, "print"), [&["replayed".into()], &ended[..]].concat());
+    assert_eq!(break_lock(&fence, "print"), [&["replayed".into()], &ended[..], &["0".into()]].concat());
     assert_eq!(break_lock(&fence, "other print"), ["reused"]);
     assert_eq!(break_lock(&fence, "")[0], "changed");
     assert_eq!(lab.cli(&["HGET"], "lock", &["owner"]), "owner-of-a-2");
+    let grace = Some(5_000);
+    lab.run(&SharedBreak(Break { fence: Some(&fence_2), request: None, print: None, grace }));
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(break_lock(&fence, ""), ["missing"]);
     lab.saw_every_reply_of("shared_break");

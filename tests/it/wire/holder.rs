@@ -1,11 +1,13 @@
 //! Acquire, status, extend and release by the holder of the lock.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fields;
-use crate::harness::{Replica, lock_path, name, token};
+use crate::harness::{Replica, eventually, lock_path, name, token};
 
 #[tokio::test]
 async fn a_lock_is_taken_looked_at_extended_and_released() {
@@ -110,6 +112,35 @@ async fn status_answers_the_whole_seconds_that_remain_and_the_exact_milliseconds
     let remaining = status["ttlMs"].as_u64().expect("a number");
     assert!((1..=9_999).contains(&remaining), "{status}");
     assert_eq!(status["timeout"], remaining / 1000);
+}
+
+#[tokio::test]
+async fn a_lock_that_is_released_for_later_lasts_for_so_long_and_nobody_has_its_token() {
+    let (api, resource) = (Replica::shared().await, name("later"));
+    let lock = api.granted(&resource, "me", 30).await;
+    let path = format!("{}/{}?after=", lock_path(&resource), token(&lock));
+    let release = |after: &'static str, key: &'static str| {
+        let (api, path) = (api.clone(), format!("{path}{after}"));
+        async move { api.send(Method::DELETE, &path, &[("Idempotency-Key", key)], None).await }
+    };
+    assert_eq!(release("1.5", "later-once").await.status, 204);
+    let replay = release("1.5", "later-once").await;
+    assert_eq!((replay.status, replay.header("idempotent-replay")), (204, Some("true")));
+    assert_eq!(release("2", "later-once").await.code(), "idempotency_key_reused");
+
+    let state = api.state(&resource).await;
+    assert_eq!((&state["id"], &state["fence"]), (&lock["id"], &lock["fence"]), "{state}");
+    assert!(state["ttlMs"].as_u64().is_some_and(|left| left <= 1500), "{state}");
+    assert_eq!(api.acquire(&resource, "other", 30).await.code(), "lock_held");
+    assert_eq!(api.status(&resource, token(&lock)).await.code(), "token_not_found");
+    assert_eq!(api.extend(&resource, token(&lock), 30).await.code(), "token_mismatch");
+    assert_eq!(api.release(&resource, token(&lock)).await.code(), "token_not_found");
+    eventually("it ends", Duration::from_secs(5), || async { api.state(&resource).await["held"] == false }).await;
+    // Without a time it is as ever.
+    let lock = api.granted(&resource, "me", 30).await;
+    let path = format!("{}/{}?after=0", lock_path(&resource), token(&lock));
+    assert_eq!(api.send(Method::DELETE, &path, &[], None).await.status, 204);
+    assert_eq!(api.state(&resource).await["held"], false);
 }
 
 #[tokio::test]

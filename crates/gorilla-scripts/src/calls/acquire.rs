@@ -33,6 +33,15 @@ pub struct Acquire<'a> {
     pub wait: Option<u64>,
     /// The channel whose messages reach this replica.
     pub channel: &'a str,
+    /// How it queues, if not in order of arrival.
+    pub rank: Option<Rank>,
+}
+
+/// How a request queues. The script gets it as a list.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Rank {
+    /// How many microseconds before its arrival it counts as having arrived.
+    pub headstart: u64,
 }
 
 /// The first call of an attempt.

@@ -21,6 +21,8 @@ pub struct Break<'a> {
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
     pub print: Option<&'a str>,
+    /// How long the holder may keep the lock, in milliseconds; `None` to end it at once.
+    pub grace: Option<u64>,
 }
 
 /// What `break` replies.
@@ -33,8 +35,22 @@ pub enum BreakReply {
         /// For how long the next waiter has the turn, in milliseconds, if there is one.
         turn: Option<u64>,
     },
+    /// The holder may keep the lock for a while, and can't extend it.
+    Breaking {
+        /// The grant.
+        ended: Ended,
+        /// How long it lasts, in milliseconds.
+        ttl: u64,
+        /// After how many milliseconds a replica must look after the next waiter, if there is one.
+        look_in: Option<u64>,
+    },
     /// The same Idempotency-Key broke the lock before.
-    Replayed(Ended),
+    Replayed {
+        /// The grant.
+        ended: Ended,
+        /// How long it lasts, in milliseconds; 0 if it has ended.
+        ttl: u64,
+    },
     /// Nobody holds the lock.
     Missing,
     /// The lock is held under another grant than the request names.
@@ -65,7 +81,10 @@ impl Call for Break<'_> {
             |reader: &mut Reader| Ok(Ended { id: reader.text()?, owner: reader.text()?, fence: reader.number()? });
         Ok(match outcome {
             "broken" => BreakReply::Broken { ended: ended(reader)?, turn: reader.some_number()? },
-            "replayed" => BreakReply::Replayed(ended(reader)?),
+            "breaking" => {
+                BreakReply::Breaking { ended: ended(reader)?, ttl: reader.number()?, look_in: reader.some_number()? }
+            }
+            "replayed" => BreakReply::Replayed { ended: ended(reader)?, ttl: reader.number()? },
             "missing" => BreakReply::Missing,
             "changed" => BreakReply::Changed(reader.holder()?),
             "shared" => BreakReply::Shared,

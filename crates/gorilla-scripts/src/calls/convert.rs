@@ -51,6 +51,8 @@ pub enum ConvertReply {
     Crowd(Holder, Group),
     /// Another limit is in force.
     Limited { limit: Option<u32> },
+    /// Somebody breaks the lock, and has left the holder a grace.
+    Breaking { ttl: u64 },
     /// The lease asked for would end before the current lease.
     Shorter { ttl: u64 },
     /// The same Idempotency-Key converted the lock before, and that lease has ended.
@@ -94,6 +96,7 @@ impl Call for Convert<'_> {
             "mismatch" => ConvertReply::Mismatch(reader.holder()?),
             "crowd" => ConvertReply::Crowd(reader.holder()?, reader.group()?),
             "limited" => ConvertReply::Limited { limit: reader.limit()? },
+            "breaking" => ConvertReply::Breaking { ttl: reader.number()? },
             "shorter" => ConvertReply::Shorter { ttl: reader.number()? },
             "gone" => ConvertReply::Gone,
             "reused" => ConvertReply::Reused,

@@ -40,6 +40,11 @@ pub enum ExtendReply {
     Missing,
     /// The lock is held under another token.
     Mismatch(Holder),
+    /// Somebody breaks the lock, and has left its holder a grace.
+    Breaking {
+        /// In milliseconds.
+        ttl: u64,
+    },
     /// The lease asked for would end before the current lease, which lasts for so many milliseconds more.
     Shorter {
         /// In milliseconds.
@@ -71,6 +76,7 @@ impl Call for Extend<'_> {
             "replayed" => ExtendReply::Replayed(grant(reader)?),
             "missing" => ExtendReply::Missing,
             "mismatch" => ExtendReply::Mismatch(reader.holder()?),
+            "breaking" => ExtendReply::Breaking { ttl: reader.number()? },
             "shorter" => ExtendReply::Shorter { ttl: reader.number()? },
             "gone" => ExtendReply::Gone,
             "reused" => ExtendReply::Reused,

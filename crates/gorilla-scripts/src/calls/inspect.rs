@@ -30,6 +30,8 @@ pub enum InspectReply {
         tenure: Tenure,
         /// How many wait.
         waiting: u64,
+        /// Whether somebody breaks the lock, and has left its holder a grace.
+        breaking: bool,
     },
     /// A group holds the lock, and `shared_inspect` tells it.
     Shared,
@@ -57,7 +59,8 @@ impl Call for Inspect<'_> {
         match outcome {
             "held" => {
                 let own = reader.number::<u8>()? == 1;
-                Ok(InspectReply::Held { own, tenure: reader.tenure()?, waiting: reader.number()? })
+                let (tenure, waiting) = (reader.tenure()?, reader.number()?);
+                Ok(InspectReply::Held { own, tenure, waiting, breaking: reader.number::<u8>()? == 1 })
             }
             "shared" => Ok(InspectReply::Shared),
             "free" => Ok(InspectReply::Free { waiting: reader.number()? }),

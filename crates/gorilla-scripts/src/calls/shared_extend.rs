@@ -56,6 +56,7 @@ impl Call for SharedExtend<'_> {
             "replayed" => ExtendReply::Replayed(grant(reader)?),
             "missing" => ExtendReply::Missing,
             "mismatch" => ExtendReply::Mismatch(reader.holder()?),
+            "breaking" => ExtendReply::Breaking { ttl: reader.number()? },
             "shorter" => ExtendReply::Shorter { ttl: reader.number()? },
             "gone" => ExtendReply::Gone,
             "reused" => ExtendReply::Reused,

@@ -19,6 +19,10 @@ pub struct SharedRelease<'a> {
     pub id: &'a str,
     /// The secret of the holder, from its token.
     pub secret: &'a str,
+    /// To release later: a secret that nobody knows.
+    pub new_secret: Option<&'a str>,
+    /// To release later: after how many milliseconds the part of the holder ends.
+    pub after: Option<u64>,
     /// The Idempotency-Key, if there is one.
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.

@@ -90,12 +90,12 @@ pub fn held() -> State {
         expire_at: ENDS.into(),
         ttl_ms: 30_260,
     };
-    State { resource: "stock".into(), held: true, tenure: Some(tenure), group: None, waiting: 0 }
+    State { resource: "stock".into(), held: true, tenure: Some(tenure), group: None, waiting: 0, breaking: false }
 }
 
 /// A lock that nobody holds.
 pub fn free() -> State {
-    State { resource: "free".into(), held: false, tenure: None, group: None, waiting: 0 }
+    State { resource: "free".into(), held: false, tenure: None, group: None, waiting: 0, breaking: false }
 }
 
 /// A lock that was broken.
@@ -105,6 +105,7 @@ pub fn broken() -> Broken {
         id: "01a207c4-8fe0-74dc-b92c-8aeaa12c4109".into(),
         owner: OWNER.into(),
         fence: 1_795_426_652_132_943,
+        ttl_ms: None,
     }
 }
 
@@ -132,6 +133,11 @@ pub fn batched() -> Batched {
     let item = |index, status, body| ItemResult { index, status, body: Some(body), replayed: false, retry_after: None };
     let missing = json!(error(LockNotFound));
     Batched { ok: 1, failed: 1, unknown: 0, results: vec![item(0, 200, json!(extended())), item(1, 404, missing)] }
+}
+
+/// The same lock, which ends after a grace.
+pub fn breaking() -> Broken {
+    Broken { ttl_ms: Some(10_000), ..broken() }
 }
 
 /// An answer with each code, in both forms.
@@ -174,7 +180,7 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
         NotFound => ("There is nothing at this path; locks are at /api/v1/locks/{resource}.", nothing()),
         LockNotFound => ("Nobody holds a lock on \"free\".", about("free")),
         TokenNotFound => (
-            "The token is not that of a lock on \"stock\": it was superseded by an extend, or was never valid.",
+            "The token is not that of a lock on \"stock\": it was superseded by an extend or given back, or was never valid.",
             about("stock"),
         ),
         MethodNotAllowed => ("This path does not have this method; the header Allow lists those it has.", nothing()),
@@ -213,6 +219,10 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             Facts { position: Some(1), waiting: Some(1), ..held(28_427) },
         ),
         TokenMismatch => ("\"stock\" is held by \"worker-7\" for another 59.94 s, under another token.", held(59_940)),
+        LockBreaking => (
+            "Somebody breaks the lock on \"stock\": it can't be extended, and ends in 8.211 s.",
+            Facts { ttl_ms: Some(8_211), ..about("stock") },
+        ),
         TimeoutShorter => (
             "timeout is 5 s, which is less than the 30.156 s that remain; an extend never shortens a lease.",
             Facts { ttl_ms: Some(30_156), ..nothing() },

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     component::component,
-    examples::{self, broken, extended, free, held, lock, set},
-    parameters::{of_document, of_list},
+    examples::{self, breaking, broken, extended, free, held, lock, set},
+    parameters::{of_document, of_list, of_release},
 };
 use crate::{
     Alive,
@@ -92,9 +92,16 @@ pub fn codes(operation: Operation) -> Vec<Code> {
             NotReplicated,
             Draining,
         ],
-        Operation::ExtendByHeader | Operation::Extend => {
-            &[TokenRequired, LockHeld, LockNotFound, LimitMismatch, TokenMismatch, TimeoutShorter, LockGone]
-        }
+        Operation::ExtendByHeader | Operation::Extend => &[
+            TokenRequired,
+            LockHeld,
+            LockNotFound,
+            LimitMismatch,
+            TokenMismatch,
+            LockBreaking,
+            TimeoutShorter,
+            LockGone,
+        ],
         Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
         Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
         Operation::Batch => &[InternalError],
@@ -235,19 +242,20 @@ pub fn describe(operation: Operation) -> Description {
         Operation::ReleaseByHeader => Description {
             id: "releaseByHeader",
             summary: "Release a lock, the token in a header",
-            parameters: vec![token(), key()],
+            parameters: vec![token(), key(), of_release()],
             ..describe(Operation::Release)
         },
         Operation::Release => Description {
             id: "release",
             tag: "locks",
             summary: "Release a lock",
-            description: "Frees the lock, and the first request of its queue is granted it.",
-            parameters: vec![key()],
+            description: "Frees the lock, and the first request of its queue is granted it. With `after` the lock \
+                          ends after that time, and nobody can extend it meanwhile.",
+            parameters: vec![key(), of_release()],
             body: None,
             successes: vec![Success {
                 status: StatusCode::NO_CONTENT,
-                description: "The lock is free.",
+                description: "The lock is free; with `after` it is free after that time.",
                 headers: &["Idempotent-Replay"],
                 content: None,
             }],
@@ -271,7 +279,8 @@ pub fn describe(operation: Operation) -> Description {
             tag: "locks",
             summary: "End a lock whose holder is gone",
             description: "Needs no token and is recorded in the audit log. Give `fence`, or you may break the \
-                          lock of the next holder.",
+                          lock of the next holder. With `grace` the holder keeps the lock for so long, and \
+                          can't extend it.",
             parameters: vec![key()],
             body: Some(RequestBody {
                 schema: "Break",
@@ -279,13 +288,14 @@ pub fn describe(operation: Operation) -> Description {
                 longest: LONGEST,
                 examples: json!({
                     "one": { "value": { "fence": broken().fence, "reason": "worker-7 lost its disk" } },
+                    "withGrace": { "value": { "fence": broken().fence, "grace": 10, "reason": "maintenance" } },
                 }),
             }),
             successes: ok(
                 "Broken, or broken before by the same Idempotency-Key.",
                 &["Idempotent-Replay"],
                 component("schemas", "Broken"),
-                json!({ "broken": { "value": broken() } }),
+                json!({ "broken": { "value": broken() }, "withGrace": { "value": breaking() } }),
             ),
         },
         Operation::Queue => Description {

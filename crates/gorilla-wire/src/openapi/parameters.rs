@@ -102,6 +102,19 @@ pub fn of_list() -> [Value; 4] {
     ]
 }
 
+/// The parameter of a release alone.
+pub fn of_release() -> Value {
+    json!({
+        "name": "after",
+        "in": "query",
+        "required": false,
+        "description": "Seconds after which the lock ends, if its lease does not end before: 0 to `limits.max_timeout` \
+         (86400 by default). The token is dead at once. With 0 or without this parameter the lock is free at once.",
+        "schema": { "type": "number", "minimum": 0, "maximum": 86400 },
+        "example": 5,
+    })
+}
+
 /// The parameter of the document alone.
 pub fn of_document() -> Value {
     json!({

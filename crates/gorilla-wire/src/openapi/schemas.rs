@@ -13,6 +13,9 @@ use crate::{
     Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
 };
 
+/// The member of a [`State`] that is there only if it is true.
+const BREAKING: &str = "breaking";
+
 /// The schemas of all bodies.
 pub fn all() -> Map<String, Value> {
     let mut requests = generator(Contract::Deserialize);
@@ -118,8 +121,13 @@ fn states() -> [(String, Value); 3] {
         one["properties"]["held"] = json!({ "const": is_held, "description": what });
         if let Some(members) = one["properties"].as_object_mut() {
             members.retain(|name, _| !without.iter().any(|part| part["properties"].get(name).is_some()));
+            if !is_held {
+                members.remove(BREAKING);
+            }
         }
-        one["required"] = one["properties"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        let always = |name: &&String| *name != BREAKING;
+        one["required"] =
+            one["properties"].as_object().into_iter().flat_map(Map::keys).filter(always).cloned().collect();
         one
     };
     let (somebody, nobody) = ("Somebody holds it.", "Nobody holds it.");

@@ -9,6 +9,9 @@ use crate::Code;
 const TIMEOUT: &str = "^(0\\.[1-9][0-9]*|[1-9][0-9]{0,3}(\\.[0-9]+)?|[1-7][0-9]{4}(\\.[0-9]+)?\
                        |8[0-5][0-9]{3}(\\.[0-9]+)?|86[0-3][0-9]{2}(\\.[0-9]+)?|86400)$";
 
+/// Seconds from 0 to 86400 as a plain decimal.
+const UP_TO_A_DAY: &str = "^((0|[1-9][0-9]{0,3}|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2})(\\.[0-9]+)?|86400)$";
+
 /// Lists what an enum can be, in place of a schema for each.
 pub fn enumerate(schema: &mut Schema) {
     let variants = schema.remove("oneOf").unwrap_or_default();
@@ -148,6 +151,23 @@ pub fn wait(_: &mut SchemaGenerator) -> Schema {
         ],
         "examples": [10, "0.5"],
     })
+}
+
+/// How long a holder may keep a lock that is broken.
+pub fn grace(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "oneOf": [
+            { "type": "number", "minimum": 0, "maximum": 86400 },
+            { "type": "string", "pattern": UP_TO_A_DAY },
+            { "type": "null" },
+        ],
+        "examples": [10, "0.5"],
+    })
+}
+
+/// A member that is there only if it is true.
+pub fn only_true(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": true })
 }
 
 pub fn boolean(_: &mut SchemaGenerator) -> Schema {

@@ -168,6 +168,7 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Optio
         print: print.as_deref(),
         wait: call.wait.then_some(WINDOW.as_millis() as u64),
         channel: &channel,
+        rank: None,
     };
     make(asked, arrived)
 }
