@@ -3,7 +3,7 @@
 -- ended, a reply was lost, or the wait is over.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue queue:turn request
+-- Touches  fence queue queue:turn request queue:replaces
 -- Arguments
 --   id        of the attempt, and of the grant that it gets
 --   token     that the lock gets
@@ -27,6 +27,7 @@
 --   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant
 --   {'unsettled', ms until grants are made again}  this Idempotency-Key was granted the lock before, but Redis may have
 --                  lost the end of that grant
+--   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}  the queue has no more room
 --   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
 --   {'reused'}     this Idempotency-Key came before with another request

@@ -3,7 +3,7 @@
 -- handover on one replica takes one call, and no message.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue queue:turn request request
+-- Touches  fence queue queue:turn request queue:replaces request
 -- Arguments
 --   release_token    the current token
 --   release_request  the Idempotency-Key of the release, if there is one

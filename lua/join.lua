@@ -5,7 +5,7 @@
 -- it alone where try.lua or claim.lua has found a group.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue queue:turn holders limit request
+-- Touches  holders limit fence queue queue:turn request queue:replaces
 -- Arguments
 --   id        of the attempt, and of the grant that it gets
 --   token     that the holder gets
@@ -35,6 +35,7 @@
 --   {'reserved', waiting, position}
 --   {'recovering', ms until grants are made again, waiting, position}
 --   {'unsettled', ms until grants are made again}
+--   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}
 --   {'gone'}
 --   {'reused'}

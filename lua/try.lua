@@ -3,7 +3,7 @@
 -- wait. This is the first call of an attempt; a waiter goes on with claim.lua.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue queue:turn request
+-- Touches  fence queue queue:turn request queue:replaces
 -- Arguments
 --   id        of the attempt, and of the grant that it gets
 --   token     that the lock gets
@@ -25,6 +25,7 @@
 --   {'recovering', ms until grants are made again, waiting, position}  nobody holds the lock, unless Redis lost a grant
 --   {'unsettled', ms until grants are made again}  this Idempotency-Key was granted the lock before, but Redis may have
 --                  lost the end of that grant
+--   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}  the queue has no more room
 --   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
 --   {'reused'}     this Idempotency-Key came before with another request
@@ -40,8 +41,9 @@ return is_plain and grant(lock, id, token, owner, metadata, lease)
 
 --- decide
 --- include acquire
-local seen = acquire_remembered(lock, req, false)
+local seen = acquire_remembered(lock, req, false) or acquire_replaced(lock, req)
 if seen then return seen end
+acquire_dismiss(lock, req, function(place) acquire_leave(lock, place) end)
 local block, others_wait = acquire_blocks(lock, req)
 if not block then return acquire_granted(lock, req, others_wait) end
 if acquire_meets_group(block) then return {'shared'} end

@@ -15,6 +15,8 @@
 --   record     the key of its record         own    the place that this attempt has or would have
 --   cancelled  attempts that were cancelled  named  the place in its record, which may be the place of a copy
 --   arrived    when it joined the queue, if it did
+--   newest     the key that names the newest request with its value of `replaces`, if it has one
+--   replaces   whether it has dismissed another request
 
 -- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
@@ -68,6 +70,7 @@ local function acquire_remembered(lock, req, waits)
   req.cancelled = seen.cancelled
   if seen.outcome == 'cancelled' then return nil end
   if seen.print ~= req.print then return {'reused'} end
+  if seen.outcome == 'replaced' then return {'replaced'} end
   -- A part has ended, and its set was not answered yet: no client relies on it, so it is decided anew.
   if seen.ends == '0' and not is_holder(lock, seen.id) then return nil end
   if seen.outcome ~= 'waiting' then return replay(lock, req, seen) end
@@ -76,6 +79,41 @@ local function acquire_remembered(lock, req, waits)
     req.named = seen.place
   end
   req.arrived = tonumber(seen.arrived)
+end
+
+--- constant LONGEST_ATTEMPT
+-- Notes that this is the newest request with its value of `replaces`. One that has not joined the queue has no arrival.
+local function acquire_note_newest(req)
+  if req.newest then
+    redis.call('SET', req.newest, whole(req.arrived or 0) .. ' ' .. req.own, 'PX', LONGEST_ATTEMPT)
+  end
+end
+
+-- The reply to a waiter that a later request has dismissed, or nothing.
+local function acquire_replaced(lock, req)
+  req.newest = rank_newest(lock, req.rank)
+  local newest = req.newest and req.arrived and redis.call('GET', req.newest)
+  if not newest or tonumber(string.match(newest, '^%d+')) == req.arrived then return nil end
+  acquire_note(req, {outcome = 'replaced'}, WINDOW)
+  return {'replaced'}
+end
+
+-- Dismisses the waiter that this request replaces, if the request is new and waits. `leave` takes a place out of the queue.
+local function acquire_dismiss(lock, req, leave)
+  local newest = req.newest and req.wait and not req.arrived and redis.call('GET', req.newest)
+  local old = newest and string.match(newest, '^%d+ (.*)$')
+  if not old or old == req.own or not redis.call('ZSCORE', beside(lock, 'queue'), old) then return end
+  leave(old)
+  req.replaces = true
+  local id, channel = place_parts(old)
+  redis.call('PUBLISH', channel, id)
+end
+
+-- Takes a place out of the queue of a lock that no group holds. If it has the turn, the turn ends.
+local function acquire_leave(lock, place)
+  redis.call('ZREM', beside(lock, 'queue'), place)
+  local turn = redis.call('GET', beside(lock, 'queue:turn'))
+  if turn and string.match(turn, '^%d+ (.*)$') == place then turn_take(lock) end
 end
 
 -- What prevents a grant, with the ms until that may be over; or nothing. One of
@@ -112,6 +150,7 @@ local function acquire_granted(lock, req, others_wait)
   end
   local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
   if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end
+  if req.replaces then acquire_note_newest(req) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
   return reply
 end
@@ -127,7 +166,6 @@ local function acquire_refused(lock, req, block)
 end
 
 --- constant ROOM
---- constant LONGEST_ATTEMPT
 -- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
 local function acquire_join(key, req, block)
   if not req.arrived then
@@ -149,6 +187,7 @@ local function acquire_join(key, req, block)
   if redis.call('PEXPIRE', key, LONGEST_ATTEMPT, 'GT') == 0 and redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then
     redis.call('PEXPIRE', key, LONGEST_ATTEMPT)
   end
+  acquire_note_newest(req)
   acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, req.wait + PLACE_KEPT)
 end
 

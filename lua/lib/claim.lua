@@ -1,8 +1,9 @@
 --- include acquire
 -- Asks again for a lock that the attempt waits for. Returns the reply of claim.lua.
 local function claim(lock, req)
-  local seen = acquire_remembered(lock, req, req.wait)
+  local seen = acquire_remembered(lock, req, req.wait) or acquire_replaced(lock, req)
   if seen then return seen end
+  acquire_dismiss(lock, req, function(place) acquire_leave(lock, place) end)
   local block, others_wait = acquire_blocks(lock, req)
   if not block then return acquire_granted(lock, req, others_wait) end
   if acquire_meets_group(block) then return {'shared'} end

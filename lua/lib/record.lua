@@ -15,6 +15,7 @@ local FACTS = {
   released = 'print',
   broken = 'print id owner fence',
   waiting = 'print arrived place',
+  replaced = 'print',
   cancelled = '',
 }
 

@@ -49,6 +49,8 @@ pub enum ApiError {
     FenceRequired { resource: ResourceName, group: Group },
     /// An acquire waited in vain.
     WaitTimeout { resource: ResourceName, wait: Duration, blocked: Box<Blocked> },
+    /// A later request has taken the place of a waiter.
+    Replaced { resource: ResourceName },
     /// An acquire found that nobody holds the lock, but Redis may have lost a grant. Grants wait for this long.
     Recovering { resource: ResourceName, left: Duration, waiting: u64 },
     /// The same Idempotency-Key was granted the lock before, but Redis may have lost that the grant has ended and that

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_domain::{Lease, Metadata, Mode, Owner, Permits, Share};
+use gorilla_domain::{Lease, Metadata, Mode, Owner, Permits, Replaces, Share};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -51,6 +51,17 @@ pub fn wait(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
 /// Reads `headstart`: seconds as in `wait`; 0 if it is missing.
 pub fn headstart(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
     given(raw).map_or(Ok(Duration::ZERO), |raw| from_zero("headstart", raw, longest, ""))
+}
+
+/// Reads `replaces`; `None` if it is missing.
+pub fn replaces(raw: Raw) -> Result<Option<Replaces>, Invalid> {
+    let Some(raw) = given(raw) else { return Ok(None) };
+    let refuse = |problem: String| Invalid::new("replaces", format!("{problem}; it must be {}", Replaces::rule()));
+    if !raw.starts_with('"') {
+        return Err(refuse(format!("is {}", json_kind(raw))));
+    }
+    let text = serde_json::from_str(raw).map_err(|_| refuse("is not valid Unicode".into()))?;
+    Replaces::new(text).map(Some).map_err(|rule| Invalid::new("replaces", rule))
 }
 
 /// Reads the `grace` of a break: seconds as in `wait`; 0 if it is missing.

@@ -107,6 +107,14 @@ impl Shape {
                 let message = format!("Not granted within {waited} s: {held}, and this request was number {position} in the queue; sent again within 10 s with the same Idempotency-Key, it keeps its place.");
                 (Code::WaitTimeout, message.into())
             }
+            ApiError::Replaced { resource } => (
+                Code::Replaced,
+                format!(
+                    "A later request with the same \"replaces\" waits for {:?} in place of this one.",
+                    resource.as_str()
+                )
+                .into(),
+            ),
             ApiError::Recovering { resource, left, .. } => {
                 let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
                 (Code::Recovering, message.into())
@@ -300,7 +308,8 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::FenceRequired { resource, group } => {
             Facts { resource: Some(resource.as_str().into()), ..of_group(group) }
         }
-        ApiError::LockNotFound { resource }
+        ApiError::Replaced { resource }
+        | ApiError::LockNotFound { resource }
         | ApiError::TokenNotFound { resource, .. }
         | ApiError::LockGone { resource } => about(resource),
         ApiError::LockBreaking { resource, ttl } => Facts { ttl_ms: Some(milliseconds(*ttl)), ..about(resource) },

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Acquire, Token};
+use gorilla_domain::{Acquire, Replaces, Token};
 use gorilla_scripts::Rank;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ impl Bid {
 
     /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.
     pub fn call<'a>(&'a self, channel: &'a str, wait: Duration) -> gorilla_scripts::Acquire<'a> {
-        let Acquire { owner, lease, metadata, headstart, once, .. } = &*self.asked;
+        let Acquire { owner, lease, metadata, headstart, replaces, once, .. } = &*self.asked;
         gorilla_scripts::Acquire {
             id: &self.id,
             token: self.token.expose(),
@@ -48,7 +48,10 @@ impl Bid {
             print: protocol::record(once.as_ref()).1,
             wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
             channel,
-            rank: (!headstart.is_zero()).then_some(Rank { headstart: headstart.as_micros() as u64 }),
+            rank: (!headstart.is_zero() || replaces.is_some()).then(|| Rank {
+                headstart: headstart.as_micros() as u64,
+                replaces: replaces.as_ref().map(Replaces::as_str),
+            }),
         }
     }
 }

@@ -56,6 +56,8 @@ pub enum Acquired {
         /// How many.
         holders: u64,
     },
+    /// A later request has taken the place of this one in the queue.
+    Replaced,
     /// The replica is about to end, so the caller can't wait any longer.
     Dismissed,
     /// The same Idempotency-Key took the lock before, and that lease has ended.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Cursor, Lease, Metadata, Mode, Once, Owner, ResourceName, Token};
+use crate::{Cursor, Lease, Metadata, Mode, Once, Owner, Replaces, ResourceName, Token};
 
 /// Take a lock, or wait for it.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Acquire {
     pub mode: Mode,
     /// How long before its arrival the request counts as having arrived, if it has to wait.
     pub headstart: Duration,
+    /// What makes a later request replace this one in the queue, if anything.
+    pub replaces: Option<Replaces>,
     /// Given if the request may come again.
     pub once: Option<Once>,
 }

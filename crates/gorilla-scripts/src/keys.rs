@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(Sibling::Fence.key(&orders), "gorilla:{orders}:fence");
         assert_eq!(Sibling::Queue.key(&orders), "gorilla:{orders}:queue");
         assert_eq!(Sibling::Turn.key(&orders), "gorilla:{orders}:queue:turn");
+        assert_eq!(Sibling::Replaces("ci: main").key(&orders), "gorilla:{orders}:queue:replaces:ci: main");
         assert_eq!(keys.channel("4f3a"), "gorilla:wake:4f3a");
         assert_eq!(Sibling::Request("k1").key(&orders), "gorilla:{orders}:request:k1");
         assert_eq!(keys.lock("a{b}c%d e:f🦍"), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");

@@ -13,6 +13,8 @@ pub enum Sibling<'a> {
     Holders,
     /// The limit of a resource, a string.
     Limit,
+    /// The newest request that has joined the queue with this value of `replaces`, a string.
+    Replaces(&'a str),
     /// What became of a request, a string. Its name is an Idempotency-Key or the id of an attempt.
     Request(&'a str),
 }
@@ -27,6 +29,7 @@ impl Sibling<'_> {
             Self::Turn => format!("{stem}queue:turn"),
             Self::Holders => format!("{stem}holders"),
             Self::Limit => format!("{stem}limit"),
+            Self::Replaces(value) => format!("{stem}queue:replaces:{value}"),
             Self::Request(name) => format!("{stem}request:{name}"),
         }
     }

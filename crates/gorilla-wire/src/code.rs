@@ -52,6 +52,8 @@ codes! {
     LimitMismatch "limit_mismatch" CONFLICT
         "Another limit is in force, or the request takes more permits than the limit that is in force."
     WaitTimeout "wait_timeout" CONFLICT "The request waited and was not granted the lock."
+    Replaced "replaced" CONFLICT
+        "The request waited, and a later request with the same `replaces` has taken its place in the queue."
     TokenMismatch "token_mismatch" CONFLICT "An extend has a token that is not the current token."
     LockBreaking "lock_breaking" CONFLICT
         "An extend came while somebody breaks the lock: the lock stays with its holder for the grace that the break gave."

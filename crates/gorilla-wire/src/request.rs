@@ -42,6 +42,11 @@ pub struct Acquire<V> {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::wait"))]
     pub headstart: Option<V>,
+    /// Only for a request that has to wait: a text of 1 to 256 bytes. When the request joins the queue, the request that
+    /// waits there with the same text is dismissed (409 `replaced`).
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::replaces"))]
+    pub replaces: Option<V>,
     /// `exclusive`, or `shared` for a lock that several clients hold at once. `exclusive` without this field.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::mode"))]
@@ -192,7 +197,7 @@ impl<V> Body for Pin<V> {
 
 impl<V> Body for Acquire<V> {
     const FIELDS: &'static [&'static str] =
-        &["owner", "timeout", "metadata", "wait", "headstart", "mode", "limit", "permits"];
+        &["owner", "timeout", "metadata", "wait", "headstart", "replaces", "mode", "limit", "permits"];
 }
 
 impl<V> Body for AcquireSet<V> {

@@ -53,6 +53,7 @@ local function join_granted(lock, group, req, permits, limit)
   group_until(lock, req.id, permits, now + req.lease)
   local turn = group_changed(lock, group)
   if turn == 0 then queue_tell(beside(lock, 'queue'), req.channel, group_next_end(lock, group), group.floor) end
+  if req.replaces then acquire_note_newest(req) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = fence, created = now}, WINDOW)
   return {'joined', fence, now, turn, permits, limit, group.floor}
 end
@@ -109,6 +110,8 @@ local function join(lock, req)
   local group = group_open(lock)
   local seen = acquire_remembered(lock, req, req.again and req.wait)
   if seen then return seen[1] == 'replayed' and permits and rejoined(lock, group, seen) or seen end
+  local replaced = acquire_replaced(lock, req)
+  if replaced then return replaced end
 
   local limit, other
   if permits then
@@ -122,6 +125,9 @@ local function join(lock, req)
     end
   end
 
+  acquire_dismiss(lock, req, function(place)
+    if group then group_leave_queue(lock, group, place) else acquire_leave(lock, place) end
+  end)
   local block, others_wait
   if group then block = join_blocks(lock, group, req, permits) else block, others_wait = acquire_blocks(lock, req) end
   if block then return req.wait and join_queued(lock, group, req, block, limit) or join_refused(lock, group, req, block) end

@@ -57,6 +57,7 @@ pub fn asked(
     let metadata = fields::metadata(fields.metadata)?;
     let wait = fields::wait(fields.wait, limits.max_wait)?;
     let headstart = fields::headstart(fields.headstart, limits.max_wait)?;
+    let replaces = fields::replaces(fields.replaces)?;
     let mode = fields::mode(fields.mode, fields.limit, fields.permits)?.unwrap_or_default();
     // A client may wait in pieces of different lengths, so the fingerprint of a request leaves its wait out.
     let once = key.map(|key| {
@@ -65,9 +66,11 @@ pub fn asked(
         print.extend(share.iter().flatten().map(String::as_str));
         let ahead = (!headstart.is_zero()).then(|| format!("headstart {}", headstart.as_millis()));
         print.extend(ahead.as_deref());
+        let replacing = replaces.as_ref().map(|replaces| format!("replaces {}", replaces.as_str()));
+        print.extend(replacing.as_deref());
         Once::new(key, &print)
     });
-    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, once })
+    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, replaces, once })
 }
 
 /// What the client is told.
@@ -97,6 +100,7 @@ pub fn granted(resource: &ResourceName, wait: Duration, acquired: Acquired) -> R
         Acquired::TooManyHolders { holders } => ApiError::TooManyHolders { resource: resource(), holders },
         Acquired::Unsettled(left) => ApiError::Unsettled { resource: resource(), left },
         Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting },
+        Acquired::Replaced => ApiError::Replaced { resource: resource() },
         Acquired::Dismissed => ApiError::Draining,
         Acquired::Gone => ApiError::LockGone { resource: resource() },
         Acquired::KeyReused => ApiError::KeyReused,

@@ -72,7 +72,7 @@ fn parse(limits: &Limits, headers: &HeaderMap, body: &Bytes) -> Result<AcquireSe
     let once = idempotency_key(headers)?.map(|key| Once::of_set(key, &parts));
     let part = |(resource, mode)| {
         let (owner, metadata, once) = (owner.clone(), metadata.clone(), once.clone());
-        Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, once }
+        Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, replaces: None, once }
     };
     let set = AcquireSet::new(resources.into_iter().map(part).collect());
     set.map_err(|rule| Invalid::new("resources", rule).into())

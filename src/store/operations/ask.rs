@@ -128,6 +128,7 @@ impl Store {
                 blocked(Blocker::Recovery(left), waiting, position)
             }
             AcquireReply::Unsettled { left } => Acquired::Unsettled(Duration::from_millis(left)),
+            AcquireReply::Replaced => Acquired::Replaced,
             AcquireReply::Full { waiting } => Acquired::QueueFull { waiting },
             AcquireReply::Gone => Acquired::Gone,
             AcquireReply::Reused => Acquired::KeyReused,

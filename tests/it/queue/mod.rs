@@ -7,6 +7,7 @@ mod handover;
 mod limits;
 mod order;
 mod pieces;
+mod replaced;
 mod restarts;
 mod soak;
 mod urgent;

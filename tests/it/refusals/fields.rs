@@ -67,6 +67,12 @@ async fn acquire_refuses_every_owner_timeout_and_metadata_out_of_its_range() {
         let body = format!(r#"{{"owner":"me","timeout":30,"wait":1,"headstart":{headstart}}}"#);
         cases.push(("headstart", body, vec!["headstart", "a number of seconds from 0 to 60", problem]));
     }
+    for (replaces, problem) in
+        [("\"\"", "0 bytes"), ("7", "is a number"), ("[\"a\"]", "is an array"), ("\"\\ud800\"", "not valid Unicode")]
+    {
+        let body = format!(r#"{{"owner":"me","timeout":30,"wait":1,"replaces":{replaces}}}"#);
+        cases.push(("replaces", body, vec!["replaces", "a string of 1 to 256 bytes", problem]));
+    }
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for (metadata, says) in [
         (json!("x".repeat(5 * 1024)).to_string(), ["5124 bytes", "at most 4096"]),

@@ -54,6 +54,7 @@ impl Contract {
         }
         let touches = call.touches().into_iter().map(|sibling| match sibling {
             Sibling::Request(_) => "request".into(),
+            Sibling::Replaces(_) => "queue:replaces".into(),
             sibling => sibling.key("lock"),
         });
         Self { name: C::NAME, arguments, touches: touches.collect() }
@@ -82,7 +83,7 @@ fn contracts() -> Vec<Contract> {
         print,
         wait: Some(WAIT),
         channel: "channel",
-        rank: Some(Rank { headstart: 1 }),
+        rank: Some(Rank { headstart: 1, replaces: Some("replaces") }),
     };
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };

@@ -85,7 +85,7 @@ fn joined_ahead(lab: &Lab, id: &str, headstart: u64) -> u64 {
 
 fn ahead<'a>(id: &'a str, owner: &'a str, headstart: u64) -> Acquire<'a> {
     let (metadata, lease, print, wait) = ("[]", 30_000, None, Some(20_000));
-    let rank = Some(Rank { headstart: headstart * 1_000_000 });
+    let rank = Some(Rank { headstart: headstart * 1_000_000, replaces: None });
     Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank }
 }
 
@@ -146,6 +146,116 @@ fn a_waiter_with_a_headstart_that_lost_its_place_comes_back_to_it() {
     lab.cli(&["ZREM"], "queue", &[&format!("id-1 {CHANNEL} owner-of-id-1")]);
     assert_eq!(lab.run(&Claim { asked, arrived: None })[0], "queued");
     assert_eq!(ids(&lab), ["id-1", "id-2"]);
+}
+
+/// Queues with this value of `replaces`; the reply.
+#[track_caller]
+fn asks(lab: &Lab, id: &str, key: Option<&str>, replaces: &str, wait: u64, arrived: Option<u64>) -> Vec<String> {
+    let owner = format!("owner-of-{id}");
+    let (rank, print) = (Some(Rank { headstart: 0, replaces: Some(replaces) }), key.map(|_| "print"));
+    let wait = Some(wait).filter(|wait| *wait > 0);
+    let asked = Acquire { rank, print, wait, request: key.unwrap_or(id), ..ahead(id, &owner, 0) };
+    match arrived {
+        None => lab.run(&Try(asked)),
+        Some(arrived) => lab.run(&Claim { asked, arrived: Some(arrived) }),
+    }
+}
+
+fn arrival(queued: &[String]) -> Option<u64> {
+    assert_eq!(queued[0], "queued", "{queued:?}");
+    queued[1].parse().ok()
+}
+
+#[test]
+fn a_join_dismisses_the_waiter_with_the_same_value_and_no_other() {
+    let lab = held(Redis::shared());
+    let first = arrival(&asks(&lab, "id-1", None, "main", 20_000, None));
+    let other = arrival(&asks(&lab, "id-2", None, "other", 20_000, None));
+    let newest = arrival(&asks(&lab, "id-3", None, "main", 20_000, None));
+    assert_eq!(ids(&lab), ["id-2", "id-3"]);
+    assert_eq!(asks(&lab, "id-1", None, "main", 20_000, first), ["replaced"]);
+    // Also when its wait is over, and when the newest is gone.
+    assert_eq!(asks(&lab, "id-1", None, "main", 0, first), ["replaced"]);
+    lab.cancel("id-3", "request:id-3");
+    assert_eq!(asks(&lab, "id-1", None, "main", 20_000, first), ["replaced"]);
+    assert_eq!(asks(&lab, "id-2", None, "other", 20_000, other)[0], "queued");
+    assert_eq!(asks(&lab, "id-3", None, "main", 20_000, newest), ["cancelled"]);
+    for key in ["queue:replaces:main", "queue:replaces:other"] {
+        assert!((1..=120_000).contains(&number(&lab.cli(&["PTTL"], key, &[]))), "{key}");
+    }
+}
+
+#[test]
+fn a_request_that_does_not_wait_dismisses_nobody() {
+    let lab = held(Redis::shared());
+    let first = arrival(&asks(&lab, "id-1", None, "main", 20_000, None));
+    assert_eq!(asks(&lab, "id-2", None, "main", 0, None)[0], "held");
+    assert_eq!(asks(&lab, "id-1", None, "main", 20_000, first)[0], "queued");
+}
+
+#[test]
+fn a_waiter_with_a_key_that_was_replaced_is_told_so_again_also_between_its_pieces() {
+    let lab = held(Redis::shared());
+    let key = Some("k");
+    let first = arrival(&asks(&lab, "id-1", key, "main", 20_000, None));
+    // Its piece is over, and it is away.
+    assert_eq!(asks(&lab, "id-1", key, "main", 0, first)[0], "held");
+    arrival(&asks(&lab, "id-2", Some("other"), "main", 20_000, None));
+    for id in ["id-3", "id-4"] {
+        assert_eq!(asks(&lab, id, key, "main", 20_000, None), ["replaced"]);
+    }
+    assert_eq!(ids(&lab), ["id-2"]);
+    assert!((50_000..=60_000).contains(&number(&lab.cli(&["PTTL"], "request:k", &[]))));
+}
+
+#[test]
+fn a_copy_that_takes_a_place_over_replaces_nobody_and_is_replaced_in_its_turn() {
+    let lab = held(Redis::shared());
+    let key = Some("k");
+    let first = arrival(&asks(&lab, "id-1", key, "main", 20_000, None));
+    let copy = arrival(&asks(&lab, "id-2", key, "main", 20_000, None));
+    assert_eq!(copy, first);
+    assert_eq!(asks(&lab, "id-1", key, "main", 20_000, first), ["superseded"]);
+    arrival(&asks(&lab, "id-3", None, "main", 20_000, None));
+    assert_eq!(ids(&lab), ["id-3"]);
+    assert_eq!(asks(&lab, "id-2", key, "main", 20_000, copy), ["replaced"]);
+    assert_eq!(asks(&lab, "id-1", key, "main", 20_000, first), ["replaced"]);
+}
+
+#[test]
+fn a_waiter_that_lost_its_place_takes_it_again_unless_it_was_replaced() {
+    let lab = held(Redis::shared());
+    let first = arrival(&asks(&lab, "id-1", None, "main", 20_000, None));
+    lab.cli(&["ZREM"], "queue", &[&format!("id-1 {CHANNEL} owner-of-id-1")]);
+    assert_eq!(arrival(&asks(&lab, "id-1", None, "main", 20_000, first)), first);
+    // A lost reply gives its place to another attempt of the same request.
+    lab.cancel("id-1", "request:id-1");
+    assert_eq!(arrival(&asks(&lab, "id-2", None, "main", 20_000, first)), first);
+    arrival(&asks(&lab, "id-3", None, "main", 20_000, None));
+    assert_eq!(ids(&lab), ["id-3"]);
+    assert_eq!(asks(&lab, "id-2", None, "main", 20_000, first), ["replaced"]);
+}
+
+#[test]
+fn a_waiter_that_has_the_turn_can_be_replaced_and_the_turn_goes_on() {
+    let lab = held(Redis::shared());
+    let first = arrival(&asks(&lab, "id-1", None, "main", 20_000, None));
+    assert_eq!(release(&lab, "holder"), ["released", "1000"]);
+    // Nobody else waits, so the newest need not wait.
+    assert_eq!(asks(&lab, "id-2", None, "main", 20_000, None)[0], "granted");
+    assert_eq!(asks(&lab, "id-1", None, "main", 20_000, first), ["replaced"]);
+    assert_eq!(lab.keys(), ["fence", "lock", "queue:replaces:main"]);
+
+    let third = arrival(&asks(&lab, "id-3", None, "main", 20_000, None));
+    let next = joined(&lab, "next");
+    assert_eq!(release(&lab, "id-2")[0], "mismatch", "its token is its id");
+    lab.cli(&["DEL"], "lock", &[]);
+    lab.run(&Wake {});
+    assert_eq!(asks(&lab, "id-4", None, "main", 20_000, None)[0], "queued");
+    assert!(lab.cli(&["GET"], "queue:turn", &[]).ends_with("owner-of-next"));
+    assert_eq!(asks(&lab, "id-3", None, "main", 20_000, third), ["replaced"]);
+    assert_eq!(again(&lab, "next", "20000", &next)[0], "granted");
+    assert_eq!(ids(&lab), ["id-4"]);
 }
 
 /// Has the turn begin so many milliseconds earlier.

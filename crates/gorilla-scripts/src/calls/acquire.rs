@@ -34,14 +34,16 @@ pub struct Acquire<'a> {
     /// The channel whose messages reach this replica.
     pub channel: &'a str,
     /// How it queues, if not in order of arrival.
-    pub rank: Option<Rank>,
+    pub rank: Option<Rank<'a>>,
 }
 
 /// How a request queues. The script gets it as a list.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Rank {
+pub struct Rank<'a> {
     /// How many microseconds before its arrival it counts as having arrived.
     pub headstart: u64,
+    /// If a later request with the same text joins the queue, this one is dismissed.
+    pub replaces: Option<&'a str>,
 }
 
 /// The first call of an attempt.
@@ -90,6 +92,8 @@ pub enum AcquireReply {
     Recovering { left: u64, waiting: u64, position: Option<u64> },
     /// The same Idempotency-Key was granted the lock before, but Redis may have lost the end of that grant.
     Unsettled { left: u64 },
+    /// A later request with the same value of `replaces` has taken its place.
+    Replaced,
     /// The queue has no more room.
     Full { waiting: u64 },
     /// The same Idempotency-Key was granted the lock before, and that lease has ended.
@@ -146,6 +150,7 @@ impl AcquireReply {
                 Self::Recovering { left: reader.number()?, waiting: reader.number()?, position: reader.some_number()? }
             }
             "unsettled" => Self::Unsettled { left: reader.number()? },
+            "replaced" => Self::Replaced,
             "full" => Self::Full { waiting: reader.number()? },
             "gone" => Self::Gone,
             "reused" => Self::Reused,
@@ -154,8 +159,10 @@ impl AcquireReply {
         })
     }
 
-    pub(super) fn touches(request: &str) -> Vec<Sibling<'_>> {
-        vec![Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(request)]
+    pub(super) fn touches<'a>(asked: &Acquire<'a>) -> Vec<Sibling<'a>> {
+        let replaces = asked.rank.and_then(|rank| rank.replaces).map(Sibling::Replaces);
+        let others = [Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(asked.request)];
+        others.into_iter().chain(replaces).collect()
     }
 }
 
@@ -169,7 +176,7 @@ impl Call for Try<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        AcquireReply::touches(self.0.request)
+        AcquireReply::touches(&self.0)
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<AcquireReply, Malformed> {
@@ -187,7 +194,7 @@ impl Call for Claim<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        AcquireReply::touches(self.asked.request)
+        AcquireReply::touches(&self.asked)
     }
 
     fn pack(&self, into: &mut Vec<u8>) {

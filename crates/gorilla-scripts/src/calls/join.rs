@@ -36,9 +36,8 @@ impl Call for Join<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        let (queue, group) = ([Sibling::Queue, Sibling::Turn], [Sibling::Holders, Sibling::Limit]);
-        let request = Sibling::Request(self.asked.request);
-        [Sibling::Fence].into_iter().chain(queue).chain(group).chain([request]).collect()
+        let of_group = [Sibling::Holders, Sibling::Limit];
+        of_group.into_iter().chain(AcquireReply::touches(&self.asked)).collect()
     }
 
     fn pack(&self, into: &mut Vec<u8>) {

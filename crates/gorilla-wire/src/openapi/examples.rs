@@ -218,6 +218,9 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
              place.",
             Facts { position: Some(1), waiting: Some(1), ..held(28_427) },
         ),
+        Replaced => {
+            ("A later request with the same \"replaces\" waits for \"stock\" in place of this one.", about("stock"))
+        }
         TokenMismatch => ("\"stock\" is held by \"worker-7\" for another 59.94 s, under another token.", held(59_940)),
         LockBreaking => (
             "Somebody breaks the lock on \"stock\": it can't be extended, and ends in 8.211 s.",

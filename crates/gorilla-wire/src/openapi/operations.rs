@@ -85,6 +85,7 @@ pub fn codes(operation: Operation) -> Vec<Code> {
             LockReserved,
             LimitMismatch,
             WaitTimeout,
+            Replaced,
             LockGone,
             QueueFull,
             TooManyHolders,
@@ -197,6 +198,9 @@ pub fn describe(operation: Operation) -> Description {
                     "short": { "value": { "owner": "worker-7", "timeout": 30.5 } },
                     "withMetadata": {
                         "value": { "owner": "worker-7", "timeout": 30, "metadata": { "job": "nightly" } },
+                    },
+                    "newest": {
+                        "value": { "owner": "ci/4712", "timeout": 30, "wait": 60, "replaces": "deploy of main" },
                     },
                     "waiting": { "value": { "owner": "worker-8", "timeout": 30, "wait": 20 } },
                 }),

@@ -170,6 +170,11 @@ pub fn only_true(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": true })
 }
 
+/// Of the requests with the same text only the newest waits.
+pub fn replaces(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "minLength": 1, "maxLength": 256 })
+}
+
 pub fn boolean(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["boolean", "null"] })
 }
