@@ -72,7 +72,7 @@ impl Replica {
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
         let Self { listener, settings, store, mut ends } = self;
-        let service = Service::new(Arc::clone(&store));
+        let service = Service::new(Arc::clone(&store), &settings.limits);
         let connections = Connections::new(Api::new(&service, &settings), &settings);
         // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
         // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried

@@ -5,18 +5,21 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use crate::store::Store;
+use super::room::Room;
+use crate::{settings::Limits, store::Store};
 
 /// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
+    pub(super) room: Room,
     draining: AtomicBool,
 }
 
 impl Service {
     /// Makes the service over a store.
-    pub fn new(store: Arc<Store>) -> Arc<Self> {
-        Arc::new(Self { store, draining: AtomicBool::new(false) })
+    pub fn new(store: Arc<Store>, limits: &Limits) -> Arc<Self> {
+        let room = Room::of_batches(limits.max_in_flight);
+        Arc::new(Self { store, room, draining: AtomicBool::new(false) })
     }
 
     /// The replica is about to end. From now on it is not ready, and closes connections after their answer.

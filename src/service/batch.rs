@@ -40,9 +40,9 @@ impl Operation {
 
 impl Service {
     /// Does each operation as if it had come alone, and tells of each what came of it, in the same order. Operations on
-    /// one resource are done one after another, in their order; of different resources up to `at_once` at once. If the
-    /// caller is dropped, no more operations are begun, and acquires that were sent are undone.
-    pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>, at_once: usize) -> Vec<Done> {
+    /// one resource are done one after another, in their order, and operations on different resources at once as far as
+    /// there is room. If the caller is dropped, no more operations are begun, and acquires that were sent are undone.
+    pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>) -> Vec<Done> {
         let count = operations.len();
         let done = stream::iter(lines(operations)).map(async |line| {
             let mut done = Vec::with_capacity(line.len());
@@ -51,7 +51,7 @@ impl Service {
             }
             stream::iter(done)
         });
-        let done = done.buffer_unordered(at_once).flatten();
+        let done = done.buffer_unordered(self.room.of_one()).flatten();
         let mut done: Vec<_> = done.collect().await;
         debug_assert_eq!(done.len(), count, "no item is lost");
         done.sort_unstable_by_key(|(index, _)| *index);
@@ -59,6 +59,7 @@ impl Service {
     }
 
     async fn single(&self, caller: &Caller, operation: Operation) -> Done {
+        let _room = self.room.enter().await;
         match operation {
             Operation::Acquire(asked) => {
                 let acquired = self.acquire(caller, &asked).await;

@@ -13,6 +13,7 @@ mod limit;
 mod list;
 mod readiness;
 mod release;
+mod room;
 
 pub use base::Service;
 pub use batch::{Done, Operation};

@@ -26,8 +26,6 @@ use crate::{
 
 /// The longest body, in bytes.
 const LONGEST: usize = 1024 * 1024;
-/// How many items of a batch are done at once. More would only wait for each other, and hold up other requests.
-const AT_ONCE: usize = 256;
 
 /// What a client asks for.
 struct Asked {
@@ -42,9 +40,7 @@ struct Asked {
 /// Does many operations, each as if it had come alone.
 pub async fn batch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let Asked { caller, form, operations, brief } = read(&app, request).await?;
-    // If there were more at once than may be in flight, the batch would refuse items of its own.
-    let at_once = AT_ONCE.min(app.limits().max_in_flight);
-    let done = app.service.batch(&caller, operations, at_once).await;
+    let done = app.service.batch(&caller, operations).await;
     Ok(answer::ok(told(done, form, brief, &caller)).into_response())
 }
 

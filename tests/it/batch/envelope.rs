@@ -114,9 +114,11 @@ async fn a_body_may_have_a_mebibyte_on_this_route_alone() {
         format!("{body}{}", " ".repeat(length - body.len()))
     };
     let send = async |path: &str, body: String| api.send(Method::POST, path, &[], Some(body)).await;
-    let answer = send("/api/v1/batch", padded(1024 * 1024 + 1)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (413, "body_too_large"), "{answer:?}");
-    assert!(answer.text.contains("at most 1048576 bytes"), "{answer:?}");
+    // Only the head of a longer body: the replica refuses the body before it comes, and closes the connection.
+    let head = "POST /api/v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ";
+    let answer = api.raw(format!("{head}{}\r\n\r\n", 1024 * 1024 + 1).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\"body_too_large\""), "{answer}");
+    assert!(answer.contains("at most 1048576 bytes"), "{answer}");
     assert_eq!(counts(&send("/api/v1/batch", padded(1024 * 1024)).await), [1, 0, 0]);
     let alone = format!("/api/v1/locks/{}", name("alone"));
     assert_eq!(send(&alone, padded(16 * 1024 + 1)).await.code(), "body_too_large");

@@ -39,7 +39,7 @@ fn results(answer: &Answer) -> Vec<Value> {
 }
 
 /// So many locks that this client holds: their names and tokens.
-async fn held(api: &Api, count: usize) -> Vec<(String, String)> {
+pub async fn held(api: &Api, count: usize) -> Vec<(String, String)> {
     let names: Vec<_> = (0..count).map(|_| name("batch")).collect();
     let items: Vec<_> = names.iter().map(|name| acquire(name)).collect();
     let answer = api.batch(&json!({ "operations": items }), &[]).await;

@@ -36,3 +36,20 @@ async fn a_batch_is_never_refused_for_its_own_length() {
     let items: Vec<_> = (0..300).map(|_| acquire(&name("few"))).collect();
     assert_eq!(counts(&replica.api.batch(&json!({ "operations": items }), &[]).await), [300, 0, 0]);
 }
+
+#[tokio::test]
+async fn many_batches_at_once_refuse_neither_each_other_nor_a_request_that_comes_alone() {
+    let redis = crate::harness::Redis::shared();
+    let replica = Replica::with(&redis.url(), &[("GORILLA__LIMITS__MAX_IN_FLIGHT", "200")]).await;
+    let batches = (0..20).map(|_| async {
+        let items: Vec<_> = (0..200).map(|_| acquire(&name("together"))).collect();
+        counts(&replica.api.batch(&json!({ "operations": items }), &[]).await)
+    });
+    let alone = async {
+        for _ in 0..50 {
+            replica.api.granted(&name("alone"), "me", 30).await;
+        }
+    };
+    let (all, ()) = tokio::join!(futures_util::future::join_all(batches), alone);
+    assert!(all.iter().all(|counts| *counts == [200, 0, 0]), "{all:?}");
+}
