@@ -1,7 +1,7 @@
 //! Waiting and waking, script by script: what `lua/try.lua`, `lua/claim.lua`, `lua/release.lua`, `lua/cancel.lua` and
 //! `lua/wake.lua` do to a queue.
 
-use gorilla_scripts::{Acquire, Break, Claim, Rank, Try, Wake};
+use gorilla_scripts::{Acquire, Break, Claim, Join, Rank, SharedRelease, Try, Wake};
 
 use super::{CHANNEL, Lab, number};
 use crate::harness::Redis;
@@ -146,6 +146,25 @@ fn a_waiter_with_a_headstart_that_lost_its_place_comes_back_to_it() {
     lab.cli(&["ZREM"], "queue", &[&format!("id-1 {CHANNEL} owner-of-id-1")]);
     assert_eq!(lab.run(&Claim { asked, arrived: None })[0], "queued");
     assert_eq!(ids(&lab), ["id-1", "id-2"]);
+}
+
+#[test]
+fn a_headstart_passes_no_waiter_that_was_called_into_a_group() {
+    let lab = Lab::on(Redis::shared());
+    let ask = |id: &str, share: &str, headstart: u64| {
+        let (owner, token) = (format!("owner-of-{id}"), format!("{id}.secret"));
+        let asked = Acquire { token: &token, ..ahead(id, &owner, headstart) };
+        lab.run(&Join { asked, share: Some(share), again: false, arrived: None })
+    };
+    assert_eq!([ask("a-1", "*1/3", 0)[0].as_str(), ask("a-2", "*2/3", 0)[0].as_str()], ["joined"; 2]);
+    let called = arrival(&ask("b-1", "*1/3", 0));
+    arrival(&ask("c-1", "*3/3", 0));
+    // This calls the first waiter, which doesn't claim yet.
+    lab.run(&SharedRelease { id: "a-1", secret: "secret", request: None, print: None });
+    assert_eq!(number(&lab.cli(&["HGET"], "lock", &["bound"])) as u64, called.expect("a time"));
+    let ahead = arrival(&ask("d-1", "*1/3", 10));
+    assert!(ahead > called, "{ahead:?} {called:?}");
+    assert_eq!(ids(&lab), ["b-1*1/3", "d-1*1/3", "c-1*3/3"]);
 }
 
 /// Queues with this value of `replaces`; the reply.
