@@ -2,7 +2,7 @@
 -- Makes a grant of another mode out of the grant of a caller that has its token, with nobody in between: the only holder
 -- of a lock shares it from then on, or the only holder of a shared lock has it alone from then on.
 --
--- KEYS  1 lock
+-- KEYS  1 lock   2 incarnation, only with a grace
 -- Touches  fence queue queue:turn holders limit request
 -- Arguments
 --   token     the current token
@@ -25,6 +25,9 @@
 --   {'limited', limit}       the requests that wait have named another limit, or another limit is pinned
 --   {'breaking', ttl (ms)}   somebody breaks the lock, and has left the holder a grace
 --   {'shorter', ttl (ms)}    the new lease would end before the current lease
+--   {'recovering', ms until grants are made again}  Redis may have lost a grant that the new grant would have to wait for
+--   {'unsettled', ms until grants are made again}   this Idempotency-Key has converted the lock before, but Redis may have
+--                            lost the end of that grant
 --   {'gone'}                 this Idempotency-Key has converted the lock before, and that lease has ended since
 --   {'reused'}               this Idempotency-Key came before with another request
 
@@ -33,14 +36,22 @@
 --- include grant
 --- include holders/find
 --- include group/limit
+--- include incarnation
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 local group, now = group_open(lock), now_ms()
+-- How long grants still wait after a loss of data (ms). A conversion is a grant too: others may hold the lock, whom Redis
+-- has lost.
+local function recovers()
+  return GRACE ~= '0' and recovery(KEYS[count + 1]) or 0
+end
 if seen then
   local ttl = seen.created + req.lease - now
   if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
+  local left = recovers()
+  if left > 0 then return {'unsettled', left} end
   return {'replayed', seen.token, ttl}
 end
 
@@ -57,6 +68,8 @@ if req.share then
   if current ~= req.token then return {'mismatch', owner, fence, ttl} end
   if redis.call('HGET', lock, 'breaking') then return {'breaking', ttl} end
   if req.lease < ttl then return {'shorter', ttl} end
+  local left = recovers()
+  if left > 0 then return {'recovering', left} end
   local permits, named = string.match(req.share, '^%*(%d+)/(%d*)$')
   local pinned, hint = limit_pinned(lock)
   local wanted = named ~= '' and named or pinned or limit_waiting(lock, hint) or 'none'
@@ -79,9 +92,11 @@ local id, secret = token_parts(req.token)
 local holder = group and id and holder_live(lock, id)
 if not holder or holder.secret ~= secret then return {'mismatch', owner, fence, ttl} end
 if holder_settled(lock, id) then return {'breaking', ttl} end
-local count = group_count(lock)
-if count > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit, count} end
+local holders = group_count(lock)
+if holders > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit, holders} end
 if req.lease < ttl then return {'shorter', ttl} end
+local left = recovers()
+if left > 0 then return {'recovering', left} end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
 metadata = req.metadata or holder.metadata
 local granted = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease)

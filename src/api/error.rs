@@ -52,7 +52,7 @@ pub enum ApiError {
     /// A later request has taken the place of a waiter.
     Replaced { resource: ResourceName },
     /// An acquire found that nobody holds the lock, but Redis may have lost a grant. Grants wait for this long.
-    Recovering { resource: ResourceName, left: Duration, waiting: u64 },
+    Recovering { resource: ResourceName, left: Duration, waiting: Option<u64> },
     /// The same Idempotency-Key was granted the lock before, but Redis may have lost that the grant has ended and that
     /// another client was granted the lock. It is certain after this long.
     Unsettled { resource: ResourceName, left: Duration },

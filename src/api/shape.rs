@@ -115,9 +115,13 @@ impl Shape {
                 )
                 .into(),
             ),
-            ApiError::Recovering { resource, left, .. } => {
-                let message = format!("{}; send \"wait\" to be granted it in turn, or try again then.", recovering(resource, *left));
-                (Code::Recovering, message.into())
+            ApiError::Recovering { resource, left, waiting } => {
+                let advice = match waiting {
+                    Some(_) => "send \"wait\" to be granted it in turn, or try again then",
+                    // A conversion can't wait.
+                    None => "try again then",
+                };
+                (Code::Recovering, format!("{}; {advice}.", recovering(resource, *left)).into())
             }
             ApiError::Unsettled { resource, left } => {
                 let message = format!("{}; the first request with this Idempotency-Key was granted it, and whether that stands is certain then: send it again.", recovering(resource, *left));
@@ -296,9 +300,7 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::TokenMismatch { resource, holder } | ApiError::FenceChanged { resource, holder } => {
             held(resource, holder)
         }
-        ApiError::Recovering { resource, left, waiting } => {
-            Facts { waiting: Some(*waiting), ..recovering(resource, *left) }
-        }
+        ApiError::Recovering { resource, left, waiting } => Facts { waiting: *waiting, ..recovering(resource, *left) },
         ApiError::Unsettled { resource, left } => recovering(resource, *left),
         ApiError::LockReserved { resource, waiting } | ApiError::QueueFull { resource, waiting } => {
             Facts { waiting: Some(*waiting), ..about(resource) }

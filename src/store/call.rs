@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Handover, Hold, Join, Request, TakeAll, Try};
+use gorilla_scripts::{Call, Claim, Convert, Handover, Hold, Join, Request, TakeAll, Try};
 
 use super::{base::Store, error::Error, protocol::read};
 
@@ -65,6 +65,15 @@ impl Store {
     /// Renews or commits a part of a set. Nor may the bound cost a set its parts.
     pub(super) async fn run_hold(&self, lock: &str, call: &Hold<'_>) -> Result<<Hold<'_> as Call>::Reply, Error> {
         read::<Hold>(self.link.call_uncounted(self.request(lock, self.incarnation(lock), call)).await?)
+    }
+
+    /// Makes a grant of another mode out of a grant.
+    pub(super) async fn run_convert(
+        &self,
+        lock: &str,
+        call: &Convert<'_>,
+    ) -> Result<<Convert<'_> as Call>::Reply, Error> {
+        read::<Convert>(self.link.call(self.request(lock, self.incarnation(lock), call)).await?)
     }
 
     fn incarnation(&self, lock: &str) -> Option<String> {

@@ -79,7 +79,7 @@ impl Run {
                 tokio::time::sleep(Duration::from_micros(fastrand::u64(0..200_000))).await;
                 continue;
             };
-            let grant = Some(Grant { fence, token: number(&token), ttl: nanoseconds(lease) });
+            let grant = Some(Grant { fence, token: number(&token), ttl: nanoseconds(lease), part: None });
             let answered = Some(self.now());
             events.push(Event::Acquire(Acquire { owner: owner.clone(), asked, answered, grant, ..Acquire::default() }));
             self.granted.set(self.granted.get() + 1);
@@ -97,12 +97,13 @@ impl Run {
         if fastrand::u32(0..4) == 0 {
             let asked = self.now();
             let new = lock.extend(&token, LONG).await;
-            let done = |new: &String| End::Done { token: number(new), ttl: nanoseconds(LONG) };
+            let done =
+                |new: &String| End::Done(Grant { fence, token: number(new), ttl: nanoseconds(LONG), part: None });
             events.push(self.used(Kind::Extend, fence, &token, asked, new.as_ref().map_or(End::Refused, done)));
             token = new.unwrap_or(token);
         }
         let asked = self.now();
-        let end = if lock.release(&token).await { End::Done { token: 0, ttl: 0 } } else { End::Refused };
+        let end = if lock.release(&token).await { End::Done(Grant::default()) } else { End::Refused };
         events.push(self.used(Kind::Release, fence, &token, asked, end));
     }
 

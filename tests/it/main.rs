@@ -25,6 +25,7 @@ mod replicated;
 mod scripts;
 mod sets;
 mod settings;
+mod shared;
 mod structure;
 mod topology;
 mod upgrade;

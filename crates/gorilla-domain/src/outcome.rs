@@ -101,6 +101,11 @@ pub enum Extended {
         /// The time left.
         ttl: Duration,
     },
+    /// The lock can't be converted, because the store may have lost another grant, for this long.
+    Recovering(Duration),
+    /// The same Idempotency-Key converted the lock before, but the store may have lost how that grant ended. It is certain
+    /// after this long.
+    Unsettled(Duration),
     /// The same Idempotency-Key extended the lease before, and that lease has ended.
     Gone,
     /// The Idempotency-Key came before with another request.

@@ -22,7 +22,12 @@ local MOST_ENDED = 256
 local function group_prune(lock, group)
   local key = beside(lock, 'holders')
   local ended = redis.call('ZRANGEBYSCORE', key, '-inf', whole(now_ms()), 'LIMIT', '0', MOST_ENDED)
-  if #ended == 0 then return true end
+  if #ended == 0 then
+    if redis.call('EXISTS', key) == 1 then return true end
+    -- Redis has evicted the set, and nobody knows any more when the leases end.
+    redis.call('DEL', lock)
+    return false
+  end
   local ids = {}
   for index, member in ipairs(ended) do
     local id, permits = string.match(member, '^(%S+) (%d+)$')

@@ -94,7 +94,7 @@ pub fn granted(resource: &ResourceName, wait: Duration, acquired: Acquired) -> R
             Blocker::Holder(holder) => lock_held(holder, None, waiting),
             Blocker::Group(holder, group) => lock_held(holder, Some(group), waiting),
             Blocker::Queue => ApiError::LockReserved { resource: resource(), waiting },
-            Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting },
+            Blocker::Recovery(left) => ApiError::Recovering { resource: resource(), left, waiting: Some(waiting) },
         },
         Acquired::LimitMismatch { limit } => ApiError::LimitMismatch { resource: resource(), limit },
         Acquired::TooManyHolders { holders } => ApiError::TooManyHolders { resource: resource(), holders },

@@ -78,6 +78,8 @@ pub fn answer(asked: Extend, extended: Extended) -> Result<Success, ApiError> {
         Extended::LimitMismatch { limit } => ApiError::LimitMismatch { resource, limit },
         Extended::Breaking { ttl } => ApiError::LockBreaking { resource, ttl },
         Extended::Shorter { ttl } => ApiError::TimeoutShorter { ttl, asked: lease },
+        Extended::Recovering(left) => ApiError::Recovering { resource, left, waiting: None },
+        Extended::Unsettled(left) => ApiError::Unsettled { resource, left },
         Extended::Gone => ApiError::LockGone { resource },
         Extended::KeyReused => ApiError::KeyReused,
     })

@@ -26,7 +26,7 @@ impl Store {
             request,
             print,
         };
-        let reply = self.run(&lock_key, &call).await?;
+        let reply = self.run_convert(&lock_key, &call).await?;
         let lock = |owner, metadata, fence, created: i64, part: Option<_>| -> Result<Lock, Error> {
             let expires = created.saturating_add_unsigned(asked.lease.as_millis());
             let (id, ttl) = (id.clone(), asked.lease.as_millis());
@@ -58,6 +58,14 @@ impl Store {
             ConvertReply::Limited { limit } => Extended::LimitMismatch { limit },
             ConvertReply::Breaking { ttl } => Extended::Breaking { ttl: Duration::from_millis(ttl) },
             ConvertReply::Shorter { ttl } => Extended::Shorter { ttl: Duration::from_millis(ttl) },
+            ConvertReply::Recovering { left } => {
+                let left = Duration::from_millis(left);
+                if let Some(recovery) = &self.recovery {
+                    recovery.note(left, false);
+                }
+                Extended::Recovering(left)
+            }
+            ConvertReply::Unsettled { left } => Extended::Unsettled(Duration::from_millis(left)),
             ConvertReply::Gone => Extended::Gone,
             ConvertReply::Reused => Extended::KeyReused,
         };

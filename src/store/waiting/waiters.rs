@@ -41,9 +41,14 @@ struct State {
     queues: HashMap<String, LocalQueue>,
 }
 
-/// The waiters for one lock that have joined its queue.
+/// The waiters for one lock.
 struct LocalQueue {
-    /// By the time when they arrived.
+    /// How many waiters there are, those that have not joined the queue yet included.
+    waiters: usize,
+    /// Those who arrived until then were called last. The message may overtake the reply that tells a waiter when it
+    /// arrived.
+    called: u64,
+    /// Those that have joined the queue, by the time when they arrived.
     order: BTreeMap<(u64, String), Arc<Waiter>>,
     /// When the first waiter should look whether the lock is free.
     look_at: Instant,
@@ -58,7 +63,15 @@ struct LocalQueue {
 
 impl LocalQueue {
     fn new() -> Self {
-        Self { order: BTreeMap::new(), look_at: Instant::now(), fence: None, released_here: false, next_is_here: true }
+        Self {
+            waiters: 0,
+            called: 0,
+            order: BTreeMap::new(),
+            look_at: Instant::now(),
+            fence: None,
+            released_here: false,
+            next_is_here: true,
+        }
     }
 
     /// Notes that the lock is held under this fence for so long, unless its lease is extended; or, without a fence,
@@ -137,7 +150,13 @@ impl Waiters {
     /// Prepares to wait. Call it before anything is sent, so that a message can't come too early.
     pub fn enter<'a>(&'a self, queue: &'a str, id: &'a str, takes_over: bool) -> Place<'a> {
         let waiter = Arc::new(Waiter { takes_over, ..Waiter::default() });
-        self.state().waiters.insert(id.into(), Arc::clone(&waiter));
+        let mut state = self.state();
+        state.waiters.insert(id.into(), Arc::clone(&waiter));
+        match state.queues.get_mut(queue) {
+            Some(local) => local.waiters += 1,
+            None => drop(state.queues.insert(queue.into(), LocalQueue { waiters: 1, ..LocalQueue::new() })),
+        }
+        drop(state);
         Place { waiters: self, queue, id, waiter, arrived: None, asked: Instant::now(), ask_at: None }
     }
 
@@ -150,8 +169,9 @@ impl Waiters {
         let mut parts = text.splitn(3, ' ');
         if let Some(call) = text.strip_prefix("call ") {
             if let Some((bound, queue)) = call.split_once(' ')
-                && let (Ok(bound), Some(local)) = (bound.parse::<u64>(), state.queues.get(queue))
+                && let (Ok(bound), Some(local)) = (bound.parse::<u64>(), state.queues.get_mut(queue))
             {
+                local.called = bound;
                 let called = local.order.iter().take_while(|((arrived, _), _)| *arrived <= bound);
                 called.for_each(|(_, waiter)| waiter.call());
             }
@@ -215,10 +235,7 @@ impl Place<'_> {
         }
         self.ask_at = None;
         let mut state = self.waiters.state();
-        let local = match state.queues.get_mut(self.queue) {
-            Some(local) => local,
-            None => state.queues.entry(self.queue.into()).or_insert(LocalQueue::new()),
-        };
+        let Some(local) = state.queues.get_mut(self.queue) else { return };
         // The lock has changed hands, and not through this replica. Of a new queue nothing is known.
         if fence != local.fence && !local.order.is_empty() {
             local.next_is_here = false;
@@ -227,6 +244,10 @@ impl Place<'_> {
         if self.arrived.is_none() {
             local.order.insert((arrived, self.id.into()), Arc::clone(&self.waiter));
             self.arrived = Some(arrived);
+            // The message may have come before this reply was read.
+            if arrived <= local.called {
+                self.waiter.call();
+            }
         }
     }
 
@@ -305,7 +326,8 @@ impl Place<'_> {
         match local.order.first_key_value() {
             // This waiter may have become the first, which has to look at the lock in time.
             Some((_, first)) => first.notify.notify_one(),
-            None => drop(state.queues.remove(self.queue)),
+            // Nothing is known of a queue in which nobody waits.
+            None => *local = LocalQueue { waiters: local.waiters, called: local.called, ..LocalQueue::new() },
         }
     }
 }
@@ -313,6 +335,53 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.leave_queue();
-        self.waiters.state().waiters.remove(self.id);
+        let mut state = self.waiters.state();
+        state.waiters.remove(self.id);
+        if let Some(local) = state.queues.get_mut(self.queue) {
+            local.waiters -= 1;
+            if local.waiters == 0 {
+                state.queues.remove(self.queue);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUE: &str = "gorilla:{r}:queue";
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// Whether a waiter that arrived then has reason to ask Redis at once.
+    async fn is_called(place: &mut Place<'_>) -> bool {
+        let soon = Instant::now() + Duration::from_millis(20);
+        place.called(soon, None).await;
+        Instant::now() < soon
+    }
+
+    #[tokio::test]
+    async fn a_call_that_comes_before_the_waiter_knows_its_place_is_not_lost() {
+        let waiters = Waiters::default();
+        let [mut called, mut later] = ["a", "b"].map(|id| waiters.enter(QUEUE, id, false));
+        waiters.message(&format!("call 100 {QUEUE}"));
+        called.queued(100, Some(1), LONG);
+        later.queued(101, Some(1), LONG);
+        assert!(is_called(&mut called).await);
+        assert!(!is_called(&mut later).await);
+        // It asks once for each reason.
+        assert!(!is_called(&mut called).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_queue_when_its_last_waiter_has_left() {
+        let waiters = Waiters::default();
+        let mut first = waiters.enter(QUEUE, "a", false);
+        first.queued(1, None, LONG);
+        let second = waiters.enter(QUEUE, "b", false);
+        drop(first);
+        assert_eq!(waiters.state().queues.len(), 1);
+        drop(second);
+        assert!(waiters.state().queues.is_empty() && waiters.state().waiters.is_empty());
     }
 }

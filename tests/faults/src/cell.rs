@@ -145,22 +145,33 @@ impl Cell {
     }
 
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or
-    /// late.
-    pub fn may_break(self) -> &'static [Property] {
+    /// late, or because a replica of version 0.1 knows no shared locks.
+    pub fn may_break(self) -> Vec<Property> {
         use Fault::*;
-        match (self.fault, self.grace, self.acked) {
+        use Property::*;
+        // A lock that is gone or has come back ends grants early, may have an old floor, and may have lost its limit.
+        let forgets = [Exclusion, Standing, Floors, Limits, SafeRetry];
+        let mut broken = match (self.fault, self.grace, self.acked) {
             // Gorilla can't answer again from a request record that Redis has lost, not even if new grants wait.
-            (RedisEmptied | Flushed, false, _) => &[Property::Exclusion, Property::SafeRetry],
-            (RedisEmptied | Flushed, true, _) => &[Property::SafeRetry],
+            (RedisEmptied | Flushed, false, _) => forgets.to_vec(),
+            (RedisEmptied | Flushed, true, _) => vec![Standing, Limits, SafeRetry],
             // A lock that Redis evicted is free, and its data are still of the same incarnation.
-            (Evicted | ClockForward, ..) => &[Property::Exclusion, Property::SafeRetry],
+            (Evicted | ClockForward, ..) => forgets.to_vec(),
             // If Redis loses a release or an extend, the token that it had ended is valid again.
-            (MasterKilled | MasterHung | MasterCutOff, false, false) => {
-                &[Property::Exclusion, Property::StaleTokens, Property::SafeRetry]
-            }
-            (MasterKilled | MasterHung, true, false) => &[Property::StaleTokens, Property::SafeRetry],
-            _ => &[],
+            (MasterKilled | MasterHung | MasterCutOff, false, false) => [&forgets[..], &[StaleTokens]].concat(),
+            (MasterKilled | MasterHung, true, false) => vec![Standing, Limits, StaleTokens, SafeRetry],
+            // No replica of Redis confirms a pinned limit.
+            (MasterKilled, true, true) => vec![Limits],
+            // A master that is cut off knows no grants of the other master, and refuses their tokens.
+            (MasterCutOff, true, true) => vec![Limits, Standing],
+            _ => vec![],
+        };
+        if self.mixed || matches!(self.fault, Upgrade | RollBack) {
+            // A replica of version 0.1 finds no grant with the token of a shared lock, and calls nobody into a group when a
+            // waiter leaves.
+            broken.extend([Standing, Conservation].into_iter().filter(|one| !broken.contains(one)).collect::<Vec<_>>());
         }
+        broken
     }
 }
 

@@ -128,6 +128,26 @@ impl Deployment {
         }
     }
 
+    /// The keys of all resources that would stay for ever, but for pinned limits.
+    pub fn lasting_keys(&self) -> Vec<String> {
+        let script = "local lasting = {}
+            for _, key in ipairs(redis.call('KEYS', 'gorilla:{*}:*')) do
+              local pinned = string.find(key, ':limit$') and string.find(redis.call('GET', key) or '', '^pinned ')
+              if redis.call('TTL', key) == -1 and not pinned then lasting[#lasting + 1] = key end
+            end
+            return lasting";
+        let nodes: Vec<&Redis> = match &self.servers {
+            Servers::Standalone(redis) => vec![redis],
+            Servers::Sentinel(sentinel) => sentinel.nodes.iter().collect(),
+            Servers::Cluster(cluster) => cluster.nodes.iter().collect(),
+        };
+        let found = nodes.into_iter().filter(|node| node.is_master()).map(|node| node.cli(&["EVAL", script, "0"]));
+        found
+            .flat_map(|keys| keys.lines().map(String::from).collect::<Vec<_>>())
+            .filter(|key| !key.is_empty())
+            .collect()
+    }
+
     fn url(&self, index: usize) -> String {
         match &self.servers {
             Servers::Standalone(_) => self.links[index].url(),

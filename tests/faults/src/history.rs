@@ -32,6 +32,12 @@ pub enum Event {
     Use(Use),
     /// A client wrote to what the lock protects.
     Update(Update),
+    /// A client read what the lock protects.
+    Read(Read),
+    /// A client broke a grant that it had been told of.
+    Break(Break),
+    /// A client pinned or unpinned a limit.
+    Pin(Pin),
     /// Somebody who may look into Redis saw a place in a queue for the first time.
     Place {
         /// Whose queue.
@@ -40,6 +46,44 @@ pub enum Event {
         owner: String,
         /// When it arrived, in microseconds since 1970 by Redis's clock.
         arrived: u64,
+    },
+    /// Somebody who may look into Redis saw this grant stand.
+    Stood {
+        /// Of which resource.
+        resource: String,
+        /// Its fence.
+        fence: u64,
+        /// When it was seen first.
+        from: Moment,
+        /// When it was seen last.
+        until: Moment,
+    },
+    /// Somebody who may look into Redis saw what it counts of a group, and counted it too.
+    Counts {
+        /// Whose group.
+        resource: String,
+        /// When.
+        at: Moment,
+        /// Permits that the holders have, as Redis counts them.
+        used: u64,
+        /// The same, counted.
+        held: u64,
+        /// Permits that are reserved for waiters that were called, as Redis counts them.
+        reserved: u64,
+        /// The same, counted.
+        called: u64,
+    },
+    /// Somebody who may look into Redis saw the first request of a queue wait all the time, though it could have been
+    /// granted the lock and had no turn.
+    Idle {
+        /// Whose queue.
+        resource: String,
+        /// The owner whose request it was.
+        owner: String,
+        /// When that was seen first.
+        from: Moment,
+        /// When it was seen last.
+        until: Moment,
     },
     /// The nemesis did something, and undid it.
     Fault {
@@ -58,6 +102,11 @@ pub enum Event {
         fence: Option<u64>,
         /// How many waited.
         waiting: u64,
+    },
+    /// A key that would stay for ever was found long after everybody had gone, and no pinned limit.
+    Lasting {
+        /// Its name.
+        key: String,
     },
 }
 
@@ -85,7 +134,7 @@ pub struct Acquire {
 }
 
 /// A grant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// Its fence.
     pub fence: u64,
@@ -93,6 +142,27 @@ pub struct Grant {
     pub token: u64,
     /// How long the lease stood when it was answered.
     pub ttl: Moment,
+    /// What it has of a shared lock; `None` if it has the lock alone.
+    #[serde(default)]
+    pub part: Option<Part>,
+}
+
+impl Grant {
+    /// The largest fence that the resource must refuse nobody for: that of the first grant of the group, or its own.
+    pub fn floor(&self) -> u64 {
+        self.part.map_or(self.fence, |part| part.floor)
+    }
+}
+
+/// What a grant has of a shared lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its permits.
+    pub permits: u64,
+    /// How many permits all holders may have, if there is a limit.
+    pub limit: Option<u64>,
+    /// The floor of the group.
+    pub floor: u64,
 }
 
 /// An extend or a release as its client saw it.
@@ -124,25 +194,50 @@ pub enum Kind {
     Extend,
     /// To give a lock back.
     Release,
+    /// To make a grant of another mode of it.
+    Convert,
 }
 
 /// How the use of a token ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// It acted. An extend gave another token, and a lease for so long.
-    Done {
-        /// What it gave, 0 for a release.
-        token: u64,
-        /// For how long the lease stood, 0 for a release.
-        ttl: Moment,
-    },
+    /// It acted. An extend gave another token of the same grant, a conversion another grant, a release nothing.
+    Done(Grant),
     /// It was refused: the token is not the current token, or not any more.
     Refused,
+    /// It was refused for another reason, and the token is what it was.
+    Declined,
     /// It was not executed.
     NotExecuted,
     /// Nobody knows.
     Unknown,
+}
+
+/// A break of a grant by its fence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Break {
+    /// Of which resource.
+    pub resource: String,
+    /// Of which grant.
+    pub fence: u64,
+    /// When it was sent.
+    pub asked: Moment,
+    /// When the answer had come that it was done, if such an answer came.
+    pub done: Option<Moment>,
+}
+
+/// A limit that was pinned or unpinned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pin {
+    /// Of which resource.
+    pub resource: String,
+    /// At how many permits; `None` to unpin it.
+    pub limit: Option<u64>,
+    /// When it was sent.
+    pub asked: Moment,
+    /// When the answer had come that it was done, if such an answer came.
+    pub done: Option<Moment>,
 }
 
 /// A write to a register that a lock protects: what was read there, plus one.
@@ -158,6 +253,24 @@ pub struct Update {
     pub accepted: bool,
     /// Whether the register compares fences.
     pub fenced: bool,
+    /// When.
+    #[serde(default)]
+    pub at: Moment,
+}
+
+/// A read of a register that a lock protects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Read {
+    /// Which lock, and so which register.
+    pub resource: String,
+    /// Under which fence.
+    pub fence: u64,
+    /// What was there; `None` if the register refused the fence.
+    pub value: Option<u64>,
+    /// Whether the register compares fences.
+    pub fenced: bool,
+    /// When.
+    pub at: Moment,
 }
 
 impl History {
@@ -208,11 +321,40 @@ impl History {
         })
     }
 
+    /// All reads of registers.
+    pub fn reads(&self) -> impl Iterator<Item = &Read> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Read(read) => Some(read),
+            _ => None,
+        })
+    }
+
+    /// All breaks.
+    pub fn breaks(&self) -> impl Iterator<Item = &Break> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Break(broken) => Some(broken),
+            _ => None,
+        })
+    }
+
+    /// All changes of pinned limits.
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Pin(pin) => Some(pin),
+            _ => None,
+        })
+    }
+
     /// When faults were at work: from when to when.
     pub fn faults(&self) -> impl Iterator<Item = (Moment, Moment)> {
         self.events.iter().filter_map(|event| match event {
             Event::Fault { from, until, .. } => Some((*from, *until)),
             _ => None,
         })
+    }
+
+    /// Whether a fault was at work at some time from `first` to `last`, or was over less than `after` before.
+    pub fn is_disturbed(&self, first: Moment, last: Moment, after: Moment) -> bool {
+        self.faults().any(|(from, until)| from <= last && first <= until.saturating_add(after))
     }
 }

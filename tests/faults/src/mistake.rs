@@ -38,6 +38,41 @@ pub const GRANTED_AGAIN: Mistake =
 /// Fences, queues and records are kept where no other version looks for them.
 pub const KEYS_OF_ITS_OWN: Mistake =
     Mistake { sound: "return string.sub(lock, 1, -5) .. what", broken: "return lock:sub(1, -5)..'own:'..what" };
+/// The holders of a shared lock whose leases have ended keep their permits.
+pub const PRUNE_FORGETS: Mistake = Mistake {
+    sound: "ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits",
+    broken: "ids[#ids + 1], ids[#ids + 2] = id, id .. '!'",
+};
+/// A waiter that leaves the queue of a shared lock calls nobody who fits now.
+pub const LEAVE_CALLS_NOBODY: Mistake = Mistake {
+    sound: "if group then left = group_changed(lock, group)\n",
+    broken: "if group then group_close(lock, group)\n",
+};
+/// A request joins a group if it fits, even if others wait.
+pub const JOIN_IGNORES_QUEUE: Mistake = Mistake {
+    sound: "return redis.call('ZCOUNT', key, '(' .. whole(group.bound), before) == 0",
+    broken: "return true",
+};
+/// Each grant of a group has a floor of its own.
+pub const FLOOR_IS_FENCE: Mistake = Mistake {
+    sound: "return {'joined', fence, now, turn, permits, limit, group.floor}",
+    broken: "return {'joined', fence, now, turn, permits, limit, fence}",
+};
+/// A token of a shared lock releases its holder whatever its secret is.
+pub const ANY_SECRET_RELEASES: Mistake = Mistake {
+    sound: "if not holder or holder.secret ~= req.secret then return {'mismatch'} end",
+    broken: "if not holder then return {'mismatch'} end",
+};
+/// A copy of an extend replaces the token once more.
+pub const COPIES_ROTATE: Mistake = Mistake {
+    sound: "if ttl <= 0 or not holder or req.id .. '.' .. holder.secret ~= seen.token then return {'gone'} end",
+    broken: "if holder then holder.secret = req.new_secret; holder_write(lock, req.id, holder) end",
+};
+/// Permits that are reserved for waiters that were called are given to others.
+pub const RESERVED_FOR_NOBODY: Mistake = Mistake {
+    sound: "return group.used + group.reserved + permits <= group_most(group)",
+    broken: "return group.used + permits <= group_most(group)",
+};
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.

@@ -1,6 +1,12 @@
-//! An observer that may look into Redis, and sees which requests wait since when.
+//! An observer that may look into Redis. It sees which requests wait since when, which grants stand, what Redis counts of a
+//! group, and whether somebody waits for a lock that it could have.
 
-use std::{collections::HashSet, io, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -8,45 +14,126 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{history::Event, world::World};
+use crate::{
+    history::{Event, Moment, SECOND},
+    world::World,
+};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(15);
+/// Of what happened between two looks that are further apart nothing is known.
+const BLINK: Moment = SECOND / 5;
+/// A request that waits for nothing for a shorter time isn't noted.
+const SHORT: Moment = SECOND / 2;
 
-/// Looks at the queues of all resources in the node at a port, until the world is over. A node that can't be asked is
-/// asked again.
+/// What is seen of a resource, in one step. Each line of the reply is a word and its values.
+const LOOK: &str = include_str!("look.lua");
+
+/// Looks at all resources in the node at a port, until the world is over. A node that can't be asked is asked again.
 pub async fn observe(world: Arc<World>, port: u16) {
-    let mut seen = HashSet::new();
+    let mut seen = Seen {
+        world: &world,
+        places: HashSet::new(),
+        grants: HashMap::new(),
+        counts: HashMap::new(),
+        idle: HashMap::new(),
+    };
     while !world.is_over() {
         // The observer does not wait for a node that hangs: the run may have killed that node and started it anew.
-        let _ = timeout(Duration::from_secs(2), look(&world, port, &mut seen)).await;
+        let _ = timeout(Duration::from_secs(2), seen.look(port)).await;
         sleep(Duration::from_millis(100)).await;
+    }
+    for ((resource, fence), (from, until)) in seen.grants {
+        world.note(Event::Stood { resource, fence, from, until });
+    }
+    for (resource, (owner, from, until)) in seen.idle {
+        world.note(Event::Idle { resource, owner, from, until });
     }
 }
 
-async fn look(world: &World, port: u16, seen: &mut HashSet<String>) -> io::Result<()> {
-    let mut node = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
-    loop {
-        for resource in &world.resources {
-            let key = format!("gorilla:{{{resource}}}:queue");
-            let command = format!(
-                "*5\r\n$6\r\nZRANGE\r\n${}\r\n{key}\r\n$1\r\n0\r\n$2\r\n-1\r\n$10\r\nWITHSCORES\r\n",
-                key.len()
-            );
-            node.get_mut().write_all(command.as_bytes()).await?;
-            for pair in list(&mut node).await?.chunks_exact(2) {
-                // A place is the id of the attempt, the channel of its replica, and the owner.
-                let (Some(owner), Ok(arrived)) = (pair[0].split(' ').nth(2), pair[1].parse::<f64>()) else { continue };
-                if seen.insert(pair[0].clone()) {
-                    let (resource, owner, arrived) = (resource.clone(), owner.into(), arrived as u64);
-                    world.note(Event::Place { resource, owner, arrived });
+/// What the observer of a node has seen.
+struct Seen<'a> {
+    world: &'a World,
+    /// By resource and owner.
+    places: HashSet<(String, String)>,
+    /// By resource and fence: when the grant was seen first and last.
+    grants: HashMap<(String, u64), (Moment, Moment)>,
+    /// By resource: the last counts.
+    counts: HashMap<String, [u64; 4]>,
+    /// By resource: whose request is first and waits for nothing, since when, and when that was seen last.
+    idle: HashMap<String, (String, Moment, Moment)>,
+}
+
+impl Seen<'_> {
+    async fn look(&mut self, port: u16) -> io::Result<()> {
+        let mut node = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
+        loop {
+            for resource in &self.world.resources {
+                let key = |what| format!("gorilla:{{{resource}}}:{what}");
+                let keys = ["lock", "holders", "queue", "queue:turn"].map(key);
+                let words = ["EVAL", LOOK, "4"].into_iter().chain(keys.iter().map(String::as_str));
+                let command = words.map(|word| format!("${}\r\n{word}\r\n", word.len())).collect::<String>();
+                let asked = self.world.now();
+                node.get_mut().write_all(format!("*7\r\n{command}").as_bytes()).await?;
+                let lines = list(&mut node).await?;
+                self.note(resource, &lines, asked, self.world.now());
+            }
+            if self.world.is_over() {
+                return Ok(());
+            }
+            sleep(PERIOD).await;
+        }
+    }
+
+    fn note(&mut self, resource: &str, lines: &[String], asked: Moment, answered: Moment) {
+        let mut idle = None;
+        for line in lines {
+            let (what, values) = line.split_once(' ').unwrap_or((line, ""));
+            let numbers = || values.split(' ').map(|value| value.parse::<f64>().map_or(0, |value| value as u64));
+            match what {
+                "place" => self.place(resource, values),
+                "grant" => {
+                    for fence in numbers() {
+                        let key = (resource.into(), fence);
+                        self.grants.entry(key).or_insert((answered, asked)).1 = asked;
+                    }
                 }
+                "counts" => {
+                    let mut counts = [0; 4];
+                    counts.iter_mut().zip(numbers()).for_each(|(count, number)| *count = number);
+                    if self.counts.insert(resource.into(), counts) != Some(counts) {
+                        let (resource, at, [used, held, reserved, called]) = (resource.into(), asked, counts);
+                        self.world.note(Event::Counts { resource, at, used, held, reserved, called });
+                    }
+                }
+                "idle" => idle = Some(values.to_string()),
+                _ => {}
             }
         }
-        if world.is_over() {
-            return Ok(());
+        let before = self.idle.remove(resource);
+        if let Some(owner) = idle {
+            let same = before.as_ref().filter(|(of, _, seen)| *of == owner && answered < seen + BLINK);
+            let from = same.map_or(answered, |(_, from, _)| *from);
+            self.idle.insert(resource.into(), (owner, from, asked.max(from)));
         }
-        sleep(PERIOD).await;
+        if let Some((owner, from, until)) = before
+            && self.idle.get(resource).is_none_or(|(_, since, _)| *since != from)
+            && SHORT < until - from
+        {
+            self.world.note(Event::Idle { resource: resource.into(), owner, from, until });
+        }
+    }
+
+    /// Notes a place that is new: when it arrived, and whose it is.
+    fn place(&mut self, resource: &str, values: &str) {
+        // A place is the id of the attempt, the channel of its replica, and the owner.
+        let mut values = values.split(' ');
+        let arrived = values.next().and_then(|arrived| arrived.parse::<f64>().ok());
+        let (Some(arrived), Some(owner)) = (arrived, values.nth(2)) else { return };
+        if self.places.insert((resource.into(), owner.into())) {
+            let (resource, owner, arrived) = (resource.into(), owner.into(), arrived as u64);
+            self.world.note(Event::Place { resource, owner, arrived });
+        }
     }
 }
 

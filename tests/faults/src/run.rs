@@ -113,4 +113,7 @@ async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
         let (fence, waiting) = (state["fence"].as_u64(), state["waiting"].as_u64().unwrap_or_default());
         world.note(Event::Left { resource: resource.clone(), fence, waiting });
     }
+    for key in deployment.lasting_keys() {
+        world.note(Event::Lasting { key });
+    }
 }

@@ -61,3 +61,38 @@ fn a_second_grant_for_one_key_is_found() {
 fn a_version_that_keeps_its_records_elsewhere_is_found_beside_version_0_1() {
     is_found(mistake::KEYS_OF_ITS_OWN, "standalone/nothing+mixed", Property::SafeRetry);
 }
+
+#[test]
+fn ended_holders_that_keep_their_permits_are_found() {
+    is_found(mistake::PRUNE_FORGETS, "standalone/nothing", Property::NoOrphans);
+}
+
+#[test]
+fn a_leave_that_calls_nobody_is_found() {
+    is_found(mistake::LEAVE_CALLS_NOBODY, "standalone/clients-gone", Property::Conservation);
+}
+
+#[test]
+fn a_join_that_ignores_the_queue_is_found() {
+    is_found(mistake::JOIN_IGNORES_QUEUE, "standalone/nothing", Property::Order);
+}
+
+#[test]
+fn a_floor_of_ones_own_is_found() {
+    is_found(mistake::FLOOR_IS_FENCE, "standalone/nothing", Property::Floors);
+}
+
+#[test]
+fn a_release_with_any_secret_is_found() {
+    is_found(mistake::ANY_SECRET_RELEASES, "standalone/nothing", Property::StaleTokens);
+}
+
+#[test]
+fn a_copy_that_replaces_the_token_is_found() {
+    is_found(mistake::COPIES_ROTATE, "standalone/nothing", Property::SafeRetry);
+}
+
+#[test]
+fn permits_that_are_given_though_they_are_reserved_are_found() {
+    is_found(mistake::RESERVED_FOR_NOBODY, "standalone/nothing", Property::Exclusion);
+}

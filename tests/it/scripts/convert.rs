@@ -1,16 +1,32 @@
 //! `lua/convert.lua`
 
-use gorilla_scripts::Convert;
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{AT_ONCE, Asks, Lab, WAITS, number};
+use gorilla_scripts::{Constants, Convert};
+
+use super::{AT_ONCE, Asks, CONSTANTS, Lab, WAITS, number};
 use crate::harness::Redis;
 
 /// Converts the grant with this token into that of `id`.
 fn convert(lab: &Lab, token: &str, id: &str, share: &str, lease: u64, print: &str) -> Vec<String> {
+    convert_with(lab, None, token, id, share, lease, print)
+}
+
+/// The same with the key of the incarnation, where grants wait after a loss of data.
+fn convert_with(
+    lab: &Lab,
+    incarnation: Option<&str>,
+    token: &str,
+    id: &str,
+    share: &str,
+    lease: u64,
+    print: &str,
+) -> Vec<String> {
     let new_token = if share.is_empty() { format!("token-of-{id}") } else { format!("{id}.secret-of-{id}") };
     let (request, print) = Some(("k", print)).filter(|(_, print)| !print.is_empty()).unzip();
     let share = Some(share).filter(|share| !share.is_empty());
-    lab.run(&Convert { token, id, new_token: &new_token, metadata: None, lease, share, request, print })
+    let call = Convert { token, id, new_token: &new_token, metadata: None, lease, share, request, print };
+    lab.run_on(Some("lock"), incarnation, &call)
 }
 
 #[test]
@@ -54,8 +70,36 @@ fn convert_gives_every_reply_of_its_header() {
     assert_eq!(convert("token-of-a-1", "b-9", "*1/3", 60_000, "print"), ["gone"]);
     lab.cli(&["HSET"], "lock", &["breaking", "1"]);
     assert_eq!(convert("token-of-c-1", "d-1", "*1/3", 90_000, "")[0], "breaking");
+    lab.seen.borrow_mut().extend(replies_while_grants_wait());
     lab.seen.borrow_mut().retain(|reply| !["granted", "joined", "released"].contains(&reply.as_str()));
     lab.saw_every_reply_of("convert");
+}
+
+/// What a conversion is told after Redis may have lost who else holds the lock.
+fn replies_while_grants_wait() -> BTreeSet<String> {
+    const INCARNATION: Option<&str> = Some("incarnation");
+    let lab = Lab::with(Redis::shared(), Constants { grace: Duration::from_secs(60), ..CONSTANTS });
+    let convert = |token: &str, id: &str, share: &str, print: &str| {
+        convert_with(&lab, INCARNATION, token, id, share, 90_000, print)
+    };
+    let asks = Asks { incarnation: INCARNATION, ..AT_ONCE };
+    assert_eq!(lab.join("r-1", "*1/", asks)[0], "recovering");
+    let over = || {
+        let marker = lab.cli(&["GET"], "incarnation", &[]);
+        lab.cli(&["SET"], "incarnation", &[&format!("{} 1000", marker.split(' ').next().expect("an incarnation"))]);
+    };
+    over();
+    assert_eq!(lab.join("r-1", "*1/", asks)[0], "joined");
+    lab.cli(&["DEL"], "incarnation", &[]);
+    assert_eq!(convert("r-1.secret-of-r-1", "b-1", "", ""), ["recovering", "60000"]);
+    over();
+    assert_eq!(convert("r-1.secret-of-r-1", "b-1", "", "print")[0], "alone");
+    lab.cli(&["DEL"], "incarnation", &[]);
+    assert_eq!(convert("r-1.secret-of-r-1", "b-9", "", "print"), ["unsettled", "60000"]);
+    assert_eq!(convert("token-of-b-1", "c-1", "*1/", "")[0], "recovering");
+    over();
+    assert_eq!(convert("r-1.secret-of-r-1", "b-9", "", "print")[0], "replayed");
+    lab.seen.take()
 }
 
 #[test]

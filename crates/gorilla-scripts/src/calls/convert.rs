@@ -55,6 +55,10 @@ pub enum ConvertReply {
     Breaking { ttl: u64 },
     /// The lease asked for would end before the current lease.
     Shorter { ttl: u64 },
+    /// Redis may have lost a grant.
+    Recovering { left: u64 },
+    /// The same Idempotency-Key converted the lock before, and Redis may have lost the end of that grant.
+    Unsettled { left: u64 },
     /// The same Idempotency-Key converted the lock before, and that lease has ended.
     Gone,
     /// The Idempotency-Key came before with another request.
@@ -98,6 +102,8 @@ impl Call for Convert<'_> {
             "limited" => ConvertReply::Limited { limit: reader.limit()? },
             "breaking" => ConvertReply::Breaking { ttl: reader.number()? },
             "shorter" => ConvertReply::Shorter { ttl: reader.number()? },
+            "recovering" => ConvertReply::Recovering { left: reader.number()? },
+            "unsettled" => ConvertReply::Unsettled { left: reader.number()? },
             "gone" => ConvertReply::Gone,
             "reused" => ConvertReply::Reused,
             other => return unexpected(other),

@@ -102,6 +102,7 @@ pub fn codes(operation: Operation) -> Vec<Code> {
             LockBreaking,
             TimeoutShorter,
             LockGone,
+            Recovering,
         ],
         Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
         Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],

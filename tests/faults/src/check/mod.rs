@@ -4,9 +4,13 @@
 //! when it was asked for, a release from when it was sent.
 
 mod fences;
+mod floors;
 mod holders;
+mod idle;
+mod limits;
 mod orphans;
 mod retries;
+mod standing;
 mod tenure;
 mod tokens;
 mod turns;
@@ -25,11 +29,15 @@ pub fn check(history: &History) -> Vec<Violation> {
     let tenures = tenures(history);
     let mut found = Vec::new();
     holders::check(&tenures, &mut found);
+    standing::check(&tenures, history, &mut found);
     fences::check(&tenures, &mut found);
+    floors::check(&tenures, history, &mut found);
+    limits::check(&tenures, history, &mut found);
     tokens::check(&tenures, history, &mut found);
     retries::check(history, &mut found);
     updates::check(history, &mut found);
     orphans::check(history, &mut found);
-    turns::check(history, &mut found);
+    turns::check(&tenures, history, &mut found);
+    idle::check(history, &mut found);
     found
 }

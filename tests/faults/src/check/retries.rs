@@ -11,7 +11,8 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         Some(("an acquire", &acquire.resource, acquire.key.as_ref()?, answer))
     });
     let extends = history.uses().filter_map(|used| match (used.kind, used.end) {
-        (Kind::Extend, End::Done { token, .. }) => Some(("an extend", &used.resource, used.key.as_ref()?, token)),
+        (Kind::Extend, End::Done(grant)) => Some(("an extend", &used.resource, used.key.as_ref()?, grant.token)),
+        (Kind::Convert, End::Done(grant)) => Some(("a conversion", &used.resource, used.key.as_ref()?, grant.fence)),
         _ => None,
     });
     let mut answers = HashMap::new();

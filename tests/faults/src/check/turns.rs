@@ -1,16 +1,17 @@
 //! First come, first served: of two requests in the queue of a lock, the earlier request is granted first, if neither
-//! saw a fault. A request that doesn't wait arrives at the moment of its grant, so it never came before a request that
+//! saw a fault, and if the later grant is in the way of the earlier request: one of them is exclusive, or there are too few
+//! permits for both. A request that doesn't wait arrives at the moment of its grant, so it never came before a request that
 //! waits then.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::Violation;
-use crate::history::{Acquire, Event, History, Moment, SECOND};
+use super::{Tenure, Violation, tenure::by_resource};
+use crate::history::{Acquire, Event, History, Moment, Part, SECOND};
 
 /// How long after a fault waiters may still be getting back to their places.
 const SETTLED: Moment = 4 * SECOND;
 
-pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
+pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Violation>) {
     let arrivals: HashMap<_, _> = history
         .events
         .iter()
@@ -27,7 +28,7 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         faults.iter().all(|(from, until)| answered < *from || until.saturating_add(SETTLED) < acquire.asked)
     };
 
-    let mut queues: HashMap<_, Vec<(u64, u64, &str)>> = HashMap::new();
+    let mut queues: HashMap<_, Vec<Served>> = HashMap::new();
     for acquire in history.acquires() {
         let (Some(grant), Some(answered)) = (&acquire.grant, acquire.answered) else { continue };
         let came = match acquire.waits {
@@ -38,23 +39,49 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         };
         let once = sent.get(&(&acquire.resource, &acquire.owner)) == Some(&1);
         if let Some(came) = came.filter(|_| once && undisturbed(acquire, answered)) {
-            queues.entry(&acquire.resource).or_default().push((came, grant.fence, &acquire.owner));
+            let (fence, part, owner) = (grant.fence, grant.part, acquire.owner.as_str());
+            queues.entry(&acquire.resource).or_default().push(Served { came, fence, part, owner, answered });
         }
     }
+    let holders: HashMap<_, _> = by_resource(tenures).into_iter().map(|grants| (&grants[0].resource, grants)).collect();
     for (resource, mut queue) in queues {
-        queue.sort_unstable();
-        let mut latest: Option<(u64, u64, &str)> = None;
-        for &(came, fence, owner) in &queue {
-            if let Some(earlier) = latest.filter(|earlier| earlier.1 > fence && earlier.0 < came) {
+        queue.sort_unstable_by_key(|served| (served.came, served.fence));
+        let mut earlier: BTreeMap<u64, &Served> = BTreeMap::new();
+        for later in &queue {
+            let passed = earlier.range(later.fence + 1..).map(|(_, earlier)| *earlier);
+            let holders = holders.get(resource).map(Vec::as_slice).unwrap_or_default();
+            let overtaken =
+                passed.rev().find(|earlier| earlier.came < later.came && later.is_in_the_way(earlier, holders));
+            if let Some(earlier) = overtaken {
                 found.push(Violation::OutOfTurn {
                     resource: resource.clone(),
-                    first: (earlier.2.into(), earlier.1, earlier.0),
-                    second: (owner.into(), fence, came),
+                    first: (earlier.owner.into(), earlier.fence, earlier.came),
+                    second: (later.owner.into(), later.fence, later.came),
                 });
             }
-            if latest.is_none_or(|earlier| earlier.1 < fence) {
-                latest = Some((came, fence, owner));
-            }
+            earlier.insert(later.fence, later);
         }
+    }
+}
+
+/// A request that was granted, and when it came.
+struct Served<'a> {
+    /// In microseconds since 1970, by Redis's clock.
+    came: u64,
+    fence: u64,
+    part: Option<Part>,
+    owner: &'a str,
+    answered: Moment,
+}
+
+impl Served<'_> {
+    /// Whether this grant kept an earlier request waiting.
+    fn is_in_the_way(&self, earlier: &Served, holders: &[&Tenure]) -> bool {
+        let (Some(own), Some(other)) = (self.part, earlier.part) else { return true };
+        let Some(limit) = other.limit else { return false };
+        // Those that had their grants before this grant, and surely held them when it was made.
+        let held = holders.iter().filter(|one| one.fence < self.fence && self.answered < one.ends());
+        let held: u64 = held.filter_map(|one| one.part).map(|part| part.permits).sum();
+        limit < held + own.permits + other.permits
     }
 }

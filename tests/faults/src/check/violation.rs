@@ -7,10 +7,14 @@ use crate::history::{Moment, SECOND};
 /// A promise of docs/internals/guarantees.md, with its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Property {
-    /// At most one live grant of a resource.
+    /// Live grants of a resource are compatible.
     Exclusion,
+    /// A grant stands until its lease ends or somebody ends it.
+    Standing,
     /// Fences are unique, and rise with real time.
     Fencing,
+    /// A floor is above the fences of all exclusive grants before the group, and the same for a whole group.
+    Floors,
     /// A token that was released, superseded, or passed over never acts.
     StaleTokens,
     /// A register that compares fences loses no update.
@@ -19,19 +23,27 @@ pub enum Property {
     NoOrphans,
     /// Waiters are served in the order of arrival.
     Order,
+    /// Who could have the lock and is first doesn't wait.
+    Conservation,
+    /// One limit is in force.
+    Limits,
     /// A request that is sent again acts once.
     SafeRetry,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Exclusion,
+        Self::Standing,
         Self::Fencing,
+        Self::Floors,
         Self::StaleTokens,
         Self::FencedRegister,
         Self::NoOrphans,
         Self::Order,
+        Self::Conservation,
+        Self::Limits,
         Self::SafeRetry,
     ];
 }
@@ -47,6 +59,118 @@ pub enum Violation {
         first: (u64, Moment),
         /// The grant that was answered too, and when.
         second: (u64, Moment),
+    },
+    /// The holders of a shared lock had more permits together than its limit.
+    TooManyPermits {
+        /// Of which resource.
+        resource: String,
+        /// The grant that was made last, and when all of them were believed in.
+        latest: (u64, Moment),
+        /// How many permits they had.
+        permits: u64,
+        /// How many the grant that was made last says there are.
+        limit: u64,
+    },
+    /// An exclusive grant came between a grant and what it was converted to.
+    GrantedBetween {
+        /// Of which resource.
+        resource: String,
+        /// The grant that was converted.
+        from: u64,
+        /// The grant that it became.
+        to: u64,
+        /// The grant between them.
+        between: u64,
+    },
+    /// The token of a grant was refused though nobody had ended the grant.
+    EndedEarly {
+        /// Of which resource.
+        resource: String,
+        /// The grant.
+        fence: u64,
+        /// Until when its lease surely lasted.
+        until: Moment,
+        /// When its token was used and refused.
+        refused: Moment,
+    },
+    /// A floor is not above the fence of an exclusive grant before, or it is above its own fence.
+    FloorOff {
+        /// Of which resource.
+        resource: String,
+        /// The grant and its floor.
+        grant: (u64, u64),
+        /// The largest fence of an exclusive grant before it.
+        before: u64,
+    },
+    /// Two clients held a shared lock together, and were told different floors.
+    FloorsDiffer {
+        /// Of which resource.
+        resource: String,
+        /// A grant and its floor.
+        first: (u64, u64),
+        /// The other grant and its floor.
+        second: (u64, u64),
+    },
+    /// A register that compares fences refused a client that held the lock.
+    HolderRefused {
+        /// Of which resource.
+        resource: String,
+        /// Its fence.
+        fence: u64,
+        /// When.
+        at: Moment,
+    },
+    /// A register that compares fences showed two values to one holder, who wrote nothing.
+    TornRead {
+        /// Of which resource.
+        resource: String,
+        /// The grant.
+        fence: u64,
+        /// The two values.
+        values: (u64, u64),
+    },
+    /// Two limits were in force.
+    OtherLimit {
+        /// Of which resource.
+        resource: String,
+        /// The grant that was told the second limit.
+        fence: u64,
+        /// The limit that was pinned, or that another holder had been told; and the second.
+        limits: (Option<u64>, Option<u64>),
+    },
+    /// The token of one grant acted on another.
+    OtherGrant {
+        /// Of which resource.
+        resource: String,
+        /// The fence that came with the token, and that of the grant that it acted on.
+        fences: (u64, u64),
+    },
+    /// Redis counts other permits than there are.
+    Miscounted {
+        /// Of which resource.
+        resource: String,
+        /// When.
+        at: Moment,
+        /// The permits of holders: as Redis counts them, and as they are.
+        held: (u64, u64),
+        /// The permits that are reserved for waiters that were called, likewise.
+        called: (u64, u64),
+    },
+    /// A key would stay for ever.
+    Lasting {
+        /// The key.
+        key: String,
+    },
+    /// The first request of a queue waited though it could have the lock, and had no turn.
+    Idle {
+        /// Of which resource.
+        resource: String,
+        /// Whose request.
+        owner: String,
+        /// Since when.
+        from: Moment,
+        /// Until when.
+        until: Moment,
     },
     /// The first grant was answered before the second was asked for, and its fence is not smaller.
     FenceNotRising {
@@ -135,12 +259,20 @@ impl Violation {
     /// Which promise it breaks.
     pub fn property(&self) -> Property {
         match self {
-            Self::TwoHolders { .. } => Property::Exclusion,
+            Self::TwoHolders { .. } | Self::TooManyPermits { .. } | Self::GrantedBetween { .. } => Property::Exclusion,
+            Self::EndedEarly { .. } => Property::Standing,
+            Self::FloorOff { .. } | Self::FloorsDiffer { .. } | Self::HolderRefused { .. } | Self::TornRead { .. } => {
+                Property::Floors
+            }
+            Self::OtherLimit { .. } => Property::Limits,
+            Self::Idle { .. } => Property::Conservation,
             Self::FenceNotRising { .. } | Self::FenceTwice { .. } => Property::Fencing,
-            Self::TokenTwice { .. } | Self::StaleToken { .. } => Property::StaleTokens,
+            Self::TokenTwice { .. } | Self::StaleToken { .. } | Self::OtherGrant { .. } => Property::StaleTokens,
             Self::ActedTwice { .. } => Property::SafeRetry,
             Self::LostUpdate { .. } => Property::FencedRegister,
-            Self::Orphan { .. } | Self::LeftBehind { .. } => Property::NoOrphans,
+            Self::Orphan { .. } | Self::LeftBehind { .. } | Self::Miscounted { .. } | Self::Lasting { .. } => {
+                Property::NoOrphans
+            }
             Self::OutOfTurn { .. } => Property::Order,
         }
     }
@@ -161,6 +293,66 @@ impl fmt::Display for Violation {
                 at(first.1),
                 second.0,
                 at(second.1)
+            ),
+            Self::TooManyPermits { resource, latest, permits, limit } => write!(
+                f,
+                "the holders of {resource} had {permits} permits together at {}, and the grant with fence {} says that there are {limit}",
+                at(latest.1),
+                latest.0
+            ),
+            Self::GrantedBetween { resource, from, to, between } => write!(
+                f,
+                "a conversion of {resource} let another in: fence {from} became {to}, and between them {between} had the lock alone"
+            ),
+            Self::EndedEarly { resource, fence, until, refused } => write!(
+                f,
+                "a grant of {resource} ended early: the one with fence {fence} was held until {}, and its token was refused when it was used at {}",
+                at(*until),
+                at(*refused)
+            ),
+            Self::FloorOff { resource, grant, before } => write!(
+                f,
+                "a floor of {resource} is off: the grant with fence {} has floor {}, and {before} had the lock alone before",
+                grant.0, grant.1
+            ),
+            Self::FloorsDiffer { resource, first, second } => write!(
+                f,
+                "two holders of {resource} have different floors: {} of fence {}, and {} of fence {}",
+                first.1, first.0, second.1, second.0
+            ),
+            Self::HolderRefused { resource, fence, at: when } => {
+                write!(f, "what {resource} protects refused fence {fence} at {}, whose client held the lock", at(*when))
+            }
+            Self::TornRead { resource, fence, values } => write!(
+                f,
+                "what {resource} protects changed under its holder with fence {fence}: it read {} and then {}",
+                values.0, values.1
+            ),
+            Self::OtherLimit { resource, fence, limits } => write!(
+                f,
+                "two limits of {resource}: {:?} was in force, and the grant with fence {fence} was told {:?}",
+                limits.0, limits.1
+            ),
+            Self::OtherGrant { resource, fences } => write!(
+                f,
+                "a token of {resource} acted on another grant: it came with fence {}, and acted on {}",
+                fences.0, fences.1
+            ),
+            Self::Miscounted { resource, at: when, held, called } => write!(
+                f,
+                "Redis miscounts the permits of {resource} at {}: {} of {} that are held, {} of {} that are reserved",
+                at(*when),
+                held.0,
+                held.1,
+                called.0,
+                called.1
+            ),
+            Self::Lasting { key } => write!(f, "left behind: the key {key} never expires"),
+            Self::Idle { resource, owner, from, until } => write!(
+                f,
+                "{resource} was idle: {owner} was the first to wait and could have had the lock, without a turn, from {} to {}",
+                at(*from),
+                at(*until)
             ),
             Self::FenceNotRising { resource, first, second } => write!(
                 f,

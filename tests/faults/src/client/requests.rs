@@ -1,0 +1,213 @@
+//! The requests of a client, and what the history gets of them.
+
+use std::time::Duration;
+
+use gorilla_harness::{Answer, lock_path};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::{Asked, Client, Held, RETRIES, wishes::Share};
+use crate::history::{Acquire, Break, End, Event, Grant, Kind, Part, Pin, Use};
+
+/// How long a client waits for an answer beyond the time that it lets the lock service wait.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A body with a lease in milliseconds.
+pub(super) fn lease(milliseconds: u64) -> Value {
+    json!({ "timeout": milliseconds as f64 / 1000.0 })
+}
+
+/// Adds the mode that is wanted to a body.
+pub(super) fn want(body: &mut Value, share: Option<Share>) {
+    let Some(Share { permits, limit }) = share else {
+        body["mode"] = "exclusive".into();
+        return;
+    };
+    body["mode"] = "shared".into();
+    if let Some(limit) = limit {
+        body["limit"] = limit.into();
+        body["permits"] = permits.into();
+    }
+}
+
+impl Client {
+    /// Sends an acquire; whether the outcome is known, and what is held if it was granted.
+    pub(super) async fn ask(&mut self, request: &Asked, hangs_up: Option<Duration>) -> (bool, Option<Held>) {
+        let Asked { resource, owner, key, lease: milliseconds, wait, share } = request.clone();
+        let mut body = lease(milliseconds);
+        body["owner"] = owner.clone().into();
+        if share.is_some() {
+            want(&mut body, share);
+        }
+        if wait > 0 {
+            body["wait"] = (wait as f64 / 1000.0).into();
+        }
+        let (asked, path) = (self.world.now(), lock_path(&resource));
+        let answer = match hangs_up {
+            Some(after) => {
+                let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", key.as_str())).collect();
+                self.world.any(&mut self.random).abandoned(&path, &headers, &body.to_string(), after).await
+            }
+            None => {
+                let patience = PATIENCE + Duration::from_millis(wait);
+                self.send("acquire", Method::POST, &path, key.as_deref(), Some(body), patience).await
+            }
+        };
+        let mut acquire = Acquire { resource, owner, waits: wait > 0, key, asked, ..Acquire::default() };
+        let mut held = None;
+        if let Some(answer) = answer {
+            acquire.answered = Some(self.world.now());
+            acquire.known = is_known(&answer);
+            if answer.status == 200 {
+                let (grant, token) = self.grant(&answer);
+                acquire.grant = Some(grant);
+                let valid_until = asked + grant.ttl;
+                held = Some(Held { asked: request.clone(), grant, token, valid_until });
+            } else {
+                // A client that does not get the lock is told which grant holds it.
+                acquire.held_by = answer.json()["fence"].as_u64();
+            }
+        }
+        let (known, held_by) = (acquire.known, acquire.held_by);
+        self.world.note(Event::Acquire(acquire));
+        if let Some(fence) = held_by
+            && self.one_in(80)
+        {
+            self.break_grant(&request.resource, fence).await;
+        }
+        (known, held)
+    }
+
+    /// The grant that an answer tells, and its token.
+    fn grant(&self, answer: &Answer) -> (Grant, String) {
+        let facts = answer.json();
+        let (fence, token, ttl) = (facts["fence"].as_u64(), facts["token"].as_str(), facts["ttlMs"].as_u64());
+        let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else { panic!("{facts} is not a lock") };
+        let part = facts["permits"].as_u64().zip(facts["floor"].as_u64());
+        let part = part.map(|(permits, floor)| Part { permits, limit: facts["limit"].as_u64(), floor });
+        (Grant { fence, token: self.world.token(token), ttl: ttl * 1_000_000, part }, token.into())
+    }
+
+    /// Breaks the grant with a fence, whoever has it.
+    async fn break_grant(&mut self, resource: &str, fence: u64) {
+        let asked = self.world.now();
+        let (path, body) = (format!("{}/break", lock_path(resource)), json!({ "fence": fence, "reason": "a try" }));
+        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
+        let answer = self.send("break", Method::POST, &path, key.as_deref(), Some(body), PATIENCE).await;
+        let done = answer.filter(|answer| answer.status == 200).map(|_| self.world.now());
+        self.world.note(Event::Break(Break { resource: resource.into(), fence, asked, done }));
+    }
+
+    /// Pins the limit of a resource, or unpins it.
+    pub(super) async fn pin(&mut self, resource: &str) {
+        let asked = self.world.now();
+        let limit = (self.random.u32(..3) > 0).then(|| self.random.u64(2..=4));
+        let (method, body) = match limit {
+            Some(limit) => (Method::PUT, Some(json!({ "limit": limit }))),
+            None => (Method::DELETE, None),
+        };
+        let path = lock_path(resource).replace("/locks/", "/limits/");
+        let answer = self.send("pin", method, &path, None, body, PATIENCE).await;
+        let done = answer.filter(|answer| matches!(answer.status, 200 | 204)).map(|_| self.world.now());
+        self.world.note(Event::Pin(Pin { resource: resource.into(), limit, asked, done }));
+    }
+
+    /// Sends a token, with a key in half of the cases, and then until the outcome is known. At times a copy is on its way
+    /// that arrives after the answer.
+    pub(super) async fn use_token(
+        &mut self,
+        kind: Kind,
+        resource: &str,
+        fence: u64,
+        token: &str,
+        body: Option<Value>,
+    ) -> (End, Option<String>) {
+        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
+        let mut attempt = 0;
+        loop {
+            let (end, new) = self.use_token_once(kind, resource, fence, token, key.as_deref(), body.clone()).await;
+            attempt += 1;
+            let again = match end {
+                End::Unknown => key.is_some(),
+                End::NotExecuted => true,
+                _ => false,
+            };
+            if !again || attempt > RETRIES {
+                if matches!(end, End::Done(_)) && key.is_some() && self.one_in(8) {
+                    self.use_token_once(kind, resource, fence, token, key.as_deref(), body).await;
+                }
+                return (end, new);
+            }
+            sleep(Duration::from_millis(self.random.u64(20..200))).await;
+        }
+    }
+
+    async fn use_token_once(
+        &mut self,
+        kind: Kind,
+        resource: &str,
+        fence: u64,
+        token: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+    ) -> (End, Option<String>) {
+        let (what, method) = match kind {
+            Kind::Extend => ("extend", Method::PUT),
+            Kind::Convert => ("convert", Method::PUT),
+            Kind::Release => ("release", Method::DELETE),
+        };
+        let (asked, path) = (self.world.now(), format!("{}/{token}", lock_path(resource)));
+        let answer = self.send(what, method, &path, key, body, PATIENCE).await;
+        let (mut end, mut new) = (End::Unknown, None);
+        if let Some(answer) = &answer {
+            end = match answer.status {
+                200 => {
+                    let (grant, token) = self.grant(answer);
+                    new = Some(token);
+                    End::Done(grant)
+                }
+                204 => End::Done(Grant::default()),
+                404 | 409 => match answer.code().as_str() {
+                    "lock_held" | "limit_mismatch" | "timeout_shorter" => End::Declined,
+                    _ => End::Refused,
+                },
+                _ if is_known(answer) => End::NotExecuted,
+                _ => End::Unknown,
+            };
+        }
+        let (token, answered) = (self.world.token(token), answer.map(|_| self.world.now()));
+        let (resource, key) = (resource.into(), key.map(String::from));
+        self.world.note(Event::Use(Use { resource, fence, token, key, asked, answered, kind, end }));
+        (end, new)
+    }
+
+    async fn send(
+        &mut self,
+        what: &'static str,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+        patience: Duration,
+    ) -> Option<Answer> {
+        let api = self.world.any(&mut self.random);
+        let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", *key)).collect();
+        let sent = api.try_send(method, path, &headers, body.map(|body| body.to_string()));
+        let answer = timeout(patience, sent).await.ok()?.ok();
+        let said = match &answer {
+            None => "connection failed".into(),
+            Some(answer) => match serde_json::from_str::<Value>(&answer.text).unwrap_or_default()["code"].as_str() {
+                Some(code) => format!("{} {code}", answer.status),
+                None => answer.status.to_string(),
+            },
+        };
+        self.world.answered(what, said);
+        answer
+    }
+}
+
+/// Whether an answer tells what became of the request.
+fn is_known(answer: &Answer) -> bool {
+    answer.status < 500 || answer.json()["outcome"] == "not_executed"
+}

@@ -1,0 +1,47 @@
+//! What clients want of which resource.
+
+use fastrand::Rng;
+
+/// Permits of a shared lock, and the limit that the client names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// How many permits.
+    pub permits: u64,
+    /// Of how many, if the client names a limit.
+    pub limit: Option<u64>,
+}
+
+/// A share of the lock with this index, or `None` to have the lock alone.
+pub fn share(index: usize, random: &mut Rng) -> Option<Share> {
+    let of = |limit, random: &mut Rng| Share { permits: random.u64(1..=limit), limit: Some(limit) };
+    let reader = Share { permits: 1, limit: None };
+    match index {
+        // A lock that is only held alone.
+        0 | 1 => None,
+        // Many readers, and a writer now and then.
+        2 => (random.u32(..4) > 0).then_some(reader),
+        // A semaphore.
+        3 => (random.u32(..8) > 0).then(|| of(3, random)),
+        // A semaphore whose limit is pinned at times.
+        4 if random.u32(..6) == 0 => None,
+        4 if random.bool() => Some(reader),
+        4 => Some(of(random.u64(2..=4), random)),
+        // Everybody names another limit.
+        _ => match random.u32(..4) {
+            0 => None,
+            1 => Some(reader),
+            _ => Some(of(random.u64(2..=3), random)),
+        },
+    }
+}
+
+/// Whether the limit of the lock with this index is pinned at times.
+pub fn is_pinned_at_times(index: usize) -> bool {
+    index == 4
+}
+
+/// What a client that has a lock alone makes of it, when it wants to share it: without a limit it takes the limit that
+/// others have named.
+pub fn downgrade(random: &mut Rng) -> Share {
+    Share { permits: 1, limit: (random.u32(..4) == 0).then_some(3) }
+}
