@@ -160,7 +160,7 @@ fn a_headstart_passes_no_waiter_that_was_called_into_a_group() {
     let called = arrival(&ask("b-1", "*1/3", 0));
     arrival(&ask("c-1", "*3/3", 0));
     // This calls the first waiter, which doesn't claim yet.
-    lab.run(&SharedRelease { id: "a-1", secret: "secret", request: None, print: None });
+    lab.run(&SharedRelease { id: "a-1", secret: "secret", new_secret: None, after: None, request: None, print: None });
     assert_eq!(number(&lab.cli(&["HGET"], "lock", &["bound"])) as u64, called.expect("a time"));
     let ahead = arrival(&ask("d-1", "*1/3", 10));
     assert!(ahead > called, "{ahead:?} {called:?}");
