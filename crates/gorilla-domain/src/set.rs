@@ -108,6 +108,8 @@ mod tests {
             metadata: Metadata::from_stored("[]".into()),
             wait: Duration::from_secs(1),
             mode: Mode::Exclusive,
+            headstart: Duration::ZERO,
+            replaces: None,
             once: None,
         };
         AcquireSet::new(names.iter().map(part).collect())
