@@ -11,7 +11,9 @@ use crate::{
     error::Error,
     kind::Kind,
     proxy,
+    renewals::Renewals,
     requests::{self, new_key},
+    set::{LocksRequest, Part},
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
@@ -25,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Client {
     wire: Wire,
+    renewals: Arc<Renewals>,
 }
 
 /// The settings of a new [`Client`].
@@ -85,7 +88,7 @@ impl Builder {
         }
         let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
         let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
-        Ok(Client { wire: Wire { http, url, proxy, api_key, patience: self.patience, renewals: Default::default() } })
+        Ok(Client { renewals: Arc::default(), wire: Wire { http, url, proxy, api_key, patience: self.patience } })
     }
 }
 
@@ -123,7 +126,13 @@ impl Client {
 
     /// A request for a lock.
     pub fn lock(&self, resource: impl Into<String>) -> LockRequest {
-        LockRequest::new(self.wire.clone(), resource.into())
+        LockRequest::new(self.wire.clone(), Arc::clone(&self.renewals), resource.into())
+    }
+
+    /// A request for several locks, all or none: names, which are locked exclusively, or [parts](Part) of other kinds.
+    pub fn locks<P: Into<Part>>(&self, parts: impl IntoIterator<Item = P>) -> LocksRequest {
+        let parts = parts.into_iter().map(Into::into).collect();
+        LocksRequest::new(self.wire.clone(), Arc::clone(&self.renewals), parts)
     }
 
     /// Makes a lease last for `ttl` from now. Replaces the token: the answer has the new token. For locks that outlive

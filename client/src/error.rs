@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 #[non_exhaustive]
 pub enum Error {
     /// Another client has the lock, also at the end of the wait. Nothing was done.
-    NotAcquired(Busy),
+    NotAcquired(Box<Busy>),
     /// The client held the lock, and does not any more, or not for sure.
     Lost(Lost),
     /// The client sent a request, and in spite of all retries no answer tells what became of it. If the server granted
@@ -27,6 +27,8 @@ pub enum Error {
 /// Why a lock could not be acquired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Busy {
+    /// The lock that could not be acquired, as the server calls it: one of several, if the request was for several.
+    pub resource: Option<String>,
     /// The holder of the lock, and of a shared lock the holder that ends last. None while the next waiter in the queue is
     /// about to take it.
     pub holder: Option<Holder>,

@@ -1,8 +1,14 @@
 //! The guard of a lock: what its holder knows of the lock, and does with it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use gorilla_wire::{Mode, Share};
+use gorilla_wire::Mode;
 use tokio::{
     sync::{
         mpsc, oneshot,
@@ -13,72 +19,21 @@ use tokio::{
 
 use crate::{
     Lock, Token,
-    clock::Moment,
     error::{Error, Lost},
     keeper::{Keeper, Order},
     kind::Kind,
+    lease::Lease,
+    renewals::Renewals,
     wire::Wire,
 };
 
-/// The part of the lease that the client doesn't count on, because its clock and the clock of the server may run at
-/// different rates.
-const DRIFT: f64 = 0.01;
-
-/// What was granted: the same until the lock is converted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Grant {
-    /// The id of the grant.
-    pub id: String,
-    /// The fencing token.
-    pub fence: u64,
-    /// The smallest fencing token that may write beside this one, as [`Guard::floor`] says.
-    pub floor: u64,
-    /// Only of a shared lock: its permits and their limit.
-    pub share: Option<Share>,
-}
-
-impl Grant {
-    fn of(lock: &Lock) -> Self {
-        let floor = lock.share.as_ref().map_or(lock.fence, |share| share.floor);
-        Self { id: lock.id.clone(), fence: lock.fence, floor, share: lock.share.clone() }
-    }
-}
-
-/// The lease after the last confirmed renewal or conversion.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Lease {
-    /// The token of the lock until the next renewal or conversion.
+/// What is left of a guard that has ended and has not released its lock.
+pub(crate) struct Left {
+    pub wire: Wire,
+    pub resource: String,
     pub token: Token,
-    /// Until then the server grants the lock to no other client, by the clock of this machine. The lease counts from
-    /// when the client sent the renewal, less one percent for clocks that run at different rates.
-    pub ends: Moment,
-    /// When the lease ends by the clock of the server, in the form of RFC 3339; of a lock that is being broken, when the
-    /// last renewal would have ended.
-    pub expire_at: String,
-    /// What was granted.
-    pub grant: Grant,
-    /// Whether somebody breaks the lock and has left this client a grace. Then the server renews the lock no more.
-    pub is_breaking: bool,
-}
-
-impl Lease {
-    pub(crate) fn new(sent: Moment, lock: &Lock) -> Self {
-        Self {
-            token: lock.token.clone(),
-            ends: sent + lock.ttl.mul_f64(1.0 - DRIFT),
-            expire_at: lock.expire_at.clone(),
-            grant: Grant::of(lock),
-            is_breaking: false,
-        }
-    }
-
-    /// The same lease of a lock that somebody breaks, and that lasted for `left` after the client had sent a renewal.
-    pub(crate) fn breaking(&self, sent: Moment, left: Duration) -> Self {
-        let ends = self.ends.min(sent + left.mul_f64(1.0 - DRIFT));
-        Self { ends, is_breaking: true, ..self.clone() }
-    }
+    /// Why the lock was lost, if it was.
+    pub lost: Option<Error>,
 }
 
 /// The guard of a lock that is held. It renews the lock after each third of the lease, until the guard is released or
@@ -90,24 +45,54 @@ impl Lease {
 #[derive(Debug)]
 #[must_use = "a guard that is dropped releases the lock"]
 pub struct Guard {
+    wire: Wire,
     resource: String,
     owner: String,
     grace: Duration,
     lease: Receiver<Lease>,
     lost: Receiver<Option<Lost>>,
-    /// When it closes, the keeper releases the lock and ends.
+    /// Whether the keeper releases the lock when it ends.
+    releases: Arc<AtomicBool>,
+    /// When it closes, the keeper ends.
     orders: mpsc::Sender<Order>,
     keeper: JoinHandle<Result<(), Error>>,
 }
 
 impl Guard {
-    pub(crate) fn new(wire: Wire, lock: Lock, lease: Lease, ttl: Duration, grace: Duration) -> Self {
+    pub(crate) fn new(
+        wire: Wire,
+        renewals: Arc<Renewals>,
+        lock: Lock,
+        lease: Lease,
+        ttl: Duration,
+        grace: Duration,
+    ) -> Self {
         let (lease, leases) = watch::channel(lease);
         let (lost, losses) = watch::channel(None);
         let (orders, ordered) = mpsc::channel(1);
-        let keeper = Keeper { wire, resource: lock.resource.clone(), ttl, grace, lease, lost };
+        let releases = Arc::new(AtomicBool::new(true));
+        let keeper = Keeper {
+            wire: wire.clone(),
+            renewals,
+            resource: lock.resource.clone(),
+            ttl,
+            grace,
+            lease,
+            lost,
+            releases: Arc::clone(&releases),
+        };
         let keeper = tokio::spawn(keeper.keep(ordered));
-        Self { resource: lock.resource, owner: lock.owner, grace, lease: leases, lost: losses, orders, keeper }
+        Self {
+            wire,
+            resource: lock.resource,
+            owner: lock.owner,
+            grace,
+            lease: leases,
+            lost: losses,
+            releases,
+            orders,
+            keeper,
+        }
     }
 
     /// The name of what is locked.
@@ -209,5 +194,17 @@ impl Guard {
     pub async fn release(self) -> Result<(), Error> {
         drop(self.orders);
         self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
+    }
+
+    /// Ends the renewing at once, and tells when it has ended. The caller releases the lock.
+    pub(crate) fn leave(self) -> impl Future<Output = Left> + Send {
+        let Self { wire, resource, lease, releases, orders, keeper, .. } = self;
+        releases.store(false, Relaxed);
+        drop(orders);
+        async move {
+            let lost = keeper.await.unwrap_or(Ok(())).err();
+            let token = lease.borrow().token.clone();
+            Left { wire, resource, token, lost }
+        }
     }
 }

@@ -1,6 +1,12 @@
 //! Renews the lock of a guard in the background, and converts and releases it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{mpsc::Receiver, oneshot, watch::Sender};
 
@@ -8,8 +14,8 @@ use crate::{
     Code, Lock,
     clock::{Moment, sleep_until},
     error::{Error, Lost},
-    guard::Lease,
     kind::Kind,
+    lease::Lease,
     renewals::Renewals,
     requests::{self, new_key},
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
@@ -30,15 +36,18 @@ pub enum Order {
 /// The keeper of one lock. Only it knows which token is right.
 pub struct Keeper {
     pub wire: Wire,
+    pub renewals: Arc<Renewals>,
     pub resource: String,
     pub ttl: Duration,
     pub grace: Duration,
     pub lease: Sender<Lease>,
     pub lost: Sender<Option<Lost>>,
+    /// Whether to release the lock at the end.
+    pub releases: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    /// Renews until the guard ends, then releases.
+    /// Renews until the guard ends, then releases unless another does.
     pub async fn keep(self, mut orders: Receiver<Order>) -> Result<(), Error> {
         let Err(lost) = self.renew_until(&mut orders).await else { return self.release().await };
         self.lost.send_replace(Some(lost.clone()));
@@ -54,7 +63,7 @@ impl Keeper {
 
     async fn renew_until(&self, orders: &mut Receiver<Order>) -> Result<(), Lost> {
         let mut next = None;
-        let mut others = self.wire.renewals.enter();
+        let mut others = self.renewals.enter();
         loop {
             let (ends, is_breaking) = (self.lease.borrow().ends, self.lease.borrow().is_breaking);
             let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
@@ -151,7 +160,7 @@ impl Keeper {
         let token = self.lease.borrow().token.clone();
         let begun = Moment::now();
         let until = begun + deadline.left().mul_f64(TOGETHER);
-        match Renewals::renew(&self.wire, &self.resource, &token, self.ttl, until).await {
+        match self.renewals.renew(&self.wire, &self.resource, &token, self.ttl, until).await {
             Some(Answer::Done(sent, body)) => {
                 if let Ok(lock) = read::<Lock>(body) {
                     self.lease.send_replace(Lease::new(sent, &lock));
@@ -244,6 +253,9 @@ impl Keeper {
     }
 
     async fn release(&self) -> Result<(), Error> {
+        if !self.releases.load(Relaxed) {
+            return Ok(());
+        }
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
         match self.wire.send(&requests::release(&self.resource, &token, &key), self.wire.give_up()).await? {
             Answer::Done(..) => Ok(()),

@@ -38,18 +38,22 @@
 //! ```
 
 mod acquire;
+mod asking;
 mod client;
 mod clock;
 mod error;
 mod guard;
 mod keeper;
 mod kind;
+mod lease;
 mod proxy;
 mod renewals;
 mod requests;
+mod set;
 mod wire;
 
-pub use acquire::{LockRequest, Progress};
+pub use acquire::LockRequest;
+pub use asking::Progress;
 pub use client::{Builder, Client};
 pub use clock::{Moment, sleep_until};
 pub use error::{Busy, Error, Holder, Lost, Sharing};
@@ -58,5 +62,7 @@ pub use error::{Busy, Error, Holder, Lost, Sharing};
 pub use gorilla_wire::Holder as Member;
 #[doc(inline)]
 pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
-pub use guard::{Grant, Guard, Lease};
+pub use guard::Guard;
 pub use kind::Kind;
+pub use lease::{Grant, Lease};
+pub use set::{GuardSet, LocksRequest, Part};

@@ -41,14 +41,14 @@ pub struct Renewals {
 }
 
 /// A renewal that is due.
-pub struct Due {
-    pub resource: String,
-    pub token: Token,
-    pub ttl: Duration,
+struct Due {
+    resource: String,
+    token: Token,
+    ttl: Duration,
     /// When the guard gives up on the batch, to renew singly.
-    pub until: Moment,
+    until: Moment,
     /// Tells the answer. Without an answer the guard renews singly.
-    pub told: oneshot::Sender<Answer>,
+    told: oneshot::Sender<Answer>,
 }
 
 /// A guard as it takes part in the renewals.
@@ -90,21 +90,27 @@ impl Renewals {
     }
 
     /// Renews a lock together with others that are due. Returns None if it is better to renew singly.
-    pub async fn renew(wire: &Wire, resource: &str, token: &Token, ttl: Duration, until: Moment) -> Option<Answer> {
-        let renewals = &wire.renewals;
-        if renewals.guards.load(Relaxed) < 2 || renewals.goes_singly() {
+    pub async fn renew(
+        self: &Arc<Self>,
+        wire: &Wire,
+        resource: &str,
+        token: &Token,
+        ttl: Duration,
+        until: Moment,
+    ) -> Option<Answer> {
+        if self.guards.load(Relaxed) < 2 || self.goes_singly() {
             return None;
         }
         let (told, answer) = oneshot::channel();
         let is_first = {
-            let mut due = lock(&renewals.due);
+            let mut due = lock(&self.due);
             due.push(Due { resource: resource.into(), token: token.clone(), ttl, until, told });
             due.len() == 1
         };
         if is_first {
-            renewals.gathering.send_replace(());
+            self.gathering.send_replace(());
             // A task of its own, because the guard that is first may end before the others.
-            tokio::spawn(gather(wire.clone(), Gathering(Some(Arc::clone(renewals)))));
+            tokio::spawn(gather(wire.clone(), Arc::clone(self), Gathering(Some(Arc::clone(self)))));
         }
         tokio::select! {
             answer = answer => answer.ok(),
@@ -133,20 +139,20 @@ impl Drop for Gathering {
     }
 }
 
-async fn gather(wire: Wire, mut gathering: Gathering) {
+async fn gather(wire: Wire, renewals: Arc<Renewals>, mut gathering: Gathering) {
     tokio::time::sleep(GATHER).await;
     let mut due = gathering.end();
     // A guard that is alone renews singly.
     while due.len() > 1 {
         let rest = due.split_off(due.len().min(MOST_ITEMS));
-        tokio::spawn(send(wire.clone(), due));
+        tokio::spawn(send(wire.clone(), Arc::clone(&renewals), due));
         due = rest;
     }
 }
 
 /// Sends a batch until it is answered, or until the first guard gives up on it.
-async fn send(wire: Wire, due: Vec<Due>) {
-    let mut request = requests::extend_all(&due);
+async fn send(wire: Wire, renewals: Arc<Renewals>, due: Vec<Due>) {
+    let mut request = requests::extend_all(due.iter().map(|due| (&*due.resource, &due.token, due.ttl)));
     let shortest = due.iter().map(|due| due.ttl).min().unwrap_or_default();
     request.timeout = ANSWER_TIMEOUT.min(shortest / 4);
     let Some(give_up) = due.iter().map(|due| due.until).min() else { return };
@@ -165,7 +171,7 @@ async fn send(wire: Wire, due: Vec<Due>) {
             }
         }
         // It would be refused again.
-        Ok(Answer::Refused(_)) => *lock(&wire.renewals.singly_until) = Some(Moment::now() + SINGLY),
+        Ok(Answer::Refused(_)) => *lock(&renewals.singly_until) = Some(Moment::now() + SINGLY),
         Err(_) => {}
     }
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use gorilla_wire::{Acquire, BATCH, Batch, Break, Extend, Item, LIMITS, LOCKS, Op, Pin};
+use gorilla_wire::{Acquire, AcquireSet, BATCH, Batch, Break, Extend, Item, LIMITS, LOCKS, Op, Pin, Release};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     Token,
     kind::Kind,
-    renewals::Due,
     wire::{ANSWER_TIMEOUT, Request},
 };
 
@@ -27,6 +27,17 @@ pub fn acquire<'a>(resource: &str, body: &Acquire<Value>, key: &'a str) -> Reque
     Request {
         method: Method::POST,
         path: path(resource),
+        token: None,
+        key: Some(key),
+        body: Some(json!(body)),
+        timeout: ANSWER_TIMEOUT,
+    }
+}
+
+pub fn acquire_set<'a>(body: &AcquireSet<Value>, key: &'a str) -> Request<'a> {
+    Request {
+        method: Method::POST,
+        path: LOCKS.into(),
         token: None,
         key: Some(key),
         body: Some(json!(body)),
@@ -51,9 +62,9 @@ pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, kind: Option<
     }
 }
 
-/// Extends many leases. The tokens stay.
-pub fn extend_all(due: &[Due]) -> Request<'static> {
-    let items = due.iter().map(|Due { resource, token, ttl, .. }| Item {
+/// Extends many leases: of each lock its name, its token and the lease. The tokens stay.
+pub fn extend_all<'a>(locks: impl Iterator<Item = (&'a str, &'a Token, Duration)>) -> Request<'static> {
+    let items = locks.map(|(resource, token, ttl)| Item {
         op: Op::Extend,
         resource,
         token: Some(token),
@@ -63,12 +74,22 @@ pub fn extend_all(due: &[Due]) -> Request<'static> {
             ..Extend::default()
         },
     });
+    batch(items, None)
+}
+
+/// Releases many locks: of each its name and its token.
+pub fn release_all<'a, 'k>(locks: impl Iterator<Item = (&'a str, &'a Token)>, key: &'k str) -> Request<'k> {
+    let item = |(resource, token)| Item { op: Op::Release, resource, token: Some(token), body: Release {} };
+    batch(locks.map(item), Some(key))
+}
+
+fn batch<'k>(items: impl Iterator<Item = impl Serialize>, key: Option<&'k str>) -> Request<'k> {
     let operations = Some(json!(items.collect::<Vec<_>>()));
     Request {
         method: Method::POST,
         path: BATCH.into(),
         token: None,
-        key: None,
+        key,
         body: Some(json!(Batch::<Value> { operations, brief: None })),
         timeout: ANSWER_TIMEOUT,
     }

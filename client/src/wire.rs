@@ -14,7 +14,6 @@ use crate::{
     Token,
     clock::{Moment, sleep_until},
     error::{Busy, Error, Holder, Lost, Sharing},
-    renewals::Renewals,
 };
 
 /// How long a connection may take to open.
@@ -38,8 +37,6 @@ pub struct Wire {
     pub api_key: Option<HeaderValue>,
     /// How long to send a request again while the server can't be reached or can't serve.
     pub patience: Duration,
-    /// What renews the locks of this client together.
-    pub renewals: Arc<Renewals>,
 }
 
 /// A request. With the same key each time it is safe to send the request again.
@@ -133,11 +130,17 @@ impl Refusal {
 
     /// Why the lock could not be acquired.
     pub fn busy(&self) -> Busy {
-        let Facts { owner, fence, ttl_ms, waiting, position, used, limit, holder_count, .. } = &self.facts;
+        let Facts { owner, fence, ttl_ms, waiting, position, used, limit, holder_count, resource, .. } = &self.facts;
         let holder =
             || Some(Holder { owner: owner.clone()?, fence: (*fence)?, ttl: Duration::from_millis((*ttl_ms)?) });
         let sharing = || Some(Sharing { used: (*used)?, limit: *limit, holder_count: (*holder_count)? });
-        Busy { holder: holder(), sharing: sharing(), waiting: waiting.unwrap_or_default(), position: *position }
+        Busy {
+            resource: resource.clone(),
+            holder: holder(),
+            sharing: sharing(),
+            waiting: waiting.unwrap_or_default(),
+            position: *position,
+        }
     }
 
     /// The field that breaks a rule.
@@ -165,7 +168,7 @@ impl Refusal {
     pub fn not_converted(self) -> Error {
         match self.known() {
             // Others share the lock.
-            Some(Code::LockHeld) => Error::NotAcquired(self.busy()),
+            Some(Code::LockHeld) => Error::NotAcquired(Box::new(self.busy())),
             _ => self.lost_or_refused(),
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{Asking, Remote, remote::block_on, show::Form};
+use super::{Asking, Remote, asking::name, remote::block_on, show::Form};
 use crate::commands::lock::Reporter;
 
 /// Acquire a lock that outlives this command.
@@ -16,6 +16,9 @@ use crate::commands::lock::Reporter;
     token=$(gorilla acquire imports --limit 10 --permits 2 -q)"
 ))]
 pub struct Acquire {
+    /// What to lock: any name without `/` and control characters, up to 256 bytes
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: String,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -27,11 +30,14 @@ pub struct Acquire {
 impl Acquire {
     pub fn run(&self) -> Result<(), ExitCode> {
         let (client, warning) = self.remote.client_and_warning()?;
-        let reporter = Reporter::new(&client, &self.asking.name, self.form.json, self.form.quiet);
+        let reporter = Reporter::new(&client, std::slice::from_ref(&self.name), self.form.json, self.form.quiet);
         if let Some(warning) = warning {
             reporter.warn("warning", json!({ "reason": warning }), &warning);
         }
-        let lock = block_on(async { reporter.reporting(self.asking.request(&client)).acquire_unguarded().await })?;
+        let lock = block_on(async {
+            let request = self.asking.request(&client, &self.name);
+            request.on_progress(reporter.reporting()).acquire_unguarded().await
+        })?;
         self.form.lock(&lock);
         Ok(())
     }

@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use gorilla_client::{Client, LockRequest};
+use gorilla_client::{Client, LockRequest, LocksRequest, Part};
 use serde_json::{Map, Value};
 
 use gorilla_domain::ResourceName;
 
 use super::sharing::Sharing;
 
-/// The lock that a command takes.
+/// How a command takes a lock.
 #[derive(Args)]
 pub struct Asking {
-    /// What to lock: any name without `/` and control characters, up to 256 bytes
-    #[arg(value_name = "NAME", value_parser = name)]
-    pub name: String,
     #[command(flatten)]
     pub sharing: Sharing,
     /// The lease: how long the lock lasts after its last renewal
@@ -37,18 +34,36 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// The request.
-    pub fn request(&self, client: &Client) -> LockRequest {
-        let wait = if self.no_wait { Duration::ZERO } else { self.wait.unwrap_or(Duration::MAX) };
-        let owner = self.owner.clone().unwrap_or_else(default_owner);
-        let request = client.lock(&self.name).kind(self.sharing.kind()).ttl(self.ttl).wait(wait).owner(owner);
-        match self.meta.is_empty() {
-            true => request,
-            false => {
-                let meta = self.meta.iter().cloned().map(|(key, value)| (key, Value::String(value)));
-                request.metadata(Value::Object(meta.collect::<Map<_, _>>()))
-            }
+    /// The request for one lock.
+    pub fn request(&self, client: &Client, name: &str) -> LockRequest {
+        let request = client.lock(name).kind(self.sharing.kind()).ttl(self.ttl).wait(self.wait()).owner(self.owner());
+        match self.metadata() {
+            Some(metadata) => request.metadata(metadata),
+            None => request,
         }
+    }
+
+    /// The request for several locks, all or none.
+    pub fn request_all(&self, client: &Client, names: &[String]) -> LocksRequest {
+        let parts = names.iter().map(|name| Part::new(name).kind(self.sharing.kind()));
+        let request = client.locks(parts).ttl(self.ttl).wait(self.wait()).owner(self.owner());
+        match self.metadata() {
+            Some(metadata) => request.metadata(metadata),
+            None => request,
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        if self.no_wait { Duration::ZERO } else { self.wait.unwrap_or(Duration::MAX) }
+    }
+
+    fn owner(&self) -> String {
+        self.owner.clone().unwrap_or_else(default_owner)
+    }
+
+    fn metadata(&self) -> Option<Value> {
+        let meta = self.meta.iter().cloned().map(|(key, value)| (key, Value::String(value)));
+        (!self.meta.is_empty()).then(|| Value::Object(meta.collect::<Map<_, _>>()))
     }
 }
 

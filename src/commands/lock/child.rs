@@ -46,7 +46,7 @@ impl Child {
     pub fn start(
         command: &[OsString],
         group: Pid,
-        environment: &[(&str, String)],
+        environment: &[(&str, Option<String>)],
         token_file: &TokenFile,
     ) -> io::Result<Self> {
         // Processes that lose their parents become children of this process, so that it can find them.
@@ -55,7 +55,12 @@ impl Child {
         launch.arg0("gorilla").arg("launch").arg(process::id().to_string()).arg(token_file.number().to_string());
         launch.args(command);
         launch.process_group(group.as_raw_pid()).env_remove(API_KEY);
-        launch.envs(environment.iter().map(|(name, value)| (name, value)));
+        for (name, value) in environment {
+            match value {
+                Some(value) => launch.env(name, value),
+                None => launch.env_remove(name),
+            };
+        }
         // `change` waits for all children, also for this one.
         let child = launch.spawn()?;
         Ok(Self { pid: Pid::from_child(&child), group, minder: group })

@@ -1,9 +1,11 @@
-//! `gorilla lock NAME -- command`: runs a command while it holds a lock.
+//! `gorilla lock NAME… -- command`: runs a command while it holds a lock, or several locks.
 //!
 //! Three processes: this process takes the lock, renews it and passes signals on; the command; and a minder
 //! (`minder.rs`) that kills the command when this process can't.
 
 mod child;
+mod environment;
+mod leases;
 mod minder;
 mod reporter;
 mod signals;
@@ -13,18 +15,19 @@ mod token_file;
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
-use gorilla_client::{Error, Guard, Lost, Moment, sleep_until};
+use gorilla_client::{Client, Error, Guard, GuardSet, Lost, Moment, sleep_until};
 use rustix::process::{Signal, getpgrp, getpid, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    client::{Asking, Remote, duration},
+    client::{Asking, Remote, duration, name},
     exit,
     messages::fail,
     runtime::runtime,
 };
 use child::{Change, Child};
+use leases::Leases;
 use minder::Minder;
 use signals::Signals;
 use terminal::Terminal;
@@ -42,14 +45,20 @@ const LOOK: Duration = Duration::from_millis(10);
 #[command(
     after_help = "The command gets GORILLA_LOCK_NAME, GORILLA_LOCK_FENCE, GORILLA_LOCK_FLOOR (the smallest fence that may write \
     beside it), GORILLA_LOCK_OWNER, GORILLA_LOCK_EXPIRES_AT (the end of the first lease) and GORILLA_LOCK_TOKEN_FD, a file \
-    descriptor from which the command reads the current token.\n\n\
+    descriptor from which the command reads the current token. With several names it gets GORILLA_LOCK_NAMES, \
+    GORILLA_LOCK_FENCES and GORILLA_LOCK_FLOORS, a line for each name, in place of the first three, and as many tokens.\n\n\
     Exit codes: that of the command; 128 + the signal that ended it; 75 if the lock was not acquired (-E changes it), 76 if \
     it was lost, 69 server unreachable, 64 wrong usage, 78 wrong settings, 126 and 127 as in shells.\n\n\
     Examples:\n  gorilla lock report -n -- ./nightly-report\n  gorilla lock deploy-web --wait 10m -- ./deploy.sh v42\n  \
     gorilla lock migrations --ttl 1m --meta release=v42 -- sh -c './migrate up'\n  \
-    gorilla lock deploys --limit 3 -- ./deploy.sh v42\n  gorilla lock table --shared -- ./report"
+    gorilla lock deploys --limit 3 -- ./deploy.sh v42\n  gorilla lock table --shared -- ./report\n  \
+    gorilla lock account-3 account-7 -- ./transfer"
 )]
 pub struct Lock {
+    /// What to lock: any name without `/` and control characters, up to 256 bytes. Of several names, all or none are
+    /// locked
+    #[arg(value_name = "NAME", value_parser = name, required = true)]
+    names: Vec<String>,
     #[command(flatten)]
     asking: Asking,
     /// What to do if the lock is lost while the command runs: kill the command, warn and let the command go on, or let
@@ -86,13 +95,9 @@ enum OnLost {
 impl Lock {
     pub fn run(self) -> Result<(), ExitCode> {
         let (client, warning) = self.remote.client_and_warning()?;
-        let reporter = Reporter::new(&client, &self.asking.name, self.json, self.quiet);
+        let reporter = Reporter::new(&client, &self.names, self.json, self.quiet);
         if let Some(warning) = warning {
             reporter.warn("warning", json!({ "reason": warning }), &warning);
-        }
-        let mut request = self.asking.request(&client);
-        if let Some(grace) = self.grace {
-            request = request.grace(grace);
         }
         let grace = self.grace.unwrap_or((self.asking.ttl / 6).min(Duration::from_secs(5)));
         let code = runtime(1)?.block_on(async {
@@ -100,36 +105,60 @@ impl Lock {
             let begun = Moment::now();
             // A signal closes the connection, and the server takes the request out of the queue.
             let acquired = tokio::select! {
-                acquired = reporter.reporting(request).acquire() => acquired,
+                acquired = self.acquire(&client, &reporter) => acquired,
                 signal = signals.next_end() => return Err(ExitCode::from(128 + signal.as_raw() as u8)),
             };
-            let guard = match acquired {
-                Ok(guard) => guard,
+            let set = match acquired {
+                Ok(set) => set,
                 Err(error) => return Err(self.not_acquired(&reporter, &error).await),
             };
+            let mut leases = Leases::of(&set);
             let waited = begun.elapsed();
-            let facts = json!({ "fence": guard.fence(), "floor": guard.floor(), "mode": guard.mode(), "permits": guard.permits(), "owner": guard.owner(), "expireAt": guard.lease().borrow().expire_at, "waitedMs": waited.as_millis() as u64 });
+            let facts = acquired_facts(&set, &mut leases, waited);
             match waited > Duration::from_secs(1) {
-                true => reporter.say("acquired", facts, &format!("acquired {:?} after {:.1} s.", self.asking.name, waited.as_secs_f64())),
+                true => reporter.say(
+                    "acquired",
+                    facts,
+                    &format!("acquired {} after {:.1} s.", reporter.names(), waited.as_secs_f64()),
+                ),
                 false => reporter.mention("acquired", facts),
             }
-            let ended = Session::start(&self, grace, &guard, &reporter, signals);
+            let ended = Session::start(&self, grace, &set, leases, &reporter, signals);
             let ended = match ended {
-                Ok(session) => session.run(&guard).await,
+                Ok(session) => session.run(&set).await,
                 Err(error) => Err(fail(format!("can't start the command: {error}."))),
             };
-            match guard.release().await {
+            match set.release().await {
                 Ok(()) => reporter.mention("released", json!({})),
                 Err(Error::Lost(_)) => {}
                 Err(error) => reporter.warn(
                     "not_released",
                     json!({ "reason": error.to_string() }),
-                    &format!("could not release the lock, which ends with its lease: {error}."),
+                    &format!(
+                        "could not release {}, which ends with its lease: {error}.",
+                        if self.names.len() == 1 { "the lock" } else { "each lock" }
+                    ),
                 ),
             }
             ended
         })?;
         if code == 0 { Ok(()) } else { Err(ExitCode::from(code)) }
+    }
+
+    async fn acquire(&self, client: &Client, reporter: &Reporter) -> Result<GuardSet, Error> {
+        // A server that knows no sets has to be asked for one lock.
+        if let [name] = &self.names[..] {
+            let mut request = self.asking.request(client, name).on_progress(reporter.reporting());
+            if let Some(grace) = self.grace {
+                request = request.grace(grace);
+            }
+            return request.acquire().await.map(GuardSet::from);
+        }
+        let mut request = self.asking.request_all(client, &self.names).on_progress(reporter.reporting());
+        if let Some(grace) = self.grace {
+            request = request.grace(grace);
+        }
+        request.acquire().await
     }
 
     async fn not_acquired(&self, reporter: &Reporter, error: &Error) -> ExitCode {
@@ -147,11 +176,32 @@ impl Lock {
     }
 }
 
+/// What the event of an acquired lock tells, or of several.
+fn acquired_facts(set: &GuardSet, leases: &mut Leases, waited: Duration) -> Value {
+    let of = |guard: &Guard| json!({ "fence": guard.fence(), "floor": guard.floor(), "mode": guard.mode(), "permits": guard.permits() });
+    let mut facts = match set.guards() {
+        [guard] => of(guard),
+        guards => {
+            let of = |guard: &Guard| {
+                let mut lock = of(guard);
+                lock["resource"] = guard.resource().into();
+                lock
+            };
+            json!({ "locks": guards.iter().map(of).collect::<Vec<_>>() })
+        }
+    };
+    facts["owner"] = set.guards().first().map(Guard::owner).into();
+    facts["expireAt"] = leases.first_to_end().map(|lease| lease.expire_at).into();
+    facts["waitedMs"] = (waited.as_millis() as u64).into();
+    facts
+}
+
 /// The command under the lock.
 struct Session<'a> {
     lock: &'a Lock,
     grace: Duration,
     reporter: &'a Reporter,
+    leases: Leases,
     signals: Signals,
     deaths: tokio::signal::unix::Signal,
     minder: Minder,
@@ -164,30 +214,27 @@ impl<'a> Session<'a> {
     fn start(
         lock: &'a Lock,
         grace: Duration,
-        guard: &Guard,
+        set: &GuardSet,
+        mut leases: Leases,
         reporter: &'a Reporter,
         signals: Signals,
     ) -> std::io::Result<Self> {
         let deaths = signal(SignalKind::child())?;
-        let lease = guard.lease().borrow().clone();
-        let token_file = TokenFile::new(&lease.token)?;
+        let lease = leases.first_to_end();
+        let token_file = TokenFile::new(&leases.tokens())?;
         let mut minder = Minder::start()?;
-        minder.kill_at(lock.dies_with_the_lease().then_some(lease.ends));
+        minder.kill_at(lease.as_ref().filter(|_| lock.dies_with_the_lease()).map(|lease| lease.ends));
         let group = minder.group();
         let terminal = Terminal::to_share();
         if let Some(terminal) = &terminal {
             terminal.give_to(group);
         }
-        let environment = [
-            ("GORILLA_LOCK_NAME", guard.resource().to_string()),
-            ("GORILLA_LOCK_FENCE", guard.fence().to_string()),
-            ("GORILLA_LOCK_FLOOR", guard.floor().to_string()),
-            ("GORILLA_LOCK_OWNER", guard.owner().to_string()),
-            ("GORILLA_LOCK_EXPIRES_AT", lease.expire_at),
-        ];
+        let environment = environment::variables(set, lease.map(|lease| lease.expire_at).unwrap_or_default());
         let child = Child::start(&lock.command, group, &environment, &token_file);
         match child {
-            Ok(child) => Ok(Self { lock, grace, reporter, signals, deaths, minder, child, terminal, token_file }),
+            Ok(child) => {
+                Ok(Self { lock, grace, reporter, leases, signals, deaths, minder, child, terminal, token_file })
+            }
             Err(error) => {
                 if terminal.is_some() {
                     minder.give_terminal_to(getpgrp());
@@ -199,11 +246,10 @@ impl<'a> Session<'a> {
     }
 
     /// Runs until the command and all processes that come from it have ended. Returns the exit code.
-    async fn run(mut self, guard: &Guard) -> Result<u8, ExitCode> {
-        let mut lease = guard.lease();
+    async fn run(mut self, set: &GuardSet) -> Result<u8, ExitCode> {
         let (mut lost, mut code, mut terminated) = (None, None, false);
         let mut kill_at = Moment::from_start(Duration::MAX);
-        let losing = guard.lost();
+        let losing = set.lost();
         tokio::pin!(losing);
         loop {
             if code.is_some() && !self.child.has_left_something() {
@@ -232,9 +278,8 @@ impl<'a> Session<'a> {
                     Signal::USR1 | Signal::USR2 => self.child.signal(signal),
                     _ => self.child.signal_group(signal),
                 },
-                changed = lease.changed(), if lost.is_none() => if changed.is_ok() {
-                    let lease = lease.borrow_and_update().clone();
-                    self.token_file.write(&lease.token);
+                changed = self.leases.changed(), if lost.is_none() => if let (true, Some(lease)) = (changed, self.leases.first_to_end()) {
+                    self.token_file.write(&self.leases.tokens());
                     match lease.is_breaking {
                         true => self.warn_of_the_end(lease.ends),
                         false => self.reporter.mention("renewed", json!({ "expireAt": lease.expire_at })),
@@ -244,7 +289,7 @@ impl<'a> Session<'a> {
                     }
                 },
                 reason = &mut losing, if lost.is_none() => {
-                    let ends = lease.borrow().ends;
+                    let ends = self.leases.end().unwrap_or_else(Moment::now);
                     if self.lose(&reason) {
                         kill_at = if matches!(reason, Lost::Ended(_)) { Moment::now() + self.grace } else { ends };
                         self.minder.kill_at(Some(kill_at));
@@ -266,7 +311,7 @@ impl<'a> Session<'a> {
         }
         self.minder.dismiss();
         // The minder may have killed the command before this process knew that the lease was over.
-        let over = lost.is_some() || lease.borrow().ends.left().is_zero();
+        let over = lost.is_some() || self.leases.end().is_some_and(|end| end.left().is_zero());
         let code = code.unwrap_or_default();
         if over && self.lock.dies_with_the_lease() && terminated | (code == 128 + 9) {
             return Ok(exit::LOST);
@@ -276,9 +321,9 @@ impl<'a> Session<'a> {
 
     /// Reports that somebody breaks the lock, which lasts until then.
     fn warn_of_the_end(&self, ends: Moment) {
-        let (name, left) = (&self.lock.asking.name, ends.left());
+        let (names, left) = (self.reporter.names(), ends.left());
         let sentence =
-            format!("somebody breaks {name:?}, which can't be renewed and ends in {:.1} s.", left.as_secs_f64());
+            format!("somebody breaks {names}, which can't be renewed and ends in {:.1} s.", left.as_secs_f64());
         match self.lock.on_lost {
             OnLost::Kill | OnLost::Warn => {
                 self.reporter.warn("breaking", json!({ "ttlMs": left.as_millis() as u64 }), &sentence);
@@ -289,14 +334,14 @@ impl<'a> Session<'a> {
 
     /// Reports that the lock is lost. Returns whether the command must end.
     fn lose(&self, reason: &Lost) -> bool {
-        let name = &self.lock.asking.name;
+        let names = self.reporter.names();
         let facts = json!({ "reason": reason.to_string() });
         match self.lock.on_lost {
-            OnLost::Kill => self.reporter.warn("lost", facts, &format!("lost {name:?}, ending the command: {reason}.")),
+            OnLost::Kill => self.reporter.warn("lost", facts, &format!("lost {names}, ending the command: {reason}.")),
             OnLost::Warn => self.reporter.warn(
                 "lost",
                 facts,
-                &format!("lost {name:?}, the command goes on without the lock: {reason}."),
+                &format!("lost {names}, the command goes on without the lock: {reason}."),
             ),
             OnLost::Ignore => self.reporter.mention("lost", facts),
         }

@@ -1,6 +1,6 @@
 //! Reports on standard error while a command waits for a lock and holds it: for people, or as JSON for programs.
 
-use gorilla_client::{Busy, Client, LockRequest, Progress};
+use gorilla_client::{Busy, Client, Progress};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -9,28 +9,37 @@ use crate::{
     printable::in_json,
 };
 
-/// Reports about one lock.
+/// Reports about one lock, or about several that are taken together.
 #[derive(Clone)]
 pub struct Reporter {
     client: Client,
-    name: String,
+    names: Vec<String>,
     json: bool,
     quiet: bool,
 }
 
 impl Reporter {
-    pub fn new(client: &Client, name: &str, json: bool, quiet: bool) -> Self {
-        Self { client: client.clone(), name: name.into(), json, quiet }
+    pub fn new(client: &Client, names: &[String], json: bool, quiet: bool) -> Self {
+        Self { client: client.clone(), names: names.into(), json, quiet }
     }
 
-    /// A request that reports how the waiting goes.
-    pub fn reporting(&self, request: LockRequest) -> LockRequest {
+    /// What a request calls to report how the waiting goes.
+    pub fn reporting(&self) -> impl FnMut(Progress) + Send + 'static {
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::spawn(self.clone().report(receiver));
-        request.on_progress(move |progress| {
+        move |progress| {
             // `report` goes on as long as there is a sender.
             let _ = sender.send(progress);
-        })
+        }
+    }
+
+    /// The names, for people.
+    pub fn names(&self) -> String {
+        let quoted: Vec<_> = self.names.iter().map(|name| format!("{name:?}")).collect();
+        match quoted.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => quoted.concat(),
+        }
     }
 
     /// Reports an event only with `--json`: nobody wants a mail from cron for each run.
@@ -57,10 +66,16 @@ impl Reporter {
         }
     }
 
-    /// The holder of the lock, since when it has the lock, and the queue.
+    /// The holder of the lock that is in the way, since when it has the lock, and the queue.
     pub async fn describe(&self, busy: &Busy) -> (Value, String) {
-        let waiting = || json!({ "waiting": busy.waiting, "position": busy.position });
-        let Some(holder) = &busy.holder else { return (waiting(), format!("{:?}: {busy}", self.name)) };
+        // Only a set needs to be told which of its locks is in the way.
+        let name = match &self.names[..] {
+            [name] => Some(name),
+            _ => busy.resource.as_ref(),
+        };
+        let Some(name) = name else { return (json!({}), busy.to_string()) };
+        let waiting = || json!({ "resource": name, "waiting": busy.waiting, "position": busy.position });
+        let Some(holder) = &busy.holder else { return (waiting(), format!("{name:?}: {busy}")) };
         let mut facts = waiting();
         facts["owner"] = holder.owner.as_str().into();
         facts["fence"] = holder.fence.into();
@@ -70,9 +85,9 @@ impl Reporter {
             facts["used"] = sharing.used.into();
             facts["limit"] = sharing.limit.into();
             facts["holderCount"] = sharing.holder_count.into();
-            return (facts, format!("{:?}: {busy}", self.name));
+            return (facts, format!("{name:?}: {busy}"));
         }
-        let state = self.client.state(&self.name).await.ok().and_then(|state| state.tenure);
+        let state = self.client.state(name).await.ok().and_then(|state| state.tenure);
         let tenure = state.filter(|tenure| tenure.fence == holder.fence);
         let since = tenure.map_or_else(String::new, |tenure| {
             facts["createdAt"] = tenure.created_at.as_str().into();
@@ -83,7 +98,7 @@ impl Reporter {
             None if busy.waiting > 0 => format!("; {} waiting", busy.waiting),
             None => String::new(),
         };
-        (facts, format!("{:?} is held by {:?}{since}{queue}", self.name, holder.owner))
+        (facts, format!("{name:?} is held by {:?}{since}{queue}", holder.owner))
     }
 
     async fn report(self, mut progress: UnboundedReceiver<Progress>) {
@@ -116,7 +131,10 @@ impl Reporter {
     }
 
     fn line(&self, event: &str, facts: Value) {
-        let mut line = json!({ "event": event, "resource": self.name });
+        let mut line = match &self.names[..] {
+            [name] => json!({ "event": event, "resource": name }),
+            names => json!({ "event": event, "resources": names }),
+        };
         if let (Some(line), Value::Object(facts)) = (line.as_object_mut(), facts) {
             line.extend(facts.into_iter().filter(|(_, value)| !value.is_null()));
         }

@@ -18,13 +18,13 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 /// The environment variable that tells the command the file descriptor.
 pub const VARIABLE: &str = "GORILLA_LOCK_TOKEN_FD";
 
-/// The file with the current token.
+/// The file with the current token; of several locks, with a line for each.
 pub struct TokenFile(File);
 
 impl TokenFile {
-    pub fn new(token: &Token) -> io::Result<Self> {
+    pub fn new(tokens: &[Token]) -> io::Result<Self> {
         let file = File::from(memfd_create("gorilla-token", MemfdFlags::CLOEXEC)?);
-        file.write_all_at(token.expose().as_bytes(), 0)?;
+        file.write_all_at(lines(tokens).as_bytes(), 0)?;
         Ok(Self(file))
     }
 
@@ -33,11 +33,16 @@ impl TokenFile {
         self.0.as_raw_fd()
     }
 
-    /// Replaces the token. All tokens have the same length, so that there is always a whole token in the file.
-    pub fn write(&self, token: &Token) {
+    /// Replaces the tokens. A token has the length of the token that it replaces, so that there are always whole tokens
+    /// in the file.
+    pub fn write(&self, tokens: &[Token]) {
         // Fails only if no memory is left. Then the old token stays, with which nobody can do anything any more.
-        let _ = self.0.write_all_at(token.expose().as_bytes(), 0);
+        let _ = self.0.write_all_at(lines(tokens).as_bytes(), 0);
     }
+}
+
+fn lines(tokens: &[Token]) -> String {
+    tokens.iter().map(Token::expose).collect::<Vec<_>>().join("\n")
 }
 
 /// Opens the file for reading in the process that becomes the command, with the lowest free file descriptor, because

@@ -6,6 +6,7 @@ mod lock;
 mod lost;
 mod processes;
 mod scripts;
+mod sets;
 mod shared;
 mod shown;
 mod terminal;

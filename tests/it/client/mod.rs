@@ -1,6 +1,7 @@
 //! The Rust client: `gorilla-client`.
 
 mod other_versions;
+mod sets;
 mod shared;
 mod together;
 

@@ -1,0 +1,147 @@
+//! Asks for locks, and waits for them in the queues of the server.
+
+use std::{sync::Arc, time::Duration};
+
+use gorilla_wire::Code;
+use serde_json::{Value, json};
+
+use crate::{
+    clock::Moment,
+    error::{Busy, Error},
+    renewals::Renewals,
+    requests::new_key,
+    wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, Wire},
+};
+
+const TTL: Duration = Duration::from_secs(30);
+const LONGEST_GRACE: Duration = Duration::from_secs(5);
+/// How long a request waits at first: for a moment, to learn who holds the lock. Later requests wait for long. The
+/// server keeps the place from one request to the next.
+const FIRST_PIECE: Duration = Duration::from_secs(1);
+const SHORTEST_PIECE: Duration = Duration::from_millis(100);
+/// How long a client that has waited in the queue goes on while it can't reach the server.
+const OUTAGE: Duration = Duration::from_secs(60);
+/// How much later than the end of the wait an answer may come. The server gives Redis a second.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What happens while a request waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// Another client has the lock.
+    Waiting(Busy),
+    /// The server can't be reached or can't serve. The client asks again.
+    Trouble(String),
+}
+
+/// What a request for a lock and a request for several locks have in common.
+pub struct Asking {
+    pub wire: Wire,
+    pub renewals: Arc<Renewals>,
+    pub owner: Option<String>,
+    pub ttl: Duration,
+    pub grace: Option<Duration>,
+    pub wait: Duration,
+    pub metadata: Value,
+    pub report: Box<dyn FnMut(Progress) + Send>,
+}
+
+/// The fields that both have.
+pub struct Fields {
+    pub owner: Option<Value>,
+    pub timeout: Option<Value>,
+    pub metadata: Option<Value>,
+    pub wait: Option<Value>,
+}
+
+impl Asking {
+    pub fn new(wire: Wire, renewals: Arc<Renewals>) -> Self {
+        Self {
+            wire,
+            renewals,
+            owner: None,
+            ttl: TTL,
+            grace: None,
+            wait: Duration::ZERO,
+            metadata: json!([]),
+            report: Box::new(|_| {}),
+        }
+    }
+
+    /// The grace in force.
+    pub fn checked_grace(&self) -> Result<Duration, Error> {
+        let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
+        if grace > self.ttl / 2 {
+            let message = format!("the grace ({grace:?}) must be at most half of the lease ({:?})", self.ttl);
+            return Err(Error::Refused { code: Code::InvalidRequest.as_str().into(), message });
+        }
+        Ok(grace)
+    }
+
+    /// Asks until the server grants or refuses, in requests of which each waits for `longest` at most. Returns when the
+    /// client sent the request that was granted, and the body of the answer.
+    pub async fn ask(
+        &mut self,
+        mut longest: Duration,
+        request: impl Fn(Fields, &str) -> Request<'_>,
+    ) -> Result<(Moment, Value), Error> {
+        let begun = Moment::now();
+        let deadline = begun + self.wait;
+        let new_retry = || if self.wait.is_zero() { Retry::new() } else { Retry::of_waiter() };
+        let (mut key, mut retry) = (new_key(), new_retry());
+        let mut piece = FIRST_PIECE;
+        let mut heard = None;
+        let owner = self.owner.clone().unwrap_or_else(default_owner);
+        loop {
+            let wait = deadline.left().min(piece);
+            let fields = Fields {
+                owner: Some(owner.as_str().into()),
+                timeout: Some(self.ttl.as_secs_f64().into()),
+                metadata: Some(self.metadata.clone()),
+                wait: (!wait.is_zero()).then(|| wait.as_secs_f64().into()),
+            };
+            let mut request = request(fields, &key);
+            if !self.wait.is_zero() {
+                request.timeout = (wait + ANSWER_TIMEOUT).min((deadline + LATE).left());
+            }
+            let refusal = match self.wire.exchange(&request).await {
+                Ok(Answer::Done(sent, body)) => return Ok((sent, body)),
+                Ok(Answer::Refused(refusal)) => refusal,
+                Err(trouble) => {
+                    let patient = begun + self.wire.patience;
+                    let give_up = match self.wait.is_zero() {
+                        true => patient,
+                        false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
+                    };
+                    let Trouble { why, .. } = &trouble;
+                    (self.report)(Progress::Trouble(why.clone()));
+                    retry.pause(trouble, give_up).await?;
+                    continue;
+                }
+            };
+            (heard, retry) = (Some(Moment::now()), new_retry());
+            match refusal.known() {
+                Some(Code::WaitTimeout | Code::LockHeld | Code::LockReserved) => {
+                    let busy = refusal.busy();
+                    if deadline.left().is_zero() {
+                        return Err(Error::NotAcquired(Box::new(busy)));
+                    }
+                    (self.report)(Progress::Waiting(busy));
+                    piece = longest.min(piece * 4);
+                }
+                // The server granted the lock, the answer got lost, and the lease has ended since.
+                Some(Code::LockGone) => key = new_key(),
+                // The server allows only shorter waits.
+                Some(Code::InvalidRequest) if refusal.field() == Some("wait") && wait > SHORTEST_PIECE => {
+                    longest = wait / 2;
+                    piece = longest;
+                }
+                _ => return Err((*refusal).into()),
+            }
+        }
+    }
+}
+
+fn default_owner() -> String {
+    format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id())
+}
