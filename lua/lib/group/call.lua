@@ -106,12 +106,13 @@ end
 -- After a change of a group: calls waiters and writes the group. If the group has ended, gives the turn to the first waiter.
 -- Returns how long the turn lasts (ms; 0 if nobody has the turn).
 local function group_changed(lock, group)
-  if redis.call('EXISTS', beside(lock, 'holders')) == 0 then
-    redis.call('DEL', lock)
+  local last = group_last(lock)
+  if not last then
+    redis.call('DEL', lock, beside(lock, 'holders'))
     return turn_give(lock)
   end
   local turn = group_call(lock, group)
-  group_close(lock, group)
+  group_close(lock, group, last)
   return turn
 end
 

@@ -106,18 +106,24 @@ local function group_shorten(lock, group, id, permits, ends, ms)
   return left, redis.call('EXISTS', key) == 1 and left or 0
 end
 
--- Writes what the holders have together, and until when. A group without holders ends. Returns whether it is there.
-local function group_close(lock, group)
+-- The holder that ends last, with its permits, and when (ms since 1970); or nothing, if there is none whose lease has not
+-- ended.
+local function group_last(lock)
+  local last = redis.call('ZRANGE', beside(lock, 'holders'), '-1', '-1', 'WITHSCORES')
+  if last[1] and tonumber(last[2]) > now_ms() then return last end
+end
+
+-- Writes what the holders have together, and until when. A group without holders ends.
+local function group_close(lock, group, last)
   local key = beside(lock, 'holders')
-  local last = redis.call('ZRANGE', key, '-1', '-1', 'WITHSCORES')
-  if not last[1] then
-    redis.call('DEL', lock)
-    return false
+  last = last or group_last(lock)
+  if not last then
+    redis.call('DEL', lock, key)
+    return
   end
   local holder = holder_read(lock, string.match(last[1], '^%S+'))
   redis.call('HSET', lock, 'used', whole(group.used), 'limit', group.limit, 'floor', group.floor,
     'owner', holder.owner, 'fence', holder.fence, 'bound', whole(group.bound), 'reserved', whole(group.reserved))
   redis.call('PEXPIREAT', lock, last[2])
   redis.call('PEXPIREAT', key, last[2])
-  return true
 end

@@ -87,7 +87,7 @@ impl<'a> Lab<'a> {
         let patterns: Vec<_> = named.chain(touched.iter().map(Into::into)).map(|key| format!("~{key}")).collect();
         let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
-        assert_eq!(self.redis.cli(&user), "OK");
+        assert_eq!(raw::ask(self.redis.port, &user), ["OK"]);
         raw::eval(self.redis.port, Some(&self.user), &requests[0].script.source, &keys, &arguments)
     }
 

@@ -25,6 +25,16 @@ pub enum Mistake {
     WaiterForgetsDoubt,
     /// A client counts its lease from when the answer came.
     ClientCountsFromAnswer,
+    /// Holders whose leases have ended are taken out of a group, and their permits stay in use.
+    PruneForgetsUsed,
+    /// Who fits joins a group, though others wait.
+    JoinIgnoresQueue,
+    /// A waiter that leaves the queue of a group calls nobody.
+    LeaveCallsNobody,
+    /// Any secret acts for the holder of a shared lock that a token names.
+    AnySecretActs,
+    /// A holder of a shared lock that wants it alone doesn't look at the other holders.
+    ConvertIgnoresOthers,
 }
 
 impl Mistake {
@@ -42,6 +52,11 @@ impl Mistake {
             Self::ReplayGrantsAgain => "a replay grants again",
             Self::WaiterForgetsDoubt => "a waiter forgets its doubt",
             Self::ClientCountsFromAnswer => "a client counts from the answer",
+            Self::PruneForgetsUsed => "permits of ended leases stay in use",
+            Self::JoinIgnoresQueue => "a join ignores the queue",
+            Self::LeaveCallsNobody => "a waiter that leaves calls nobody",
+            Self::AnySecretActs => "any secret acts for a holder",
+            Self::ConvertIgnoresOthers => "a conversion ignores other holders",
         }
     }
 }

@@ -19,21 +19,89 @@ pub struct Token {
     pub number: u8,
 }
 
+/// What a request wants of a shared lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Share {
+    /// How many permits.
+    pub permits: u8,
+    /// The limit that it names, if it names one.
+    pub limit: Option<u8>,
+}
+
 /// The live grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lock {
     /// Of the tenure.
     pub id: Id,
+    /// The attempt whose owner it has: another than `id` after a conversion.
+    pub owner: Id,
     /// The current token.
     pub token: Token,
-    /// What the holder says of it; 0 for what the acquire said.
-    pub metadata: u8,
     /// The number that orders grants.
     pub fence: u64,
     /// When it was granted.
     pub created: Ms,
     /// When the key expires.
     pub expires: Ms,
+}
+
+/// A holder in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// The attempt whose owner it has.
+    pub owner: Id,
+    /// The current token.
+    pub token: Token,
+    /// The number that orders grants.
+    pub fence: u64,
+    /// How many permits it has.
+    pub permits: u8,
+    /// When it was granted.
+    pub created: Ms,
+    /// When it was extended last.
+    pub updated: Ms,
+    /// When its lease ends.
+    pub expires: Ms,
+}
+
+/// The holders of a shared lock.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// By the ids of their tenures, those too whose leases have ended and that no script has taken out yet.
+    pub members: BTreeMap<Id, Member>,
+    /// The permits that they have.
+    pub used: u32,
+    /// The permits that they may have, if there is a limit.
+    pub limit: Option<u8>,
+    /// The fence of the first grant of the group.
+    pub floor: u64,
+    /// Waiters that arrived until then were called.
+    pub bound: Us,
+    /// The permits of the waiters that were called and are in the queue.
+    pub reserved: u32,
+}
+
+impl Group {
+    /// The holders in the order in which their leases end.
+    pub fn by_end(&self) -> Vec<Id> {
+        let mut ids: Vec<_> = self.members.keys().copied().collect();
+        ids.sort_by_key(|id| (self.members[id].expires, *id));
+        ids
+    }
+
+    /// The holder that ends last.
+    pub fn last(&self) -> &Member {
+        self.members.iter().max_by_key(|(id, member)| (member.expires, **id)).expect("a group has holders").1
+    }
+}
+
+/// The limit of a resource, as it stands at a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// In force until it is unpinned.
+    Pinned(u8),
+    /// What requests in the queue have named.
+    Named(Option<u8>),
 }
 
 /// Where an attempt stands in the queue. The order of the fields is that of the sorted set.
@@ -45,6 +113,8 @@ pub struct Place {
     pub id: Id,
     /// Of the replica of Gorilla.
     pub channel: u8,
+    /// What it wants, if it doesn't want the lock alone.
+    pub share: Option<Share>,
 }
 
 /// The waiter that was woken and has not claimed the lock yet.
@@ -109,6 +179,17 @@ pub enum Outcome {
         /// Of the request.
         fingerprint: Fingerprint,
     },
+    /// A holder was taken out by force.
+    Broken {
+        /// Of the request.
+        fingerprint: Fingerprint,
+        /// Of the tenure.
+        id: Id,
+        /// Its owner.
+        owner: Id,
+        /// Its number.
+        fence: u64,
+    },
 }
 
 /// What became of a request.
@@ -135,7 +216,8 @@ impl Record {
             Outcome::Waiting { fingerprint, .. }
             | Outcome::Acquired { fingerprint, .. }
             | Outcome::Extended { fingerprint, .. }
-            | Outcome::Released { fingerprint } => Some(fingerprint),
+            | Outcome::Released { fingerprint }
+            | Outcome::Broken { fingerprint, .. } => Some(fingerprint),
         }
     }
 }
@@ -145,6 +227,10 @@ impl Record {
 pub struct Redis {
     /// Absent if the lock is free. Call [`Redis::expire`] before you read it.
     pub lock: Option<Lock>,
+    /// The holders of a shared lock; then `lock` is absent.
+    pub group: Option<Group>,
+    /// The limit of the resource.
+    pub limit: Option<Limit>,
     /// The last fence that was given; 0 if none was.
     pub fence: u64,
     /// The places, in the order in which the waiters came.
@@ -165,5 +251,19 @@ impl Redis {
         if self.lock.as_ref().is_some_and(|lock| lock.expires <= now) {
             self.lock = None;
         }
+        if self.group.as_ref().is_some_and(|group| group.last().expires <= now) {
+            self.group = None;
+        }
+    }
+
+    /// Whether nobody holds the lock.
+    pub fn is_free(&self) -> bool {
+        self.lock.is_none() && self.group.is_none()
+    }
+
+    /// Whether the grant with this id holds the lock, alone or in a group.
+    pub fn holds(&self, id: Id) -> bool {
+        let member = self.group.as_ref().is_some_and(|group| group.members.contains_key(&id));
+        member || self.lock.as_ref().is_some_and(|lock| lock.id == id)
     }
 }

@@ -1,6 +1,6 @@
 //! `lua/cancel.lua`.
 
-use super::{Env, Reply, shared};
+use super::{Env, Reply, group, shared};
 use crate::{
     Mistake,
     redis::{Id, Name, Outcome, Record, Redis},
@@ -34,11 +34,13 @@ pub fn cancel(redis: &mut Redis, env: &Env, call: &Cancel) -> Reply {
     record.cancelled.insert(id);
     record.told.remove(&id);
 
-    redis.queue.retain(|place| place.id != id);
+    group::open(redis, env);
+    group::leave_queue(redis, id);
     let relied = !relying.is_empty() && !env.makes(Mistake::CancelIgnoresCopies);
-    let released = !relied && redis.lock.as_ref().is_some_and(|lock| lock.id == granted);
+    let released = !relied && redis.holds(granted);
     if released {
         redis.lock = None;
+        group::remove(redis, granted);
     }
     let was_acquired = matches!(record.outcome, Outcome::Acquired { .. });
     if was_acquired && !relied {
@@ -48,7 +50,12 @@ pub fn cancel(redis: &mut Redis, env: &Env, call: &Cancel) -> Reply {
     if !env.makes(Mistake::CancelLeavesNoMark) {
         redis.requests.insert(call.request, record);
     }
-    let turn = if redis.lock.is_none() { shared::wake(redis, env) } else { 0 };
+    let turn = match (&redis.lock, &redis.group) {
+        (Some(_), _) => 0,
+        (_, Some(_)) if env.makes(Mistake::LeaveCallsNobody) && !released => 0,
+        (_, Some(_)) => group::changed(redis, env),
+        (None, None) => shared::wake(redis, env),
+    };
     if released {
         Reply::CancelReleased { turn }
     } else if relied && was_acquired && granted == id {

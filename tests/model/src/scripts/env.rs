@@ -14,6 +14,12 @@ pub struct Env {
     pub turn: Ms,
     /// Most places in the queue.
     pub room: usize,
+    /// Most holders of a shared lock.
+    pub holders: usize,
+    /// Most holders that a script takes out because their leases have ended: `MOST_ENDED` in `lua/lib/group/group.lua`.
+    pub most_ended: usize,
+    /// Most waiters that a script calls: `MOST_CALLED` in `lua/lib/group/call.lua`.
+    pub most_called: usize,
     /// The incarnation of the data: the replication id of the node.
     pub incarnation: u8,
     /// How long grants wait after an incarnation is seen for the first time.

@@ -1,9 +1,9 @@
 //! `lua/extend.lua`.
 
-use super::{Env, Reply, shared};
+use super::{Env, Reply, Times, holders::mismatch, shared};
 use crate::{
     Mistake,
-    redis::{Fingerprint, Ms, Name, Outcome, Record, Redis, Token},
+    redis::{Fingerprint, Lock, Ms, Name, Outcome, Record, Redis, Token},
 };
 
 /// The arguments.
@@ -11,17 +11,15 @@ use crate::{
 pub struct Extend {
     /// The token that the client sent.
     pub token: Token,
-    /// The token that replaces it, or the same token.
+    /// The token that replaces it.
     pub new_token: Token,
     /// The length of the lease from now.
     pub lease: Ms,
-    /// What the holder says of the lock from now on, if it says something new.
-    pub metadata: Option<u8>,
     /// The Idempotency-Key, if there is one, and the fingerprint.
     pub once: Option<(Name, Fingerprint)>,
 }
 
-/// Renews a lease, if the caller has the current token, and replaces the token and, if the caller wants, the metadata.
+/// Renews a lease and replaces its token, if the caller has the current one.
 pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
     let now = env.now_ms();
     redis.expire(now);
@@ -34,18 +32,19 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
             };
             let ttl = (updated + call.lease).saturating_sub(now);
             let Some(lock) = redis.lock.as_ref().filter(|lock| lock.id == id && ttl > 0) else { return Reply::Gone };
-            let (fence, created, expires) = (lock.fence, lock.created, updated + call.lease);
-            let metadata = call.metadata.unwrap_or(lock.metadata);
-            return Reply::ExtendReplayed { token, id, metadata, fence, created, updated, expires, ttl };
+            let (owner, fence, created) = (lock.owner, lock.fence, lock.created);
+            let times = Times { created, updated, expires: updated + call.lease, ttl };
+            return Reply::ExtendReplayed { token, id, owner, fence, times, part: None };
         }
         None => {}
     }
 
-    let Some(lock) = &mut redis.lock else { return Reply::Missing };
-    let (id, fence, created, ttl) = (lock.id, lock.fence, lock.created, lock.expires - now);
-    if lock.token != call.token && !(env.makes(Mistake::ExtendComparesTenureOnly) && id == call.token.tenure) {
-        return Reply::MismatchHeld { id, fence, ttl };
-    }
+    let is_its = |lock: &&mut Lock| {
+        lock.token == call.token || env.makes(Mistake::ExtendComparesTenureOnly) && lock.id == call.token.tenure
+    };
+    // A group has an owner, and no token of this kind.
+    let Some(lock) = redis.lock.as_mut().filter(is_its) else { return mismatch(redis, env) };
+    let (id, owner, fence, created, ttl) = (lock.id, lock.owner, lock.fence, lock.created, lock.expires - now);
     if call.lease < ttl {
         return Reply::Shorter { ttl };
     }
@@ -53,12 +52,11 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
     let (token, expires) = (call.new_token, now + call.lease);
     lock.token = token;
     lock.expires = expires;
-    lock.metadata = call.metadata.unwrap_or(lock.metadata);
-    let metadata = lock.metadata;
     redis.fence = fence;
     if let Some((request, fingerprint)) = call.once {
         let outcome = Outcome::Extended { fingerprint, id, token, updated: now };
         redis.requests.insert(request, Record::new(outcome));
     }
-    Reply::Extended { token, id, metadata, fence, created, updated: now, expires, ttl: call.lease }
+    let times = Times { created, updated: now, expires, ttl: call.lease };
+    Reply::Extended { token, id, owner, fence, times, part: None }
 }

@@ -46,7 +46,11 @@ fn released(redis: &mut Redis, env: &Env, call: &Release) -> Reply {
         None => {}
     }
 
-    let Some(lock) = &redis.lock else { return Reply::Missing };
+    if redis.is_free() {
+        return Reply::Missing;
+    }
+    // A group has no token of this kind.
+    let Some(lock) = &redis.lock else { return Reply::Mismatch };
     if lock.token != call.token && !env.makes(Mistake::ReleaseComparesNoToken) {
         return Reply::Mismatch;
     }

@@ -2,7 +2,7 @@
 
 use crate::redis::{Id, Ms, Token, Us};
 
-/// The reply of whichever script.
+/// The reply of whichever script. An owner is named by the attempt that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "The heads of the scripts say what each is, and the fields have the names used there")]
 pub enum Reply {
@@ -10,7 +10,8 @@ pub enum Reply {
     Replayed { fence: u64, created: Ms, id: Id, token: Token, ttl: Ms },
     Queued { arrived: Us, fence: u64, look_in: Ms },
     Superseded,
-    Held { id: Id, fence: u64, ttl: Ms, waiting: usize, position: usize },
+    Shared,
+    Held { owner: Id, fence: u64, ttl: Ms, waiting: usize, position: usize },
     Reserved { waiting: usize, position: usize },
     Full { waiting: usize },
     Gone,
@@ -18,11 +19,16 @@ pub enum Reply {
     Cancelled,
     Recovering { left: Ms, waiting: usize, position: usize },
     Unsettled { left: Ms },
-    Extended { token: Token, id: Id, metadata: u8, fence: u64, created: Ms, updated: Ms, expires: Ms, ttl: Ms },
-    ExtendReplayed { token: Token, id: Id, metadata: u8, fence: u64, created: Ms, updated: Ms, expires: Ms, ttl: Ms },
+    Joined { fence: u64, created: Ms, turn: Ms, part: Part },
+    Rejoined { fence: u64, created: Ms, id: Id, token: Token, ttl: Ms, part: Part },
+    Crowd { owner: Id, fence: u64, ttl: Ms, waiting: usize, position: usize, crowd: Crowd },
+    Limited { limit: Option<u8> },
+    Crowded { holders: usize },
+    Extended { token: Token, id: Id, owner: Id, fence: u64, times: Times, part: Option<Part> },
+    ExtendReplayed { token: Token, id: Id, owner: Id, fence: u64, times: Times, part: Option<Part> },
     Missing,
     Mismatch,
-    MismatchHeld { id: Id, fence: u64, ttl: Ms },
+    MismatchHeld { owner: Id, fence: u64, ttl: Ms },
     Shorter { ttl: Ms },
     Released { turn: Ms },
     ReleaseReplayed,
@@ -30,4 +36,41 @@ pub enum Reply {
     Marked { turn: Ms },
     Kept { turn: Ms },
     Woken { turn: Ms },
+    Broken { id: Id, owner: Id, fence: u64, turn: Ms },
+    BreakReplayed { id: Id, owner: Id, fence: u64 },
+    Changed { owner: Id, fence: u64, ttl: Ms },
+    Unnamed { crowd: Crowd },
+    Shares { fence: u64, created: Ms, owner: Id, turn: Ms, part: Part },
+    Alone { fence: u64, created: Ms, owner: Id },
+    ConvertReplayed { token: Token, ttl: Ms },
+    ConvertCrowd { owner: Id, fence: u64, ttl: Ms, crowd: Crowd },
+    Limit { limit: Option<u8>, pinned: bool },
+}
+
+/// What a holder has of a shared lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "The heads of the scripts say what each is, and the fields have the names used there")]
+pub struct Part {
+    pub permits: u8,
+    pub limit: Option<u8>,
+    pub floor: u64,
+}
+
+/// What the holders of a shared lock have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "The heads of the scripts say what each is, and the fields have the names used there")]
+pub struct Crowd {
+    pub used: u32,
+    pub limit: Option<u8>,
+    pub holders: usize,
+}
+
+/// When a grant was made and extended, when it ends, and how long that is from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "The heads of the scripts say what each is, and the fields have the names used there")]
+pub struct Times {
+    pub created: Ms,
+    pub updated: Ms,
+    pub expires: Ms,
+    pub ttl: Ms,
 }

@@ -1,13 +1,26 @@
-//! `lua/lib/turn.lua`, and the part of `lua/lib/record.lua` that answers copies.
+//! `lua/lib/turn.lua`, `lua/lib/fence.lua`, the part of `lua/lib/record.lua` that answers copies, and what replies tell
+//! of a group.
 
-use super::Env;
-use crate::redis::{Fingerprint, Ms, Name, Place, Record, Redis, Turn};
+use super::{Crowd, Env};
+use crate::{
+    Mistake,
+    redis::{Fingerprint, Group, Id, Ms, Name, Place, Record, Redis, Turn},
+};
 
 /// The record under `name`, unless there is none or only marks; and whether it belongs to another request.
 pub fn recall(redis: &Redis, name: Option<Name>, fingerprint: Option<Fingerprint>) -> Option<(&Record, bool)> {
     let record = redis.requests.get(&name?)?;
     let of = record.fingerprint()?;
     Some((record, Some(of) != fingerprint))
+}
+
+/// The fence of a new grant.
+pub fn next_fence(redis: &mut Redis, env: &Env) -> u64 {
+    redis.fence = match env.mistake {
+        Some(Mistake::FenceCounts) => redis.fence + 1,
+        _ => env.now.max(redis.fence + 1),
+    };
+    redis.fence
 }
 
 /// The first place of the queue, and how long its turn still lasts. A turn that passed without a claim costs the
@@ -40,4 +53,16 @@ pub fn wake(redis: &mut Redis, env: &Env) -> Ms {
             env.turn
         }
     }
+}
+
+/// Owner, fence and rest of the lease of the holder that ends last.
+pub fn last_of(group: &Group, env: &Env) -> (Id, u64, Ms) {
+    let last = group.last();
+    (last.owner, last.fence, last.expires.saturating_sub(env.now_ms()))
+}
+
+/// What the holders have together.
+pub fn crowd(group: &Group, env: &Env) -> Crowd {
+    let holders = group.members.values().filter(|member| member.expires > env.now_ms()).count();
+    Crowd { used: group.used, limit: group.limit, holders }
 }

@@ -69,6 +69,7 @@ impl Bounds {
             wait: sent.wait,
             channel: attempt.replica,
             arrived: sent.arrived,
+            share: None,
         };
         let reply = self.run(state, sent.node, |redis, env| scripts::acquire(redis, env, &call));
         match reply {
@@ -161,7 +162,7 @@ impl Bounds {
                 }
             }
             Kind::Extend { at, new_token } => {
-                let call = Extend { token, new_token, lease: self.lease, metadata: None, once: None };
+                let call = Extend { token, new_token, lease: self.lease, once: None };
                 let reply = self.run(state, node, |redis, env| scripts::extend(redis, env, &call));
                 if matches!(reply, Reply::Extended { .. }) {
                     self.note_act(state, holder, token, Some(new_token));
