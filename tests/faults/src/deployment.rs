@@ -128,12 +128,13 @@ impl Deployment {
         }
     }
 
-    /// The keys of all resources that would stay for ever, but for pinned limits.
+    /// The keys of all resources that would stay for ever, but for pinned limits and the incarnations of the data.
     pub fn lasting_keys(&self) -> Vec<String> {
         let script = "local lasting = {}
             for _, key in ipairs(redis.call('KEYS', 'gorilla:{*}:*')) do
               local pinned = string.find(key, ':limit$') and string.find(redis.call('GET', key) or '', '^pinned ')
-              if redis.call('TTL', key) == -1 and not pinned then lasting[#lasting + 1] = key end
+              local stays = pinned or string.find(key, ':incarnation$')
+              if redis.call('TTL', key) == -1 and not stays then lasting[#lasting + 1] = key end
             end
             return lasting";
         let nodes: Vec<&Redis> = match &self.servers {

@@ -80,6 +80,8 @@ pub enum Event {
         resource: String,
         /// The owner whose request it was.
         owner: String,
+        /// Whether a script must have seen it: what the request waits for did not come free by itself, with time.
+        missed: bool,
         /// When that was seen first.
         from: Moment,
         /// When it was seen last.

@@ -5,7 +5,8 @@
 -- Replies
 --   a list of lines: 'place <arrived> <place>', 'grant <fence>' for each grant that stands, 'counts <used> <permits that the
 --   holders have> <reserved> <permits that the called waiters want>', and 'idle <owner>' if the first waiter could have the
---   lock and has no turn, or its turn is over. Nothing from a node that is not a master.
+--   lock and has no turn, or its turn is over; 'missed <owner>' if no lease has ended before the first waiter could join a
+--   group, so that a script must have seen it. Nothing from a node that is not a master.
 if not string.find(redis.call('INFO', 'replication'), 'role:master', 1, true) then return {} end
 local lock, holders, queue, turn = unpack(KEYS)
 local time = redis.call('TIME')
@@ -46,7 +47,8 @@ if first then
   local has_turn = whose == first and now < since + 1000
   local permits = share(first)
   local most = limit ~= 'none' and tonumber(limit) or math.huge
-  local fits = free or mode and permits and arrived > tonumber(bound) and live + reserved + permits <= most
-  if fits and not has_turn then lines[#lines + 1] = 'idle ' .. string.match(first, '^%S+ %S+ (.*)$') end
+  local wants = mode and permits and arrived > tonumber(bound) and reserved + permits
+  local idle = wants and used + wants <= most and 'missed ' or (free or wants and live + wants <= most) and 'idle '
+  if idle and not has_turn then lines[#lines + 1] = idle .. string.match(first, '^%S+ %S+ (.*)$') end
 end
 return lines

@@ -51,6 +51,9 @@ enum Command {
         /// Where to keep histories that show a broken promise that may not break in that cell.
         #[arg(long, default_value = "target/faults")]
         histories: PathBuf,
+        /// Keep all histories.
+        #[arg(long)]
+        keep: bool,
         /// Where the table is written, beside being printed.
         #[arg(long)]
         table: Option<PathBuf>,
@@ -84,7 +87,7 @@ fn main() -> ExitCode {
                 ExitCode::from(66)
             }
         },
-        Command::Run { cells, seeds, first_seed, seconds, jobs, histories, table } => {
+        Command::Run { cells, seeds, first_seed, seconds, jobs, histories, keep, table } => {
             let chosen = |cell: &Cell| cells.is_empty() || cells.iter().any(|part| cell.to_string().contains(part));
             let chosen: Vec<_> = Cell::all().into_iter().filter(chosen).collect();
             if chosen.is_empty() {
@@ -95,12 +98,18 @@ fn main() -> ExitCode {
             let runs: Vec<_> = (first_seed..first_seed + seeds)
                 .flat_map(|seed| chosen.iter().map(move |cell| (*cell, seed)))
                 .collect();
-            campaign(&runs, Duration::from_secs(seconds), jobs, &histories, table.as_deref())
+            campaign(&runs, Duration::from_secs(seconds), jobs, (&histories, keep), table.as_deref())
         }
     }
 }
 
-fn campaign(runs: &[(Cell, u64)], time: Duration, jobs: usize, histories: &Path, file: Option<&Path>) -> ExitCode {
+fn campaign(
+    runs: &[(Cell, u64)],
+    time: Duration,
+    jobs: usize,
+    histories: (&Path, bool),
+    file: Option<&Path>,
+) -> ExitCode {
     let (next, failed, table) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(Table::default()));
     let program = Replica::program();
     thread::scope(|scope| {
@@ -130,8 +139,8 @@ fn campaign(runs: &[(Cell, u64)], time: Duration, jobs: usize, histories: &Path,
     if failed.load(Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Prints what came of a run, and keeps its history if something is wrong; whether nothing is.
-fn say(outcome: &Outcome, histories: &Path) -> bool {
+/// Prints what came of a run, and keeps its history if something is wrong or all are kept; whether nothing is wrong.
+fn say(outcome: &Outcome, (histories, keep): (&Path, bool)) -> bool {
     let Outcome { cell, seed, sum, injections, violations, .. } = outcome;
     let gap = sum.longest_gap as f64 / SECOND as f64;
     println!(
@@ -140,7 +149,8 @@ fn say(outcome: &Outcome, histories: &Path) -> bool {
         violations.len()
     );
     let (unexpected, internal) = (outcome.unexpected(), outcome.internal_errors());
-    if unexpected.is_empty() && internal == 0 {
+    let is_sound = unexpected.is_empty() && internal == 0;
+    if is_sound && !keep {
         return true;
     }
     unexpected.iter().for_each(|violation| println!("  {:?}: {violation}", violation.property()));
@@ -152,5 +162,5 @@ fn say(outcome: &Outcome, histories: &Path) -> bool {
         Ok(()) => println!("  faults check {}", file.display()),
         Err(error) => println!("  {} can't be written: {error}", file.display()),
     }
-    false
+    is_sound
 }

@@ -43,10 +43,10 @@ pub const PRUNE_FORGETS: Mistake = Mistake {
     sound: "ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits",
     broken: "ids[#ids + 1], ids[#ids + 2] = id, id .. '!'",
 };
-/// A waiter that leaves the queue of a shared lock calls nobody who fits now.
+/// A waiter whose wait for a shared lock is over calls nobody who fits now.
 pub const LEAVE_CALLS_NOBODY: Mistake = Mistake {
-    sound: "if group then left = group_changed(lock, group)\n",
-    broken: "if group then group_close(lock, group)\n",
+    sound: "if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end",
+    broken: "if group then group_close(lock, group) end",
 };
 /// A request joins a group if it fits, even if others wait.
 pub const JOIN_IGNORES_QUEUE: Mistake = Mistake {
@@ -60,8 +60,8 @@ pub const FLOOR_IS_FENCE: Mistake = Mistake {
 };
 /// A token of a shared lock releases its holder whatever its secret is.
 pub const ANY_SECRET_RELEASES: Mistake = Mistake {
-    sound: "if not holder or holder.secret ~= req.secret then return {'mismatch'} end",
-    broken: "if not holder then return {'mismatch'} end",
+    sound: "if not holder or holder.secret ~= req.secret then return {'mismatch'} end\n\nif request",
+    broken: "if not holder then return {'mismatch'} end\n\nif request",
 };
 /// A copy of an extend replaces the token once more.
 pub const COPIES_ROTATE: Mistake = Mistake {

@@ -24,7 +24,7 @@ const PERIOD: Duration = Duration::from_millis(15);
 /// Of what happened between two looks that are further apart nothing is known.
 const BLINK: Moment = SECOND / 5;
 /// A request that waits for nothing for a shorter time isn't noted.
-const SHORT: Moment = SECOND / 2;
+const SHORT: Moment = SECOND / 10;
 
 /// What is seen of a resource, in one step. Each line of the reply is a word and its values.
 const LOOK: &str = include_str!("look.lua");
@@ -46,8 +46,8 @@ pub async fn observe(world: Arc<World>, port: u16) {
     for ((resource, fence), (from, until)) in seen.grants {
         world.note(Event::Stood { resource, fence, from, until });
     }
-    for (resource, (owner, from, until)) in seen.idle {
-        world.note(Event::Idle { resource, owner, from, until });
+    for (resource, (owner, missed, from, until)) in seen.idle {
+        world.note(Event::Idle { resource, owner, missed, from, until });
     }
 }
 
@@ -60,8 +60,9 @@ struct Seen<'a> {
     grants: HashMap<(String, u64), (Moment, Moment)>,
     /// By resource: the last counts.
     counts: HashMap<String, [u64; 4]>,
-    /// By resource: whose request is first and waits for nothing, since when, and when that was seen last.
-    idle: HashMap<String, (String, Moment, Moment)>,
+    /// By resource: whose request is first and waits for nothing, whether a script must have seen it, since when, and when
+    /// that was seen last.
+    idle: HashMap<String, (String, bool, Moment, Moment)>,
 }
 
 impl Seen<'_> {
@@ -106,21 +107,23 @@ impl Seen<'_> {
                         self.world.note(Event::Counts { resource, at, used, held, reserved, called });
                     }
                 }
-                "idle" => idle = Some(values.to_string()),
+                "idle" | "missed" => idle = Some((values.to_string(), what == "missed")),
                 _ => {}
             }
         }
         let before = self.idle.remove(resource);
-        if let Some(owner) = idle {
-            let same = before.as_ref().filter(|(of, _, seen)| *of == owner && answered < seen + BLINK);
-            let from = same.map_or(answered, |(_, from, _)| *from);
-            self.idle.insert(resource.into(), (owner, from, asked.max(from)));
+        if let Some((owner, missed)) = idle {
+            let is_same = |(of, was_missed, _, seen): &&(String, bool, Moment, Moment)| {
+                *of == owner && *was_missed == missed && answered < seen + BLINK
+            };
+            let from = before.as_ref().filter(is_same).map_or(answered, |(_, _, from, _)| *from);
+            self.idle.insert(resource.into(), (owner, missed, from, asked.max(from)));
         }
-        if let Some((owner, from, until)) = before
-            && self.idle.get(resource).is_none_or(|(_, since, _)| *since != from)
+        if let Some((owner, missed, from, until)) = before
+            && self.idle.get(resource).is_none_or(|(_, _, since, _)| *since != from)
             && SHORT < until - from
         {
-            self.world.note(Event::Idle { resource: resource.into(), owner, from, until });
+            self.world.note(Event::Idle { resource: resource.into(), owner, missed, from, until });
         }
     }
 

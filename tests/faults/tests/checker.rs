@@ -444,10 +444,11 @@ fn a_reader_that_passes_an_earlier_request_in_whose_way_it_is_is_found() {
 
 #[test]
 fn who_waits_for_what_it_could_have_is_found() {
-    let idle = |from, until| vec![Event::Idle { resource: "r".into(), owner: "o".into(), from, until }];
+    let seen = |missed, from, until| vec![Event::Idle { resource: "r".into(), owner: "o".into(), missed, from, until }];
+    let idle = |from, until| seen(false, from, until);
+    assert_eq!(broken(seen(true, 5 * SECOND, 6 * SECOND)), [Conservation]);
     assert_eq!(broken(idle(5 * SECOND, 6 * SECOND)), []);
     assert_eq!(broken(idle(5 * SECOND, 7 * SECOND)), [Conservation]);
-    assert_eq!(broken(idle(SECOND, 7 * SECOND)), [], "grants may wait after the start");
     let fault = Event::Fault { what: "any".into(), from: 2 * SECOND, until: 3 * SECOND };
     assert_eq!(broken([idle(5 * SECOND, 7 * SECOND), vec![fault]].concat()), []);
 }

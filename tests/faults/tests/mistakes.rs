@@ -69,7 +69,7 @@ fn ended_holders_that_keep_their_permits_are_found() {
 
 #[test]
 fn a_leave_that_calls_nobody_is_found() {
-    is_found(mistake::LEAVE_CALLS_NOBODY, "standalone/clients-gone", Property::Conservation);
+    is_found(mistake::LEAVE_CALLS_NOBODY, "standalone/nothing", Property::Conservation);
 }
 
 #[test]

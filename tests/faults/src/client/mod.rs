@@ -86,7 +86,7 @@ impl Client {
         }
         let share = wishes::share(index, &mut self.random);
         let owner = format!("{}-{}", self.name, self.world.number());
-        let wait = if self.random.u32(..5) < 2 { self.random.u64(200..2500) } else { 0 };
+        let wait = if self.random.u32(..5) < if index < 2 { 2 } else { 3 } { self.random.u64(200..2500) } else { 0 };
         let key = self.random.bool().then(|| format!("k{}", self.world.number()));
         let hang_up = self.one_in(self.hangs_up);
         let lease = match share {
@@ -125,8 +125,14 @@ impl Client {
             let goes_on = match self.random.u32(..12) {
                 0..3 => self.extend(&mut held).await,
                 3 => self.convert(&mut held).await,
+                // Its last token is dead, though it holds the lock.
+                4 if self.stale.last().is_some_and(|(_, fence, _)| *fence == held.grant.fence) => {
+                    self.stale.extend(self.stale.last().cloned());
+                    self.try_token(self.stale.len() - 1).await;
+                    true
+                }
                 // Whoever wants the lock alone waits for long, and others wait behind it.
-                4 if held.grant.part.is_some() => {
+                5 if held.grant.part.is_some() => {
                     let most = held.valid_until.saturating_sub(self.world.now()) / 1_000_000;
                     sleep(Duration::from_millis(self.random.u64(most / 2..most + 1))).await;
                     self.extend(&mut held).await
@@ -237,7 +243,12 @@ impl Client {
         if self.stale.is_empty() {
             return;
         }
-        let (resource, fence, token) = self.stale.swap_remove(self.random.usize(..self.stale.len()));
+        let index = self.random.usize(..self.stale.len());
+        self.try_token(index).await;
+    }
+
+    async fn try_token(&mut self, index: usize) {
+        let (resource, fence, token) = self.stale.swap_remove(index);
         let mut body = requests::lease(LONGEST_LEASE);
         let kind = match self.random.u32(..5) {
             0 | 1 => Kind::Extend,

@@ -19,9 +19,9 @@ pub fn share(index: usize, random: &mut Rng) -> Option<Share> {
         // A lock that is only held alone.
         0 | 1 => None,
         // Many readers, and a writer now and then.
-        2 => (random.u32(..4) > 0).then_some(reader),
+        2 => (random.u32(..3) > 0).then_some(reader),
         // A semaphore.
-        3 => (random.u32(..8) > 0).then(|| of(3, random)),
+        3 => (random.u32(..6) > 0).then(|| of(3, random)),
         // A semaphore whose limit is pinned at times.
         4 if random.u32(..6) == 0 => None,
         4 if random.bool() => Some(reader),
