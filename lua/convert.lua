@@ -34,6 +34,7 @@
 --- decide
 --- include record
 --- include grant
+--- include holders/ending
 --- include holders/find
 --- include group/limit
 --- include incarnation
@@ -49,7 +50,9 @@ local function recovers()
 end
 if seen then
   local ttl = seen.created + req.lease - now
-  if ttl <= 0 or not is_holder(lock, seen.id) then return {'gone'} end
+  -- If the end of the grant is settled, the lease of the first answer is more than is left.
+  local settled = is_ending(lock) or holder_settled(lock, seen.id)
+  if ttl <= 0 or not is_holder(lock, seen.id) or settled then return {'gone'} end
   local left = recovers()
   if left > 0 then return {'unsettled', left} end
   return {'replayed', seen.token, ttl}

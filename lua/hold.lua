@@ -13,7 +13,7 @@
 -- Replies
 --   {'held', ends, ttl (ms), updated}       renewed or committed; both times in ms since 1970
 --   {'committed', ends, ttl (ms), updated}  committed before, until then; nothing was changed
---   {'lost'}              the grant has ended, or the lease that an earlier commit gave
+--   {'lost'}              the grant has ended or somebody breaks it, or the lease that an earlier commit gave
 --   {'recovering', left}  nothing is committed for so many ms, because Redis may have lost that the grant has ended
 
 --- decide

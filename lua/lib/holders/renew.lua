@@ -1,16 +1,16 @@
 --- include group/group
 -- What Redis has of the grant with this id: {token, fence, created, updated, ttl}, all but the last as text, and the holder in
--- the group if it is in one; or nothing, if it does not hold the lock.
+-- the group if it is in one; or nothing, if it does not hold the lock, or its end is settled.
 local function holder_held(lock, group, id)
   if group then
     local holder, ends = holder_live(lock, id)
-    if not holder then return nil end
+    if not holder or holder_settled(lock, id) then return nil end
     return {token = id .. '.' .. holder.secret, fence = holder.fence, created = holder.created, updated = holder.updated,
       ttl = ends - now_ms(), in_group = holder}
   end
-  local current, token, fence, created, updated =
-    unpack(redis.call('HMGET', lock, 'id', 'token', 'fence', 'created', 'updated'))
-  if current ~= id then return nil end
+  local current, token, fence, created, updated, breaking, released =
+    unpack(redis.call('HMGET', lock, 'id', 'token', 'fence', 'created', 'updated', 'breaking', 'released'))
+  if current ~= id or breaking or released then return nil end
   return {token = token, fence = fence, created = created, updated = updated, ttl = redis.call('PTTL', lock)}
 end
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use gorilla_scripts::{Constants, Convert};
+use gorilla_scripts::{Break, Constants, Convert, SharedBreak};
 
 use super::{AT_ONCE, Asks, CONSTANTS, Lab, WAITS, number};
 use crate::harness::Redis;
@@ -132,4 +132,25 @@ fn the_only_holder_upgrades_ahead_of_the_queue_and_of_those_that_were_called() {
     assert_eq!(convert(&lab, "r-1.secret-of-r-1", "b-1", "", 30_000, "")[0], "alone");
     assert_eq!(lab.join("r-2", "*1/1", Asks { arrived: Some(&arrived), ..WAITS })[0], "queued");
     assert_eq!(lab.keys(), ["fence", "limit", "lock", "queue"]);
+}
+
+/// A copy that was told of the whole lease would believe in it for longer than the lock lasts.
+#[test]
+fn a_copy_of_a_conversion_is_told_of_no_longer_lease_than_a_break_with_a_grace_has_left() {
+    let lab = Lab::on(Redis::shared());
+    let convert =
+        |token: &str, id: &str, share: &str, print: &str| convert(&lab, token, id, share, 60_000, print)[0].clone();
+    lab.acquire("a-1", "request:a-1", "", "30000");
+    assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "shares");
+    assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "replayed");
+    let fence = lab.cli(&["HGET"], "lock", &["fence"]);
+    let call = Break { fence: Some(&fence), request: None, print: None, grace: Some(2000) };
+    assert_eq!(lab.run(&SharedBreak(call))[0], "breaking");
+    assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "gone");
+    lab.cli(&["DEL"], "lock", &[]);
+    lab.cli(&["DEL"], "request:k", &[]);
+    lab.join("c-1", "*1/", AT_ONCE);
+    assert_eq!(convert("c-1.secret-of-c-1", "d-1", "", "print"), "alone");
+    lab.run(&Break { grace: Some(2000), fence: None, ..call });
+    assert_eq!(convert("c-1.secret-of-c-1", "d-1", "", "print"), "gone");
 }

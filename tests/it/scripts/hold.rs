@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_scripts::{Constants, Extend, Hold};
+use gorilla_scripts::{Break, Constants, Extend, Hold};
 
 use super::{CHANNEL, CONSTANTS, Lab, number};
 use crate::harness::Redis;
@@ -142,6 +142,17 @@ fn a_copy_is_told_the_lease_of_the_commit_and_nothing_changes_when_it_commits() 
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(lab.part("id-4"), ["gone"], "a set that may have been answered is not granted again");
     assert_eq!(lab.hold("id-1", 60_000, true, true), ["lost"]);
+}
+
+#[test]
+fn a_part_that_is_being_broken_is_lost_to_its_set_and_gets_no_longer_lease() {
+    for commit in [false, true] {
+        let lab = Lab::on(Redis::shared());
+        lab.part("id-1");
+        lab.run(&Break { fence: None, request: None, print: None, grace: Some(2000) });
+        assert_eq!(lab.hold("id-1", 60_000, commit, true), ["lost"]);
+        assert!((1..=2000).contains(&lab.left()), "{}", lab.left());
+    }
 }
 
 #[test]
