@@ -25,6 +25,8 @@ const MOST: u64 = 4;
 const LIMIT: u32 = 5;
 const GRACE: u64 = 6;
 const AFTER: u64 = 7;
+/// The first item of the list.
+const RANK: u64 = 8;
 
 impl Contract {
     /// Of a call that has all that a call may have. Each text in it is the name of its argument, so that what the call
@@ -44,7 +46,7 @@ impl Contract {
                 (_, Some(ARRIVED)) => Some("arrived".into()),
                 (_, Some(GRACE)) => Some("grace".into()),
                 (_, Some(AFTER)) => Some("after".into()),
-                _ if value.is_array() => Some("rank".into()),
+                (_, Some(RANK)) => Some("rank".into()),
                 (_, Some(MOST)) => Some("most".into()),
                 (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
                 _ if value.is_boolean() => Some(flag_of(C::NAME).into()),
@@ -83,7 +85,7 @@ fn contracts() -> Vec<Contract> {
         print,
         wait: Some(WAIT),
         channel: "channel",
-        rank: Some(Rank { headstart: 1, replaces: Some("replaces") }),
+        rank: Some(Rank { headstart: RANK, replaces: Some("replaces") }),
     };
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
