@@ -43,10 +43,10 @@ pub const PRUNE_FORGETS: Mistake = Mistake {
     sound: "ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits",
     broken: "ids[#ids + 1], ids[#ids + 2] = id, id .. '!'",
 };
-/// A waiter whose wait for a shared lock is over calls nobody who fits now.
+/// A holder that leaves a group calls nobody who fits now.
 pub const LEAVE_CALLS_NOBODY: Mistake = Mistake {
-    sound: "if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end",
-    broken: "if group then group_close(lock, group) end",
+    sound: "return {'released', group_changed(lock, group)}",
+    broken: "group_close(lock, group) return {'released', 0}",
 };
 /// A request joins a group if it fits, even if others wait.
 pub const JOIN_IGNORES_QUEUE: Mistake = Mistake {

@@ -24,7 +24,7 @@ const PERIOD: Duration = Duration::from_millis(15);
 /// Of what happened between two looks that are further apart nothing is known.
 const BLINK: Moment = SECOND / 5;
 /// A request that waits for nothing for a shorter time isn't noted.
-const SHORT: Moment = SECOND / 10;
+const SHORT: Moment = SECOND / 20;
 
 /// What is seen of a resource, in one step. Each line of the reply is a word and its values.
 const LOOK: &str = include_str!("look.lua");

@@ -18,8 +18,10 @@ use crate::{
     world::{Sum, World},
 };
 
-const CLIENTS: u64 = 12;
-const RESOURCES: u64 = 6;
+const CLIENTS: u64 = 14;
+/// Clients that are patient.
+const PATIENT: u64 = 4;
+const RESOURCES: u64 = 7;
 /// What the history calls the start of a deployment whose grants wait at first.
 const START: &str = "start";
 
@@ -72,7 +74,7 @@ async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcom
     }
     let hangs_up = if cell.fault == Fault::ClientsGone { 3 } else { 25 };
     for index in 0..CLIENTS {
-        tasks.spawn(Client::new(&world, format!("c{index}"), seed * 1000 + index, hangs_up).run());
+        tasks.spawn(Client::new(&world, format!("c{index}"), seed * 1000 + index, hangs_up, index < PATIENT).run());
     }
     nemesis::strike_for(time, cell, &mut deployment, &world, seed).await;
     world.end();

@@ -16,7 +16,7 @@ fn is_found(mistake: Mistake, cell: &str, property: Property) {
     let program = folder.path().join("gorilla");
     mistake.make(&Replica::program(), &program).expect("the mistake is made");
     let cell = Cell::all().into_iter().find(|one| one.to_string() == cell).expect("a cell has the name");
-    for seed in 1..=4 {
+    for seed in 1..=6 {
         let outcome = run(cell, seed, Duration::from_secs(6), program.clone());
         let shows = outcome.violations.iter().find(|violation| violation.property() == property);
         if let Some(violation) = shows {

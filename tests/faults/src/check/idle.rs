@@ -8,7 +8,7 @@ use crate::history::{Event, History, Moment, SECOND};
 const IDLE: Moment = SECOND;
 /// The same where a script must have seen it. Scripts that take no part in waiting, such as an extend, call nobody, and
 /// leave it to the timer.
-const MISSED: Moment = 3 * SECOND / 20;
+const MISSED: Moment = SECOND / 12;
 /// How long after a fault grants may still wait.
 const SETTLED: Moment = 4 * SECOND;
 

@@ -27,6 +27,8 @@ pub struct Client {
     name: String,
     /// It hangs up during one in so many acquires.
     hangs_up: u32,
+    /// It always waits, for one lock that it holds for long, and rests for long.
+    is_patient: bool,
     /// Tokens that must not act any more: of which resource, of which grant, and the token.
     stale: Vec<(String, u64, String)>,
 }
@@ -55,9 +57,9 @@ struct Asked {
 
 impl Client {
     /// A client whose choices follow from the seed. It hangs up during one in so many acquires.
-    pub fn new(world: &Arc<World>, name: String, seed: u64, hangs_up: u32) -> Self {
+    pub fn new(world: &Arc<World>, name: String, seed: u64, hangs_up: u32, is_patient: bool) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self { world: Arc::clone(world), random, name, hangs_up, stale: Vec::new() }
+        Self { world: Arc::clone(world), random, name, hangs_up, is_patient, stale: Vec::new() }
     }
 
     /// Goes on until the world is over.
@@ -69,7 +71,8 @@ impl Client {
             if self.one_in(6) {
                 self.try_stale().await;
             }
-            sleep(Duration::from_millis(self.random.u64(10..80))).await;
+            let rest = if self.is_patient { 200..500 } else { 10..80 };
+            sleep(Duration::from_millis(self.random.u64(rest))).await;
         }
     }
 
@@ -79,18 +82,18 @@ impl Client {
 
     /// Asks for a lock in one of the ways there are.
     async fn take(&mut self) -> Option<Held> {
-        let index = self.random.usize(..self.world.resources.len());
+        let index = if self.is_patient { wishes::PATIENT } else { self.random.usize(..wishes::PATIENT) };
         let resource = self.world.resources[index].clone();
         if wishes::is_pinned_at_times(index) && self.one_in(12) {
             self.pin(&resource).await;
         }
         let share = wishes::share(index, &mut self.random);
         let owner = format!("{}-{}", self.name, self.world.number());
-        let wait = if self.random.u32(..5) < if index < 2 { 2 } else { 3 } { self.random.u64(200..2500) } else { 0 };
+        let wait = wishes::wait(index, share, &mut self.random);
         let key = self.random.bool().then(|| format!("k{}", self.world.number()));
         let hang_up = self.one_in(self.hangs_up);
         let lease = match share {
-            _ if hang_up => LONGEST_LEASE,
+            _ if hang_up || self.is_patient => LONGEST_LEASE,
             None => self.random.u64(500..2500),
             // Leases that go on while others come and go.
             Some(_) => self.random.u64(500..LONGEST_LEASE),
@@ -120,6 +123,9 @@ impl Client {
 
     /// Does what the lock was taken for, and gives it back.
     async fn work(&mut self, mut held: Held) {
+        if self.is_patient {
+            sleep(Duration::from_millis(self.random.u64(200..600))).await;
+        }
         loop {
             self.use_register(&held).await;
             let goes_on = match self.random.u32(..12) {
@@ -132,7 +138,7 @@ impl Client {
                     true
                 }
                 // Whoever wants the lock alone waits for long, and others wait behind it.
-                5 if held.grant.part.is_some() => {
+                5..8 if held.grant.part.is_some_and(|part| part.limit.is_none()) => {
                     let most = held.valid_until.saturating_sub(self.world.now()) / 1_000_000;
                     sleep(Duration::from_millis(self.random.u64(most / 2..most + 1))).await;
                     self.extend(&mut held).await

@@ -26,12 +26,27 @@ pub fn share(index: usize, random: &mut Rng) -> Option<Share> {
         4 if random.u32(..6) == 0 => None,
         4 if random.bool() => Some(reader),
         4 => Some(of(random.u64(2..=4), random)),
+        PATIENT => (random.u32(..4) > 0).then(|| Share { permits: random.u64(1..=2), limit: Some(3) }),
         // Everybody names another limit.
         _ => match random.u32(..4) {
             0 => None,
             1 => Some(reader),
             _ => Some(of(random.u64(2..=3), random)),
         },
+    }
+}
+
+/// The index of the lock that only patient clients use. So little happens to it that a waiter whom nobody calls waits on.
+pub const PATIENT: usize = 6;
+
+/// How long to wait for the lock with this index, in milliseconds.
+pub fn wait(index: usize, share: Option<Share>, random: &mut Rng) -> u64 {
+    match (index, share) {
+        // Whoever wants the lock alone soon gives up, and others wait behind it.
+        (PATIENT, None) => random.u64(200..700),
+        (PATIENT, Some(_)) => random.u64(800..2500),
+        _ if random.u32(..5) < 2 => random.u64(200..2500),
+        _ => 0,
     }
 }
 
