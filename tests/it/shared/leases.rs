@@ -86,7 +86,8 @@ async fn ten_thousand_leases_that_end_at_once_are_taken_out_a_few_at_a_time_and_
     assert_eq!(count(), 10_000, "nobody has taken them out");
     // A token is dead though its holder is still there.
     for reader in ["000000000001", "000000009999"] {
-        let (before, token) = (count(), format!("00000000-0000-7000-8000-{reader}.997f2fe4-d0cb-4d03-b066-beeea3b31eec"));
+        let (before, token) =
+            (count(), format!("00000000-0000-7000-8000-{reader}.997f2fe4-d0cb-4d03-b066-beeea3b31eec"));
         let extended = api.extend(&resource, &token, 30).await;
         assert_eq!(extended.code(), "token_mismatch", "{extended:?}");
         assert!(before - count() <= 256, "{before} before, {} after", count());

@@ -3,57 +3,22 @@
 //! have thrown away.
 
 mod requests;
+mod state;
 mod wishes;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use self::wishes::Share;
+pub use self::state::Client;
+use self::state::{Asked, Held, RETRIES};
 use crate::{
-    history::{End, Event, Grant, Kind, Moment, Read, Update},
+    history::{End, Event, Kind, Read, Update},
     world::World,
 };
 
 /// The longest lease that clients ask for, in milliseconds.
 pub const LONGEST_LEASE: u64 = 3000;
-/// How often a request of unknown outcome is sent again.
-const RETRIES: u32 = 6;
-
-/// One client.
-pub struct Client {
-    world: Arc<World>,
-    random: fastrand::Rng,
-    name: String,
-    /// It hangs up during one in so many acquires.
-    hangs_up: u32,
-    /// It always waits, for one lock that it holds for long, and rests for long.
-    is_patient: bool,
-    /// Tokens that must not act any more: of which resource, of which grant, and the token.
-    stale: Vec<(String, u64, String)>,
-}
-
-/// What it holds.
-struct Held {
-    asked: Asked,
-    grant: Grant,
-    token: String,
-    valid_until: Moment,
-}
-
-/// What it asked for.
-#[derive(Clone)]
-struct Asked {
-    resource: String,
-    owner: String,
-    key: Option<String>,
-    /// In milliseconds.
-    lease: u64,
-    /// In milliseconds.
-    wait: u64,
-    /// What it wants of a shared lock; `None` to have the lock alone.
-    share: Option<Share>,
-}
 
 impl Client {
     /// A client whose choices follow from the seed. It hangs up during one in so many acquires.

@@ -7,7 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use super::{Asked, Client, Held, RETRIES, wishes::Share};
+use super::{
+    state::{Asked, Client, Held, RETRIES},
+    wishes::Share,
+};
 use crate::history::{Acquire, Break, End, Event, Grant, Kind, Part, Pin, Use};
 
 /// How long a client waits for an answer beyond the time that it lets the lock service wait.

@@ -1,6 +1,6 @@
 //! `lua/convert.lua`.
 
-use super::{Env, Part, Reply, group, holders::mismatch, limit, shared};
+use super::{Env, Part, Reply, group, limit, shared};
 use crate::{
     Mistake,
     redis::{Fingerprint, Group, Id, Limit, Lock, Member, Ms, Name, Outcome, Record, Redis, Share, Token},
@@ -56,7 +56,9 @@ pub fn convert(redis: &mut Redis, env: &Env, call: &Convert) -> Reply {
 
 fn to_shared(redis: &mut Redis, env: &Env, call: &Convert, share: Share) -> Reply {
     let now = env.now_ms();
-    let Some(lock) = redis.lock.clone().filter(|lock| lock.token == call.token) else { return mismatch(redis, env) };
+    let Some(lock) = redis.lock.clone().filter(|lock| lock.token == call.token) else {
+        return shared::mismatch(redis, env);
+    };
     if call.lease < lock.expires - now {
         return Reply::Shorter { ttl: lock.expires - now };
     }
@@ -82,7 +84,7 @@ fn to_shared(redis: &mut Redis, env: &Env, call: &Convert, share: Share) -> Repl
 fn to_exclusive(redis: &mut Redis, env: &Env, call: &Convert) -> Reply {
     let now = env.now_ms();
     let holder = group::live(redis, call.token.tenure, env).filter(|holder| holder.token == call.token).cloned();
-    let (Some(holder), Some(group)) = (holder, &redis.group) else { return mismatch(redis, env) };
+    let (Some(holder), Some(group)) = (holder, &redis.group) else { return shared::mismatch(redis, env) };
     let crowd = shared::crowd(group, env);
     let (owner, fence, ttl) = shared::last_of(group, env);
     if crowd.holders > 1 && !env.makes(Mistake::ConvertIgnoresOthers) {

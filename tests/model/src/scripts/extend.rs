@@ -1,6 +1,6 @@
 //! `lua/extend.lua`.
 
-use super::{Env, Reply, Times, holders::mismatch, shared};
+use super::{Env, Reply, Times, shared};
 use crate::{
     Mistake,
     redis::{Fingerprint, Lock, Ms, Name, Outcome, Record, Redis, Token},
@@ -43,7 +43,7 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
         lock.token == call.token || env.makes(Mistake::ExtendComparesTenureOnly) && lock.id == call.token.tenure
     };
     // A group has an owner, and no token of this kind.
-    let Some(lock) = redis.lock.as_mut().filter(is_its) else { return mismatch(redis, env) };
+    let Some(lock) = redis.lock.as_mut().filter(is_its) else { return shared::mismatch(redis, env) };
     let (id, owner, fence, created, ttl) = (lock.id, lock.owner, lock.fence, lock.created, lock.expires - now);
     if call.lease < ttl {
         return Reply::Shorter { ttl };

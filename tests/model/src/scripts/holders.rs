@@ -34,7 +34,7 @@ pub fn shared_extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
         return Reply::Missing;
     }
     let Some(holder) = holder.filter(|holder| is_its(holder.token, call.token, env)) else {
-        return mismatch(redis, env);
+        return shared::mismatch(redis, env);
     };
     let ttl = holder.expires - now;
     if call.lease < ttl {
@@ -120,15 +120,4 @@ pub fn shared_break(redis: &mut Redis, env: &Env, call: &Break) -> Reply {
 /// Whether a token is the current token of its holder.
 fn is_its(current: Token, token: Token, env: &Env) -> bool {
     current == token || env.makes(Mistake::AnySecretActs)
-}
-
-/// The lock has no holder with the caller's token.
-pub(super) fn mismatch(redis: &Redis, env: &Env) -> Reply {
-    let now = env.now_ms();
-    let (owner, fence, ttl) = match (&redis.lock, &redis.group) {
-        (Some(lock), _) => (lock.owner, lock.fence, lock.expires - now),
-        (_, Some(group)) => shared::last_of(group, env),
-        (None, None) => return Reply::Missing,
-    };
-    Reply::MismatchHeld { owner, fence, ttl }
 }

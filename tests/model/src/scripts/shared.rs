@@ -1,7 +1,7 @@
 //! `lua/lib/turn.lua`, `lua/lib/fence.lua`, the part of `lua/lib/record.lua` that answers copies, and what replies tell
 //! of a group.
 
-use super::{Crowd, Env};
+use super::{Crowd, Env, Reply};
 use crate::{
     Mistake,
     redis::{Fingerprint, Group, Id, Ms, Name, Place, Record, Redis, Turn},
@@ -65,4 +65,15 @@ pub fn last_of(group: &Group, env: &Env) -> (Id, u64, Ms) {
 pub fn crowd(group: &Group, env: &Env) -> Crowd {
     let holders = group.members.values().filter(|member| member.expires > env.now_ms()).count();
     Crowd { used: group.used, limit: group.limit, holders }
+}
+
+/// The lock has no holder with the caller's token.
+pub(super) fn mismatch(redis: &Redis, env: &Env) -> Reply {
+    let now = env.now_ms();
+    let (owner, fence, ttl) = match (&redis.lock, &redis.group) {
+        (Some(lock), _) => (lock.owner, lock.fence, lock.expires - now),
+        (_, Some(group)) => last_of(group, env),
+        (None, None) => return Reply::Missing,
+    };
+    Reply::MismatchHeld { owner, fence, ttl }
 }
