@@ -3,22 +3,57 @@
 //! have thrown away.
 
 mod requests;
-mod state;
 mod wishes;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-pub use self::state::Client;
-use self::state::{Asked, Held, RETRIES};
+use self::wishes::Share;
 use crate::{
-    history::{End, Event, Kind, Read, Update},
+    history::{End, Event, Grant, Kind, Moment, Read, Update},
     world::World,
 };
 
 /// The longest lease that clients ask for, in milliseconds.
 pub const LONGEST_LEASE: u64 = 3000;
+/// How often a request of unknown outcome is sent again.
+const RETRIES: u32 = 6;
+
+/// One client.
+pub struct Client {
+    world: Arc<World>,
+    random: fastrand::Rng,
+    name: String,
+    /// It hangs up during one in so many acquires.
+    hangs_up: u32,
+    /// It always waits, for one lock that it holds for long, and rests for long.
+    is_patient: bool,
+    /// Tokens that must not act any more: of which resource, of which grant, and the token.
+    stale: Vec<(String, u64, String)>,
+}
+
+/// What it holds.
+struct Held {
+    asked: Asked,
+    grant: Grant,
+    token: String,
+    valid_until: Moment,
+}
+
+/// What it asked for.
+#[derive(Clone)]
+struct Asked {
+    resource: String,
+    owner: String,
+    key: Option<String>,
+    /// In milliseconds.
+    lease: u64,
+    /// In milliseconds.
+    wait: u64,
+    /// What it wants of a shared lock; `None` to have the lock alone.
+    share: Option<Share>,
+}
 
 impl Client {
     /// A client whose choices follow from the seed. It hangs up during one in so many acquires.
@@ -170,7 +205,7 @@ impl Client {
 
     /// Renews the lease; whether it is renewed.
     async fn extend(&mut self, held: &mut Held) -> bool {
-        let (asked, body) = (self.world.now(), requests::lease(held.asked.lease));
+        let (asked, body) = (self.world.now(), wishes::lease(held.asked.lease));
         let (resource, token) = (held.asked.resource.clone(), held.token.clone());
         match self.use_token(Kind::Extend, &resource, held.grant.fence, &token, Some(body)).await {
             (End::Done(grant), Some(new)) => {
@@ -189,8 +224,8 @@ impl Client {
             Some(_) => None,
             None => Some(wishes::downgrade(&mut self.random)),
         };
-        let mut body = requests::lease(held.asked.lease);
-        requests::want(&mut body, share);
+        let mut body = wishes::lease(held.asked.lease);
+        wishes::want(&mut body, share);
         match self.use_token(Kind::Convert, &resource, held.grant.fence, &token, Some(body)).await {
             (End::Done(grant), Some(new)) => {
                 self.stale.push((resource, held.grant.fence, std::mem::replace(&mut held.token, new)));
@@ -220,7 +255,7 @@ impl Client {
 
     async fn try_token(&mut self, index: usize) {
         let (resource, fence, token) = self.stale.swap_remove(index);
-        let mut body = requests::lease(LONGEST_LEASE);
+        let mut body = wishes::lease(LONGEST_LEASE);
         let kind = match self.random.u32(..5) {
             0 | 1 => Kind::Extend,
             2 => Kind::Convert,
@@ -229,7 +264,7 @@ impl Client {
         if kind == Kind::Convert {
             // A token of a shared lock has a dot.
             let share = (!token.contains('.')).then(|| wishes::downgrade(&mut self.random));
-            requests::want(&mut body, share);
+            wishes::want(&mut body, share);
         }
         let body = (kind != Kind::Release).then_some(body);
         self.use_token(kind, &resource, fence, &token, body).await;

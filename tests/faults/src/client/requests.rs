@@ -8,31 +8,13 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    state::{Asked, Client, Held, RETRIES},
-    wishes::Share,
+    Asked, Client, Held, RETRIES,
+    wishes::{lease, want},
 };
 use crate::history::{Acquire, Break, End, Event, Grant, Kind, Part, Pin, Use};
 
 /// How long a client waits for an answer beyond the time that it lets the lock service wait.
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// A body with a lease in milliseconds.
-pub(super) fn lease(milliseconds: u64) -> Value {
-    json!({ "timeout": milliseconds as f64 / 1000.0 })
-}
-
-/// Adds the mode that is wanted to a body.
-pub(super) fn want(body: &mut Value, share: Option<Share>) {
-    let Some(Share { permits, limit }) = share else {
-        body["mode"] = "exclusive".into();
-        return;
-    };
-    body["mode"] = "shared".into();
-    if let Some(limit) = limit {
-        body["limit"] = limit.into();
-        body["permits"] = permits.into();
-    }
-}
 
 impl Client {
     /// Sends an acquire; whether the outcome is known, and what is held if it was granted.

@@ -1,6 +1,7 @@
-//! What clients want of which resource.
+//! What clients want of which resource, and how a body says so.
 
 use fastrand::Rng;
+use serde_json::{Value, json};
 
 /// Permits of a shared lock, and the limit that the client names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,4 +60,22 @@ pub fn is_pinned_at_times(index: usize) -> bool {
 /// others have named.
 pub fn downgrade(random: &mut Rng) -> Share {
     Share { permits: 1, limit: (random.u32(..4) == 0).then_some(3) }
+}
+
+/// A body with a lease in milliseconds.
+pub fn lease(milliseconds: u64) -> Value {
+    json!({ "timeout": milliseconds as f64 / 1000.0 })
+}
+
+/// Adds the mode that is wanted to a body.
+pub fn want(body: &mut Value, share: Option<Share>) {
+    let Some(Share { permits, limit }) = share else {
+        body["mode"] = "exclusive".into();
+        return;
+    };
+    body["mode"] = "shared".into();
+    if let Some(limit) = limit {
+        body["limit"] = limit.into();
+        body["permits"] = permits.into();
+    }
 }
