@@ -78,7 +78,7 @@ codes! {
         "Redis refused the command before it executed anything: it is loading, read-only, out of memory …"
     Overloaded "overloaded" SERVICE_UNAVAILABLE "`limits.max_in_flight` commands already wait for Redis."
     Recovering "recovering" SERVICE_UNAVAILABLE
-        "Only acquire: Redis may have lost data, and new grants wait until the leases that may be lost have ended."
+        "Only acquires and conversions: Redis may have lost data, and new grants wait until the leases that may be lost have ended."
     NotReplicated "not_replicated" SERVICE_UNAVAILABLE
         "Only acquire: too few replicas of Redis confirmed the grant, and Gorilla undid it."
     Draining "draining" SERVICE_UNAVAILABLE "Only `/_ready`, and a request that waited: this replica is about to end."

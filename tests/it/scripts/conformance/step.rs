@@ -332,7 +332,8 @@ fn words(reply: &Reply) -> Vec<String> {
         Reply::Kept { turn } => json!(["kept", turn]),
         Reply::Woken { turn } => json!(["woken", turn]),
         Reply::Broken { id, owner: its, fence, turn } => json!(["broken", attempt(*id), owner(its), fence, turn]),
-        Reply::BreakReplayed { id, owner: its, fence } => json!(["replayed", attempt(*id), owner(its), fence]),
+        // The model leaves a break with a grace out, so nothing is left of the grant.
+        Reply::BreakReplayed { id, owner: its, fence } => json!(["replayed", attempt(*id), owner(its), fence, 0]),
         Reply::Changed { owner: its, fence, ttl } => json!(["changed", owner(its), fence, ttl]),
         Reply::Unnamed { crowd } => {
             more = all(crowd);
