@@ -413,7 +413,8 @@ fn conform(skewed: bool) {
     let lossless = |(_, reply): &(&str, String)| !left_out.contains(&reply.as_str());
     // What a waiter or a request for a shared lock seldom meets and a first call often: they share the lines that reply so.
     let often = |(script, reply): &(&str, String)| match *script {
-        "claim" => !["full", "reused"].contains(&reply.as_str()),
+        "claim" => !["full", "reused", "shared"].contains(&reply.as_str()),
+        "convert" => !["limited", "replayed", "reused"].contains(&reply.as_str()),
         "join" => !["reused", "replayed"].contains(&reply.as_str()),
         _ => true,
     };
