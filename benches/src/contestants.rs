@@ -33,7 +33,7 @@ pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Cont
 pub fn most_clients(name: &str) -> u64 {
     let is_library = file().libraries.contains_key(name);
     if is_library || ["rslock", "redis-benchmark", "redis-benchmark-pipelined"].contains(&name) {
-        1000
+        256
     } else {
         u64::MAX
     }

@@ -80,13 +80,11 @@ impl Server {
     }
 
     /// The language of clients that use the lock of this number.
-    fn language(&self, lock: usize, task: &Task, client: usize) -> Language {
+    fn language(&self, lock: usize, waits: bool) -> Language {
         // Braces stay, for the values that each request replaces.
         const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'{').remove(b'}');
         let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
-        let wait = if task.workload.one_lock { ",\"wait\":60" } else { "" };
-        let share = if client < task.workload.alone { "" } else { &task.workload.share };
-        values.push(("{wait}", format!("{wait}{share}")));
+        values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
         values.extend(calls(lock).map(|(step, call)| {
             let command = scripts::Command::of(&[call]);
             let words = command.words.iter().map(|word| percent_encode(word, &RESERVED).to_string());
@@ -119,7 +117,7 @@ impl Server {
         let turn = gorilla_harness::name("").trim_start_matches('-').parse::<usize>().unwrap_or_default() * 10_000;
         let connect = async |client| {
             let (_, address) = self.processes[client % self.processes.len()];
-            Speaker::connect(address, self.language(turn + task.lock(client), task, client)).await
+            Speaker::connect(address, self.language(turn + task.lock(client), task.workload.one_lock)).await
         };
         let [own, nodes] = self.pids();
         load::run(task, connect, &|| {

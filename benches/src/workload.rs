@@ -27,10 +27,6 @@ pub struct Workload {
     pub cycle: Vec<Step>,
     #[serde(default)]
     pub one_lock: bool,
-    #[serde(default)]
-    pub share: String,
-    #[serde(default)]
-    pub alone: usize,
     pub clients: Vec<u64>,
     pub paced_by: Option<String>,
     pub contestants: Vec<String>,
