@@ -314,7 +314,7 @@ pub fn describe(operation: Operation) -> Description {
         },
         Operation::Limit => Description {
             id: "limit",
-            tag: "limits",
+            tag: "locks",
             summary: "The limit of a shared lock",
             description: "The limit that is pinned, or that the present holders or waiters have named.",
             parameters: vec![],
@@ -328,7 +328,7 @@ pub fn describe(operation: Operation) -> Description {
         },
         Operation::PinLimit => Description {
             id: "pinLimit",
-            tag: "limits",
+            tag: "locks",
             summary: "Pin the limit of a shared lock",
             description: "Until it is unpinned, requests may leave their limit out. A lower limit ends no lock; a higher \
                           one lets requests in that wait. Recorded in the audit log.",
@@ -343,7 +343,7 @@ pub fn describe(operation: Operation) -> Description {
         },
         Operation::UnpinLimit => Description {
             id: "unpinLimit",
-            tag: "limits",
+            tag: "locks",
             summary: "Unpin the limit of a shared lock",
             description: "The present holders keep it until the last of them has gone. Recorded in the audit log.",
             parameters: vec![],

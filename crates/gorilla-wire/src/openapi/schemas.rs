@@ -132,7 +132,7 @@ fn states() -> [(String, Value); 3] {
     };
     let (somebody, nobody) = ("Somebody holds it.", "Nobody holds it.");
     let mut held = of(true, "What everybody may know of a lock that one client holds.", somebody, &[&group]);
-    held["not"] = json!({ "required": ["mode"] });
+    held["not"] = json!({ "properties": { "mode": {} }, "required": ["mode"] });
     [
         ("Held".into(), held),
         ("Shared".into(), of(true, "What everybody may know of a lock that several clients may hold.", somebody, &[])),
