@@ -144,6 +144,8 @@ impl Guard {
     /// To make a lock shared always works. To make it exclusive works only for a client that shares the lock with
     /// nobody at this moment. The request doesn't wait: two clients that did so would wait for each other.
     ///
+    /// Before you make a lock shared, stop what only its one holder may do: others may enter before the answer is here.
+    ///
     /// If the future is dropped, the lock may be converted all the same, and the guard then knows.
     ///
     /// # Errors

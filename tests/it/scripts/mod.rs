@@ -6,6 +6,7 @@ mod cancel;
 mod conformance;
 mod contracts;
 mod convert;
+mod cost;
 mod hold;
 mod holders;
 mod join;

@@ -59,14 +59,21 @@ pub enum Action {
         /// Where.
         replica: u8,
     },
-    /// Redis executes an extend or a release.
+    /// A holder converts its grant to the other mode.
+    Convert {
+        /// The client.
+        client: u8,
+        /// Where.
+        replica: u8,
+    },
+    /// Redis executes an extend, a release or a conversion.
     Operate {
         /// Its number among those under way.
         index: usize,
         /// Whether a copy of it is still under way.
         again: bool,
     },
-    /// The answer to an extend arrives.
+    /// The answer to an extend or a conversion arrives.
     Confirm(usize),
     /// Time goes on, and leases end.
     Tick,
@@ -98,8 +105,9 @@ impl Bounds {
     fn of_client(&self, state: &State, number: u8, client: &Client, actions: &mut Vec<Action>) {
         let replicas = (0..).zip(&state.replicas).filter_map(|(replica, node)| node.map(|_| replica));
         let asks = state.attempts.iter().any(|attempt| attempt.client == number && attempt.live);
-        // All clients begin alike, so it is enough to let them begin in the order of their numbers.
-        let is_next = number == 0 || state.clients[usize::from(number) - 1].attempts > 0;
+        // Clients of a mode begin alike, so it is enough to let them begin in the order of their numbers.
+        let earlier = (0..number).rev().find(|other| self.mode(*other) == self.mode(number));
+        let is_next = earlier.is_none_or(|earlier| state.clients[usize::from(earlier)].attempts > 0);
         let over = client.grant.as_ref().is_none_or(|grant| grant.released || grant.until <= state.tick);
         let may_ask = is_next
             && !asks
@@ -114,6 +122,9 @@ impl Bounds {
                 if client.extends < self.extends && !grant.extending {
                     actions.push(Action::Extend { client: number, replica });
                 }
+                if self.converts && !client.converted && !grant.extending {
+                    actions.push(Action::Convert { client: number, replica });
+                }
                 if self.releases {
                     actions.push(Action::Release { client: number, replica });
                 }
@@ -127,9 +138,13 @@ impl Bounds {
             match &attempt.call {
                 Call::None if attempt.live => {
                     let redis = &state.nodes[state.replicas[usize::from(attempt.replica)].map_or(0, usize::from)];
-                    // Otherwise the call would change nothing: a waiter is called when the lock is free, or its place
-                    // gone.
-                    if redis.lock.is_none() || !redis.queue.iter().any(|place| place.id == id) {
+                    // Otherwise the call would change nothing: a waiter is called when the lock is free or its place
+                    // gone, when there is room for it in a group, and when a lease in a group has ended.
+                    let place = redis.queue.iter().find(|place| place.id == id);
+                    let in_group = redis.group.as_ref().zip(place).is_some_and(|(group, place)| {
+                        place.arrived <= group.bound || group.members.values().any(|one| one.expires <= state.tick)
+                    });
+                    if redis.is_free() || place.is_none() || in_group {
                         actions.push(Action::Claim { id, last: false });
                     }
                     if state.left.give_ups > 0 {
@@ -158,7 +173,7 @@ impl Bounds {
             }
         }
         for (index, operation) in state.operations.iter().enumerate() {
-            if matches!(operation.kind, Kind::Extended { .. }) {
+            if matches!(operation.kind, Kind::Extended { .. } | Kind::Converted { .. }) {
                 actions.push(Action::Confirm(index));
                 continue;
             }

@@ -1,6 +1,10 @@
 //! What a search covers: how many take part, how often each thing may happen, and which options are on.
 
-use crate::{Mistake, redis::Ms, scripts::Grace};
+use crate::{
+    Mistake,
+    redis::{Id, Ms, Share},
+    scripts::Grace,
+};
 
 /// How data is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub enum Ack {
 pub struct Bounds {
     /// Clients. Each makes its requests one after another.
     pub clients: u8,
+    /// What each client wants of a shared lock; a client beyond these wants the lock alone.
+    pub modes: &'static [Option<Share>],
     /// Replicas of Gorilla.
     pub replicas: u8,
     /// Locks that a client asks for.
@@ -40,6 +46,8 @@ pub struct Bounds {
     pub attempts: u8,
     /// Extends of a client.
     pub extends: u8,
+    /// Whether a holder may convert its grant to the other mode, once.
+    pub converts: bool,
     /// Whether requests carry an Idempotency-Key.
     pub keyed: bool,
     /// Whether holders release; otherwise they let their leases end.
@@ -79,13 +87,30 @@ pub struct Bounds {
     pub mistake: Option<Mistake>,
 }
 
+/// The ids of grants that conversions make begin here, one for each client.
+pub const CONVERTED: Id = 100;
+
+impl Bounds {
+    /// The client whose attempt has that id, or whose conversion.
+    pub fn client_of(&self, id: Id) -> u8 {
+        if id >= CONVERTED { id - CONVERTED } else { id / self.attempts }
+    }
+
+    /// What a client wants of a shared lock, if it doesn't want the lock alone.
+    pub fn mode(&self, client: u8) -> Option<Share> {
+        self.modes.get(usize::from(client)).copied().flatten()
+    }
+}
+
 /// Two clients, one replica of Gorilla, and nothing goes wrong.
 pub const CALM: Bounds = Bounds {
     clients: 2,
+    modes: &[],
     replicas: 1,
     requests: 1,
     attempts: 1,
     extends: 0,
+    converts: false,
     keyed: false,
     releases: true,
     retries_refusals: true,

@@ -33,6 +33,8 @@ pub enum Mistake {
     LeaveCallsNobody,
     /// Any secret acts for the holder of a shared lock that a token names.
     AnySecretActs,
+    /// The floor of a shared grant is its own fence.
+    FloorIsFence,
     /// A holder of a shared lock that wants it alone doesn't look at the other holders.
     ConvertIgnoresOthers,
 }
@@ -56,6 +58,7 @@ impl Mistake {
             Self::JoinIgnoresQueue => "a join ignores the queue",
             Self::LeaveCallsNobody => "a waiter that leaves calls nobody",
             Self::AnySecretActs => "any secret acts for a holder",
+            Self::FloorIsFence => "the floor is the fence",
             Self::ConvertIgnoresOthers => "a conversion ignores other holders",
         }
     }

@@ -3,7 +3,10 @@
 use crate::{
     Bounds, Mistake, Protocol, Search,
     bounds::{Ack, CALM, Loss},
-    properties::{CANCELLED, EXCLUSION, FENCES, ONCE, ORDER, ORPHANS, OWN_TENURE, STALE},
+    properties::{
+        CANCELLED, COMPATIBLE, COUNTED, EXCLUSION, FENCES, FLOOR, ONCE, ORDER, ORPHANS, OWN_TENURE, STALE, WORK,
+    },
+    redis::Share,
     scripts::Grace,
 };
 
@@ -22,6 +25,30 @@ const WAITERS_KILLED: Bounds =
     Bounds { waits: true, replicas: 2, crashes: 1, cuts: 1, keyed: true, attempts: 2, ..CALM };
 /// Waiters whose connection breaks.
 const WAITERS_CUT: Bounds = Bounds { waits: true, cuts: 2, give_ups: 1, ..CALM };
+/// A reader.
+const READS: Option<Share> = Some(Share { permits: 1, limit: None });
+/// Two readers and a writer, which hangs up or gives up.
+const READERS: Bounds =
+    Bounds { clients: 3, modes: &[READS, READS, None], waits: true, give_ups: 1, unknowns: 1, lease: 1, ..CALM };
+/// The same, and a replica is killed.
+const READERS_KILLED: Bounds = Bounds { replicas: 2, crashes: 1, give_ups: 0, unknowns: 0, horizon: 2, ..READERS };
+/// Requests for one, two and two of three.
+const PERMITS: Bounds = Bounds {
+    modes: &[
+        Some(Share { permits: 1, limit: Some(3) }),
+        Some(Share { permits: 2, limit: Some(3) }),
+        Some(Share { permits: 2, limit: Some(3) }),
+    ],
+    unknowns: 0,
+    lease: 2,
+    ..READERS
+};
+/// Holders of either mode that extend and convert.
+const CONVERSIONS: Bounds =
+    Bounds { modes: &[READS, None], extends: 1, converts: true, repeats: 1, slow_answers: true, ..CALM };
+/// The same with two readers and a writer that wait.
+const CONVERSIONS_WAITED_FOR: Bounds =
+    Bounds { clients: 3, modes: &[READS, READS, None], converts: true, waits: true, horizon: 2, lease: 1, ..CALM };
 /// A failover after which the old master is dead.
 const FAILOVER: Bounds =
     Bounds { loss: Loss::OldMasterDies, keyed: true, unknowns: 1, attempts: 2, horizon: 4, ..CALM };
@@ -63,6 +90,11 @@ pub const ALL: &[Search] = &[
     holds("waiters, a replica is killed", WAITERS_KILLED),
     holds("waiters, a connection breaks", WAITERS_CUT),
     holds("waiters with keys, a connection breaks", Bounds { keyed: true, ..WAITERS_CUT }),
+    holds("readers and a writer", READERS),
+    holds("readers and a writer, a replica is killed", READERS_KILLED),
+    holds("permits", PERMITS),
+    holds("conversions", CONVERSIONS),
+    holds("conversions, waiters", CONVERSIONS_WAITED_FOR),
     shares("failover, all but promise 1", FAILOVER),
     breaks("failover", EXCLUSION, FAILOVER),
     breaks("failover, grace but not for replays", EXCLUSION, Bounds { grace: GRACE_BUT_REPLAYS, ..FAILOVER }),
@@ -96,6 +128,12 @@ pub const MISTAKEN: &[Search] = &[
     mistaken(Mistake::ReplayGrantsAgain, ONCE, COPIES),
     mistaken(Mistake::WaiterForgetsDoubt, ORPHANS, WAITERS_CUT),
     mistaken(Mistake::ClientCountsFromAnswer, EXCLUSION, HOLDERS),
+    mistaken(Mistake::PruneForgetsUsed, COUNTED, PERMITS),
+    mistaken(Mistake::JoinIgnoresQueue, ORDER, READERS),
+    mistaken(Mistake::LeaveCallsNobody, WORK, READERS),
+    mistaken(Mistake::AnySecretActs, STALE, CONVERSIONS),
+    mistaken(Mistake::ConvertIgnoresOthers, COMPATIBLE, CONVERSIONS),
+    mistaken(Mistake::FloorIsFence, FLOOR, READERS),
 ];
 
 /// A search whose promises must all hold.

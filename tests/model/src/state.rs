@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    redis::{Id, Ms, Name, Redis, Token, Us},
+    redis::{Id, Ms, Name, Redis, Share, Token, Us},
     scripts::Arrived,
 };
 
@@ -55,6 +55,8 @@ pub struct Client {
     pub attempts: u8,
     /// Extends sent.
     pub extends: u8,
+    /// Whether a conversion was sent.
+    pub converted: bool,
     /// Whether the last request may be sent again.
     pub open: bool,
     /// The largest fence that had been answered when the last request was first sent.
@@ -72,11 +74,13 @@ pub struct Grant {
     pub id: Id,
     /// The last token that was answered.
     pub token: Token,
+    /// What the client has of a shared lock; nothing if it has the lock alone.
+    pub share: Option<Share>,
     /// The number that orders grants.
     pub fence: u64,
     /// The client believes to hold the lock before this time.
     pub until: Ms,
-    /// Whether an extend is under way.
+    /// Whether an extend or a conversion is under way.
     pub extending: bool,
     /// Whether a release was sent.
     pub released: bool,
@@ -190,6 +194,8 @@ pub struct Operation {
     pub token: Token,
     /// To which node it was sent.
     pub node: u8,
+    /// What the token is the right to, if it isn't the lock alone.
+    pub share: Option<Share>,
     /// What it does.
     pub kind: Kind,
 }
@@ -205,6 +211,22 @@ pub enum Kind {
         at: Ms,
         /// The token that replaces the other.
         new_token: Token,
+    },
+    /// It makes a grant of the other mode of the grant.
+    Convert {
+        /// When it was sent.
+        at: Ms,
+    },
+    /// It has made a grant of the other mode, and the reply is on its way.
+    Converted {
+        /// When it was sent.
+        at: Ms,
+        /// The token of the new grant.
+        token: Token,
+        /// What the new grant is of a shared lock.
+        share: Option<Share>,
+        /// The number of the new grant.
+        fence: u64,
     },
     /// It has extended the lease, and the reply is on its way.
     Extended {
@@ -234,8 +256,12 @@ pub struct Notes {
     pub answered: u64,
     /// How many have come to wait.
     pub came: u8,
-    /// The only token that may act, where no data is lost.
-    pub current: Option<Token>,
+    /// The tokens that may act, where no data is lost: one, or those of the holders of a shared lock.
+    pub current: BTreeSet<Token>,
+    /// The largest fence of a grant that had the lock alone.
+    pub alone: u64,
+    /// Whether a lease in a group has ended by itself.
+    pub ended: bool,
     /// Tenures whose clients were told of them, of those that last.
     pub told: BTreeSet<Id>,
     /// Clients of which an attempt was at a replica that was killed: only its lease ends such a lock.
@@ -277,7 +303,7 @@ impl State {
 
     /// Forgets the attempts of which nothing can come any more, so that states don't differ by them.
     pub fn tidy(&mut self) {
-        let lasting = |id: &Id| self.nodes.iter().flat_map(|node| &node.lock).any(|lock| lock.id == *id);
+        let lasting = |id: &Id| self.nodes.iter().any(|node| node.holds(*id));
         self.notes.told.retain(lasting);
         self.attempts.retain(|attempt| attempt.live || attempt.owed || !attempt.strays.is_empty());
     }

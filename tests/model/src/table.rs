@@ -3,6 +3,7 @@
 use crate::{
     Bounds, Found, Search,
     bounds::{Ack, Loss},
+    redis::Share,
 };
 
 /// The first lines.
@@ -26,6 +27,7 @@ pub fn line(search: &Search, found: &Found) -> String {
 fn promise(property: &str) -> String {
     match property.split_once(' ') {
         Some(("6", _)) => "the order".into(),
+        Some(("7", _)) => "the calling".into(),
         Some((number, _)) => format!("promise {number}"),
         None => property.into(),
     }
@@ -47,10 +49,19 @@ fn words(bounds: &Bounds) -> String {
     let plural = |count| if count == 1 { "" } else { "s" };
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
     let mut words: Vec<_> = counted.map(|(count, what)| format!("{count} {what}{}", plural(count))).collect();
+    if !bounds.modes.is_empty() {
+        let mode = |share: &Option<Share>| match share {
+            None => "alone".into(),
+            Some(Share { permits, limit: None }) => format!("shares {permits}"),
+            Some(Share { permits, limit: Some(limit) }) => format!("{permits} of {limit}"),
+        };
+        words.push(format!("({})", bounds.modes.iter().map(mode).collect::<Vec<String>>().join("; ")));
+    }
     words.push(format!("leases of {} in {} ticks", bounds.lease, bounds.horizon));
     let said = [
         (bounds.keyed, "keys"),
         (bounds.waits, "waits"),
+        (bounds.converts, "conversions"),
         (!bounds.releases, "no releases"),
         (!bounds.retries_refusals, "refusals are final"),
         (bounds.slow_answers, "slow answers"),

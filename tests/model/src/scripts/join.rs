@@ -97,6 +97,9 @@ fn joined(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Asked, share: Sh
     let fence = shared::next_fence(redis, env);
     let begun = Group { members: Default::default(), used: 0, limit, floor: fence, bound: 0, reserved: 0 };
     let group = redis.group.get_or_insert(begun);
+    if env.makes(Mistake::FloorIsFence) {
+        group.floor = fence;
+    }
     group.used += u32::from(share.permits);
     let (permits, floor) = (share.permits, group.floor);
     let expires = created + call.lease;

@@ -73,7 +73,8 @@ impl Bounds {
                 };
                 let until = self.counts_from(at, now) + ttl;
                 client.open = false;
-                client.grant = Some(Grant { id, token, fence, until, extending: false, released: false, how });
+                let share = self.mode(number);
+                client.grant = Some(Grant { id, token, share, fence, until, extending: false, released: false, how });
                 state.notes.told.insert(id);
                 state.notes.answered = state.notes.answered.max(fence);
             }
@@ -119,15 +120,26 @@ impl Bounds {
         let Some(grant) = &mut client.grant else { return };
         grant.extending = true;
         let new_token = Token { tenure: grant.id, number: client.extends };
-        let kind = Kind::Extend { at, new_token };
-        state.operations.push(Operation { client: number, token: grant.token, node, kind });
+        let (kind, token, share) = (Kind::Extend { at, new_token }, grant.token, grant.share);
+        state.operations.push(Operation { client: number, token, node, share, kind });
+    }
+
+    pub(super) fn convert(&self, state: &mut State, number: u8, replica: u8) {
+        let (at, node) = (state.tick, state.replicas[usize::from(replica)].unwrap_or(0));
+        let client = &mut state.clients[usize::from(number)];
+        client.converted = true;
+        let Some(grant) = &mut client.grant else { return };
+        grant.extending = true;
+        let (kind, token, share) = (Kind::Convert { at }, grant.token, grant.share);
+        state.operations.push(Operation { client: number, token, node, share, kind });
     }
 
     pub(super) fn release(&self, state: &mut State, number: u8, replica: u8) {
         let node = state.replicas[usize::from(replica)].unwrap_or(0);
         let Some(grant) = &mut state.clients[usize::from(number)].grant else { return };
         grant.released = true;
-        state.operations.push(Operation { client: number, token: grant.token, node, kind: Kind::Release });
+        let (token, share) = (grant.token, grant.share);
+        state.operations.push(Operation { client: number, token, node, share, kind: Kind::Release });
         // The end of the lease does not matter any more, and states shouldn't differ by it.
         grant.until = 0;
         grant.extending = false;
@@ -136,13 +148,24 @@ impl Bounds {
     pub(super) fn confirm(&self, state: &mut State, index: usize) {
         let now = state.tick;
         let operation = state.operations.remove(index);
-        let Kind::Extended { at, token } = operation.kind else { return };
-        let until = self.counts_from(at, now) + self.lease;
+        if let Kind::Converted { token, fence, .. } = operation.kind {
+            // Also a client that has released meanwhile, by the token from before, learns that it holds the lock.
+            state.notes.told.insert(token.tenure);
+            state.notes.answered = state.notes.answered.max(fence);
+        }
         let grant = state.clients[usize::from(operation.client)].grant.as_mut();
-        if let Some(grant) = grant.filter(|grant| grant.id == token.tenure && !grant.released) {
-            grant.token = token;
-            grant.until = until;
-            grant.extending = false;
+        let Some(grant) = grant.filter(|grant| grant.id == operation.token.tenure && !grant.released) else { return };
+        match operation.kind {
+            Kind::Extended { at, token } => {
+                grant.token = token;
+                grant.until = self.counts_from(at, now) + self.lease;
+                grant.extending = false;
+            }
+            Kind::Converted { at, token, share, fence } => {
+                let (id, until) = (token.tenure, self.counts_from(at, now) + self.lease);
+                *grant = Grant { id, token, share, fence, until, extending: false, released: false, how: grant.how };
+            }
+            Kind::Release | Kind::Extend { .. } | Kind::Convert { .. } => {}
         }
     }
 

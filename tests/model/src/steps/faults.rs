@@ -3,6 +3,7 @@
 use crate::{
     Bounds,
     bounds::Loss,
+    redis::Token,
     scripts,
     state::{Call, Kind, Link, State},
 };
@@ -15,8 +16,15 @@ impl Bounds {
             let now = self.clock(state, node) / 1000;
             state.nodes[usize::from(node)].expire(now);
         }
-        if state.nodes[0].lock.is_none() {
-            state.notes.current = None;
+        let tick = state.tick;
+        match (&state.nodes[0].lock, &state.nodes[0].group) {
+            (Some(_), _) => {}
+            (None, None) => state.notes.current.clear(),
+            (None, Some(group)) => {
+                let lasts = |token: &Token| group.members.get(&token.tenure).is_some_and(|one| one.expires > tick);
+                state.notes.current.retain(lasts);
+                state.notes.ended |= group.members.values().any(|member| member.expires <= tick);
+            }
         }
     }
 
@@ -82,6 +90,6 @@ impl Bounds {
                 attempt.call = Call::Lost;
             }
         }
-        state.operations.retain(|operation| matches!(operation.kind, Kind::Extended { .. }));
+        state.operations.retain(|one| matches!(one.kind, Kind::Extended { .. } | Kind::Converted { .. }));
     }
 }

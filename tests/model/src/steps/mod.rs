@@ -6,7 +6,7 @@ mod network;
 
 use crate::{
     Action, Bounds,
-    redis::{Id, Us},
+    redis::Us,
     scripts::Env,
     state::{Left, Link, Notes, State},
 };
@@ -55,6 +55,7 @@ impl Bounds {
             Action::Wake => self.wake(state),
             Action::Extend { client, replica } => self.extend(state, client, replica),
             Action::Release { client, replica } => self.release(state, client, replica),
+            Action::Convert { client, replica } => self.convert(state, client, replica),
             Action::Operate { index, again } => self.operate(state, index, again),
             Action::Confirm(index) => self.confirm(state, index),
             Action::Tick => self.tick(state),
@@ -66,11 +67,6 @@ impl Bounds {
         }
         next.tidy();
         next
-    }
-
-    /// The client whose attempt has that id.
-    pub fn client_of(&self, id: Id) -> u8 {
-        id / self.attempts
     }
 
     fn clock(&self, state: &State, node: u8) -> Us {

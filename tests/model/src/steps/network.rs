@@ -2,9 +2,9 @@
 
 use crate::{
     Bounds, Mistake,
-    bounds::Ack,
-    redis::{Id, Redis, Token},
-    scripts::{self, Acquire, Arrived, Cancel, Extend, Release, Reply},
+    bounds::{Ack, CONVERTED},
+    redis::{Id, Redis, Share, Token},
+    scripts::{self, Acquire, Arrived, Cancel, Convert, Extend, Release, Reply},
     state::{Call, Kind, Link, Operation, Sent, State, Told, Wrong},
 };
 
@@ -69,15 +69,20 @@ impl Bounds {
             wait: sent.wait,
             channel: attempt.replica,
             arrived: sent.arrived,
-            share: None,
+            share: self.mode(attempt.client),
         };
-        let reply = self.run(state, sent.node, |redis, env| scripts::acquire(redis, env, &call));
+        // A call that meets a group changes nothing, and the call that follows it decides: as if it alone had come.
+        let reply = self.run(state, sent.node, |redis, env| match call.share {
+            None if redis.group.is_none() => scripts::acquire(redis, env, &call),
+            _ => scripts::join(redis, env, &call),
+        });
         match reply {
-            Reply::Granted { fence, .. } => {
-                self.note_grant(state, id);
+            Reply::Granted { fence, .. } | Reply::Joined { fence, .. } => {
+                self.note_grant(state, id, fence);
                 Told::Grant { id, token: call.token, fence, ttl: self.lease, replayed: false }
             }
-            Reply::Replayed { fence, id: holder, token, ttl, .. } => {
+            Reply::Replayed { fence, id: holder, token, ttl, .. }
+            | Reply::Rejoined { fence, id: holder, token, ttl, .. } => {
                 Told::Grant { id: holder, token, fence, ttl, replayed: true }
             }
             Reply::Queued { arrived, .. } => {
@@ -94,6 +99,8 @@ impl Bounds {
             // Only strays get `Reused`, for an attempt that got a name meanwhile.
             Reply::Held { .. }
             | Reply::Reserved { .. }
+            | Reply::Crowd { .. }
+            | Reply::Limited { .. }
             | Reply::Full { .. }
             | Reply::Cancelled
             | Reply::Recovering { .. }
@@ -103,14 +110,19 @@ impl Bounds {
         }
     }
 
-    fn note_grant(&self, state: &mut State, id: Id) {
+    fn note_grant(&self, state: &mut State, id: Id, fence: u64) {
         let attempt = state.attempt(id).clone();
         let client = &state.clients[usize::from(attempt.client)];
         let came = client.waits.map(|(came, _)| came);
+        // Waiters that were called may enter in whatever order they come.
+        let redis = &state.nodes[0];
+        let bound = redis.group.as_ref().map_or(0, |group| group.bound);
+        let called = redis.queue.iter().filter(|place| place.arrived <= bound);
+        let called: Vec<_> = called.map(|place| self.client_of(place.id)).collect();
         let overtaken = (0..).zip(&state.clients).any(|(other, client)| {
             let waits =
                 client.waits.is_some_and(|(earlier, faulted)| !faulted && came.is_none_or(|came| earlier < came));
-            other != attempt.client && waits
+            other != attempt.client && waits && !called.contains(&other)
         });
         let same = if self.keyed { client.requests == attempt.request } else { false };
         let twice = client.grant.as_ref().is_some_and(|grant| same || grant.id == id);
@@ -120,7 +132,18 @@ impl Bounds {
             (attempt.cancelled, Wrong::GrantedAfterCancel),
         ];
         state.notes.wrongs.extend(wrongs.into_iter().filter_map(|(is, wrong)| is.then_some(wrong)));
-        state.notes.current = Some(Token { tenure: id, number: 0 });
+        self.note_holder(state, Token { tenure: id, number: 0 }, self.mode(attempt.client), fence);
+    }
+
+    /// A grant was made, which ends all others unless it shares the lock with them.
+    fn note_holder(&self, state: &mut State, token: Token, share: Option<Share>, fence: u64) {
+        if share.is_none() {
+            state.notes.current.clear();
+            if !self.modes.is_empty() {
+                state.notes.alone = fence;
+            }
+        }
+        state.notes.current.insert(token);
     }
 
     pub(super) fn cancel(&self, state: &mut State, id: Id, confirmed: bool) {
@@ -129,7 +152,8 @@ impl Bounds {
         let call = Cancel { id, request: attempt.name };
         let reply = self.run(state, node, |redis, env| scripts::cancel(redis, env, &call));
         if matches!(reply, Reply::CancelReleased { .. }) {
-            state.notes.current = None;
+            let redis = &state.nodes[usize::from(node)];
+            state.notes.current.retain(|token| redis.holds(token.tenure));
         }
         if confirmed {
             let attempt = state.attempt(id);
@@ -152,20 +176,45 @@ impl Bounds {
         } else {
             state.operations.remove(index);
         }
-        let holder = state.nodes[usize::from(node)].lock.as_ref().map(|lock| lock.id);
+        let had = state.nodes[usize::from(node)].holds(token.tenure);
         match operation.kind {
             Kind::Release => {
                 let call = Release { token, once: None };
-                let reply = self.run(state, node, |redis, env| scripts::release(redis, env, &call));
+                let reply = self.run(state, node, |redis, env| match operation.share {
+                    None => scripts::release(redis, env, &call),
+                    Some(_) => scripts::shared_release(redis, env, &call),
+                });
                 if matches!(reply, Reply::Released { .. }) {
-                    self.note_act(state, holder, token, None);
+                    self.note_act(state, had, token, None);
+                }
+            }
+            Kind::Convert { at } => {
+                let id = CONVERTED + operation.client;
+                let share = match operation.share {
+                    Some(_) => None,
+                    None => Some(Share { permits: 1, limit: None }),
+                };
+                let new_token = Token { tenure: id, number: 0 };
+                let call = Convert { token, id, new_token, lease: self.lease, share, once: None };
+                let reply = self.run(state, node, |redis, env| scripts::convert(redis, env, &call));
+                if let Reply::Shares { fence, .. } | Reply::Alone { fence, .. } = reply {
+                    self.note_act(state, had, token, None);
+                    self.note_holder(state, new_token, share, fence);
+                    let kind = Kind::Converted { at, token: new_token, share, fence };
+                    state.operations.push(Operation { kind, ..operation });
+                    if !self.slow_answers {
+                        self.confirm(state, state.operations.len() - 1);
+                    }
                 }
             }
             Kind::Extend { at, new_token } => {
                 let call = Extend { token, new_token, lease: self.lease, once: None };
-                let reply = self.run(state, node, |redis, env| scripts::extend(redis, env, &call));
+                let reply = self.run(state, node, |redis, env| match operation.share {
+                    None => scripts::extend(redis, env, &call),
+                    Some(_) => scripts::shared_extend(redis, env, &call),
+                });
                 if matches!(reply, Reply::Extended { .. }) {
-                    self.note_act(state, holder, token, Some(new_token));
+                    self.note_act(state, had, token, Some(new_token));
                     if self.ack != Ack::All || has_second(state, node) {
                         let kind = Kind::Extended { at, token: new_token };
                         state.operations.push(Operation { kind, ..operation });
@@ -175,19 +224,20 @@ impl Bounds {
                     }
                 }
             }
-            Kind::Extended { .. } => {}
+            Kind::Extended { .. } | Kind::Converted { .. } => {}
         }
     }
 
-    /// A token had an effect.
-    fn note_act(&self, state: &mut State, holder: Option<Id>, token: Token, next: Option<Token>) {
-        if holder != Some(token.tenure) {
+    /// A token had an effect. `had` says whether its tenure held the lock.
+    fn note_act(&self, state: &mut State, had: bool, token: Token, next: Option<Token>) {
+        if !had {
             state.notes.wrongs.insert(Wrong::ForeignTokenActed);
         }
-        if state.notes.current != Some(token) {
+        if !state.notes.current.contains(&token) {
             state.notes.wrongs.insert(Wrong::StaleTokenActed);
         }
-        state.notes.current = next;
+        state.notes.current.retain(|other| other.tenure != token.tenure);
+        state.notes.current.extend(next);
     }
 
     /// Runs a script on a node. The clock is read once more whenever its reading was kept.
