@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{api::Api, service::Service, settings::Settings, store::Store};
+use crate::{access::Current, api::Api, service::Service, settings::Settings, store::Store};
 use patrol::Patrol;
 pub use signals::outlive_others;
 use signals::{End, Ends};
@@ -26,6 +26,8 @@ use socket::Socket;
 /// The longest head of a request, in bytes, and the highest number of headers.
 const LONGEST_HEAD: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
+/// How often a replica looks whether the content of the access file has changed.
+const ACCESS_FILE_WATCH: Duration = Duration::from_secs(5);
 /// From an error of `accept` (too many open files, say) to the next attempt.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
@@ -49,19 +51,21 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 pub struct Replica {
     listener: TcpListener,
     settings: Arc<Settings>,
+    access: Option<Arc<Current>>,
     store: Arc<Store>,
     ends: Ends,
 }
 
 impl Replica {
     /// Begins to connect to Redis and to listen for signals.
-    pub fn start(listener: TcpListener, settings: Settings) -> io::Result<Self> {
+    /// `access` says what API keys allow, if the settings name an access file.
+    pub fn start(listener: TcpListener, settings: Settings, access: Option<Arc<Current>>) -> io::Result<Self> {
         raise_file_limit();
         let settings = Arc::new(settings);
         let store = Store::open(&settings);
         let ends = Ends::catch()?;
         info!(address = %listener.local_addr()?, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Self { listener, settings, store, ends })
+        Ok(Self { listener, settings, access, store, ends })
     }
 
     /// The locks.
@@ -71,9 +75,12 @@ impl Replica {
 
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
-        let Self { listener, settings, store, mut ends } = self;
-        let service = Service::new(Arc::clone(&store), &settings.limits);
-        let connections = Connections::new(Api::new(&service, &settings), &settings);
+        let Self { listener, settings, access, store, mut ends } = self;
+        if let Some(access) = &access {
+            tokio::spawn(Arc::clone(access).watch_content(ACCESS_FILE_WATCH));
+        }
+        let service = Service::new(Arc::clone(&store), access.clone(), &settings.limits);
+        let connections = Connections::new(Api::new(&service, access, &settings), &settings);
         // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
         // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried
         // Redis.

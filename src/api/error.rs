@@ -6,9 +6,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Blocked, Failure, Group, Holder, ResourceName};
+use gorilla_domain::{Blocked, Failure, Group, Holder, ResourceName, Verb};
 
 use super::invalid::Invalid;
+use crate::service::{Denied, Refusal};
 
 /// Every answer that is not a success.
 #[derive(Clone, Debug)]
@@ -21,6 +22,14 @@ pub enum ApiError {
     MalformedBody(String),
     /// The request is for a host that this replica does not serve.
     HostNotAllowed(String),
+    /// The request has no API key.
+    AuthenticationRequired,
+    /// The API key of the request is not valid. Says why, as part of a sentence.
+    InvalidKey(&'static str),
+    /// The API key does not allow this: its name, the verb, and the resource if the verb is about one.
+    InsufficientScope { key: String, verb: Verb, resource: Option<ResourceName> },
+    /// The API key takes locks only for owners whose names begin with `prefix`.
+    OwnerNotAllowed { key: String, prefix: String },
     /// A browser sent a write for a page of another origin.
     CrossOrigin,
     /// The body has a type that is not JSON, or no type.
@@ -95,6 +104,20 @@ impl From<Invalid> for ApiError {
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         Self::Store(failure)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denied) => {
+                let Denied { identity, verb, resource } = *denied;
+                Self::InsufficientScope { key: identity, verb, resource }
+            }
+            Refusal::Owner { identity: key, prefix } => Self::OwnerNotAllowed { key, prefix },
+            Refusal::NotAnyMore => Self::InvalidKey("the access file does not have it any more, or it has expired"),
+            Refusal::Store(failure) => Self::Store(failure),
+        }
     }
 }
 

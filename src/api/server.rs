@@ -9,19 +9,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use gorilla_wire::Operation;
 use tower::ServiceExt;
 
 use super::{
     app::App,
     error::ApiError,
     middleware::{
+        access::Gate,
         access_log,
         host::{Host, Served},
         origin, problem, request_id,
     },
-    routes::{self, Paths},
+    routes::{self, Table},
 };
 use crate::{
+    access::{Current, Identity},
     service::{Caller, Service},
     settings::Settings,
 };
@@ -30,18 +33,20 @@ use crate::{
 pub struct Api {
     service: Arc<Service>,
     router: Router,
-    paths: Paths,
+    table: Table,
+    gate: Gate,
     served: Served,
     logs_requests: bool,
 }
 
 impl Api {
     /// Makes the interface of a service.
-    pub fn new(service: &Arc<Service>, settings: &Arc<Settings>) -> Self {
+    pub fn new(service: &Arc<Service>, access: Option<Arc<Current>>, settings: &Arc<Settings>) -> Self {
         Self {
             service: Arc::clone(service),
             router: routes::router(App::new(Arc::clone(service), Arc::clone(settings))),
-            paths: Paths::default(),
+            table: Table::default(),
+            gate: Gate::new(access),
             served: Served::by(&settings.server),
             logs_requests: settings.log.requests,
         }
@@ -49,34 +54,43 @@ impl Api {
 
     /// The answer to a request from this address.
     pub async fn answer(&self, peer: SocketAddr, mut request: Request) -> Response {
-        let entry = access_log::Entry::begin(request.method().clone(), self.paths.route(request.uri().path()));
+        let (route, operation) = self.table.find(request.method(), request.uri().path());
+        let entry = access_log::Entry::begin(request.method().clone(), route);
         let id = request_id::of(request.headers());
         let form = problem::Form::accepted(request.headers());
-        request.extensions_mut().insert(Caller { peer, request_id: id.clone() });
-
-        let mut response = match AssertUnwindSafe(self.admitted(request)).catch_unwind().await {
-            Ok(response) => response,
-            // A bug in a handler costs its request only.
-            Err(_) => ApiError::Panic.into_response(),
+        let admitted = self.admit(operation, &request);
+        let identity = admitted.as_ref().ok().cloned().flatten();
+        let mut response = match admitted {
+            Err(refusal) => refusal.into_response(),
+            Ok(identity) => {
+                request.extensions_mut().insert(Caller { peer, request_id: id.clone(), identity });
+                // A bug in a handler costs its request only.
+                let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
+                answered.unwrap_or_else(|_| ApiError::Panic.into_response())
+            }
         };
         let told = form.write(&mut response);
         request_id::tell(&mut response, &id);
         if self.service.is_draining() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        entry.end(&response, told, &id, self.logs_requests);
+        let by = identity.as_ref().map(|identity| identity.name.as_str());
+        entry.end(&response, told, &id, by, self.logs_requests);
         response
     }
 
-    /// What the routes answer. A request for another host, or a write for a page of another site, comes to no route.
-    async fn admitted(&self, request: Request) -> Response {
-        let admitted = Host::of(&request).and_then(|host| {
-            self.served.check(host.as_ref())?;
-            origin::check(request.method(), request.headers(), host.as_ref())
-        });
-        if let Err(refusal) = admitted {
-            return refusal.into_response();
-        }
+    /// Refuses a request for another host, a write for a page of another site, and what the API key of the request does not
+    /// allow. Otherwise says whose key it has, if it needs a key.
+    fn admit(&self, operation: Option<Operation>, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+        let host = Host::of(request)?;
+        self.served.check(host.as_ref())?;
+        origin::check(request.method(), request.headers(), host.as_ref())?;
+        // A path or a method that is not there needs no right: the router refuses it.
+        operation.map_or(Ok(None), |operation| self.gate.admit(operation.right(), request))
+    }
+
+    /// What the routes answer.
+    async fn route(&self, request: Request) -> Response {
         match self.router.clone().oneshot(request).await {
             Ok(response) => response,
             Err::<_, Infallible>(never) => match never {},

@@ -36,6 +36,19 @@ impl Shape {
                 )
                 .into(),
             ),
+            ApiError::AuthenticationRequired => (
+                Code::AuthenticationRequired,
+                "This replica demands an API key; send it in the header Authorization, after \"Bearer \".".into(),
+            ),
+            ApiError::InvalidKey(why) => (Code::InvalidKey, format!("The API key is not valid: {why}.").into()),
+            ApiError::InsufficientScope { key, verb, resource } => {
+                let on = resource.as_ref().map_or_else(String::new, |resource| format!(" on {:?}", resource.as_str()));
+                (Code::InsufficientScope, format!("The API key {key:?} does not allow \"{verb}\"{on}.").into())
+            }
+            ApiError::OwnerNotAllowed { key, prefix } => (
+                Code::InsufficientScope,
+                format!("The API key {key:?} takes locks only for owners that begin with {prefix:?}.").into(),
+            ),
             ApiError::CrossOrigin => (
                 Code::CrossOrigin,
                 "A browser sent this request for a page of another site, and such a page may not change locks; \
@@ -244,11 +257,20 @@ impl Shape {
 
     /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
     pub fn into_response(self, problem: bool) -> Response {
-        let (status, retry_after) = (self.body.code.status(), self.retry_after);
+        let (code, retry_after) = (self.body.code, self.retry_after);
+        let challenge = match code {
+            Code::AuthenticationRequired => Some(r#"Bearer realm="gorilla""#),
+            Code::InvalidKey => Some(r#"Bearer realm="gorilla", error="invalid_token""#),
+            _ => None,
+        };
         let content_type = if problem { "application/problem+json" } else { "application/json" };
-        let mut response = (status, [(header::CONTENT_TYPE, content_type)], self.into_json(problem)).into_response();
+        let mut response =
+            (code.status(), [(header::CONTENT_TYPE, content_type)], self.into_json(problem)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -310,6 +332,11 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::FenceRequired { resource, group } => {
             Facts { resource: Some(resource.as_str().into()), ..of_group(group) }
         }
+        ApiError::InsufficientScope { verb, resource, .. } => Facts {
+            verb: Some(verb.as_str().into()),
+            resource: resource.as_ref().map(|resource| resource.as_str().into()),
+            ..Facts::default()
+        },
         ApiError::Replaced { resource }
         | ApiError::LockNotFound { resource }
         | ApiError::TokenNotFound { resource, .. }

@@ -102,12 +102,13 @@ fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
     }
 }
 
-/// The Idempotency-Key of a request, if it has one.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Invalid> {
+/// The Idempotency-Key of a request of this caller, if it has one.
+pub fn idempotency_key(headers: &HeaderMap, caller: &Caller) -> Result<Option<IdempotencyKey>, Invalid> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Invalid::new("Idempotency-Key", "must not come more than once"));
     }
-    IdempotencyKey::parse(value.as_bytes()).map(Some).map_err(|rule| Invalid::new("Idempotency-Key", rule))
+    let key = IdempotencyKey::parse(value.as_bytes()).map_err(|rule| Invalid::new("Idempotency-Key", rule))?;
+    Ok(Some(caller.own(key)))
 }

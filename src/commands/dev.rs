@@ -2,13 +2,14 @@
 
 mod private_redis;
 
-use std::{env, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
 use super::{messages::fail, runtime::runtime, sources::Sources};
 use crate::{
+    access::Current,
     logging,
     serve::{Replica, bind, outlive_others},
     settings::{RedisUrl, Settings},
@@ -39,8 +40,9 @@ impl Dev {
             Some(folder) => folder,
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
         };
+        let access = sources.access(&settings)?;
         let log = logging::begin(&settings.log).map_err(fail)?;
-        let ended = runtime(settings.server.threads)?.block_on(dev(settings, folder));
+        let ended = runtime(settings.server.threads)?.block_on(dev(settings, access, folder));
         // So that the last lines of the log come before the last sentence.
         drop(log);
         ended.map_err(fail)
@@ -54,7 +56,7 @@ fn default_folder() -> Option<PathBuf> {
 }
 
 /// An error is a sentence.
-async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
+async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathBuf) -> Result<(), String> {
     outlive_others().map_err(|error| error.to_string())?;
     // First, because it costs nothing and fails most often.
     let listener = bind(settings.server.listen).await?;
@@ -63,7 +65,7 @@ async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
     settings.server.drain_delay = Duration::ZERO;
     let mut redis = PrivateRedis::start(&folder).await?;
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
-    let replica = Replica::start(listener, settings).map_err(|error| error.to_string())?;
+    let replica = Replica::start(listener, settings, access).map_err(|error| error.to_string())?;
     let begun = Instant::now();
     while let Err(why) = replica.store().ready().await {
         if begun.elapsed() > PATIENCE {

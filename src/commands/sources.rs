@@ -1,11 +1,14 @@
 //! Where a server takes its settings from.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 
 use super::exit;
-use crate::settings::{Flag, Settings};
+use crate::{
+    access::Current,
+    settings::{Flag, Settings},
+};
 
 /// Where settings come from. Every setting can also be given as an environment variable `GORILLA__SECTION__KEY`.
 #[derive(Args, Default)]
@@ -36,6 +39,20 @@ impl Sources {
     pub fn load(&self) -> Result<Settings, ExitCode> {
         Settings::load(self.config.as_deref(), &self.flags()).map_err(|problems| {
             eprint!("gorilla: the settings are wrong:\n{problems}");
+            ExitCode::from(exit::CONFIG)
+        })
+    }
+
+    /// The access file of these settings, if they name one. If it is wrong, or if there must be one and is none, writes
+    /// each problem to standard error.
+    pub fn access(&self, settings: &Settings) -> Result<Option<Arc<Current>>, ExitCode> {
+        settings.check_auth().map_err(|problem| {
+            eprintln!("gorilla: the settings are wrong:\n{problem}.");
+            ExitCode::from(exit::CONFIG)
+        })?;
+        let Some(path) = &settings.auth.file else { return Ok(None) };
+        Current::open(path).map(Some).map_err(|problems| {
+            eprint!("gorilla: the access file is wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
         })
     }

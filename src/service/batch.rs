@@ -3,9 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::{StreamExt, stream};
-use gorilla_domain::{Acquire, Acquired, Extend, Extended, Failure, Release, Released, ResourceName};
+use gorilla_domain::{Acquire, Acquired, Extend, Extended, Release, Released, ResourceName};
 
-use super::{base::Service, caller::Caller};
+use super::{base::Service, caller::Caller, refusal::Refusal};
 
 /// What an item of a batch asks for.
 pub enum Operation {
@@ -20,11 +20,11 @@ pub enum Operation {
 /// What an item asked for, and what came of it.
 pub enum Done {
     /// Of an acquire.
-    Acquire(Arc<Acquire>, Result<Acquired, Failure>),
+    Acquire(Arc<Acquire>, Result<Acquired, Refusal>),
     /// Of an extend.
-    Extend(Extend, Result<Extended, Failure>),
+    Extend(Extend, Result<Extended, Refusal>),
     /// Of a release.
-    Release(Release, Result<Released, Failure>),
+    Release(Release, Result<Released, Refusal>),
 }
 
 impl Operation {

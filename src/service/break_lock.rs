@@ -1,12 +1,13 @@
 //! End a lock whose holder is gone.
 
-use gorilla_domain::{Break, Broken, Failure};
+use gorilla_domain::{Break, Broken, Verb};
 
-use super::{base::Service, caller::Caller};
+use super::{base::Service, caller::Caller, refusal::Refusal};
 
 impl Service {
     /// Ends a lock without its token, at once or after a grace. The audit log says which client broke the lock, whose lock it was, and why.
-    pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Failure> {
+    pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Refusal> {
+        caller.permit(Verb::Break, &asked.resource)?;
         let broken = self.store.break_lock(asked).await?;
         if let Broken::Broken(ended) = &broken {
             tracing::warn!(

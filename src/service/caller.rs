@@ -1,6 +1,11 @@
 //! The client behind a request.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
+
+use gorilla_domain::{IdempotencyKey, ResourceName, Scope, Verb};
+
+use super::refusal::Denied;
+use crate::access::Identity;
 
 /// The client that makes a request.
 #[derive(Clone, Debug)]
@@ -9,4 +14,37 @@ pub struct Caller {
     pub peer: SocketAddr,
     /// The client's name for the request, or a name that Gorilla gave it.
     pub request_id: String,
+    /// Whose API key the request has. Nothing if this replica demands no keys, or the operation none: then the caller
+    /// may do everything.
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl Caller {
+    /// Refuses what the caller may not do with a resource.
+    pub fn permit(&self, verb: Verb, resource: &ResourceName) -> Result<(), Denied> {
+        match &self.identity {
+            Some(identity) if !identity.may(verb, resource.as_str()) => {
+                Err(Denied { identity: identity.name.clone(), verb, resource: Some(resource.clone()) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The resources with which the caller may do this; nothing if with all. Refuses a caller that may do it with none.
+    pub fn scope(&self, verb: Verb) -> Result<Option<Scope>, Denied> {
+        let Some(identity) = &self.identity else { return Ok(None) };
+        let scope = identity.scope(verb);
+        match scope.is_empty() {
+            true => Err(Denied { identity: identity.name.clone(), verb, resource: None }),
+            false => Ok(Some(scope)),
+        }
+    }
+
+    /// The Idempotency-Key of a request of this caller. Two callers that send the same key mean two requests.
+    pub fn own(&self, key: IdempotencyKey) -> IdempotencyKey {
+        match &self.identity {
+            Some(identity) => key.of(&identity.name),
+            None => key,
+        }
+    }
 }

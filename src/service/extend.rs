@@ -1,12 +1,17 @@
 //! Renew a lease.
 
-use gorilla_domain::{Extend, Extended, Failure};
+use gorilla_domain::{Extend, Extended, Verb};
 
-use super::{base::Service, caller::Caller};
+use super::{base::Service, caller::Caller, refusal::Refusal};
 
 impl Service {
     /// Renews a lease, and replaces its token and its metadata as far as the caller wants.
-    pub async fn extend(&self, _: &Caller, asked: &Extend) -> Result<Extended, Failure> {
-        self.store.extend(asked).await
+    pub async fn extend(&self, caller: &Caller, asked: &Extend) -> Result<Extended, Refusal> {
+        caller.permit(Verb::Extend, &asked.resource)?;
+        if asked.convert.is_some() {
+            // A conversion is a new grant.
+            caller.permit(Verb::Acquire, &asked.resource)?;
+        }
+        Ok(self.store.extend(asked).await?)
     }
 }

@@ -1,25 +1,28 @@
 //! Look at a lock.
 
-use gorilla_domain::{Failure, Line, ResourceName, State, Status, Token};
+use gorilla_domain::{Line, ResourceName, State, Status, Token, Verb};
 
-use super::{base::Service, caller::Caller};
+use super::{base::Service, caller::Caller, refusal::Refusal};
 
 /// How many holders of a shared lock its public state tells.
 const HOLDERS: u64 = 100;
 
 impl Service {
     /// Who holds a lock.
-    pub async fn inspect(&self, _: &Caller, resource: &ResourceName) -> Result<State, Failure> {
-        self.store.inspect(resource, HOLDERS).await
+    pub async fn inspect(&self, caller: &Caller, resource: &ResourceName) -> Result<State, Refusal> {
+        caller.permit(Verb::Inspect, resource)?;
+        Ok(self.store.inspect(resource, HOLDERS).await?)
     }
 
     /// The lock of the holder that has this token.
-    pub async fn status(&self, _: &Caller, resource: &ResourceName, token: &Token) -> Result<Status, Failure> {
-        self.store.status(resource, token).await
+    pub async fn status(&self, caller: &Caller, resource: &ResourceName, token: &Token) -> Result<Status, Refusal> {
+        caller.permit(Verb::Inspect, resource)?;
+        Ok(self.store.status(resource, token).await?)
     }
 
     /// The requests that wait for a lock; at most so many are told.
-    pub async fn queue(&self, _: &Caller, resource: &ResourceName, most: u64) -> Result<Line, Failure> {
-        self.store.queue(resource, most).await
+    pub async fn queue(&self, caller: &Caller, resource: &ResourceName, most: u64) -> Result<Line, Refusal> {
+        caller.permit(Verb::Inspect, resource)?;
+        Ok(self.store.queue(resource, most).await?)
     }
 }

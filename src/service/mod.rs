@@ -1,5 +1,5 @@
 //! The use cases: one a file, each a function of `Service` from the caller and what it asks for to the outcome. What is
-//! true of a use case for every interface has its place here: the audit log, later rights and quotas.
+//! true of a use case for every interface has its place here: rights and the audit log, later quotas.
 
 mod acquire;
 mod acquire_set;
@@ -11,7 +11,9 @@ mod extend;
 mod inspect;
 mod limit;
 mod list;
+mod permission;
 mod readiness;
+mod refusal;
 mod release;
 mod room;
 
@@ -19,3 +21,4 @@ pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
 pub use readiness::Readiness;
+pub use refusal::{Denied, Refusal};

@@ -1,6 +1,11 @@
 //! The kinds of values that settings have, each parsed from text.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fred::types::config::{Config, ServerConfig};
 
@@ -25,6 +30,21 @@ pub struct AllowedHosts(pub Vec<url::Host>);
 /// What all keys begin with: 1 to 64 letters, digits, `_`, `-`, `.` or `:`.
 #[derive(Clone, Debug)]
 pub struct KeyPrefix(pub String);
+
+/// The path of a file, if a setting names one.
+#[derive(Clone, Debug)]
+pub struct FilePath(pub Option<PathBuf>);
+
+/// Which requests a replica serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// `File` if there is an access file, otherwise `None` on a loopback address.
+    Auto,
+    /// All.
+    None,
+    /// Those that an access file allows.
+    File,
+}
 
 /// A filter for log lines.
 #[derive(Clone, Debug)]
@@ -119,6 +139,23 @@ impl Kind for KeyPrefix {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
         if fits { Ok(Self(text.into())) } else { Err("must be 1 to 64 letters, digits, '_', '-', '.' or ':'".into()) }
+    }
+}
+
+impl Kind for FilePath {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self((!text.is_empty()).then(|| text.into())))
+    }
+}
+
+impl Kind for AuthMode {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            "file" => Ok(Self::File),
+            _ => Err("must be auto, none or file".into()),
+        }
     }
 }
 

@@ -5,9 +5,14 @@ mod kinds;
 mod reader;
 mod text;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub use kinds::{AllowedHosts, KeyPrefix, LogFormat, LogLevel, RedisUrl};
+use kinds::{AuthMode, FilePath};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -18,6 +23,8 @@ pub struct Settings {
     pub server: Server,
     /// Section `[redis]`.
     pub redis: Redis,
+    /// Section `[auth]`.
+    pub auth: Auth,
     /// Section `[limits]`.
     pub limits: Limits,
     /// How long Gorilla keeps the answer to a request with an Idempotency-Key.
@@ -47,6 +54,15 @@ pub struct Server {
     pub drain_delay: Duration,
     /// The longest time from SIGTERM until the process ends.
     pub drain_timeout: Duration,
+}
+
+/// Which requests are served.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// The access file. Without one every request is served.
+    pub file: Option<PathBuf>,
+    /// Whether the settings say that every request shall be served.
+    pub is_open: bool,
 }
 
 /// How a replica reaches Redis.
@@ -105,6 +121,20 @@ impl Settings {
         Self::from_reader(reader).map(|_| text)
     }
 
+    /// Refuses to serve everybody on an address that other machines reach, unless the settings say so. The error is a
+    /// sentence.
+    pub fn check_auth(&self) -> Result<(), String> {
+        let listen = self.server.listen;
+        if self.auth.is_open || self.auth.file.is_some() || listen.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(format!(
+            "auth.mode must be set, because other machines can reach {listen} and no API key is demanded; set auth.file \
+             to an access file (`gorilla key new NAME --role ROLE` makes a key), or set auth.mode to none if everybody \
+             who reaches this address may take and break every lock"
+        ))
+    }
+
     fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
         let settings = Self {
             server: Server {
@@ -126,6 +156,7 @@ impl Settings {
                 min_replicas_ack: reader.take("redis.min_replicas_ack"),
                 key_prefix: reader.take("redis.key_prefix"),
             },
+            auth: auth(&mut reader),
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),
@@ -172,4 +203,17 @@ impl Settings {
         reader.finish()?;
         Ok(settings)
     }
+}
+
+/// The section `[auth]`.
+fn auth(reader: &mut Reader) -> Auth {
+    let (mode, FilePath(file)) = (reader.take("auth.mode"), reader.take("auth.file"));
+    match (mode, &file) {
+        (AuthMode::None, Some(_)) => {
+            reader.refuse("auth.file", "is set, although auth.mode is none; leave one of them out".into());
+        }
+        (AuthMode::File, None) => reader.refuse("auth.file", "is missing, although auth.mode is file".into()),
+        _ => {}
+    }
+    Auth { file, is_open: mode == AuthMode::None }
 }

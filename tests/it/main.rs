@@ -1,5 +1,6 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
+mod access;
 mod batch;
 mod batching;
 mod browsers;

@@ -34,7 +34,12 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as given.
+    /// The key as a caller with this name means it. The names of callers have no colon, so that no two callers share a key.
+    pub fn of(self, caller: &str) -> Self {
+        Self(format!("{caller}:{}", self.0))
+    }
+
+    /// The key as given, behind the name of the caller if there is one.
     pub fn as_str(&self) -> &str {
         &self.0
     }

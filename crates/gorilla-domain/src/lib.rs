@@ -14,8 +14,10 @@ mod replaces;
 mod request;
 mod resource;
 mod rule;
+mod scope;
 mod set;
 mod token;
+mod verb;
 
 pub use failure::Failure;
 pub use grant::{Ended, Holder, Lock, State, Status, Tenure};
@@ -31,5 +33,7 @@ pub use replaces::Replaces;
 pub use request::{Acquire, Break, Extend, List, Release};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
+pub use scope::Scope;
 pub use set::{AcquireSet, LockSet, SetAcquired};
 pub use token::Token;
+pub use verb::Verb;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{ResourceName, State};
+use crate::{ResourceName, Scope, State};
 
 /// Where the next page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Cursor {
 pub struct Page {
     /// Each lock with its name. Locks that ended meanwhile or can't be read are left out.
     pub locks: Vec<(ResourceName, State)>,
+    /// Which of the locks that were asked for the caller may see. Nothing: all.
+    pub scope: Option<Scope>,
     /// Where the next page begins, if there is more to look at.
     pub next: Option<Cursor>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Cursor, Lease, Metadata, Mode, Once, Owner, Replaces, ResourceName, Token};
+use crate::{Cursor, Lease, Metadata, Mode, Once, Owner, Replaces, ResourceName, Scope, Token};
 
 /// Take a lock, or wait for it.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct Release {
 pub struct List {
     /// How their names begin.
     pub prefix: String,
+    /// Which of them the caller may see. Nothing: all.
+    pub scope: Option<Scope>,
     /// Who holds them, if not anybody.
     pub owner: Option<Owner>,
     /// Where the page begins.

@@ -291,6 +291,11 @@ pub struct Page<S = State> {
     /// The locks, in no order. A page may be empty without being the last.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::held_locks"))]
     pub locks: Vec<S>,
+    /// What the API key of the request may list: what the names of resources begin with, and whole names. Absent if no key
+    /// is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<String>"))]
+    pub scope: Option<Vec<String>>,
     /// The parameter `cursor` for the next page; null on the last page.
     pub cursor: Option<String>,
 }

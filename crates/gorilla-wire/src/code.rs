@@ -41,6 +41,10 @@ macro_rules! codes {
 codes! {
     InvalidRequest "invalid_request" BAD_REQUEST "A field, parameter, header or the body breaks its rule."
     TokenRequired "token_required" BAD_REQUEST "A PUT or DELETE has no token."
+    AuthenticationRequired "authentication_required" UNAUTHORIZED
+        "The replica demands an API key, and the request has none."
+    InvalidKey "invalid_key" UNAUTHORIZED "The API key is not valid, or not valid any more."
+    InsufficientScope "insufficient_scope" FORBIDDEN "The API key does not allow this."
     CrossOrigin "cross_origin" FORBIDDEN "A browser sent the write for a page of another site."
     NotFound "not_found" NOT_FOUND "The path does not exist."
     LockNotFound "lock_not_found" NOT_FOUND "Nobody holds a lock on the resource."

@@ -17,7 +17,7 @@ pub use answer::{
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
-pub use operation::{BATCH, LIMITS, LOCKS, Operation};
+pub use operation::{BATCH, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
 pub use seconds::seconds;

@@ -1,5 +1,6 @@
-//! The operations, with their methods and paths: the table of routes.
+//! The operations, with their methods, paths and rights: the table of routes.
 
+use gorilla_domain::Verb;
 use http::Method;
 
 /// Where the locks are; each is below, by its name.
@@ -51,6 +52,20 @@ pub enum Operation {
     OpenApi,
 }
 
+/// What a caller must be allowed to do, so that a replica does an operation for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Nothing: everybody may have it done, also without an API key.
+    Public,
+    /// This, with the resource in the path.
+    On(Verb),
+    /// This, with some resource at least. The caller must be allowed to do it with each resource that the body names,
+    /// and an answer tells only of such resources.
+    OnSome(Verb),
+    /// What each item of the body needs, as if it had come alone.
+    OfEachItem,
+}
+
 impl Operation {
     /// All operations.
     pub const ALL: [Self; 18] = [
@@ -87,6 +102,22 @@ impl Operation {
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
+        }
+    }
+
+    /// What a caller must be allowed to do.
+    pub const fn right(self) -> Right {
+        match self {
+            Self::List => Right::OnSome(Verb::List),
+            Self::AcquireSet => Right::OnSome(Verb::Acquire),
+            Self::State | Self::Status | Self::Queue | Self::Limit => Right::On(Verb::Inspect),
+            Self::Acquire => Right::On(Verb::Acquire),
+            Self::ExtendByHeader | Self::Extend => Right::On(Verb::Extend),
+            Self::ReleaseByHeader | Self::Release => Right::On(Verb::Release),
+            Self::Break => Right::On(Verb::Break),
+            Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
+            Self::Batch => Right::OfEachItem,
+            Self::Health | Self::Ready | Self::OpenApi => Right::Public,
         }
     }
 

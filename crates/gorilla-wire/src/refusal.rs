@@ -78,6 +78,10 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub holder_count: Option<u64>,
+    /// With insufficient_scope: the verb that the API key does not allow.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub verb: Option<String>,
 }
 
 /// Gorilla's own form of an answer that is not a success. A client reads the code as text, because a server of a later

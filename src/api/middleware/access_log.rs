@@ -22,8 +22,9 @@ impl Entry {
         Self { begun: Instant::now(), method, route }
     }
 
+    /// `by` is the identity whose API key the request has.
     /// Logs why a request has no outcome, if it has none, and then the request, if the settings say so.
-    pub fn end(self, response: &Response, told: Option<Told>, request_id: &str, is_logged: bool) {
+    pub fn end(self, response: &Response, told: Option<Told>, request_id: &str, by: Option<&str>, is_logged: bool) {
         let Self { begun, method, route } = self;
         let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());
         if let Some(cause) = told.and_then(|told| told.cause) {
@@ -32,7 +33,7 @@ impl Entry {
         if is_logged {
             let (method, status) = (method.as_str(), StatusCode::as_u16(&response.status()));
             let duration_us = begun.elapsed().as_micros() as u64;
-            tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id, "request");
+            tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id, by, "request");
         }
     }
 }

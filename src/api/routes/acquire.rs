@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName};
@@ -36,13 +35,20 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
 async fn read(app: &App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(app, &headers, body, body::LONGEST).await?;
-    Ok((caller, parse(app.limits(), resource, &headers, &body)?.into()))
+    let key = || idempotency_key(&headers, &caller);
+    let asked = parse(app.limits(), resource, key, &body)?.into();
+    Ok((caller, asked))
 }
 
 /// What a request asks for.
-pub fn parse(limits: &Limits, resource: ResourceName, headers: &HeaderMap, body: &[u8]) -> Result<Acquire, ApiError> {
+pub fn parse(
+    limits: &Limits,
+    resource: ResourceName,
+    key: impl FnOnce() -> Result<Option<IdempotencyKey>, Invalid>,
+    body: &[u8],
+) -> Result<Acquire, ApiError> {
     let fields = body::parse(body)?;
-    Ok(asked(limits, resource, fields, idempotency_key(headers)?)?)
+    Ok(asked(limits, resource, fields, key()?)?)
 }
 
 /// What the fields ask for.

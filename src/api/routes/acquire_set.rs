@@ -42,7 +42,7 @@ pub async fn acquire_set(
 ) -> Result<Response, ApiError> {
     refuse_parameters(&uri, "a request for several locks")?;
     let body = body::read(&app, &headers, body, LONGEST).await?;
-    let asked = parse(app.limits(), &headers, &body)?;
+    let asked = parse(app.limits(), &headers, &caller, &body)?;
     // A set that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     drop((headers, body));
     match app.service.acquire_set(&caller, &asked).await? {
@@ -56,7 +56,7 @@ pub async fn acquire_set(
 }
 
 /// What a request asks for.
-fn parse(limits: &Limits, headers: &HeaderMap, body: &Bytes) -> Result<AcquireSet, ApiError> {
+fn parse(limits: &Limits, headers: &HeaderMap, caller: &Caller, body: &Bytes) -> Result<AcquireSet, ApiError> {
     let asked: gorilla_wire::AcquireSet<&RawValue> = body::parse(body)?;
     let owner = fields::owner(asked.owner)?;
     let lease = fields::lease(asked.timeout, limits.max_timeout)?;
@@ -69,7 +69,7 @@ fn parse(limits: &Limits, headers: &HeaderMap, body: &Bytes) -> Result<AcquireSe
     sorted.sort_unstable();
     let common = ["acquire", owner.as_str(), &timeout, metadata.as_str()].into_iter();
     let parts: Vec<_> = common.chain(sorted.iter().flat_map(|(name, mode)| [*name, mode])).collect();
-    let once = idempotency_key(headers)?.map(|key| Once::of_set(key, &parts));
+    let once = idempotency_key(headers, caller)?.map(|key| Once::of_set(key, &parts));
     let part = |(resource, mode)| {
         let (owner, metadata, once) = (owner.clone(), metadata.clone(), once.clone());
         Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, replaces: None, once }

@@ -50,7 +50,7 @@ async fn read(app: &App, request: Request) -> Result<Asked, ApiError> {
     // `server` has put it there for every request.
     let caller = parts.extensions.remove().ok_or(ApiError::Panic)?;
     let body = body::read(app, &parts.headers, body, LONGEST).await?;
-    let key = idempotency_key(&parts.headers)?;
+    let key = idempotency_key(&parts.headers, &caller)?;
     let (operations, brief) = items::read(app.limits(), &body::parse(&body)?, key.as_ref())?;
     Ok(Asked { caller, form: Form::accepted(&parts.headers), operations, brief })
 }

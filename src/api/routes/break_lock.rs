@@ -27,7 +27,7 @@ pub async fn break_lock(State(app): State<App>, target: Target) -> Result<Respon
     let reason = fields::reason(asked.reason)?;
     let grace = fields::grace(asked.grace, app.limits().max_timeout)?;
     let fence_text = fence.map(|fence| fence.to_string()).unwrap_or_default();
-    let once = idempotency_key(&headers)?.map(|key| {
+    let once = idempotency_key(&headers, &caller)?.map(|key| {
         let grace_text = (!grace.is_zero()).then(|| grace.as_millis().to_string());
         let print =
             ["break", &fence_text, reason.as_deref().unwrap_or_default()].into_iter().chain(grace_text.as_deref());

@@ -25,7 +25,7 @@ pub async fn extend(State(app): State<App>, target: Target) -> Result<Response, 
     let Target { caller, resource, token, headers, body } = target;
     let token = token.ok_or(ApiError::MissingToken)?;
     let body = body::read(&app, &headers, body, body::LONGEST).await?;
-    let asked = asked(app.limits(), resource, token, body::parse(&body)?, idempotency_key(&headers)?)?;
+    let asked = asked(app.limits(), resource, token, body::parse(&body)?, idempotency_key(&headers, &caller)?)?;
     let extended = app.service.extend(&caller, &asked).await?;
     answer(asked, extended).map(Success::into_response)
 }

@@ -41,7 +41,8 @@ pub async fn list(
     if prefix.len() > ResourceName::LONGEST {
         return Err(Invalid::new("prefix", format!("must be at most {} bytes", ResourceName::LONGEST)).into());
     }
-    let page = app.service.list(&caller, &List { prefix, owner, from, limit }).await?;
+    let page = app.service.list(&caller, List { prefix, scope: None, owner, from, limit }).await?;
     let locks = page.locks.iter().map(|(resource, state)| answer::public_state(resource, state)).collect();
-    Ok(answer::json(&Page { locks, cursor: page.next.map(|next| next.to_string()) }))
+    let scope = page.scope.as_ref().map(|scope| scope.parts().into_iter().map(String::from).collect());
+    Ok(answer::json(&Page { locks, scope, cursor: page.next.map(|next| next.to_string()) }))
 }

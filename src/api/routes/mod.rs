@@ -63,24 +63,37 @@ async fn other_method(method: Method) -> Response {
     }
 }
 
-/// The paths of all routes, by which the log names routes, as the router finds them.
-pub struct Paths(matchit::Router<&'static str>);
+/// Which operation a request is for, as the router finds it: the log names routes by it, and its right is checked before
+/// the router is asked.
+pub struct Table(matchit::Router<Route>);
 
-impl Default for Paths {
+/// A path, with the operations that share it.
+struct Route {
+    path: &'static str,
+    operations: Vec<Operation>,
+}
+
+impl Default for Table {
     fn default() -> Self {
         let mut paths = matchit::Router::new();
         for path in Operation::ALL.map(Operation::path) {
-            // Some operations share a path, which is refused the second time. If a path were bad, the router would have
+            let operations = Operation::ALL.into_iter().filter(|operation| operation.path() == path).collect();
+            // Operations that share a path are refused the second time. If a path were bad, the router would have
             // panicked.
-            let _ = paths.insert(path, path);
+            let _ = paths.insert(path, Route { path, operations });
         }
         Self(paths)
     }
 }
 
-impl Paths {
-    /// The path of the route that a path belongs to; `none` if it belongs to no route.
-    pub fn route(&self, path: &str) -> &'static str {
-        self.0.at(path).map_or("none", |found| found.value)
+impl Table {
+    /// The path of the route of a request, `none` if it belongs to no route, and the operation, if the path has one with
+    /// this method.
+    pub fn find(&self, method: &Method, path: &str) -> (&'static str, Option<Operation>) {
+        let Ok(found) = self.0.at(path) else { return ("none", None) };
+        let Route { path, operations } = found.value;
+        // HEAD is wherever GET is.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        (path, operations.iter().find(|operation| operation.method() == method).copied())
     }
 }

@@ -29,7 +29,7 @@ pub async fn release(State(app): State<App>, request: WithQuery) -> Result<Respo
     if !body.is_end_stream() {
         body::read(&app, &headers, body, body::LONGEST).await?;
     }
-    let asked = asked(resource, token, after, idempotency_key(&headers)?);
+    let asked = asked(resource, token, after, idempotency_key(&headers, &caller)?);
     let released = app.service.release(&caller, &asked).await?;
     answer(asked, released).map(Success::into_response)
 }

@@ -2,7 +2,7 @@
 
 use fred::types::Resp3Frame;
 use futures_util::future::join_all;
-use gorilla_domain::{Cursor, Failure, List, Page, ResourceName, State};
+use gorilla_domain::{Cursor, Failure, List, Page, ResourceName, Scope, State};
 use tracing::warn;
 
 use crate::store::{base::Store, link};
@@ -20,9 +20,11 @@ impl Store {
     /// can't stop within a step. Those of other owners are left out then. A lock that is held from the first page to
     /// the last is on at least one page, as SCAN guarantees.
     pub async fn list(&self, asked: &List) -> Result<Page, Failure> {
-        let List { prefix, owner, from, limit } = asked;
+        let List { prefix, scope, owner, from, limit } = asked;
         let nodes = self.link.nodes()?;
-        let pattern = self.keys.locks_matching(prefix);
+        let is_shown = |name: &ResourceName| scope.as_ref().is_none_or(|scope| scope.includes(name.as_str()));
+        let start = scope.as_ref().map_or(prefix.as_str(), Scope::common_start);
+        let pattern = self.keys.locks_matching(start);
         let mut next = Some(*from);
         let mut names = Vec::new();
         for _ in 0..MOST_STEPS {
@@ -40,7 +42,8 @@ impl Store {
                 (step as i64).into(),
             ];
             let (scan, keys) = scanned(self.link.command(server.clone(), "SCAN", args).await?)?;
-            names.extend(keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok()));
+            let found = keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok());
+            names.extend(found.filter(is_shown));
             next = match scan {
                 0 if node + 1 < nodes.len() => Some(Cursor { part: node + 1, position: 0 }),
                 0 => None,
@@ -72,7 +75,7 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Page { locks, next })
+        Ok(Page { locks, scope: scope.clone(), next })
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{Answer, document};
+use crate::{Answer, Key, document};
 
 /// A client of a replica, with connections of its own. Clones share the connections.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Api {
     /// `host:port`.
     pub address: String,
     client: Client,
+    key: Option<String>,
 }
 
 /// How a client ends its connection.
@@ -53,7 +54,12 @@ impl Api {
         // Tests use only HTTP, and a debug build takes 10 ms or more to read the certificates of the system.
         let client = Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build();
         let client = client.expect("a client");
-        Self { address: address.into(), client }
+        Self { address: address.into(), client, key: None }
+    }
+
+    /// The same client, which sends this API key with each request.
+    pub fn with_key(&self, key: &Key) -> Self {
+        Self { key: Some(key.bearer()), ..self.clone() }
     }
 
     /// `POST` with the fields that an acquire needs.
@@ -149,6 +155,9 @@ impl Api {
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key);
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -1,5 +1,6 @@
 //! What all tests need: Redis servers, replicas, a client, and patience.
 
+mod access;
 mod answer;
 mod api;
 mod cluster;
@@ -15,6 +16,7 @@ mod wall_clock;
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+pub use access::{AccessFile, Key, key_entry, role};
 pub use answer::Answer;
 pub use api::{Api, HangUp, lock_path, token};
 pub use cluster::Cluster;

@@ -146,12 +146,13 @@ async fn a_host_that_the_settings_name_is_served_too() {
 #[tokio::test]
 async fn on_other_addresses_every_host_is_served_until_the_settings_name_some() {
     let everywhere = ("GORILLA__SERVER__LISTEN", "0.0.0.0:0");
-    let open = with(&[everywhere]).await;
+    let for_all = ("GORILLA__AUTH__MODE", "none");
+    let open = with(&[everywhere, for_all]).await;
     for host in LOOPBACK.iter().chain(&OTHERS) {
         assert_eq!(ask_as(&open.api, host).await, 200, "{host}");
     }
     assert_eq!(ask(&open.api, "GET /_health HTTP/1.1", &[]).await.0, 400);
-    let named = with(&[everywhere, ("GORILLA__SERVER__ALLOWED_HOSTS", "locks.example.com")]).await;
+    let named = with(&[everywhere, for_all, ("GORILLA__SERVER__ALLOWED_HOSTS", "locks.example.com")]).await;
     for host in LOOPBACK.iter().chain(&["locks.example.com:4000"]) {
         assert_eq!(ask_as(&named.api, host).await, 200, "{host}");
     }

@@ -205,7 +205,10 @@ async fn every_reference_within_the_document_leads_somewhere() {
         let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leads out of the document"));
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
-    for (kind, parts) in document["components"].as_object().expect("components") {
+    let by_name = |kind: &str| kind == "securitySchemes";
+    for (kind, parts) in
+        document["components"].as_object().expect("components").iter().filter(|(kind, _)| !by_name(kind))
+    {
         for part in parts.as_object().expect("parts").keys() {
             let reference = format!("#/components/{kind}/{part}");
             assert!(references.contains(&reference.as_str()), "nothing refers to {reference}");

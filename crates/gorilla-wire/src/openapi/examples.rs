@@ -239,6 +239,14 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
              use a new key to ask again.",
             about("idem"),
         ),
+        AuthenticationRequired => {
+            ("This replica demands an API key; send it in the header Authorization, after \"Bearer \".", nothing())
+        }
+        InvalidKey => ("The API key is not valid: no key of this replica is like it.", nothing()),
+        InsufficientScope => (
+            "The API key \"orders-prod\" does not allow \"break\" on \"stock\".",
+            Facts { verb: Some("break".into()), ..about("stock") },
+        ),
         BodyTooLarge => ("The body is too long; it must be at most 16384 bytes.", nothing()),
         UnsupportedMediaType => ("Content-Type is \"text/plain\"; it must be application/json.", nothing()),
         HostNotAllowed => (

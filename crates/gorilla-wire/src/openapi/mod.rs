@@ -10,7 +10,7 @@ pub(crate) mod values;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Code, Operation};
+use crate::{Code, Operation, Right};
 use component::component;
 use operations::{Description, codes, describe};
 
@@ -20,7 +20,8 @@ wherever GET does; OPTIONS is 204 with Allow; another method is 405 `method_not_
 path is 404 `not_found`. A request that is not valid HTTP, or whose head has more than 32 KiB or 100 headers, \
 is refused with 400 or 431, with an empty body and without X-Request-Id. A replica that listens on a loopback \
 address serves only the hosts of the loopback and those that its settings name; a write that a browser sends for \
-a page of another site is refused on every path. There is no authentication yet.";
+a page of another site is refused on every path. Where the operators of a replica have set an access file, a request \
+needs an API key in the header `Authorization`, and the key must allow the operation on the resource.";
 
 const BODY: &str = "Unknown and repeated fields are refused. A body needs the Content-Type `application/json`.";
 
@@ -47,6 +48,8 @@ struct OperationObject {
     parameters: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_body: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security: Option<Value>,
     responses: Map<String, Value>,
 }
 
@@ -71,6 +74,14 @@ pub fn document() -> String {
         ]),
         paths: paths(),
         components: json!({
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "gorilla_…",
+                    "description": "An API key, which `gorilla key new` makes. A replica without an access file demands none.",
+                },
+            },
             "parameters": parameters::parameters(),
             "headers": parameters::headers(),
             "examples": examples::all(),
@@ -128,7 +139,9 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
         true => (format!("{id}Head"), format!("{summary} (head only)")),
         false => (id.into(), summary.into()),
     };
-    OperationObject { operation_id, tags: [tag], summary, description, parameters, request_body, responses }
+    // A replica may demand a key or not, as its operators have set it.
+    let security = (operation.right() != Right::Public).then(|| json!([{ "apiKey": [] }, {}]));
+    OperationObject { operation_id, tags: [tag], summary, description, parameters, request_body, security, responses }
 }
 
 /// The answers of one status that are not a success, by their codes.

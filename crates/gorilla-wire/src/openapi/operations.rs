@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Alive,
     Code::{self, *},
-    Health, LIMITS, LOCKS, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter,
+    Health, LIMITS, LOCKS, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Right, Waiter,
 };
 
 /// What the document says of an operation beside its method and path.
@@ -69,6 +69,12 @@ pub fn codes(operation: Operation) -> Vec<Code> {
         // What an item of a batch is refused stands in the answer of the batch.
         codes.extend((operation != Operation::Batch).then_some(IdempotencyKeyReused));
     }
+    codes.extend_from_slice(match operation.right() {
+        Right::Public => &[],
+        // What an item needs is refused in the answer of the batch.
+        Right::OfEachItem => &[AuthenticationRequired, InvalidKey],
+        Right::On(_) | Right::OnSome(_) => &[AuthenticationRequired, InvalidKey, InsufficientScope],
+    });
     // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
     if operation.path().ends_with('}') {
         codes.push(NotFound);
@@ -131,8 +137,9 @@ pub fn describe(operation: Operation) -> Description {
                 &[],
                 component("schemas", "Page"),
                 json!({
-                    "page": { "value": Page { locks: vec![held()], cursor: Some("0-8".into()) } },
-                    "last": { "value": Page::<()> { locks: vec![], cursor: None } },
+                    "page": { "value": Page { locks: vec![held()], scope: None, cursor: Some("0-8".into()) } },
+                    "within": { "value": Page::<()> { locks: vec![], scope: Some(vec!["orders:".into()]), cursor: None } },
+                    "last": { "value": Page::<()> { locks: vec![], scope: None, cursor: None } },
                 }),
             ),
         },

@@ -139,6 +139,10 @@ pub fn headers() -> Value {
         },
         "Retry-After": { "description": "Seconds.", "schema": { "type": "integer", "minimum": 1 } },
         "Allow": { "description": "The methods of the path.", "schema": { "type": "string" } },
+        "WWW-Authenticate": {
+            "description": "`Bearer`; with `error=\"invalid_token\"` if the request had a key.",
+            "schema": { "type": "string" },
+        },
         "ETag": { "description": "Changes when the document changes.", "schema": { "type": "string" } },
         "Cache-Control": {
             "description": "`no-cache`: a client may keep the document, and asks each time whether it has changed.",
@@ -152,6 +156,7 @@ pub fn header_of(code: Code) -> Option<&'static str> {
     match code.status() {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => Some("Retry-After"),
         StatusCode::METHOD_NOT_ALLOWED => Some("Allow"),
+        StatusCode::UNAUTHORIZED => Some("WWW-Authenticate"),
         _ => None,
     }
 }

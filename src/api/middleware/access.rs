@@ -1,0 +1,88 @@
+//! Whose API key a request has, and whether the key allows the operation. Decided from the head of the request, before
+//! its body is read.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, Uri, header},
+};
+use gorilla_domain::{ResourceName, Verb};
+use gorilla_wire::Right;
+
+use crate::{
+    access::{Current, Denied, Identity},
+    api::{error::ApiError, invalid::Invalid, target::in_path},
+};
+
+/// Lets requests in whose API keys allow what they ask for.
+pub struct Gate(Option<Arc<Current>>);
+
+impl Gate {
+    /// The gate of a replica that demands keys, or of a replica that demands none.
+    pub fn new(access: Option<Arc<Current>>) -> Self {
+        Self(access)
+    }
+
+    /// Whose key the request has, if the replica demands keys and the operation needs one.
+    pub fn admit(&self, right: Right, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+        let Some(access) = self.0.as_ref().filter(|_| right != Right::Public) else { return Ok(None) };
+        refuse_credentials_in_query(request.uri())?;
+        let key = presented(request.headers())?.ok_or(ApiError::AuthenticationRequired)?;
+        let identity = access.load().identify(key, SystemTime::now()).map_err(|denied| invalid(&denied))?;
+        match right {
+            Right::Public | Right::OfEachItem => {}
+            Right::On(verb) => {
+                // A path that names no resource is refused by the handler, whoever asks.
+                if let Ok((resource, _)) = in_path(request.uri().path())
+                    && !identity.may(verb, resource.as_str())
+                {
+                    return Err(insufficient(&identity, verb, Some(resource)));
+                }
+            }
+            Right::OnSome(verb) => {
+                if identity.scope(verb).is_empty() {
+                    return Err(insufficient(&identity, verb, None));
+                }
+            }
+        }
+        Ok(Some(identity))
+    }
+}
+
+/// The key that a request presents, if it presents one.
+fn presented(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (given.next(), given.next());
+    if second.is_some() {
+        return Err(Invalid::new("Authorization", "must not come more than once").into());
+    }
+    let Some(value) = first else { return Ok(None) };
+    let key = value.to_str().ok().and_then(|text| text.split_once(' '));
+    match key.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
+        Some((_, key)) => Ok(Some(key.trim_matches(' '))),
+        None => Err(ApiError::InvalidKey("the header Authorization must be \"Bearer \" and the key")),
+    }
+}
+
+/// Refuses a key in a query, where proxies and logs would keep it.
+fn refuse_credentials_in_query(uri: &Uri) -> Result<(), Invalid> {
+    let query = uri.query().unwrap_or_default();
+    match url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
+        true => Err(Invalid::new("access_token", "must not be in a query; send the key in the header Authorization")),
+        false => Ok(()),
+    }
+}
+
+fn invalid(denied: &Denied) -> ApiError {
+    ApiError::InvalidKey(match denied {
+        Denied::Malformed => "it does not have the form of a key, which begins with \"gorilla_\"",
+        Denied::BadChecksum => "its checksum is wrong, as after a typing error or when its end is missing",
+        Denied::Unknown => "no key of this replica is like it",
+        Denied::Expired => "it has expired",
+    })
+}
+
+fn insufficient(identity: &Identity, verb: Verb, resource: Option<ResourceName>) -> ApiError {
+    ApiError::InsufficientScope { key: identity.name.clone(), verb, resource }
+}

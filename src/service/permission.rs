@@ -1,0 +1,88 @@
+//! What a caller may do, and whether it still may while its request waits.
+
+use std::{pin::pin, sync::Arc, time::SystemTime};
+
+use gorilla_domain::{Acquire, Failure, Verb};
+
+use super::{base::Service, caller::Caller, refusal::Refusal};
+use crate::access::Identity;
+
+/// Refuses an acquire that the caller may not make.
+pub fn permit_acquire(caller: &Caller, asked: &Acquire) -> Result<(), Refusal> {
+    let Some(identity) = &caller.identity else { return Ok(()) };
+    caller.permit(Verb::Acquire, &asked.resource)?;
+    if !asked.wait.is_zero() {
+        caller.permit(Verb::Wait, &asked.resource)?;
+    }
+    match &identity.owner_prefix {
+        Some(prefix) if !asked.owner.as_str().starts_with(prefix.as_str()) => {
+            Err(Refusal::Owner { identity: identity.name.clone(), prefix: prefix.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Service {
+    /// Does work that waits, as long as the key of the caller is valid and allows it: `permit` says whether it does.
+    /// Otherwise drops the work, which undoes it.
+    pub(super) async fn while_permitted<T>(
+        &self,
+        caller: &Caller,
+        permit: impl Fn(&Caller) -> Result<(), Refusal>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Refusal> {
+        let mut work = pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => Ok(done?),
+            refusal = self.not_permitted_any_more(caller, permit) => Err(refusal),
+        }
+    }
+
+    /// Refuses what the caller may not do any more, although it might when its request came.
+    pub(super) fn permit_still(
+        &self,
+        caller: &Caller,
+        permit: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(identity) = &caller.identity else { return Ok(()) };
+        let now = self.identity_now(identity).ok_or(Refusal::NotAnyMore)?;
+        // Nothing else of the caller matters to its rights.
+        permit(&Caller { identity: Some(now), ..caller.clone() })
+    }
+
+    /// Ends when the caller may not do any more what it waits for, and says why.
+    async fn not_permitted_any_more(
+        &self,
+        caller: &Caller,
+        permit: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Refusal {
+        let (Some(access), Some(identity)) = (&self.access, &caller.identity) else {
+            return std::future::pending().await;
+        };
+        let mut generations = access.subscribe();
+        loop {
+            if let Err(refusal) = self.permit_still(caller, &permit) {
+                return refusal;
+            }
+            // A clock that was set meanwhile is noticed with the next generation.
+            let left = identity.expires.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+            let expired = async {
+                match left {
+                    Some(left) => tokio::time::sleep(left).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // It fails only when nothing reloads the access file any more.
+                changed = generations.changed() => if changed.is_err() { return std::future::pending().await },
+                () = expired => {}
+            }
+        }
+    }
+
+    /// What the key of a caller allows by now; nothing if it is not valid any more.
+    fn identity_now(&self, identity: &Identity) -> Option<Arc<Identity>> {
+        self.access.as_ref()?.load().again(identity, SystemTime::now()).ok()
+    }
+}

@@ -1,0 +1,44 @@
+//! Why a use case did not come about.
+
+use gorilla_domain::{Failure, ResourceName, Verb};
+
+/// Why a use case did not come about.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The caller may not do this. Boxed, because it is rare and long.
+    Denied(Box<Denied>),
+    /// The caller may take locks only for owners that begin with a prefix.
+    Owner {
+        /// Who it is.
+        identity: String,
+        /// What its owners must begin with.
+        prefix: String,
+    },
+    /// The caller was known when its request came, and is not any more.
+    NotAnyMore,
+    /// The store has no outcome.
+    Store(Failure),
+}
+
+/// What a caller may not do.
+#[derive(Debug)]
+pub struct Denied {
+    /// Who it is.
+    pub identity: String,
+    /// What it asked to do.
+    pub verb: Verb,
+    /// With what, if the verb is about one resource.
+    pub resource: Option<ResourceName>,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Store(failure)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(Box::new(denied))
+    }
+}
