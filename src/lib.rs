@@ -13,6 +13,8 @@ pub mod settings;
 
 pub mod logging;
 
+pub mod metrics;
+
 mod json;
 
 mod printable;

@@ -1,11 +1,19 @@
 //! A replica from its start to its end: listen, serve, drain.
 
 mod client;
+mod gauges;
+mod metrics_listener;
 mod patrol;
 mod signals;
 mod socket;
 
-use std::{error::Error, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -17,7 +25,15 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{access::Current, api::Api, service::Service, settings::Settings, store::Store};
+use crate::{
+    access::Current,
+    api::Api,
+    metrics::{Metrics, Page},
+    service::Service,
+    settings::Settings,
+    store::Store,
+};
+use gauges::Gauges;
 use patrol::Patrol;
 pub use signals::outlive_others;
 use signals::{End, Ends};
@@ -53,6 +69,8 @@ pub struct Replica {
     settings: Arc<Settings>,
     access: Option<Arc<Current>>,
     store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    started: SystemTime,
     ends: Ends,
 }
 
@@ -62,10 +80,11 @@ impl Replica {
     pub fn start(listener: TcpListener, settings: Settings, access: Option<Arc<Current>>) -> io::Result<Self> {
         raise_file_limit();
         let settings = Arc::new(settings);
-        let store = Store::open(&settings);
+        let metrics = Metrics::new();
+        let store = Store::open(&settings, &metrics);
         let ends = Ends::catch()?;
         info!(address = %listener.local_addr()?, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Self { listener, settings, access, store, ends })
+        Ok(Self { listener, settings, access, store, metrics, started: SystemTime::now(), ends })
     }
 
     /// The locks.
@@ -75,12 +94,23 @@ impl Replica {
 
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
-        let Self { listener, settings, access, store, mut ends } = self;
+        let Self { listener, settings, access, store, metrics, started, mut ends } = self;
         if let Some(access) = &access {
             tokio::spawn(Arc::clone(access).watch_content(ACCESS_FILE_WATCH));
         }
-        let service = Service::new(Arc::clone(&store), access.clone(), &settings.limits);
-        let connections = Connections::new(Api::new(&service, access, &settings), &settings);
+        let service = Service::new(Arc::clone(&store), access.clone(), Arc::clone(&metrics), &settings.limits);
+        let gauges =
+            Gauges { store: Arc::clone(&store), service: Arc::clone(&service), access: access.clone(), started };
+        let page = Arc::new(Page::new(&metrics, gauges));
+        // With an address of their own the metrics are nowhere else.
+        let here = match settings.server.metrics_listen.0 {
+            Some(address) => {
+                metrics_listener::serve(address, page).await;
+                None
+            }
+            None => Some(page),
+        };
+        let connections = Connections::new(Api::new(&service, access, &metrics, here, &settings), &settings);
         // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
         // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried
         // Redis.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    metrics::{Metrics, Page},
     service::Service,
     settings::{Limits, Settings},
 };
@@ -12,13 +13,17 @@ use crate::{
 pub struct App {
     /// The use cases.
     pub service: Arc<Service>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The page of the metrics, if it is served among the operations.
+    pub page: Option<Arc<Page>>,
     settings: Arc<Settings>,
 }
 
 impl App {
     /// Makes what the handlers of a replica share.
-    pub fn new(service: Arc<Service>, settings: Arc<Settings>) -> Self {
-        Self { service, settings }
+    pub fn new(service: Arc<Service>, metrics: Arc<Metrics>, page: Option<Arc<Page>>, settings: Arc<Settings>) -> Self {
+        Self { service, metrics, page, settings }
     }
 
     /// How much a request may ask for.

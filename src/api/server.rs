@@ -10,6 +10,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use gorilla_wire::Operation;
+use prometheus_client::metrics::gauge::Gauge;
 use tower::ServiceExt;
 
 use super::{
@@ -21,13 +22,30 @@ use super::{
         host::{Host, Served},
         origin, problem, request_id,
     },
-    routes::{self, Table},
+    routes::{self, MayHaveWaited, Table},
 };
 use crate::{
     access::{Current, Identity},
+    metrics::{Metrics, Page},
     service::{Caller, Service},
     settings::Settings,
 };
+
+/// Counts a request as being answered until it is dropped, also if its client hangs up.
+struct Active<'a>(&'a Gauge);
+
+impl<'a> Active<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
 
 /// Answers requests.
 pub struct Api {
@@ -36,18 +54,27 @@ pub struct Api {
     table: Table,
     gate: Gate,
     served: Served,
+    metrics: Arc<Metrics>,
     logs_requests: bool,
 }
 
 impl Api {
-    /// Makes the interface of a service.
-    pub fn new(service: &Arc<Service>, access: Option<Arc<Current>>, settings: &Arc<Settings>) -> Self {
+    /// Makes the interface of a service. `page` is that of the metrics, if it is served here.
+    pub fn new(
+        service: &Arc<Service>,
+        access: Option<Arc<Current>>,
+        metrics: &Arc<Metrics>,
+        page: Option<Arc<Page>>,
+        settings: &Arc<Settings>,
+    ) -> Self {
+        let app = App::new(Arc::clone(service), Arc::clone(metrics), page, Arc::clone(settings));
         Self {
             service: Arc::clone(service),
-            router: routes::router(App::new(Arc::clone(service), Arc::clone(settings))),
+            router: routes::router(app),
             table: Table::default(),
-            gate: Gate::new(access),
+            gate: Gate::new(access, Arc::clone(metrics)),
             served: Served::by(&settings.server),
+            metrics: Arc::clone(metrics),
             logs_requests: settings.log.requests,
         }
     }
@@ -55,6 +82,7 @@ impl Api {
     /// The answer to a request from this address.
     pub async fn answer(&self, peer: SocketAddr, mut request: Request) -> Response {
         let (route, operation) = self.table.find(request.method(), request.uri().path());
+        let _active = Active::begin(&self.metrics.requests.active);
         let entry = access_log::Entry::begin(request.method().clone(), route);
         let id = request_id::of(request.headers());
         let form = problem::Form::accepted(request.headers());
@@ -66,7 +94,10 @@ impl Api {
                 request.extensions_mut().insert(Caller { peer, request_id: id.clone(), identity });
                 // A bug in a handler costs its request only.
                 let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
-                answered.unwrap_or_else(|_| ApiError::Panic.into_response())
+                answered.unwrap_or_else(|_| {
+                    self.metrics.panics.inc();
+                    ApiError::Panic.into_response()
+                })
             }
         };
         let told = form.write(&mut response);
@@ -74,8 +105,15 @@ impl Api {
         if self.service.is_draining() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        let code = told.as_ref().map(|told| told.code);
+        let took = entry.took();
+        if let Some(operation) = operation {
+            self.metrics.requests.ended(operation, code);
+        }
+        let has_waited = response.extensions_mut().remove::<MayHaveWaited>().is_some();
+        self.metrics.requests.answered(operation, response.status(), (!has_waited).then_some(took));
         let by = identity.as_ref().map(|identity| identity.name.as_str());
-        entry.end(&response, told, &id, by, self.logs_requests);
+        entry.end(&response, told, took, &id, by, self.logs_requests);
         response
     }
 

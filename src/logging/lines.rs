@@ -32,6 +32,14 @@ const PIECE: usize = 64 * 1024;
 /// doesn't read must not keep a replica from ending.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Lines that were lost since the process began.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines were lost since the process began, as the log says.
+pub fn lost() -> u64 {
+    LOST.load(Relaxed)
+}
+
 /// Takes whole lines and never blocks for long.
 #[derive(Clone, Default)]
 pub struct Lines {
@@ -88,6 +96,7 @@ impl Lines {
         match mem::take(&mut waiting.lost) {
             0 => {}
             lost => {
+                LOST.fetch_add(lost, Relaxed);
                 text.extend(format!("{{\"level\":\"WARN\",\"message\":\"log lines lost\",\"lost\":{lost}}}\n").bytes())
             }
         }

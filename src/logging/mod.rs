@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, field::MakeExt, fmt};
 use crate::settings::{Log, LogFormat};
 use json::Json;
 use lines::Lines;
-pub use lines::Writer;
+pub use lines::{Writer, lost as lines_lost};
 
 /// Begins to log to standard error. When the returned `Writer` is dropped, it writes the last lines.
 pub fn begin(settings: &Log) -> io::Result<Writer> {

@@ -31,6 +31,10 @@ pub struct AllowedHosts(pub Vec<url::Host>);
 #[derive(Clone, Debug)]
 pub struct KeyPrefix(pub String);
 
+/// An address to serve on, if a setting names one.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenAddress(pub Option<SocketAddr>);
+
 /// The path of a file, if a setting names one.
 #[derive(Clone, Debug)]
 pub struct FilePath(pub Option<PathBuf>);
@@ -139,6 +143,12 @@ impl Kind for KeyPrefix {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte));
         if fits { Ok(Self(text.into())) } else { Err("must be 1 to 64 letters, digits, '_', '-', '.' or ':'".into()) }
+    }
+}
+
+impl Kind for ListenAddress {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self(None)) } else { SocketAddr::parse(text).map(|address| Self(Some(address))) }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-pub use kinds::{AllowedHosts, KeyPrefix, LogFormat, LogLevel, RedisUrl};
+pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl};
 use kinds::{AuthMode, FilePath};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
@@ -40,6 +40,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The hosts that requests may name, beside those of the loopback.
     pub allowed_hosts: AllowedHosts,
+    /// The address to serve metrics on, if not on that of the locks.
+    pub metrics_listen: ListenAddress,
     /// How long the head of a request may take to arrive, and how long a connection may be idle.
     pub header_timeout: Duration,
     /// How long the body of a request may take to arrive.
@@ -140,6 +142,7 @@ impl Settings {
             server: Server {
                 listen: reader.take("server.listen"),
                 allowed_hosts: reader.take("server.allowed_hosts"),
+                metrics_listen: reader.take("server.metrics_listen"),
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
                 write_timeout: reader.take("server.write_timeout"),

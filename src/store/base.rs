@@ -12,7 +12,7 @@ use super::{
     link_events::LinkEvents,
     waiting::{Waiters, WatchedQueues},
 };
-use crate::settings::Settings;
+use crate::{metrics::Metrics, settings::Settings};
 
 /// How long Redis keeps the last fence after a grant, in case its clock steps back meanwhile.
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,11 +40,12 @@ pub struct Store {
     pub(super) window: Duration,
     /// How long a command may take.
     pub(super) command_timeout: Duration,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Store {
     /// Begins to connect to Redis. Returns at once, also if no Redis can be reached.
-    pub fn open(settings: &Settings) -> Arc<Self> {
+    pub fn open(settings: &Settings, metrics: &Arc<Metrics>) -> Arc<Self> {
         let keys = Keys::new(&settings.redis.key_prefix.0);
         let replica = Uuid::new_v4().simple().to_string();
         let (channel, waiters) = (keys.channel(&replica[..12]), Arc::<Waiters>::default());
@@ -72,6 +73,7 @@ impl Store {
                 channel.clone(),
                 (replicas_wanted > 0).then_some(required_acks),
                 Arc::new(events),
+                Arc::clone(metrics),
             ),
             waiters,
             watched: WatchedQueues::default(),
@@ -84,12 +86,33 @@ impl Store {
             clustered: settings.redis.url.is_cluster(),
             window: settings.idempotency_window,
             command_timeout: settings.redis.command_timeout,
+            metrics: Arc::clone(metrics),
         })
     }
 
     /// Waits until the first attempt to reach Redis has succeeded or failed.
     pub async fn tried(&self) {
         self.link.tried().await;
+    }
+
+    /// Whether there is a usable connection to Redis.
+    pub fn is_connected(&self) -> bool {
+        self.link.trouble().is_none()
+    }
+
+    /// How many requests wait for Redis.
+    pub fn in_flight(&self) -> usize {
+        self.link.in_flight()
+    }
+
+    /// How many requests wait for a lock.
+    pub fn waiting(&self) -> usize {
+        self.waiters.count()
+    }
+
+    /// For how long new grants wait, because Redis may have lost data, as far as this replica knows.
+    pub fn recovering(&self) -> Duration {
+        self.recovery.as_ref().map_or(Duration::ZERO, |recovery| recovery.left())
     }
 
     /// The cancellations under way.

@@ -17,6 +17,7 @@ mod idempotency;
 mod licences;
 mod load;
 mod log_lines;
+mod metrics;
 mod model;
 mod outage;
 mod queue;

@@ -52,6 +52,8 @@ pub struct Script {
     pub source: Str,
     /// The SHA-1 of the text, in hexadecimal.
     pub sha: Str,
+    /// Its place in `Scripts::NAMES`; that of the last for a script that is not among them.
+    pub number: usize,
     /// Whether it goes to Redis before other scripts of the same moment.
     pub goes_first: bool,
     /// Whether each of its requests is a command of its own: each has keys that the others don't have.
@@ -112,7 +114,8 @@ impl Script {
     /// A script with this text.
     pub fn of(source: String) -> Self {
         let sha = Sha1::from(&source).digest().to_string();
-        Self { source: source.into(), sha: sha.into(), goes_first: false, goes_alone: false }
+        let number = Scripts::NAMES.len() - 1;
+        Self { source: source.into(), sha: sha.into(), number, goes_first: false, goes_alone: false }
     }
 }
 
@@ -195,34 +198,66 @@ fn arguments(head: &str) -> Vec<&str> {
 }
 
 impl Scripts {
+    /// The names of their files in `lua/`, and a name for all others.
+    pub const NAMES: [&str; 24] = [
+        "try",
+        "claim",
+        "extend",
+        "release",
+        "release_later",
+        "handover",
+        "break",
+        "inspect",
+        "cancel",
+        "take_all",
+        "hold",
+        "wake",
+        "ready",
+        "settle",
+        "confirm",
+        "join",
+        "shared_extend",
+        "shared_release",
+        "shared_break",
+        "shared_inspect",
+        "convert",
+        "limit",
+        "queue",
+        "other",
+    ];
+
     /// Puts all scripts together for a deployment.
     pub fn new(constants: &Constants) -> Self {
-        let script = |file| Script::new(file, constants);
+        let script = |name: &str, file| {
+            let number = Self::NAMES.iter().position(|known| *known == name).unwrap_or(Self::NAMES.len() - 1);
+            Script { number, ..Script::new(file, constants) }
+        };
         Self {
-            try_acquire: script(include_str!("../../../lua/try.lua")).into(),
-            claim: script(include_str!("../../../lua/claim.lua")).into(),
-            extend: script(include_str!("../../../lua/extend.lua")).into(),
+            try_acquire: script("try", include_str!("../../../lua/try.lua")).into(),
+            claim: script("claim", include_str!("../../../lua/claim.lua")).into(),
+            extend: script("extend", include_str!("../../../lua/extend.lua")).into(),
             // The claim of a waiter may follow directly behind the release that it waits for.
-            release: Script { goes_first: true, ..script(include_str!("../../../lua/release.lua")) }.into(),
-            release_later: script(include_str!("../../../lua/release_later.lua")).into(),
-            handover: script(include_str!("../../../lua/handover.lua")).into(),
-            break_lock: script(include_str!("../../../lua/break.lua")).into(),
-            inspect: script(include_str!("../../../lua/inspect.lua")).into(),
-            cancel: script(include_str!("../../../lua/cancel.lua")).into(),
-            take_all: Script { goes_alone: true, ..script(include_str!("../../../lua/take_all.lua")) }.into(),
-            hold: script(include_str!("../../../lua/hold.lua")).into(),
-            wake: script(include_str!("../../../lua/wake.lua")).into(),
-            ready: script(include_str!("../../../lua/ready.lua")).into(),
-            settle: script(include_str!("../../../lua/settle.lua")).into(),
-            confirm: script(include_str!("../../../lua/confirm.lua")).into(),
-            join: script(include_str!("../../../lua/join.lua")).into(),
-            shared_extend: script(include_str!("../../../lua/shared_extend.lua")).into(),
-            shared_release: script(include_str!("../../../lua/shared_release.lua")).into(),
-            shared_break: script(include_str!("../../../lua/shared_break.lua")).into(),
-            shared_inspect: script(include_str!("../../../lua/shared_inspect.lua")).into(),
-            convert: script(include_str!("../../../lua/convert.lua")).into(),
-            limit: script(include_str!("../../../lua/limit.lua")).into(),
-            queue: script(include_str!("../../../lua/queue.lua")).into(),
+            release: Script { goes_first: true, ..script("release", include_str!("../../../lua/release.lua")) }.into(),
+            release_later: script("release_later", include_str!("../../../lua/release_later.lua")).into(),
+            handover: script("handover", include_str!("../../../lua/handover.lua")).into(),
+            break_lock: script("break", include_str!("../../../lua/break.lua")).into(),
+            inspect: script("inspect", include_str!("../../../lua/inspect.lua")).into(),
+            cancel: script("cancel", include_str!("../../../lua/cancel.lua")).into(),
+            take_all: Script { goes_alone: true, ..script("take_all", include_str!("../../../lua/take_all.lua")) }
+                .into(),
+            hold: script("hold", include_str!("../../../lua/hold.lua")).into(),
+            wake: script("wake", include_str!("../../../lua/wake.lua")).into(),
+            ready: script("ready", include_str!("../../../lua/ready.lua")).into(),
+            settle: script("settle", include_str!("../../../lua/settle.lua")).into(),
+            confirm: script("confirm", include_str!("../../../lua/confirm.lua")).into(),
+            join: script("join", include_str!("../../../lua/join.lua")).into(),
+            shared_extend: script("shared_extend", include_str!("../../../lua/shared_extend.lua")).into(),
+            shared_release: script("shared_release", include_str!("../../../lua/shared_release.lua")).into(),
+            shared_break: script("shared_break", include_str!("../../../lua/shared_break.lua")).into(),
+            shared_inspect: script("shared_inspect", include_str!("../../../lua/shared_inspect.lua")).into(),
+            convert: script("convert", include_str!("../../../lua/convert.lua")).into(),
+            limit: script("limit", include_str!("../../../lua/limit.lua")).into(),
+            queue: script("queue", include_str!("../../../lua/queue.lua")).into(),
         }
     }
 }

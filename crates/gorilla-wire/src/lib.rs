@@ -8,6 +8,7 @@ mod code;
 pub mod openapi;
 mod operation;
 mod refusal;
+mod refusals;
 mod request;
 mod seconds;
 

@@ -50,6 +50,8 @@ pub enum Operation {
     Ready,
     /// The OpenAPI document.
     OpenApi,
+    /// What the replica counts and measures.
+    Metrics,
 }
 
 /// What a caller must be allowed to do, so that a replica does an operation for it.
@@ -62,13 +64,15 @@ pub enum Right {
     /// This, with some resource at least. The caller must be allowed to do it with each resource that the body names,
     /// and an answer tells only of such resources.
     OnSome(Verb),
+    /// This, with all resources.
+    Everywhere(Verb),
     /// What each item of the body needs, as if it had come alone.
     OfEachItem,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -87,7 +91,31 @@ impl Operation {
         Self::Health,
         Self::Ready,
         Self::OpenApi,
+        Self::Metrics,
     ];
+
+    /// What it does, whatever way the token comes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::AcquireSet => "acquire_set",
+            Self::State => "state",
+            Self::Acquire => "acquire",
+            Self::ExtendByHeader | Self::Extend => "extend",
+            Self::ReleaseByHeader | Self::Release => "release",
+            Self::Status => "status",
+            Self::Break => "break",
+            Self::Queue => "queue",
+            Self::Limit => "limit",
+            Self::PinLimit => "pin_limit",
+            Self::UnpinLimit => "unpin_limit",
+            Self::Batch => "batch",
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::OpenApi => "openapi",
+            Self::Metrics => "metrics",
+        }
+    }
 
     /// The path, with the names of its parameters in braces.
     pub const fn path(self) -> &'static str {
@@ -102,6 +130,7 @@ impl Operation {
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
+            Self::Metrics => "/metrics",
         }
     }
 
@@ -117,6 +146,7 @@ impl Operation {
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
+            Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi => Right::Public,
         }
     }
@@ -125,7 +155,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
-            Self::Health | Self::Ready | Self::OpenApi => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,

@@ -13,23 +13,40 @@ use gorilla_wire::Right;
 use crate::{
     access::{Current, Denied, Identity},
     api::{error::ApiError, invalid::Invalid, target::in_path},
+    metrics::{Authentication, Metrics},
 };
 
 /// Lets requests in whose API keys allow what they ask for.
-pub struct Gate(Option<Arc<Current>>);
+pub struct Gate {
+    access: Option<Arc<Current>>,
+    metrics: Arc<Metrics>,
+}
 
 impl Gate {
     /// The gate of a replica that demands keys, or of a replica that demands none.
-    pub fn new(access: Option<Arc<Current>>) -> Self {
-        Self(access)
+    pub fn new(access: Option<Arc<Current>>, metrics: Arc<Metrics>) -> Self {
+        Self { access, metrics }
     }
 
     /// Whose key the request has, if the replica demands keys and the operation needs one.
     pub fn admit(&self, right: Right, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
-        let Some(access) = self.0.as_ref().filter(|_| right != Right::Public) else { return Ok(None) };
+        let Some(access) = self.access.as_ref().filter(|_| right != Right::Public) else { return Ok(None) };
+        let saw = |what| self.metrics.access.saw(what);
         refuse_credentials_in_query(request.uri())?;
-        let key = presented(request.headers())?.ok_or(ApiError::AuthenticationRequired)?;
-        let identity = access.load().identify(key, SystemTime::now()).map_err(|denied| invalid(&denied))?;
+        let key = presented(request.headers()).inspect_err(|_| saw(Authentication::Malformed))?;
+        let key = key.ok_or(ApiError::AuthenticationRequired).inspect_err(|_| saw(Authentication::Missing))?;
+        let identity = access.load().identify(key, SystemTime::now());
+        let identity = identity.map_err(|denied| {
+            saw(counted(&denied));
+            invalid(&denied)
+        })?;
+        self.permit(&identity, right, request).inspect_err(|_| saw(Authentication::Denied))?;
+        saw(Authentication::Ok);
+        Ok(Some(identity))
+    }
+
+    /// Refuses what the key does not allow.
+    fn permit(&self, identity: &Identity, right: Right, request: &Request) -> Result<(), ApiError> {
         match right {
             Right::Public | Right::OfEachItem => {}
             Right::On(verb) => {
@@ -37,16 +54,21 @@ impl Gate {
                 if let Ok((resource, _)) = in_path(request.uri().path())
                     && !identity.may(verb, resource.as_str())
                 {
-                    return Err(insufficient(&identity, verb, Some(resource)));
+                    return Err(insufficient(identity, verb, Some(resource)));
                 }
             }
             Right::OnSome(verb) => {
                 if identity.scope(verb).is_empty() {
-                    return Err(insufficient(&identity, verb, None));
+                    return Err(insufficient(identity, verb, None));
+                }
+            }
+            Right::Everywhere(verb) => {
+                if !identity.may_everywhere(verb) {
+                    return Err(insufficient(identity, verb, None));
                 }
             }
         }
-        Ok(Some(identity))
+        Ok(())
     }
 }
 
@@ -71,6 +93,15 @@ fn refuse_credentials_in_query(uri: &Uri) -> Result<(), Invalid> {
     match url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         true => Err(Invalid::new("access_token", "must not be in a query; send the key in the header Authorization")),
         false => Ok(()),
+    }
+}
+
+fn counted(denied: &Denied) -> Authentication {
+    match denied {
+        Denied::Malformed => Authentication::Malformed,
+        Denied::BadChecksum => Authentication::BadChecksum,
+        Denied::Unknown => Authentication::Unknown,
+        Denied::Expired => Authentication::Expired,
     }
 }
 

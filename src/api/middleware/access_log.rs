@@ -1,6 +1,6 @@
 //! The line in the log of a request, and that of an error behind it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     http::{Method, StatusCode},
@@ -22,17 +22,30 @@ impl Entry {
         Self { begun: Instant::now(), method, route }
     }
 
+    /// How long the request has taken so far.
+    pub fn took(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     /// `by` is the identity whose API key the request has.
     /// Logs why a request has no outcome, if it has none, and then the request, if the settings say so.
-    pub fn end(self, response: &Response, told: Option<Told>, request_id: &str, by: Option<&str>, is_logged: bool) {
-        let Self { begun, method, route } = self;
+    pub fn end(
+        self,
+        response: &Response,
+        told: Option<Told>,
+        took: Duration,
+        request_id: &str,
+        by: Option<&str>,
+        is_logged: bool,
+    ) {
+        let Self { method, route, .. } = self;
         let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());
         if let Some(cause) = told.and_then(|told| told.cause) {
             tracing::error!(request_id, route, code = outcome, cause, "a request has no outcome");
         }
         if is_logged {
             let (method, status) = (method.as_str(), StatusCode::as_u16(&response.status()));
-            let duration_us = begun.elapsed().as_micros() as u64;
+            let duration_us = took.as_micros() as u64;
             tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id, by, "request");
         }
     }

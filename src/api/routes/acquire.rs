@@ -9,6 +9,7 @@ use axum::{
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName};
 use serde_json::value::RawValue;
 
+use super::MayHaveWaited;
 use crate::{
     api::{
         answer::Success,
@@ -27,8 +28,13 @@ use crate::{
 pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     let (caller, asked) = read(&app, target).await?;
-    let acquired = app.service.acquire(&caller, &asked).await?;
-    answer(&asked, acquired).map(Success::into_response)
+    let acquired = app.service.acquire(&caller, &asked).await;
+    let answered = acquired.map_err(ApiError::from).and_then(|acquired| answer(&asked, acquired));
+    let mut response = answered.map_or_else(ApiError::into_response, Success::into_response);
+    if !asked.wait.is_zero() {
+        response.extensions_mut().insert(MayHaveWaited);
+    }
+    Ok(response)
 }
 
 /// Who asks, and for what.

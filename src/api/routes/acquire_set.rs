@@ -7,13 +7,13 @@ use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Uri},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use gorilla_domain::{Acquire, AcquireSet, Mode, Once, ResourceName, SetAcquired, Share};
 use serde_json::value::RawValue;
 
-use super::acquire::granted;
+use super::{MayHaveWaited, acquire::granted};
 use crate::{
     api::{
         answer,
@@ -45,9 +45,20 @@ pub async fn acquire_set(
     let asked = parse(app.limits(), &headers, &caller, &body)?;
     // A set that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     drop((headers, body));
-    match app.service.acquire_set(&caller, &asked).await? {
-        SetAcquired::Granted(set) => Ok(answer::lock_set(&asked, &set, false)),
-        SetAcquired::Replayed(set) => Ok(answer::lock_set(&asked, &set, true)),
+    let acquired = app.service.acquire_set(&caller, &asked).await.map_err(ApiError::from);
+    let answered = acquired.and_then(|acquired| answered(&asked, acquired));
+    let mut response = answered.unwrap_or_else(ApiError::into_response);
+    if !asked.wait().is_zero() {
+        response.extensions_mut().insert(MayHaveWaited);
+    }
+    Ok(response)
+}
+
+/// What the client is told.
+fn answered(asked: &AcquireSet, acquired: SetAcquired) -> Result<Response, ApiError> {
+    match acquired {
+        SetAcquired::Granted(set) => Ok(answer::lock_set(asked, &set, false)),
+        SetAcquired::Replayed(set) => Ok(answer::lock_set(asked, &set, true)),
         SetAcquired::Refused { resource, by } => {
             let error = granted(&resource, asked.wait(), by).err().unwrap_or(ApiError::Panic).into();
             Err(ApiError::OfSet { resource, error })

@@ -41,7 +41,7 @@ struct Asked {
 pub async fn batch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let Asked { caller, form, operations, brief } = read(&app, request).await?;
     let done = app.service.batch(&caller, operations).await;
-    Ok(answer::ok(told(done, form, brief, &caller)).into_response())
+    Ok(answer::ok(told(&app, done, form, brief, &caller)).into_response())
 }
 
 async fn read(app: &App, request: Request) -> Result<Asked, ApiError> {
@@ -64,14 +64,19 @@ struct Counts {
 }
 
 /// The JSON of a [`gorilla_wire::Batched`].
-fn told(done: Vec<Done>, form: Form, brief: bool, caller: &Caller) -> String {
+fn told(app: &App, done: Vec<Done>, form: Form, brief: bool, caller: &Caller) -> String {
     let (mut counts, mut results, mut causes) = (Counts::default(), String::from("["), BTreeMap::new());
     for (index, done) in done.into_iter().enumerate() {
+        let operation = operation(&done);
         let answer = answered(done);
         match &answer {
-            Ok(_) => counts.ok += 1,
+            Ok(_) => {
+                counts.ok += 1;
+                app.metrics.requests.ended(operation, None);
+            }
             Err(error) => {
                 let code = Shape::of(error).body;
+                app.metrics.requests.ended(operation, Some(code.code));
                 match code.outcome {
                     Outcome::NotExecuted => counts.failed += 1,
                     Outcome::Unknown => counts.unknown += 1,
@@ -100,6 +105,15 @@ fn told(done: Vec<Done>, form: Form, brief: bool, caller: &Caller) -> String {
     body.member(name!("unknown")).whole(counts.unknown);
     body.member(name!("results")).raw(&results);
     body.end()
+}
+
+/// The single operation that an item stands for.
+fn operation(done: &Done) -> gorilla_wire::Operation {
+    match done {
+        Done::Acquire(..) => gorilla_wire::Operation::Acquire,
+        Done::Extend(..) => gorilla_wire::Operation::Extend,
+        Done::Release(..) => gorilla_wire::Operation::Release,
+    }
 }
 
 /// What the single operation would have been answered.

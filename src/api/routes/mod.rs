@@ -8,6 +8,7 @@ pub(super) mod extend;
 mod health;
 mod limit;
 mod list;
+mod metrics;
 mod openapi;
 mod queue;
 pub(super) mod release;
@@ -52,8 +53,13 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),
+        Operation::Metrics => on(method, metrics::metrics),
     }
 }
+
+/// Stands in an answer to a request that may have waited for a lock, so that its duration says nothing.
+#[derive(Clone, Copy)]
+pub struct MayHaveWaited;
 
 /// Answers a known path with a method that it doesn't have. axum adds `Allow`.
 async fn other_method(method: Method) -> Response {

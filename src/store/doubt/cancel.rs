@@ -7,7 +7,10 @@ use gorilla_scripts::{Cancel, CancelReply};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::store::{base::Store, bid::Bid, error::Error};
+use crate::{
+    metrics::Cancelled,
+    store::{base::Store, bid::Bid, error::Error},
+};
 
 /// Between two attempts to reach Redis.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -31,16 +34,18 @@ impl Store {
         loop {
             match self.cancel_once(lock, bid).await.map_err(Failure::from) {
                 Ok(reply) => {
-                    let outcome = match reply {
-                        CancelReply::Released { .. } => "released",
-                        CancelReply::Marked { .. } => "marked",
-                        CancelReply::Kept { .. } => "kept",
+                    let (outcome, how) = match reply {
+                        CancelReply::Released { .. } => ("released", Cancelled::Released),
+                        CancelReply::Marked { .. } => ("marked", Cancelled::Marked),
+                        CancelReply::Kept { .. } => ("kept", Cancelled::Kept),
                     };
+                    self.metrics.redis.cancelled(how);
                     info!(id, outcome, "cancelled an acquire whose outcome no client learnt");
                     return;
                 }
                 // Repeating the cancellation does not mend what an operator must fix.
                 Err(failure) if begun.elapsed() > GIVE_UP || matches!(failure, Failure::Broken(_)) => {
+                    self.metrics.redis.cancelled(Cancelled::GivenUp);
                     warn!(id, ?failure, "could not cancel an acquire; if it took the lock, the lease ends the lock");
                     return;
                 }

@@ -28,6 +28,11 @@ impl Cancellations {
         }
     }
 
+    /// How many there are.
+    pub fn pending(&self) -> usize {
+        self.inner.0.load(Relaxed)
+    }
+
     /// Counts a cancellation until the value is dropped.
     pub fn begin(&self) -> Cancellation {
         self.inner.0.fetch_add(1, Relaxed);

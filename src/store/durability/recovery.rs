@@ -88,6 +88,11 @@ impl Recovery {
         info!(slots, duration_ms = begun.elapsed().as_millis() as u64, "looked in each slot whether data were lost");
     }
 
+    /// For how long grants wait, as the log has said.
+    pub fn left(&self) -> Duration {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).saturating_duration_since(Instant::now())
+    }
+
     /// Logs that grants wait for so long, once for each time that the waiting begins.
     pub fn note(&self, left: Duration, is_new: bool) {
         if left.is_zero() {

@@ -26,7 +26,7 @@ use super::{
     explain::explain,
     fitness, listen,
 };
-use crate::settings;
+use crate::{metrics::Metrics, settings};
 
 /// Messages that may wait until Gorilla reads them. If there are more, all waiters ask Redis.
 const MOST_MESSAGES: usize = 4096;
@@ -45,6 +45,8 @@ pub struct Connector {
     attempts: AtomicUsize,
     /// What is told of messages and connections.
     pub events: Arc<dyn Events>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// A connection that can be used, with what is opened and dropped with it.
@@ -65,9 +67,10 @@ impl Connector {
         channel: String,
         required: Option<RequiredAcks>,
         events: Arc<dyn Events>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (known_nodes, attempts) = Default::default();
-        Self { settings, channel, required, known_nodes, attempts, events }
+        Self { settings, channel, required, known_nodes, attempts, events, metrics }
     }
 
     /// Keeps in mind which nodes a cluster has now.
@@ -116,7 +119,7 @@ impl Connector {
     async fn reach(&self, node: Option<Server>) -> Result<(Connection, ConnectHandle, Infos), String> {
         let client = self.client(node).map_err(|error| explain(&error))?;
         let mut router = client.init().await.map_err(|error| explain(&error))?;
-        let connection = Connection::new(client);
+        let connection = Connection::new(client, Arc::clone(&self.metrics));
         // If a connection closes while fred sets it up, fred takes it for a good connection. Its router ends at once,
         // and Redis answers nothing that is sent over it.
         let infos = join_all(connection.nodes().into_iter().map(|node| connection.send(node, "INFO", vec![])));

@@ -20,6 +20,8 @@ use tokio::sync::{SetOnce, broadcast::Receiver};
 
 use gorilla_scripts::{Request, together};
 
+use crate::metrics::Metrics;
+
 use super::{
     batch::{Batch, Group},
     error::{Error, Refusal},
@@ -39,14 +41,15 @@ pub struct Connection {
     useless: Arc<SetOnce<&'static str>>,
     /// The requests that are sent together. None in a cluster, because their keys may lie on different nodes.
     batch: Option<Batch>,
+    metrics: Arc<Metrics>,
 }
 
 impl Connection {
     /// Makes a connection of a client that is connected.
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let batch = (!client.is_clustered()).then(Batch::default);
         let (opened, last_reply, useless) = (Instant::now(), AtomicU64::new(0), Arc::new(SetOnce::new()));
-        Self { client, opened, last_reply, useless, batch }
+        Self { client, opened, last_reply, useless, batch, metrics }
     }
 
     /// Sends a request: at once if no command is on its way, or else together with the requests of the same moment.
@@ -149,6 +152,7 @@ impl Connection {
         requests: &[&Request],
     ) -> Result<Vec<Result<Resp3Frame, Error>>, Error> {
         let Some(first) = requests.first() else { return Ok(Vec::new()) };
+        let begun = Instant::now();
         let (keys, arguments) = together(requests.iter().copied());
         let call = |text: &_| {
             let head = [Value::String(Clone::clone(text)), (keys.len() as i64).into()];
@@ -163,6 +167,7 @@ impl Connection {
             }
             reply => reply,
         };
+        self.metrics.redis.ran(first.script.number, requests.len(), begun.elapsed());
         match reply? {
             Resp3Frame::Array { data, .. } if data.len() == requests.len() => Ok(data
                 .into_iter()

@@ -1,6 +1,7 @@
 //! The connection to Redis, which Gorilla replaces whenever it fails.
 
 use std::{
+    mem,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -20,7 +21,7 @@ use super::{
     error::Error,
     events::Events,
 };
-use crate::settings;
+use crate::{metrics::Metrics, settings};
 
 /// From the loss of a connection to the next attempt.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -59,9 +60,10 @@ impl Link {
         channel: String,
         required: Option<RequiredAcks>,
         events: Arc<dyn Events>,
+        metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         let link = Arc::new(Self {
-            connector: Connector::new(settings, channel, required, events),
+            connector: Connector::new(settings, channel, required, events, metrics),
             max_in_flight,
             in_flight: AtomicUsize::new(0),
             state: RwLock::new(LinkState::Down { why: "not connected yet".into() }),
@@ -74,12 +76,16 @@ impl Link {
 
     /// Keeps a connection open as long as the process runs.
     async fn supervise(&self) {
-        let Connector { settings, events, .. } = &self.connector;
+        let Connector { settings, events, metrics, .. } = &self.connector;
+        let mut is_first = true;
         loop {
             let begun = Instant::now();
             match self.connector.connect().await {
                 Ok((session, mut router)) => {
                     info!(redis = %settings.url, "connected to Redis");
+                    if !mem::take(&mut is_first) {
+                        metrics.redis.reconnects.inc();
+                    }
                     let connection = Arc::clone(&session.connection);
                     self.connector.remember_nodes(&connection);
                     self.set(LinkState::Up(Arc::new(session)));
@@ -105,6 +111,11 @@ impl Link {
     /// Waits until the first attempt to connect has succeeded or failed.
     pub async fn tried(&self) {
         self.tried.wait().await;
+    }
+
+    /// How many requests wait for Redis.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
     }
 
     /// If there is no connection, why.

@@ -85,6 +85,7 @@ impl Store {
         };
         Ok(Progress::Done(match reply {
             AcquireReply::Granted { fence, created } => {
+                self.metrics.redis.saw_clock(created);
                 Acquired::Granted(lock(bid.id.clone(), bid.token.clone(), fence, created, lease.as_duration(), None)?)
             }
             AcquireReply::Replayed { fence, created, id, token, ttl } => {

@@ -160,6 +160,11 @@ impl Waiters {
         Place { waiters: self, queue, id, waiter, arrived: None, asked: Instant::now(), ask_at: None }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.state().waiters.len()
+    }
+
     /// Takes a message, as `lua/lib/turn.lua`, `lua/lib/queue.lua` and `lua/lib/group/call.lua` send them: the id of an
     /// attempt that has the turn, with its share if it wants to share the lock; or `call`, a time of arrival and the key of
     /// a queue, when those who arrived until then may join the group; or the key of a queue from which Redis dropped the places of this replica; or a lease in milliseconds, a

@@ -9,6 +9,9 @@ use crate::harness::{AccessFile, Answer, Api, Key, Method, key_entry, lock_path,
 const VERBS: [&str; 10] =
     ["acquire", "wait", "extend", "release", "inspect", "list", "break", "limit", "events", "metrics"];
 
+/// How the names of the identities begin or end whose rules are about all resources.
+const EVERYWHERE: [&str; 2] = ["-all", "not-"];
+
 /// Sends an operation as a caller that means it would.
 async fn send(api: &Api, operation: Operation, resource: &str) -> Answer {
     let in_path = |text: &str| text.replace("/api/v1/locks/{resource}", &lock_path(resource));
@@ -74,6 +77,10 @@ async fn each_operation_is_served_to_exactly_those_who_have_its_right() {
                 Right::Public | Right::OfEachItem => true,
                 Right::On(verb) => *here && verbs.contains(&verb.as_str()),
                 // The set names the resource. A list shows what the caller may see.
+                Right::Everywhere(verb) => {
+                    verbs.contains(&verb.as_str())
+                        && EVERYWHERE.iter().any(|kind| name.ends_with(kind) || name.starts_with(kind))
+                }
                 Right::OnSome(verb) => verbs.contains(&verb.as_str()) && (*here || operation == Operation::List),
             };
             let answer = send(&caller, operation, &resource).await;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{Code, Operation, Right};
 use component::component;
-use operations::{Description, codes, describe};
+use operations::{Description, describe};
 
 const ABOUT: &str = "\
 Errors are JSON with a stable `code`; with `Accept: application/problem+json` they are RFC 9457. HEAD works \
@@ -128,11 +128,11 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
             "headers": headers(["X-Request-Id"].iter().chain(success.headers)),
         });
         if let Some(content) = success.content.filter(|_| !head) {
-            response["content"] = json!({ "application/json": content });
+            response["content"] = json!({ success.media: content });
         }
         responses.insert(success.status.as_str().into(), response);
     }
-    for codes in codes(operation).chunk_by(|one, next| one.status() == next.status()) {
+    for codes in operation.codes().chunk_by(|one, next| one.status() == next.status()) {
         responses.insert(codes[0].status().as_str().into(), refusal(codes, head));
     }
     let (operation_id, summary) = match head {

@@ -1,6 +1,6 @@
 //! What the document says of each operation.
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
@@ -8,11 +8,7 @@ use super::{
     examples::{self, breaking, broken, extended, free, held, lock, set},
     parameters::{of_document, of_list, of_release},
 };
-use crate::{
-    Alive,
-    Code::{self, *},
-    Health, LIMITS, LOCKS, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Right, Waiter,
-};
+use crate::{Alive, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter};
 
 /// What the document says of an operation beside its method and path.
 pub struct Description {
@@ -45,6 +41,7 @@ pub struct RequestBody {
 }
 
 const LONGEST: &str = "16,384";
+const JSON: &str = "application/json";
 
 /// An answer that is not a refusal.
 pub struct Success {
@@ -56,67 +53,8 @@ pub struct Success {
     pub headers: &'static [&'static str],
     /// The schema and examples of its body, if it has one.
     pub content: Option<Value>,
-}
-
-/// The codes of the refusals of an operation, by their statuses.
-pub fn codes(operation: Operation) -> Vec<Code> {
-    let mut codes = vec![InvalidRequest, HostNotAllowed];
-    if operation.path().starts_with(LOCKS) || operation.path().starts_with(LIMITS) {
-        codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
-    }
-    if operation.method() != Method::GET {
-        codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType]);
-        // What an item of a batch is refused stands in the answer of the batch.
-        codes.extend((operation != Operation::Batch).then_some(IdempotencyKeyReused));
-    }
-    codes.extend_from_slice(match operation.right() {
-        Right::Public => &[],
-        // What an item needs is refused in the answer of the batch.
-        Right::OfEachItem => &[AuthenticationRequired, InvalidKey],
-        Right::On(_) | Right::OnSome(_) => &[AuthenticationRequired, InvalidKey, InsufficientScope],
-    });
-    // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
-    if operation.path().ends_with('}') {
-        codes.push(NotFound);
-    }
-    if operation.path().contains("{token}") {
-        codes.push(MethodNotAllowed);
-    }
-    codes.extend_from_slice(match operation {
-        Operation::List | Operation::Health | Operation::OpenApi | Operation::Queue => &[],
-        Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
-        Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
-        Operation::Acquire | Operation::AcquireSet => &[
-            LockHeld,
-            LockReserved,
-            LimitMismatch,
-            WaitTimeout,
-            Replaced,
-            LockGone,
-            QueueFull,
-            TooManyHolders,
-            Recovering,
-            NotReplicated,
-            Draining,
-        ],
-        Operation::ExtendByHeader | Operation::Extend => &[
-            TokenRequired,
-            LockHeld,
-            LockNotFound,
-            LimitMismatch,
-            TokenMismatch,
-            LockBreaking,
-            TimeoutShorter,
-            LockGone,
-            Recovering,
-        ],
-        Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
-        Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
-        Operation::Batch => &[InternalError],
-        Operation::Ready => &[Draining, NotReady],
-    });
-    codes.sort_unstable();
-    codes
+    /// The type of its body.
+    pub media: &'static str,
 }
 
 /// Describes an operation.
@@ -270,6 +208,7 @@ pub fn describe(operation: Operation) -> Description {
                 description: "The lock is free; with `after` it is free after that time.",
                 headers: &["Idempotent-Replay"],
                 content: None,
+                media: JSON,
             }],
         },
         Operation::Status => Description {
@@ -423,12 +362,29 @@ pub fn describe(operation: Operation) -> Description {
             body: None,
             successes: document(),
         },
+        Operation::Metrics => Description {
+            id: "metrics",
+            tag: "health",
+            summary: "What the replica counts and measures",
+            description: "For Prometheus: with `Accept: application/openmetrics-text` as OpenMetrics, otherwise in the text \
+                          format. Only of this replica: ask each one. With `server.metrics_listen` it is at that address \
+                          instead of here.",
+            parameters: vec![],
+            body: None,
+            successes: vec![Success {
+                status: StatusCode::OK,
+                description: "The metrics.",
+                headers: &[],
+                content: Some(json!({ "schema": { "type": "string" } })),
+                media: "text/plain",
+            }],
+        },
     }
 }
 
 fn ok(description: &'static str, headers: &'static [&'static str], schema: Value, examples: Value) -> Vec<Success> {
     let content = Some(json!({ "schema": schema, "examples": examples }));
-    vec![Success { status: StatusCode::OK, description, headers, content }]
+    vec![Success { status: StatusCode::OK, description, headers, content, media: JSON }]
 }
 
 fn document() -> Vec<Success> {
@@ -437,8 +393,14 @@ fn document() -> Vec<Success> {
         json!({ "type": "object", "properties": { "openapi": { "type": "string" } }, "required": ["openapi"] });
     let content = Some(json!({ "schema": schema }));
     vec![
-        Success { status: StatusCode::OK, description: "The document.", headers, content },
-        Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None },
+        Success { status: StatusCode::OK, description: "The document.", headers, content, media: JSON },
+        Success {
+            status: StatusCode::NOT_MODIFIED,
+            description: "The client has it.",
+            headers,
+            content: None,
+            media: JSON,
+        },
     ]
 }
 

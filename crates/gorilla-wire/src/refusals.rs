@@ -1,0 +1,74 @@
+//! Which refusals each operation may have.
+
+use http::Method;
+
+use crate::{
+    Code::{self, *},
+    LIMITS, LOCKS, Operation, Right,
+};
+
+impl Operation {
+    /// The codes of its refusals, by their statuses.
+    pub fn codes(self) -> Vec<Code> {
+        let mut codes = vec![InvalidRequest, HostNotAllowed];
+        if self.path().starts_with(LOCKS) || self.path().starts_with(LIMITS) {
+            codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
+        }
+        if self.method() != Method::GET {
+            codes.extend([CrossOrigin, BodyTimeout, BodyTooLarge, UnsupportedMediaType]);
+            // What an item of a batch is refused stands in the answer of the batch.
+            codes.extend((self != Operation::Batch).then_some(IdempotencyKeyReused));
+        }
+        codes.extend_from_slice(match self.right() {
+            Right::Public => &[],
+            // What an item needs is refused in the answer of the batch.
+            Right::OfEachItem => &[AuthenticationRequired, InvalidKey],
+            Right::On(_) | Right::OnSome(_) | Right::Everywhere(_) => {
+                &[AuthenticationRequired, InvalidKey, InsufficientScope]
+            }
+        });
+        // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
+        if self.path().ends_with('}') {
+            codes.push(NotFound);
+        }
+        if self.path().contains("{token}") {
+            codes.push(MethodNotAllowed);
+        }
+        codes.extend_from_slice(match self {
+            Operation::List | Operation::Health | Operation::OpenApi | Operation::Queue => &[],
+            Operation::Metrics => &[NotFound, InternalError],
+            Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
+            Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
+            Operation::Acquire | Operation::AcquireSet => &[
+                LockHeld,
+                LockReserved,
+                LimitMismatch,
+                WaitTimeout,
+                Replaced,
+                LockGone,
+                QueueFull,
+                TooManyHolders,
+                Recovering,
+                NotReplicated,
+                Draining,
+            ],
+            Operation::ExtendByHeader | Operation::Extend => &[
+                TokenRequired,
+                LockHeld,
+                LockNotFound,
+                LimitMismatch,
+                TokenMismatch,
+                LockBreaking,
+                TimeoutShorter,
+                LockGone,
+                Recovering,
+            ],
+            Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
+            Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
+            Operation::Batch => &[InternalError],
+            Operation::Ready => &[Draining, NotReady],
+        });
+        codes.sort_unstable();
+        codes
+    }
+}

@@ -1,0 +1,51 @@
+//! API keys that requests had.
+
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
+
+use super::table::Table;
+
+/// What came of the API key of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Authentication {
+    /// It is valid and allows the operation.
+    Ok,
+    /// There is none.
+    Missing,
+    /// It has not the form of a key.
+    Malformed,
+    /// Its checksum is wrong.
+    BadChecksum,
+    /// No key is like it.
+    Unknown,
+    /// It has expired.
+    Expired,
+    /// It is valid and does not allow the operation.
+    Denied,
+}
+
+/// API keys that requests had.
+#[derive(Debug)]
+pub struct Access {
+    keys: Table<Counter>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        let results = ["ok", "missing", "malformed", "bad_checksum", "unknown", "expired", "denied"];
+        let labels = results.map(|result| vec![("method", "key"), ("result", result)]);
+        Self { keys: Table::new(labels, Counter::default) }
+    }
+}
+
+impl Access {
+    /// A request came with a key, or without one.
+    pub fn saw(&self, what: Authentication) {
+        if let Some(count) = self.keys.get(what as usize) {
+            count.inc();
+        }
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("gorilla_auth", "Requests by what came of their API key", self.keys.clone());
+    }
+}
