@@ -17,6 +17,8 @@ mod printable;
 
 mod rfc3339;
 
+pub mod reload;
+
 pub mod serve;
 
 pub mod commands;

@@ -34,7 +34,7 @@ pub struct Dev {
 impl Dev {
     pub fn run(self) -> Result<(), ExitCode> {
         let sources = Sources { config: self.config, listen: self.listen, redis_url: None };
-        let settings = sources.load()?;
+        let settings = sources.load_to_serve()?;
         let folder = match self.state.or_else(default_folder) {
             Some(folder) => folder,
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
@@ -55,7 +55,7 @@ fn default_folder() -> Option<PathBuf> {
 
 /// An error is a sentence.
 async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
-    outlive_others().map_err(|error| error.to_string())?;
+    let reloads = outlive_others().map_err(|error| error.to_string())?;
     // First, because it costs nothing and fails most often.
     let listener = bind(settings.server.listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -63,7 +63,7 @@ async fn dev(mut settings: Settings, folder: PathBuf) -> Result<(), String> {
     settings.server.drain_delay = Duration::ZERO;
     let mut redis = PrivateRedis::start(&folder).await?;
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
-    let replica = Replica::start(listener, settings).map_err(|error| error.to_string())?;
+    let replica = Replica::start(listener, settings, &reloads)?;
     let begun = Instant::now();
     while let Err(why) = replica.store().ready().await {
         if begun.elapsed() > PATIENCE {

@@ -5,7 +5,11 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 
 use super::exit;
-use crate::settings::{Flag, Settings};
+use crate::{
+    printable::for_people,
+    serve::Certificate,
+    settings::{Flag, Settings},
+};
 
 /// Where settings come from. Every setting can also be given as an environment variable `GORILLA__SECTION__KEY`.
 #[derive(Args, Default)]
@@ -38,5 +42,19 @@ impl Sources {
             eprint!("gorilla: the settings are wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
         })
+    }
+
+    /// The same for a command that serves: what the files have that the settings name is right, too.
+    pub fn load_to_serve(&self) -> Result<Settings, ExitCode> {
+        let settings = self.load()?;
+        let certificate = settings.server.tls.as_ref().map(|files| Certificate::in_files(files).read());
+        if let Some(Err(problem)) = certificate {
+            eprintln!(
+                "gorilla: the settings are wrong:\nserver.tls_certificate, server.tls_key: {}",
+                for_people(&problem)
+            );
+            return Err(ExitCode::from(exit::CONFIG));
+        }
+        Ok(settings)
     }
 }

@@ -1,6 +1,11 @@
 //! The kinds of values that settings have, each parsed from text.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fred::types::config::{Config, ServerConfig};
 
@@ -138,6 +143,13 @@ impl Kind for LogFormat {
             "json" => Ok(Self::Json),
             _ => Err("must be auto, pretty or json".into()),
         }
+    }
+}
+
+/// A file, or none.
+impl Kind for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
     }
 }
 

@@ -5,7 +5,11 @@ mod kinds;
 mod reader;
 mod text;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub use kinds::{AllowedHosts, KeyPrefix, LogFormat, LogLevel, RedisUrl};
 use reader::Reader;
@@ -33,6 +37,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The hosts that requests may name, beside those of the loopback.
     pub allowed_hosts: AllowedHosts,
+    /// The files with which HTTPS is served. None: HTTP is served.
+    pub tls: Option<TlsFiles>,
     /// How long the head of a request may take to arrive, and how long a connection may be idle.
     pub header_timeout: Duration,
     /// How long the body of a request may take to arrive.
@@ -47,6 +53,15 @@ pub struct Server {
     pub drain_delay: Duration,
     /// The longest time from SIGTERM until the process ends.
     pub drain_timeout: Duration,
+}
+
+/// The files that a listener with TLS needs, both in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, and behind it those between it and its authority.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
 }
 
 /// How a replica reaches Redis.
@@ -106,10 +121,24 @@ impl Settings {
     }
 
     fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let (certificate, key) = (reader.take("server.tls_certificate"), reader.take("server.tls_key"));
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                reader.refuse("server.tls_key", "must be set too, because server.tls_certificate is set".into());
+                None
+            }
+            (None, Some(_)) => {
+                reader.refuse("server.tls_certificate", "must be set too, because server.tls_key is set".into());
+                None
+            }
+        };
         let settings = Self {
             server: Server {
                 listen: reader.take("server.listen"),
                 allowed_hosts: reader.take("server.allowed_hosts"),
+                tls,
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
                 write_timeout: reader.take("server.write_timeout"),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod authority;
 mod cluster;
 mod document;
 mod process;
@@ -16,7 +17,8 @@ mod wall_clock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 pub use answer::Answer;
-pub use api::{Api, HangUp, lock_path, token};
+pub use api::{Api, Connection, HangUp, lock_path, token};
+pub use authority::{Authority, Issued};
 pub use cluster::Cluster;
 pub use process::Process;
 pub use proxy::{Mode, Proxy};
