@@ -21,6 +21,8 @@ mod printable;
 
 mod rfc3339;
 
+pub mod reload;
+
 pub mod serve;
 
 pub mod commands;

@@ -3,9 +3,11 @@
 mod client;
 mod gauges;
 mod metrics_listener;
+mod handshakes;
 mod patrol;
 mod signals;
 mod socket;
+mod tls;
 
 use std::{
     error::Error,
@@ -17,10 +19,14 @@ use std::{
 
 use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use hyper_util::{
+    rt::TokioIo,
+    server::graceful::{GracefulShutdown, Watcher},
+};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{info, warn};
@@ -29,21 +35,23 @@ use crate::{
     access::Current,
     api::Api,
     metrics::{Metrics, Page},
+    reload::Reloads,
     service::Service,
     settings::Settings,
     store::Store,
 };
+use client::Client;
 use gauges::Gauges;
+use handshakes::{Handshake, Handshakes};
 use patrol::Patrol;
 pub use signals::outlive_others;
 use signals::{End, Ends};
 use socket::Socket;
+pub use tls::Certificate;
 
 /// The longest head of a request, in bytes, and the highest number of headers.
 const LONGEST_HEAD: usize = 32 * 1024;
 const MOST_HEADERS: usize = 100;
-/// How often a replica looks whether the content of the access file has changed.
-const ACCESS_FILE_WATCH: Duration = Duration::from_secs(5);
 /// From an error of `accept` (too many open files, say) to the next attempt.
 const ACCEPT_DELAY: Duration = Duration::from_millis(50);
 
@@ -66,6 +74,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 /// A replica that is connecting to Redis, and not accepting yet.
 pub struct Replica {
     listener: TcpListener,
+    certificate: Option<watch::Receiver<Arc<Certificate>>>,
     settings: Arc<Settings>,
     access: Option<Arc<Current>>,
     store: Arc<Store>,
@@ -75,16 +84,28 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Begins to connect to Redis and to listen for signals.
-    /// `access` says what API keys allow, if the settings name an access file.
-    pub fn start(listener: TcpListener, settings: Settings, access: Option<Arc<Current>>) -> io::Result<Self> {
+    /// Begins to connect to Redis and to listen for signals. `access` says what API keys allow, if the settings name an
+    /// access file. An error is a sentence.
+    pub fn start(
+        listener: TcpListener,
+        settings: Settings,
+        access: Option<Arc<Current>>,
+        reloads: &Reloads,
+    ) -> Result<Self, String> {
         raise_file_limit();
+        let files = settings.server.tls.as_ref().map(Certificate::in_files);
+        let certificate = files.map(|files| files.follow(reloads.times())).transpose()?;
         let settings = Arc::new(settings);
+        if let Some(access) = &access {
+            tokio::spawn(Arc::clone(access).follow(reloads.times()));
+        }
         let metrics = Metrics::new();
         let store = Store::open(&settings, &metrics);
-        let ends = Ends::catch()?;
-        info!(address = %listener.local_addr()?, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Self { listener, settings, access, store, metrics, started: SystemTime::now(), ends })
+        let ends = Ends::catch().map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        info!(%address, scheme, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
+        Ok(Self { listener, certificate, settings, access, store, metrics, started: SystemTime::now(), ends })
     }
 
     /// The locks.
@@ -94,10 +115,7 @@ impl Replica {
 
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
-        let Self { listener, settings, access, store, metrics, started, mut ends } = self;
-        if let Some(access) = &access {
-            tokio::spawn(Arc::clone(access).watch_content(ACCESS_FILE_WATCH));
-        }
+        let Self { listener, certificate, settings, access, store, metrics, started, mut ends } = self;
         let service = Service::new(Arc::clone(&store), access.clone(), Arc::clone(&metrics), &settings.limits);
         let gauges =
             Gauges { store: Arc::clone(&store), service: Arc::clone(&service), access: access.clone(), started };
@@ -110,7 +128,8 @@ impl Replica {
             }
             None => Some(page),
         };
-        let connections = Connections::new(Api::new(&service, access, &metrics, here, &settings), &settings);
+        let api = Api::new(&service, access, &metrics, here, &settings);
+        let connections = Connections::new(api, certificate, &settings);
         // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
         // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried
         // Redis.
@@ -167,24 +186,43 @@ struct Connections {
     write_timeout: Duration,
     all: GracefulShutdown,
     room: Arc<Semaphore>,
+    tls: Option<Tls>,
+}
+
+/// What connections with TLS need.
+struct Tls {
+    certificate: watch::Receiver<Arc<Certificate>>,
+    handshakes: Handshakes,
 }
 
 impl Connections {
-    fn new(api: Api, settings: &Settings) -> Self {
+    fn new(api: Api, certificate: Option<watch::Receiver<Arc<Certificate>>>, settings: &Settings) -> Self {
         let mut http = http1::Builder::new();
         http.max_buf_size(LONGEST_HEAD).max_headers(MOST_HEADERS);
         let patrol = Patrol::begin(settings.server.header_timeout);
-        let room = Arc::new(Semaphore::new(settings.server.max_connections));
+        let max_connections = settings.server.max_connections;
+        let room = Arc::new(Semaphore::new(max_connections));
         let write_timeout = settings.server.write_timeout;
-        Self { api: Arc::new(api), http, patrol, write_timeout, all: GracefulShutdown::new(), room }
+        let tls = certificate.map(|certificate| Tls { certificate, handshakes: Handshakes::new(max_connections) });
+        Self { api: Arc::new(api), http, patrol, write_timeout, all: GracefulShutdown::new(), room, tls }
     }
 
     /// Accepts connections as long as it is polled.
     async fn accept_from(&self, listener: &TcpListener) {
         // The semaphore is never closed.
         while let Ok(place) = Arc::clone(&self.room).acquire_owned().await {
+            let of_handshake = match &self.tls {
+                Some(tls) => Some(tls.handshakes.place().await),
+                None => None,
+            };
             match listener.accept().await {
-                Ok((stream, peer)) => self.serve(stream, peer, place),
+                Ok((stream, peer)) => {
+                    let handshake = of_handshake.zip(self.tls.as_ref()).map(|(place, tls)| {
+                        let acceptor = tls.certificate.borrow().acceptor.clone();
+                        tls.handshakes.begin(place, acceptor)
+                    });
+                    self.serve(stream, peer, handshake, place);
+                }
                 Err(error) => {
                     warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_DELAY).await;
@@ -193,13 +231,50 @@ impl Connections {
         }
     }
 
-    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, handshake: Option<Handshake>, place: OwnedSemaphorePermit) {
         // Otherwise a small answer would wait for the acknowledgement of the answer before it. Only a dead socket
         // refuses.
         let _ = stream.set_nodelay(true);
-        let api = Arc::clone(&self.api);
         let client = self.patrol.watch(stream);
         let socket = Socket::new(Arc::clone(&client), self.write_timeout);
+        let serving =
+            Serving { api: Arc::clone(&self.api), http: self.http.clone(), watcher: self.all.watcher(), peer };
+        // Two tasks of their own, so that a plain connection takes no memory for TLS.
+        match handshake {
+            None => tokio::spawn(async move {
+                serving.serve(client, socket).await;
+                drop(place);
+            }),
+            Some(handshake) => tokio::spawn(async move {
+                if let Some(stream) = handshake.done(&client, socket).await {
+                    serving.serve(client, stream).await;
+                }
+                drop(place);
+            }),
+        };
+    }
+
+    /// Closes idle connections and waits for the others.
+    async fn finish(self) {
+        if let Some(tls) = &self.tls {
+            tls.handshakes.end();
+        }
+        self.all.shutdown().await;
+    }
+}
+
+/// What it takes to serve one connection.
+struct Serving {
+    api: Arc<Api>,
+    http: http1::Builder,
+    watcher: Watcher,
+    peer: SocketAddr,
+}
+
+impl Serving {
+    /// Serves the requests of a client, which come from `stream`.
+    async fn serve(self, client: Arc<Client>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { api, http, watcher, peer } = self;
         let service = service_fn(move |request: Request<Incoming>| {
             let (api, client) = (Arc::clone(&api), Arc::clone(&client));
             async move {
@@ -215,18 +290,8 @@ impl Connections {
                 answer
             }
         });
-        let connection = self.all.watch(self.http.serve_connection(TokioIo::new(socket), service));
-        tokio::spawn(async move {
-            // A connection ends because its client wants so, by a time-out or by a malformed request. None matters
-            // here.
-            let _ = connection.await;
-            drop(place);
-        });
-    }
-
-    /// Closes idle connections and waits for the others.
-    async fn finish(self) {
-        self.all.shutdown().await;
+        // A connection ends because its client wants so, by a time-out or by a malformed request. None matters here.
+        let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
     }
 }
 

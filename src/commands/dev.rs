@@ -35,12 +35,11 @@ pub struct Dev {
 impl Dev {
     pub fn run(self) -> Result<(), ExitCode> {
         let sources = Sources { config: self.config, listen: self.listen, redis_url: None };
-        let settings = sources.load()?;
+        let (settings, access) = sources.load_to_serve()?;
         let folder = match self.state.or_else(default_folder) {
             Some(folder) => folder,
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
         };
-        let access = sources.access(&settings)?;
         let log = logging::begin(&settings.log).map_err(fail)?;
         let ended = runtime(settings.server.threads)?.block_on(dev(settings, access, folder));
         // So that the last lines of the log come before the last sentence.
@@ -57,7 +56,7 @@ fn default_folder() -> Option<PathBuf> {
 
 /// An error is a sentence.
 async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathBuf) -> Result<(), String> {
-    outlive_others().map_err(|error| error.to_string())?;
+    let reloads = outlive_others().map_err(|error| error.to_string())?;
     // First, because it costs nothing and fails most often.
     let listener = bind(settings.server.listen).await?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -65,7 +64,7 @@ async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathB
     settings.server.drain_delay = Duration::ZERO;
     let mut redis = PrivateRedis::start(&folder).await?;
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
-    let replica = Replica::start(listener, settings, access).map_err(|error| error.to_string())?;
+    let replica = Replica::start(listener, settings, access, &reloads)?;
     let begun = Instant::now();
     while let Err(why) = replica.store().ready().await {
         if begun.elapsed() > PATIENCE {

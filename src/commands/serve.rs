@@ -10,13 +10,12 @@ use crate::{
 
 /// Serves until a signal ends the replica.
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
-    let settings = sources.load()?;
-    let access = sources.access(&settings)?;
+    let (settings, access) = sources.load_to_serve()?;
     let _log = logging::begin(&settings.log).map_err(fail)?;
     runtime(settings.server.threads)?.block_on(async {
-        outlive_others().map_err(fail)?;
+        let reloads = outlive_others().map_err(fail)?;
         let listener = bind(settings.server.listen).await.map_err(fail)?;
-        Replica::start(listener, settings, access).map_err(fail)?.serve().await;
+        Replica::start(listener, settings, access, &reloads).map_err(fail)?.serve().await;
         Ok(())
     })
 }

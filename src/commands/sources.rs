@@ -7,6 +7,8 @@ use clap::Args;
 use super::exit;
 use crate::{
     access::Current,
+    printable::for_people,
+    serve::Certificate,
     settings::{Flag, Settings},
 };
 
@@ -43,17 +45,20 @@ impl Sources {
         })
     }
 
-    /// The access file of these settings, if they name one. If it is wrong, or if there must be one and is none, writes
-    /// each problem to standard error.
-    pub fn access(&self, settings: &Settings) -> Result<Option<Arc<Current>>, ExitCode> {
-        settings.check_auth().map_err(|problem| {
-            eprintln!("gorilla: the settings are wrong:\n{problem}.");
-            ExitCode::from(exit::CONFIG)
-        })?;
-        let Some(path) = &settings.auth.file else { return Ok(None) };
-        Current::open(path).map(Some).map_err(|problems| {
+    /// The same for a command that serves: what the files have that the settings name is right, too. With the access
+    /// file, if the settings name one.
+    pub fn load_to_serve(&self) -> Result<(Settings, Option<Arc<Current>>), ExitCode> {
+        let settings = self.load()?;
+        let certificate = settings.server.tls.as_ref().map(|files| Certificate::in_files(files).read());
+        let certificate = certificate.transpose().map_err(|problem| format!("server.tls_certificate, server.tls_key: {problem}"));
+        if let Err(problem) = certificate.and(settings.check_auth()) {
+            eprintln!("gorilla: the settings are wrong:\n{}", for_people(&problem));
+            return Err(ExitCode::from(exit::CONFIG));
+        }
+        let access = settings.auth.file.as_deref().map(Current::open).transpose().map_err(|problems| {
             eprint!("gorilla: the access file is wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
-        })
+        })?;
+        Ok((settings, access))
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
+use crate::reload::Reloads;
+
 /// The signals that end a replica.
 pub struct Ends {
     terminate: Signal,
@@ -47,21 +49,26 @@ impl Ends {
     }
 }
 
-/// Catches the signals that mean nothing to a replica. By default they would end it at once, without a drain. A
-/// terminal that closes sends SIGHUP, and tools that rotate logs send SIGHUP or SIGUSR1.
-pub fn outlive_others() -> io::Result<()> {
+/// Catches the signals that would by default end a replica at once, without a drain. SIGHUP has files read again; the
+/// others mean nothing. Tools that rotate logs send SIGHUP or SIGUSR1, and a terminal that closes sends SIGHUP, also to
+/// a replica that has nothing to read again.
+pub fn outlive_others() -> io::Result<Reloads> {
+    let reloads = Reloads::default();
     for (kind, name) in [
         (SignalKind::hangup(), "SIGHUP"),
         (SignalKind::user_defined1(), "SIGUSR1"),
         (SignalKind::user_defined2(), "SIGUSR2"),
         (SignalKind::alarm(), "SIGALRM"),
     ] {
-        let mut caught = signal(kind)?;
+        let (mut caught, reloads) = (signal(kind)?, reloads.clone());
         tokio::spawn(async move {
             while caught.recv().await.is_some() {
+                if kind == SignalKind::hangup() && reloads.ask() {
+                    continue;
+                }
                 info!(signal = name, "a signal changed nothing; SIGTERM drains, and new settings need a restart");
             }
         });
     }
-    Ok(())
+    Ok(reloads)
 }

@@ -35,10 +35,6 @@ pub struct KeyPrefix(pub String);
 #[derive(Clone, Copy, Debug)]
 pub struct ListenAddress(pub Option<SocketAddr>);
 
-/// The path of a file, if a setting names one.
-#[derive(Clone, Debug)]
-pub struct FilePath(pub Option<PathBuf>);
-
 /// Which requests a replica serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMode {
@@ -152,12 +148,6 @@ impl Kind for ListenAddress {
     }
 }
 
-impl Kind for FilePath {
-    fn parse(text: &str) -> Result<Self, String> {
-        Ok(Self((!text.is_empty()).then(|| text.into())))
-    }
-}
-
 impl Kind for AuthMode {
     fn parse(text: &str) -> Result<Self, String> {
         match text {
@@ -185,6 +175,13 @@ impl Kind for LogFormat {
             "json" => Ok(Self::Json),
             _ => Err("must be auto, pretty or json".into()),
         }
+    }
+}
+
+/// A file, or none.
+impl Kind for Option<PathBuf> {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl};
-use kinds::{AuthMode, FilePath};
+use kinds::AuthMode;
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -42,6 +42,8 @@ pub struct Server {
     pub allowed_hosts: AllowedHosts,
     /// The address to serve metrics on, if not on that of the locks.
     pub metrics_listen: ListenAddress,
+    /// The files with which HTTPS is served. None: HTTP is served.
+    pub tls: Option<TlsFiles>,
     /// How long the head of a request may take to arrive, and how long a connection may be idle.
     pub header_timeout: Duration,
     /// How long the body of a request may take to arrive.
@@ -65,6 +67,15 @@ pub struct Auth {
     pub file: Option<PathBuf>,
     /// Whether the settings say that every request shall be served.
     pub is_open: bool,
+}
+
+/// The files that a listener with TLS needs, both in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, and behind it those between it and its authority.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
 }
 
 /// How a replica reaches Redis.
@@ -138,11 +149,25 @@ impl Settings {
     }
 
     fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let (certificate, key) = (reader.take("server.tls_certificate"), reader.take("server.tls_key"));
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                reader.refuse("server.tls_key", "must be set too, because server.tls_certificate is set".into());
+                None
+            }
+            (None, Some(_)) => {
+                reader.refuse("server.tls_certificate", "must be set too, because server.tls_key is set".into());
+                None
+            }
+        };
         let settings = Self {
             server: Server {
                 listen: reader.take("server.listen"),
                 allowed_hosts: reader.take("server.allowed_hosts"),
                 metrics_listen: reader.take("server.metrics_listen"),
+                tls,
                 header_timeout: reader.take("server.header_timeout"),
                 body_timeout: reader.take("server.body_timeout"),
                 write_timeout: reader.take("server.write_timeout"),
@@ -210,7 +235,7 @@ impl Settings {
 
 /// The section `[auth]`.
 fn auth(reader: &mut Reader) -> Auth {
-    let (mode, FilePath(file)) = (reader.take("auth.mode"), reader.take("auth.file"));
+    let (mode, file) = (reader.take("auth.mode"), reader.take::<Option<PathBuf>>("auth.file"));
     match (mode, &file) {
         (AuthMode::None, Some(_)) => {
             reader.refuse("auth.file", "is set, although auth.mode is none; leave one of them out".into());

@@ -30,7 +30,7 @@ const IMPATIENT: [(&str, &str); 3] = [
 ];
 
 /// Waits until a replica has ended within `limit` of `since`, with exit code 0.
-async fn ends(replica: &mut Replica, since: Instant, limit: Duration) {
+pub async fn ends(replica: &mut Replica, since: Instant, limit: Duration) {
     let status = loop {
         if let Some(status) = replica.process.child.try_wait().expect("a child can be waited for") {
             break status;

@@ -29,6 +29,7 @@ mod sets;
 mod settings;
 mod shared;
 mod structure;
+mod tls;
 mod topology;
 mod upgrade;
 mod wire;

@@ -1,15 +1,16 @@
 //! A client that talks to a replica as the programs of users do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{Answer, Key, document};
+use crate::{Answer, Authority, Key, document};
 
 /// A client of a replica, with connections of its own. Clones share the connections.
 #[derive(Clone)]
@@ -18,6 +19,26 @@ pub struct Api {
     pub address: String,
     client: Client,
     key: Option<String>,
+    /// The authority of the replica's certificate, if the replica serves HTTPS.
+    authority: Option<Authority>,
+}
+
+/// A connection that may be one with TLS.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The socket beneath.
+    fn socket(self: Box<Self>) -> TcpStream;
+}
+
+impl Connection for TcpStream {
+    fn socket(self: Box<Self>) -> TcpStream {
+        *self
+    }
+}
+
+impl Connection for TlsStream<TcpStream> {
+    fn socket(self: Box<Self>) -> TcpStream {
+        self.into_inner().0
+    }
 }
 
 /// How a client ends its connection.
@@ -54,12 +75,58 @@ impl Api {
         // Tests use only HTTP, and a debug build takes 10 ms or more to read the certificates of the system.
         let client = Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build();
         let client = client.expect("a client");
-        Self { address: address.into(), client, key: None }
+        Self { address: address.into(), client, key: None, authority: None }
     }
 
     /// The same client, which sends this API key with each request.
     pub fn with_key(&self, key: &Key) -> Self {
         Self { key: Some(key.bearer()), ..self.clone() }
+    }
+
+    /// A client of the replica at `host:port` that speaks HTTPS and trusts this authority alone.
+    pub fn secure(address: &str, authority: &Authority) -> Self {
+        let tls = authority.client();
+        let client =
+            Client::builder().no_proxy().tls_backend_preconfigured(tls).timeout(Duration::from_secs(30)).build();
+        Self { address: address.into(), client: client.expect("a client"), key: None, authority: Some(authority.clone()) }
+    }
+
+    /// The same with connections of its own.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        match &self.authority {
+            None => Self::at(&self.address),
+            Some(authority) => Self::secure(&self.address, authority),
+        }
+    }
+
+    /// Opens a connection, with TLS if the replica speaks it.
+    pub async fn connection(&self) -> Box<dyn Connection> {
+        let stream = TcpStream::connect(&self.address).await.expect("a connection");
+        match &self.authority {
+            None => Box::new(stream),
+            Some(authority) => {
+                let name = "127.0.0.1".try_into().expect("an address");
+                let connector = TlsConnector::from(Arc::new(authority.client()));
+                Box::new(connector.connect(name, stream).await.expect("a handshake"))
+            }
+        }
+    }
+
+    /// The certificate, in DER, that the replica shows to a new client.
+    pub async fn certificate(&self) -> Vec<u8> {
+        let authority = self.authority.as_ref().expect("a replica that serves HTTPS");
+        let stream = TcpStream::connect(&self.address).await.expect("a connection");
+        let connector = TlsConnector::from(Arc::new(authority.client()));
+        let stream = connector.connect("127.0.0.1".try_into().expect("an address"), stream).await.expect("a handshake");
+        let shown = stream.get_ref().1.peer_certificates().expect("a certificate");
+        shown[0].to_vec()
+    }
+
+    /// The address with its scheme.
+    pub fn url(&self) -> String {
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// `POST` with the fields that an acquire needs.
@@ -146,7 +213,7 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> reqwest::Result<Answer> {
-        let mut request: RequestBuilder = self.client.request(method.clone(), format!("http://{}{path}", self.address));
+        let mut request: RequestBuilder = self.client.request(method.clone(), format!("{}{path}", self.url()));
         if let Some(body) = body {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 request = request.header("Content-Type", "application/json");

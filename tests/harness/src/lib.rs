@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod api;
+mod authority;
 mod cluster;
 mod document;
 mod process;
@@ -18,7 +19,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 pub use access::{AccessFile, Key, key_entry, role};
 pub use answer::Answer;
-pub use api::{Api, HangUp, lock_path, token};
+pub use api::{Api, Connection, HangUp, lock_path, token};
+pub use authority::{Authority, Issued};
 pub use cluster::Cluster;
 pub use process::Process;
 pub use proxy::{Mode, Proxy};

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use crate::{Api, Redis, process::Process};
+use crate::{Api, Authority, Redis, process::Process};
 
 /// A replica on a port of its own. It is ready, unless a test started it without Redis.
 pub struct Replica {
@@ -42,11 +42,25 @@ impl Replica {
     /// A ready replica with settings such as `("GORILLA__LIMITS__MAX_TIMEOUT", "1h")`.
     pub async fn with(redis_url: &str, settings: &[(&str, &str)]) -> Self {
         let replica = Self::unready(redis_url, settings);
-        let api = replica.api.clone();
+        replica.becomes_ready().await;
+        replica
+    }
+
+    async fn becomes_ready(&self) {
         crate::eventually("the replica is ready", Duration::from_secs(10), || async {
-            api.get("/_ready").await.status == 200
+            self.api.get("/_ready").await.status == 200
         })
         .await;
+    }
+
+    /// A ready replica that serves HTTPS, with the certificate that was installed last.
+    pub async fn secure(redis_url: &str, authority: &Authority, settings: &[(&str, &str)]) -> Self {
+        let tls = authority.settings();
+        let tls = tls.iter().map(|(name, value)| (*name, value.as_str()));
+        let settings: Vec<_> = tls.chain(settings.iter().copied()).collect();
+        let mut replica = Self::unready(redis_url, &settings);
+        replica.api = Api::secure(&replica.api.address, authority);
+        replica.becomes_ready().await;
         replica
     }
 

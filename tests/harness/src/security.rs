@@ -2,14 +2,16 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
+
+use crate::Authority;
 
 /// Which users the servers know, and whether the servers speak TLS. Clones have the same users and the same authority.
 #[derive(Clone)]
 pub struct Security {
     files: Arc<TempDir>,
-    tls: bool,
+    /// The authority of the certificates, if the servers speak TLS.
+    authority: Option<Authority>,
 }
 
 impl Security {
@@ -31,11 +33,12 @@ impl Security {
 
     fn new(rules: &str, tls: bool) -> Self {
         let files = Arc::new(tempfile::tempdir().expect("a folder for users and certificates"));
-        let security = Self { files, tls };
-        fs::write(security.file("server.acl"), Self::users(rules)).expect("the file can be written");
-        if tls {
-            security.write_certificates();
+        let authority = tls.then(Authority::new);
+        if let Some(authority) = &authority {
+            authority.install(&authority.issue(&["127.0.0.1"]));
         }
+        let security = Self { files, authority };
+        fs::write(security.file("server.acl"), Self::users(rules)).expect("the file can be written");
         security
     }
 
@@ -44,32 +47,15 @@ impl Security {
         format!("user default off\nuser {admin} on >{admins} ~* &* +@all\nuser {user} on >{password} {rules}\n")
     }
 
-    fn write_certificates(&self) {
-        let key = || KeyPair::generate().expect("a key");
-        let mut authority = CertificateParams::new(vec![]).expect("no names");
-        // If the authority had the name of the server, OpenSSL would take the certificate of the server for
-        // self-signed.
-        authority.distinguished_name.push(DnType::CommonName, "authority of a test");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
-        let (own, server) = (key(), CertificateParams::new(vec!["127.0.0.1".into()]).expect("an address"));
-        let certificate = server.signed_by(&own, &authority).expect("a certificate");
-        for (file, text) in
-            [("ca.pem", authority.pem()), ("server.pem", certificate.pem()), ("server.key", own.serialize_pem())]
-        {
-            fs::write(self.file(file), text).expect("the file can be written");
-        }
-    }
-
     /// The environment with which a replica of Gorilla trusts the servers.
     pub fn trust(&self) -> Vec<(&'static str, String)> {
-        if self.tls { vec![("SSL_CERT_FILE", self.path("ca.pem"))] } else { vec![] }
+        self.certificates("ca.pem").map(|path| ("SSL_CERT_FILE", path)).into_iter().collect()
     }
 
     /// The start of a URL: `redis://user:password@`, or `rediss-cluster://…` and the like, of a `kind` such as
     /// `-cluster`.
     pub(crate) fn url_start(&self, kind: &str) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
+        let scheme = if self.authority.is_some() { "rediss" } else { "redis" };
         format!("{scheme}{kind}://{}:{}@", Self::USER, Self::escaped_password())
     }
 
@@ -81,13 +67,14 @@ impl Security {
     /// Settings of a server or a sentinel, each a name and its value.
     pub(crate) fn settings(&self, users: &str, port: u16) -> Vec<(&'static str, String)> {
         let mut settings = vec![("aclfile", self.path(users))];
-        if self.tls {
+        if let Some(authority) = &self.authority {
+            let path = |name| authority.file(name).display().to_string();
             settings.extend([
                 ("port", "0".into()),
                 ("tls-port", port.to_string()),
-                ("tls-cert-file", self.path("server.pem")),
-                ("tls-key-file", self.path("server.key")),
-                ("tls-ca-cert-file", self.path("ca.pem")),
+                ("tls-cert-file", path("server.pem")),
+                ("tls-key-file", path("server.key")),
+                ("tls-ca-cert-file", path("ca.pem")),
                 ("tls-auth-clients", "no".into()),
                 // For connections between servers and sentinels.
                 ("tls-replication", "yes".into()),
@@ -100,7 +87,7 @@ impl Security {
     pub(crate) fn server_settings(&self, clustered: bool) -> Vec<(&'static str, String)> {
         let [user, password] = Self::ADMIN.map(String::from);
         let mut settings = vec![("masteruser", user), ("masterauth", password)];
-        settings.extend((self.tls && clustered).then(|| ("tls-cluster", "yes".into())));
+        settings.extend((self.authority.is_some() && clustered).then(|| ("tls-cluster", "yes".into())));
         settings
     }
 
@@ -124,10 +111,15 @@ impl Security {
     pub(crate) fn cli(&self) -> Vec<String> {
         let [user, password] = Self::ADMIN;
         let mut args: Vec<_> = ["--user", user, "--pass", password, "--no-auth-warning"].map(String::from).into();
-        if self.tls {
-            args.extend(["--tls".into(), "--cacert".into(), self.path("ca.pem")]);
+        if let Some(authority) = self.certificates("ca.pem") {
+            args.extend(["--tls".into(), "--cacert".into(), authority]);
         }
         args
+    }
+
+    /// The path of a file of the authority, if the servers speak TLS.
+    fn certificates(&self, name: &str) -> Option<String> {
+        Some(self.authority.as_ref()?.file(name).display().to_string())
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -27,7 +27,7 @@ pub const SOON: Duration = Duration::from_secs(2);
 /// An acquire that waits, on a task of its own. Aborting it closes the connection, as a client that hangs up does.
 pub fn waiter(api: &Api, resource: &str, owner: &str, wait: f64, key: Option<&str>) -> JoinHandle<Answer> {
     // Connections of its own: those of a pool would outlive the request.
-    let (api, path) = (Api::at(&api.address), lock_path(resource));
+    let (api, path) = (api.apart(), lock_path(resource));
     let body = json!({ "owner": owner, "timeout": 30, "wait": wait }).to_string();
     let key = key.map(String::from);
     tokio::spawn(async move {
