@@ -1,6 +1,8 @@
 //! Gorilla, a distributed lock service: HTTP in front of Redis. `api` asks `service`, which asks `store`; all of them
 //! speak of locks in the words of the crate `gorilla-domain`. docs/internals/code-map.md says where things are.
 
+pub mod access;
+
 pub mod api;
 
 pub mod service;

@@ -1,0 +1,26 @@
+//! Who may do what: API keys, roles and their rights, read from the access file. This part knows neither HTTP nor Redis.
+//! docs/reference/access-file.md is about the file.
+
+mod access;
+mod current;
+mod digest;
+mod finding;
+mod identity;
+mod key;
+mod name;
+mod role;
+mod rule;
+mod scope;
+mod verb;
+
+pub use access::{Access, Denied};
+pub use current::Current;
+pub use digest::Digest;
+pub use finding::{Finding, Problems, Warning};
+pub use identity::Identity;
+pub use key::{Key, WrongKey};
+pub use name::{Name, WrongName};
+pub use role::{Quota, Rate, Role};
+pub use rule::{Rule, Target};
+pub use scope::Scope;
+pub use verb::{UnknownVerb, Verb, Verbs};
