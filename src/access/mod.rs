@@ -4,10 +4,14 @@
 mod access;
 mod current;
 mod digest;
+mod entry;
+mod expiry;
+mod file;
 mod finding;
 mod identity;
 mod key;
 mod name;
+mod notes;
 mod role;
 mod rule;
 mod scope;
