@@ -13,9 +13,9 @@ use tokio::{sync::watch, task::spawn_blocking, time};
 use tracing::{error, info, warn};
 
 use super::{
-    access::Access,
     digest::Digest,
     finding::{Problems, Warning},
+    generation::Access,
 };
 
 /// The largest file that is read: several times what 10,000 keys take.

@@ -1,13 +1,13 @@
 //! Who may do what: API keys, roles and their rights, read from the access file. This part knows neither HTTP nor Redis.
 //! docs/reference/access-file.md is about the file.
 
-mod access;
 mod current;
 mod digest;
 mod entry;
 mod expiry;
 mod file;
 mod finding;
+mod generation;
 mod identity;
 mod key;
 mod name;
@@ -17,10 +17,10 @@ mod rule;
 mod scope;
 mod verb;
 
-pub use access::{Access, Denied};
 pub use current::Current;
 pub use digest::Digest;
 pub use finding::{Finding, Problems, Warning};
+pub use generation::{Access, Denied};
 pub use identity::Identity;
 pub use key::{Key, WrongKey};
 pub use name::{Name, WrongName};
