@@ -76,6 +76,11 @@ impl Access {
         self.find(identity.digest.ok_or(Denied::Unknown)?, &identity.key_id, now)
     }
 
+    /// Who has a key, also if it has expired.
+    pub fn by_digest(&self, digest: Digest) -> Option<&Arc<Identity>> {
+        self.by_digest.get(&digest).map(|known| &known.identity)
+    }
+
     /// An identity, without a key of it.
     pub fn by_name(&self, name: &str) -> Option<&Arc<Identity>> {
         self.by_name.get(name)

@@ -4,7 +4,7 @@
 mod current;
 mod digest;
 mod entry;
-mod expiry;
+pub mod expiry;
 mod file;
 mod finding;
 mod generation;
@@ -15,6 +15,7 @@ mod notes;
 mod role;
 mod rule;
 mod scope;
+mod source;
 mod verb;
 
 pub use current::Current;
@@ -27,4 +28,5 @@ pub use name::{Name, WrongName};
 pub use role::{Quota, Rate, Role};
 pub use rule::{Rule, Target};
 pub use scope::Scope;
+pub use source::read;
 pub use verb::{UnknownVerb, Verb, Verbs};
