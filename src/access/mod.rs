@@ -20,6 +20,7 @@ mod verb;
 
 pub use current::Current;
 pub use digest::Digest;
+pub use entry::nearest;
 pub use finding::{Finding, Problems, Warning};
 pub use generation::{Access, Denied};
 pub use identity::Identity;
