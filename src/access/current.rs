@@ -90,11 +90,11 @@ impl Current {
         }
         let (access, warnings) = Access::parse(&text)?;
         log_warnings(&self.path, &warnings);
-        let keys = access.identities().len();
+        let identities = access.identities().len();
         self.access.store(Arc::new(access));
         *content = digest;
         self.generation.send_modify(|generation| *generation += 1);
-        info!(file = %self.path.display(), generation = self.generation(), keys, "the access file was reloaded");
+        info!(file = %self.path.display(), generation = self.generation(), identities, "the access file was reloaded");
         Ok(true)
     }
 
