@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use humantime::{Rfc3339Timestamp, format_rfc3339_micros, format_rfc3339_millis};
+use humantime::{Rfc3339Timestamp, format_rfc3339_micros, format_rfc3339_millis, format_rfc3339_seconds};
 
 /// A time as text. The text is empty for times before 1970 and after the year 9999, which humantime can't write.
 pub struct Rfc3339(String);
@@ -22,6 +22,12 @@ impl Rfc3339 {
     pub fn to_micros(time: SystemTime) -> Self {
         // humantime panics where the time is before 1970.
         Self::new((time >= UNIX_EPOCH).then(|| format_rfc3339_micros(time)))
+    }
+
+    /// A time told to the second.
+    pub fn to_seconds(time: SystemTime) -> Self {
+        // humantime panics where the time is before 1970.
+        Self::new((time >= UNIX_EPOCH).then(|| format_rfc3339_seconds(time)))
     }
 
     /// The text.
@@ -63,6 +69,8 @@ mod tests {
             let chronos = DateTime::from_timestamp_micros(micros).expect("within the calendar");
             let ours = Rfc3339::to_micros(UNIX_EPOCH + Duration::from_micros(micros as u64));
             prop_assert_eq!(ours.as_str(), chronos.to_rfc3339_opts(SecondsFormat::Micros, true));
+            let ours = Rfc3339::to_seconds(UNIX_EPOCH + Duration::from_micros(micros as u64));
+            prop_assert_eq!(ours.as_str(), chronos.to_rfc3339_opts(SecondsFormat::Secs, true));
             let ours = Rfc3339::from_millis(micros / 1000);
             prop_assert_eq!(ours.as_str(), chronos.to_rfc3339_opts(SecondsFormat::Millis, true));
         }

@@ -2,8 +2,8 @@
 
 mod client;
 mod gauges;
-mod metrics_listener;
 mod handshakes;
+mod metrics_listener;
 mod patrol;
 mod signals;
 mod socket;

@@ -1,267 +1,477 @@
-//! One generation of the access file: who may do what, ready to be looked up.
+//! One generation of the access file.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::{Duration, SystemTime},
+    collections::{HashMap, HashSet, hash_map},
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
 };
-
-use gorilla_domain::{Owner, ResourceName, Verb};
 
 use super::{
-    file::{Expiry, File, KeyEntry, QuotaEntry, RoleEntry, RuleEntry},
+    digest::Digest,
+    entry::{label, nearest},
+    file::{File, KeyEntry},
+    finding::{Problems, Warning},
     identity::Identity,
-    key::{Digest, Key, NotAKey},
-    names::{self, is_name},
-    problems::{Problems, Warning},
-    role::{Quota, Role, Rule, Where},
+    key::{Key, WrongKey},
+    notes::Notes,
+    role::Role,
 };
 
-/// What the names of a family of resources end with before they differ, as a rule.
-const SEPARATORS: &str = ":/.-_";
-
-/// Who may do what.
+/// All keys and roles of an access file, checked. It never changes.
 #[derive(Debug, Default)]
 pub struct Access {
-    /// Looked up by the whole digest, so that a key that is nearly right takes the same way as any other.
-    keys: HashMap<Digest, Arc<Identity>>,
+    by_digest: HashMap<Digest, Known>,
+    by_name: HashMap<Box<str>, Arc<Identity>>,
 }
 
-/// Why a text lets nobody in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A key of which the file has the digest.
+#[derive(Debug)]
+struct Known {
+    /// Whose key it is.
+    identity: Arc<Identity>,
+    /// The same with the id of the key, which only the key itself tells: from when it is first presented.
+    presented: OnceLock<Arc<Identity>>,
+}
+
+/// Why a key identifies nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Denied {
-    /// It does not have the form of a key.
+    /// The text doesn't have the form of a key.
     Malformed,
-    /// Its checksum is wrong.
+    /// The text has the form of a key, and a digit is wrong.
     BadChecksum,
-    /// No key of the access file is like it.
+    /// The access file doesn't have the key, or no longer.
     Unknown,
-    /// The key was valid once.
+    /// The key was valid until a time that has passed.
     Expired,
 }
 
 impl Access {
-    /// Reads the text of an access file. Fails with all that is wrong with it.
+    /// Reads an access file. The error has every problem at once.
     pub fn parse(text: &str) -> Result<(Self, Vec<Warning>), Problems> {
-        let File { role, key } = File::read(text)?;
-        let mut checks = Checks::default();
-        let roles: HashMap<_, _> = role.into_iter().filter_map(|entry| checks.role(entry)).collect();
-        let mut keys = HashMap::with_capacity(key.len());
-        for entry in key {
-            checks.key(entry, &roles, &mut keys);
+        let mut notes = Notes::default();
+        let File { roles, keys } = File::read(text, &mut notes);
+        refuse_names_twice("role", roles.iter().map(|(at, role)| (*at, role.name.as_str())), &mut notes);
+        refuse_names_twice("key", keys.iter().map(|key| (key.at, key.name.as_str())), &mut notes);
+        let roles: HashMap<_, _> = roles.into_iter().map(|(_, role)| (role.name.clone(), Arc::new(role))).collect();
+        let mut access =
+            Self { by_digest: HashMap::with_capacity(keys.len()), by_name: HashMap::with_capacity(keys.len()) };
+        for key in keys {
+            access.add(key, &roles, &mut notes);
         }
-        match checks.problems.is_empty() {
-            true => Ok((Self { keys }, checks.warnings)),
-            false => Err(Problems(checks.problems)),
-        }
+        notes.finish(text).map(|warnings| (access, warnings))
     }
 
-    /// Whose key this text is.
+    /// Who presents a key.
     pub fn identify(&self, presented: &str, now: SystemTime) -> Result<Arc<Identity>, Denied> {
-        let key = Key::parse(presented).map_err(|not| match not {
-            NotAKey::Malformed => Denied::Malformed,
-            NotAKey::BadChecksum => Denied::BadChecksum,
-        })?;
-        self.find(key.digest(), now)
+        let key = Key::parse(presented)?;
+        self.find(key.digest(), key.id(), now)
     }
 
-    /// The same key as of an earlier generation, as it is described now.
-    pub fn again(&self, earlier: &Identity, now: SystemTime) -> Result<Arc<Identity>, Denied> {
-        let identity = self.find(earlier.digest, now)?;
-        // The same secret under another name belongs to somebody else.
-        if identity.name == earlier.name { Ok(identity) } else { Err(Denied::Unknown) }
+    /// What this generation says about somebody whom an earlier one identified, and who may have waited since: its
+    /// rights may have changed, and its key may be revoked or expired. A key is revoked also if the identity has another
+    /// one now.
+    pub fn again(&self, identity: &Identity, now: SystemTime) -> Result<Arc<Identity>, Denied> {
+        self.find(identity.digest.ok_or(Denied::Unknown)?, &identity.key_id, now)
     }
 
-    /// The key with this name. It may have expired.
+    /// Who has a key, also if it has expired.
+    pub fn by_digest(&self, digest: Digest) -> Option<&Arc<Identity>> {
+        self.by_digest.get(&digest).map(|known| &known.identity)
+    }
+
+    /// An identity, without a key of it.
     pub fn by_name(&self, name: &str) -> Option<&Arc<Identity>> {
-        self.keys.values().find(|identity| identity.name == name)
+        self.by_name.get(name)
     }
 
-    /// How many digests it knows.
-    pub fn len(&self) -> usize {
-        self.keys.len()
+    /// All identities, in no order.
+    pub fn identities(&self) -> impl ExactSizeIterator<Item = &Arc<Identity>> {
+        self.by_name.values()
     }
 
-    /// All keys, in no order. A key with several hashes comes several times.
-    pub fn identities(&self) -> impl Iterator<Item = &Arc<Identity>> {
-        self.keys.values()
+    fn find(&self, digest: Digest, key_id: &str, now: SystemTime) -> Result<Arc<Identity>, Denied> {
+        let Known { identity, presented } = self.by_digest.get(&digest).ok_or(Denied::Unknown)?;
+        if identity.has_expired(now) {
+            return Err(Denied::Expired);
+        }
+        let with_key = || Identity { key_id: key_id.into(), digest: Some(digest), ..(**identity).clone() };
+        Ok(presented.get_or_init(|| Arc::new(with_key())).clone())
     }
 
-    fn find(&self, digest: Digest, now: SystemTime) -> Result<Arc<Identity>, Denied> {
-        let identity = self.keys.get(&digest).ok_or(Denied::Unknown)?;
-        match identity.expires.is_some_and(|expires| expires <= now) {
-            true => Err(Denied::Expired),
-            false => Ok(Arc::clone(identity)),
+    fn add(&mut self, key: KeyEntry, roles: &HashMap<String, Arc<Role>>, notes: &mut Notes) {
+        let KeyEntry { name, role, hashes, expires, owner_prefix, .. } = key;
+        let entry = label("key", &name);
+        // That a role is missing has been noted.
+        let Some((role_at, role)) = role else { return };
+        let Some(role) = roles.get(&role) else {
+            let known: Vec<_> = roles.keys().map(String::as_str).collect();
+            let text = format!("role = {role:?} is not the name of a [[role]] of this file{}", nearest(&known, &role));
+            return notes.problem(Some(role_at), &entry, text);
+        };
+        let role = role.clone();
+        let identity = Identity { name, key_id: String::new(), role, owner_prefix, expires, digest: None };
+        let identity = Arc::new(identity);
+        for (at, digest) in hashes {
+            match self.by_digest.entry(digest) {
+                hash_map::Entry::Vacant(place) => {
+                    place.insert(Known { identity: identity.clone(), presented: OnceLock::new() });
+                }
+                hash_map::Entry::Occupied(other) => {
+                    let other = label("key", &other.get().identity.name);
+                    notes.problem(Some(at), &entry, format!("hashes has a hash that {other} has already"));
+                }
+            }
+        }
+        self.by_name.insert(identity.name.as_str().into(), identity);
+    }
+}
+
+/// Notes each `[[kind]]` that has the name of an earlier one.
+fn refuse_names_twice<'a>(kind: &str, names: impl Iterator<Item = (usize, &'a str)>, notes: &mut Notes) {
+    let mut seen = HashSet::new();
+    for (at, name) in names {
+        // That a name is missing has been noted.
+        if !seen.insert(name) && !name.is_empty() {
+            notes.problem(Some(at), &label(kind, name), format!("has the name of an earlier [[{kind}]]"));
         }
     }
 }
 
-/// The checks of a file, with what they found.
-#[derive(Default)]
-struct Checks {
-    problems: Vec<String>,
-    warnings: Vec<Warning>,
-    role_names: HashSet<String>,
-    key_names: HashSet<String>,
+impl From<WrongKey> for Denied {
+    fn from(wrong: WrongKey) -> Self {
+        match wrong {
+            WrongKey::Malformed => Self::Malformed,
+            WrongKey::BadChecksum => Self::BadChecksum,
+        }
+    }
 }
 
-impl Checks {
-    fn refuse(&mut self, place: &str, problem: impl AsRef<str>) {
-        self.problems.push(format!("{place}: {}.", problem.as_ref()));
-    }
-
-    /// The role of an entry by its name, as far as it can be read.
-    fn role(&mut self, RoleEntry { name, rules, quota }: RoleEntry) -> Option<(String, Arc<Role>)> {
-        let place = format!("role {name:?}");
-        if !is_name(&name) {
-            self.refuse(&place, format!("the name {}", names::RULE));
-        }
-        if !self.role_names.insert(name.clone()) {
-            self.refuse(&place, "another role has this name");
-        }
-        let rules: Vec<_> = rules.into_iter().filter_map(|rule| self.rule(&place, rule)).collect();
-        self.check_waits(&place, &rules);
-        let quota = self.quota(&place, quota);
-        Some((name.clone(), Arc::new(Role { name, rules, quota })))
-    }
-
-    fn rule(&mut self, place: &str, RuleEntry { prefix, name, verbs }: RuleEntry) -> Option<Rule> {
-        let resources = match (prefix, name) {
-            (Some(prefix), None) => Where::Prefix(prefix),
-            (None, Some(name)) => Where::Name(name),
-            _ => {
-                self.refuse(place, "each rule must have either \"prefix\" or \"name\"");
-                return None;
-            }
-        };
-        match &resources {
-            Where::Name(name) => {
-                if let Err(rule) = ResourceName::parse(name) {
-                    self.refuse(place, format!("name = {name:?} {rule}"));
-                }
-            }
-            Where::Prefix(prefix) if prefix.is_empty() => {}
-            Where::Prefix(prefix) if ResourceName::parse(prefix).is_err() => {
-                self.refuse(place, format!("prefix = {prefix:?} is not the beginning of any name"));
-            }
-            Where::Prefix(prefix) => {
-                if !prefix.ends_with(|last| SEPARATORS.contains(last)) {
-                    let text = format!(
-                        "{place}: prefix = {prefix:?} allows \"{prefix}-admin\" as well as {prefix:?}; end it with \
-                         a separator such as \":\", or write name = {prefix:?} if you mean that resource alone."
-                    );
-                    self.warnings.push(Warning(text));
-                }
-            }
-        }
-        if verbs.is_empty() {
-            self.refuse(place, "a rule without verbs allows nothing");
-        }
-        let known = || Verb::ALL.map(Verb::as_str).join(", ");
-        let mut read = Vec::with_capacity(verbs.len());
-        for verb in verbs {
-            match verb.parse() {
-                Ok(verb) => read.push(verb),
-                Err(()) => self.refuse(place, format!("{verb:?} is not a verb; known are {}", known())),
-            }
-        }
-        Some(Rule { resources, verbs: read })
-    }
-
-    /// A request that waits acquires in the end, so that `wait` alone would allow nothing.
-    fn check_waits(&mut self, place: &str, rules: &[Rule]) {
-        let acquires = |resources: &Where| {
-            rules.iter().filter(|rule| rule.verbs.contains(&Verb::Acquire)).any(|rule| {
-                match (&rule.resources, resources) {
-                    (Where::Prefix(prefix), Where::Prefix(text) | Where::Name(text)) => {
-                        text.starts_with(prefix.as_str())
-                    }
-                    (Where::Name(name), Where::Name(other)) => name == other,
-                    (Where::Name(_), Where::Prefix(_)) => false,
-                }
-            })
-        };
-        let waiting = rules.iter().filter(|rule| rule.verbs.contains(&Verb::Wait));
-        if waiting.clone().any(|rule| !acquires(&rule.resources)) {
-            self.refuse(place, "\"wait\" needs \"acquire\" with the same resources");
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Malformed => WrongKey::Malformed.fmt(f),
+            Self::BadChecksum => WrongKey::BadChecksum.fmt(f),
+            Self::Unknown => f.write_str("The access file does not have this key"),
+            Self::Expired => f.write_str("The key has expired"),
         }
     }
+}
 
-    fn quota(&mut self, place: &str, entry: QuotaEntry) -> Quota {
-        let QuotaEntry { max_held, max_waiters, per_second, burst, max_timeout, max_wait } = entry;
-        for (name, value) in
-            [("max_held", max_held), ("max_waiters", max_waiters), ("per_second", per_second), ("burst", burst)]
+impl std::error::Error for Denied {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::access::Finding;
+    use gorilla_domain::Verb;
+
+    const ROLE: &str = "[[role]]\nname = \"r\"\nrules = [{ prefix = \"a:\", verbs = [\"acquire\"] }]\n";
+
+    fn key_entry(name: &str, key: &Key, more: &str) -> String {
+        format!("[[key]]\nname = \"{name}\"\nrole = \"r\"\nhashes = [\"{}\"]\n{more}\n", key.digest())
+    }
+
+    fn new_key() -> Key {
+        Key::generate().expect("random digits")
+    }
+
+    fn valid(text: &str) -> Access {
+        let (access, warnings) = Access::parse(text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(warnings, []);
+        access
+    }
+
+    /// The problems of a file as they are told.
+    fn problems(text: &str) -> Vec<String> {
+        let Err(Problems(problems)) = Access::parse(text) else { panic!("there should be a problem in:\n{text}") };
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    /// The warnings of a role with a rule.
+    fn warnings(rule: &str) -> Vec<String> {
+        let text = format!("[[role]]\nname = \"r\"\nrules = [{rule}]\n{}", key_entry("k", &new_key(), ""));
+        let (_, warnings) = Access::parse(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        warnings.iter().map(ToString::to_string).collect()
+    }
+
+    /// The example of the document.
+    fn example() -> String {
+        let page = include_str!("../../docs/reference/access-file.md");
+        let (_, example) = page.split_once("```toml\n").expect("an example");
+        example.split_once("```").expect("its end").0.into()
+    }
+
+    #[test]
+    fn the_example_of_the_document_is_valid_and_means_what_the_document_says() {
+        let access = valid(&example());
+        let identity = |name| access.by_name(name).expect("an identity").clone();
+        let orders = identity("orders-prod");
+        assert!(orders.may(Verb::Acquire, "orders:1") && orders.may(Verb::Inspect, "nightly"));
+        assert!(!orders.may(Verb::Acquire, "nightly") && !orders.may(Verb::Acquire, "orders"));
+        assert!(!orders.may(Verb::Acquire, "Orders:1") && !orders.may(Verb::Break, "orders:1"));
+        assert!(orders.may_be_owner("orders/7") && !orders.may_be_owner("Orders/7") && identity("ci").may_be_owner(""));
+        let scope = orders.scope(Verb::Inspect);
+        assert_eq!(scope.parts(), ["nightly", "orders:"]);
+        assert!(orders.scope(Verb::List).is_empty() && !orders.may_everywhere(Verb::Inspect));
+        let operator = identity("on-call");
+        assert!(operator.may_everywhere(Verb::Metrics) && operator.may(Verb::Break, "any"));
+        assert!(operator.scope(Verb::List).is_everything() && !operator.may(Verb::Acquire, "any"));
+        let quota = &orders.role.quota;
+        let numbers = [quota.max_held, quota.max_waiters, quota.rate.map(|rate| rate.per_second)];
+        assert_eq!(numbers.map(|number| number.map_or(0, u32::from)), [100, 50, 200]);
+        assert_eq!(
+            (quota.max_timeout, quota.max_wait),
+            (Some(Duration::from_secs(300)), Some(Duration::from_secs(30)))
+        );
+        assert_eq!(identity("ci").role.quota, Default::default());
+        assert_eq!(access.identities().len(), 3);
+    }
+
+    #[test]
+    fn a_key_identifies_whose_digest_the_file_has_until_it_expires() {
+        let (one, two, unknown) = (new_key(), new_key(), new_key());
+        let text = format!(
+            "{ROLE}[[key]]\nname = \"k\"\nrole = \"r\"\nhashes = [\"{}\", \"{}\"]\nexpires = 1970-01-01T00:01:00Z\n",
+            one.digest(),
+            two.digest()
+        );
+        let access = valid(&text);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for key in [&one, &two] {
+            let identity = access.identify(key.as_str(), at(59)).expect("known");
+            assert_eq!(
+                (identity.name.as_str(), identity.key_id.as_str(), identity.role.name.as_str()),
+                ("k", key.id(), "r")
+            );
+            assert!(Arc::ptr_eq(&identity, &access.identify(key.as_str(), at(0)).expect("known")));
+            assert_eq!(access.identify(key.as_str(), at(60)), Err(Denied::Expired));
+            assert_eq!(access.again(&identity, at(59)), Ok(identity.clone()));
+            assert_eq!(access.again(&identity, at(60)), Err(Denied::Expired));
+        }
+        assert_eq!(access.by_name("k").map(|identity| identity.key_id.as_str()), Some(""));
+        assert_eq!(access.identify(unknown.as_str(), at(0)), Err(Denied::Unknown));
+        assert_eq!(access.identify("gorilla_", at(0)), Err(Denied::Malformed));
+        let (checked, last) = one.as_str().split_at(Key::LENGTH - 1);
+        let other = if last == "0" { '1' } else { '0' };
+        assert_eq!(access.identify(&format!("{checked}{other}"), at(0)), Err(Denied::BadChecksum));
+    }
+
+    #[test]
+    fn a_key_that_the_next_generation_lacks_is_revoked_even_if_its_identity_has_another_key() {
+        let (old, new) = (new_key(), new_key());
+        let now = SystemTime::now();
+        let before = valid(&format!("{ROLE}{}", key_entry("k", &old, "")));
+        let identity = before.identify(old.as_str(), now).expect("known");
+        let after = valid(&format!("{ROLE}{}", key_entry("k", &new, "")));
+        assert!(after.by_name("k").is_some());
+        assert_eq!(after.again(&identity, now), Err(Denied::Unknown));
+        // And rights are those of the new generation.
+        let less = valid(&format!("{}{}", ROLE.replace("a:", "b:"), key_entry("k", &old, "")));
+        let again = less.again(&identity, now).expect("known");
+        assert!(identity.may(Verb::Acquire, "a:1") && !again.may(Verb::Acquire, "a:1"));
+        assert_eq!(again.key_id, old.id());
+    }
+
+    #[test]
+    fn every_problem_is_said_at_once_with_its_place() {
+        let digest = new_key().digest();
+        let text = format!(
+            "\
+[[role]]
+name = \"Deploy\"
+rules = [
+    {{ prefix = \"a:\", name = \"a\", verbs = [\"acquire\"] }},
+    {{ prefix = \"b/\", verbs = [] }},
+    {{ name = \"\", verbs = [\"aquire\", 5], verb = \"list\" }},
+    {{ prefix = \"c:\", verbs = [\"wait\"] }},
+]
+quota = {{ max_held = 0, burst = 5, max_timeout = \"1ms\", max_wait = \"soon\", per_secnd = 1 }}
+colour = \"red\"
+[[role]]
+name = \"r\"
+[[role]]
+name = \"r\"
+rules = \"all\"
+[[key]]
+name = \"a\"
+role = \"Deploy\"
+hashes = [\"{digest}\", \"{digest}\"]
+[[key]]
+name = \"a\"
+role = \"deploi\"
+hashes = []
+expires = 2027-06-01T00:00:00
+owner_prefix = \"\"
+[[key]]
+role = 7
+hashes = [\"sha256:12\"]
+[[key]]
+name = \"a\"
+role = \"r\"
+hashes = [\"{digest}\"]
+[[jwt]]
+name = \"gh\"
+[[mtls]]
+[other]
+"
+        );
+        let expected = [
+            "line 2, column 8: [[role]] \"Deploy\" name = \"Deploy\" must be 1 to 64 small letters",
+            "line 4, column 5: [[role]] \"Deploy\" has a rule that must have either prefix or name",
+            "line 5, column 16: [[role]] \"Deploy\" prefix = \"b/\" must not contain \"/\"",
+            "line 5, column 30: [[role]] \"Deploy\" verbs must have at least one verb",
+            "line 6, column 14: [[role]] \"Deploy\" name = \"\" is 0 bytes long",
+            "line 6, column 27: [[role]] \"Deploy\" the verb \"aquire\" must be one of acquire, wait, extend",
+            "line 6, column 37: [[role]] \"Deploy\" verbs must be text in quotes",
+            "line 6, column 41: [[role]] \"Deploy\" has no field \"verb\"; did you mean verbs?",
+            "line 7, column 5: [[role]] \"Deploy\" allows wait where prefix = \"c:\", which means nothing without acquire",
+            "line 9, column 22: [[role]] \"Deploy\" max_held must be a whole number from 1",
+            "line 9, column 33: [[role]] \"Deploy\" burst means nothing without per_second",
+            "line 9, column 50: [[role]] \"Deploy\" max_timeout must be at least 100ms",
+            "line 9, column 68: [[role]] \"Deploy\" max_wait must be a duration such as",
+            "line 9, column 76: [[role]] \"Deploy\" has no field \"per_secnd\"; did you mean per_second?",
+            "line 10, column 1: [[role]] \"Deploy\" has no field \"colour\"",
+            "line 11, column 1: [[role]] \"r\" lacks rules",
+            "line 13, column 1: [[role]] \"r\" has the name of an earlier [[role]]",
+            "line 15, column 9: [[role]] \"r\" rules must be a list of rules",
+            "line 19, column 86: [[key]] \"a\" hashes has a hash that [[key]] \"a\" has already",
+            "line 20, column 1: [[key]] \"a\" has the name of an earlier [[key]]",
+            "line 22, column 8: [[key]] \"a\" role = \"deploi\" is not the name of a [[role]] of this file",
+            "line 23, column 10: [[key]] \"a\" hashes must have at least one hash",
+            "line 24, column 11: [[key]] \"a\" expires must be a time with its offset",
+            "line 25, column 16: [[key]] \"a\" owner_prefix must have 1 to 256 bytes",
+            "line 26, column 1: [[key]] lacks name",
+            "line 27, column 8: [[key]] role must be text in quotes",
+            "line 28, column 11: [[key]] a hash must be sha256: and 64 hexadecimal digits",
+            "line 29, column 1: [[key]] \"a\" has the name of an earlier [[key]]",
+            "line 32, column 11: [[key]] \"a\" hashes has a hash that [[key]] \"a\" has already",
+            "line 33, column 1: [[jwt]] is not supported yet",
+            "line 35, column 1: [[mtls]] is not supported yet",
+            "line 36, column 2: has no field \"other\"",
+        ];
+        let said = problems(&text);
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "\n{said}\nshould begin with\n{expected}");
+        }
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+    }
+
+    #[test]
+    fn a_file_that_is_empty_or_has_no_key_or_is_no_toml_is_a_problem() {
+        for empty in ["", "  \n\t\n"] {
+            assert_eq!(problems(empty), ["is empty"]);
+        }
+        for without in ["# nothing\n", ROLE, "key = []\n"] {
+            assert_eq!(problems(without), ["has no [[key]], so nobody could do anything"]);
+        }
+        let single = problems("[key]\nname = \"a\"\n");
+        assert_eq!(single[1..], ["line 1, column 1: key must be tables that begin with [[key]]"], "{single:?}");
+        let broken = problems("[[key]]\nname = \"a\nrole = \"b\"\nhashes = [\n");
+        assert!(broken.len() > 1 && broken[0].starts_with("line 2, column "), "{broken:?}");
+        assert!(broken.iter().all(|problem| problem.contains("is not valid TOML: ")), "{broken:?}");
+    }
+
+    #[test]
+    fn wait_needs_acquire_on_the_same_resources_in_any_rule_of_the_role() {
+        let of = |rules: &str| format!("[[role]]\nname = \"r\"\nrules = [{rules}]\n{}", key_entry("k", &new_key(), ""));
+        let waits = "{ prefix = \"a:b:\", verbs = [\"wait\"] }, ";
+        for enough in ["{ prefix = \"a:\", verbs = [\"acquire\"] }", "{ prefix = \"\", verbs = [\"acquire\"] }"] {
+            valid(&of(&format!("{waits}{enough}")));
+        }
+        for too_little in
+            ["{ prefix = \"a:b:c:\", verbs = [\"acquire\"] }", "{ name = \"a:b:c\", verbs = [\"acquire\"] }"]
         {
-            if value == Some(0) {
-                self.refuse(place, format!("quota.{name} must be at least 1; leave the verb out to allow nothing"));
-            }
+            let said = problems(&of(&format!("{waits}{too_little}")));
+            assert!(said.len() == 1 && said[0].contains("allows wait where prefix = \"a:b:\""), "{said:?}");
         }
-        if burst.is_some() && per_second.is_none() {
-            self.refuse(place, "quota.burst needs quota.per_second");
-        }
-        let mut duration = |name: &str, text: Option<String>| -> Option<Duration> {
-            let text = text?;
-            match humantime::parse_duration(&text) {
-                Ok(duration) if !duration.is_zero() => Some(duration),
-                _ => {
-                    self.refuse(place, format!("quota.{name} = {text:?} must be a duration such as \"30s\" or \"5m\""));
-                    None
-                }
-            }
-        };
-        let (max_timeout, max_wait) = (duration("max_timeout", max_timeout), duration("max_wait", max_wait));
-        Quota { max_held, max_waiters, per_second, burst, max_timeout, max_wait }
     }
 
-    fn key(
-        &mut self,
-        KeyEntry { name, hashes, role, expires, owner_prefix }: KeyEntry,
-        roles: &HashMap<String, Arc<Role>>,
-        keys: &mut HashMap<Digest, Arc<Identity>>,
-    ) {
-        let place = format!("key {name:?}");
-        if !is_name(&name) {
-            self.refuse(&place, format!("the name {}", names::RULE));
+    #[test]
+    fn what_may_be_read_in_two_ways_is_warned_about() {
+        for (rule, says) in [
+            ("{ prefix = \"orders\", verbs = [\"list\"] }", "also covers names such as \"orders-admin\""),
+            ("{ prefix = \"shard1\", verbs = [\"list\"] }", "end it with a separator, such as \"shard1:\""),
+            ("{ prefix = \"ä\", verbs = [\"list\"] }", "prefix = \"ä\" also covers"),
+            ("{ prefix = \"orders:*\", verbs = [\"list\"] }", "is no pattern"),
+            ("{ name = \"orders:*\", verbs = [\"list\"] }", "the one resource with this name"),
+            ("{ name = \"orders:\", verbs = [\"list\"] }", "write prefix"),
+            ("{ prefix = \"a:\", verbs = [\"list\", \"metrics\"] }", "metrics in a rule without prefix = \"\""),
+        ] {
+            let said = warnings(rule);
+            assert!(said.len() == 1 && said[0].contains(says), "{rule}: {said:?}");
+            assert!(said[0].starts_with("line 3, column ") && said[0].contains("[[role]] \"r\""), "{said:?}");
         }
-        if !self.key_names.insert(name.clone()) {
-            self.refuse(&place, "another key has this name; a key may have several hashes");
+        for clear in ["", "orders:", "orders.", "orders_", "orders-", "orders#"] {
+            let rule = format!("{{ prefix = \"{clear}\", verbs = [\"list\", \"acquire\"] }}");
+            assert_eq!(warnings(&rule).is_empty(), clear != "orders", "{clear}");
         }
-        let found = roles.get(&role).cloned();
-        if found.is_none() {
-            self.refuse(&place, format!("there is no role {role:?}"));
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_hash_is_told_and_not_repeated() {
+        let key = new_key();
+        let text = format!("{ROLE}[[key]]\nname = \"k\"\nrole = \"r\"\nhashes = [\"{}\"]\n", key.as_str());
+        let said = problems(&text);
+        assert!(said[0].contains("has a key instead of its hash: make another key"), "{said:?}");
+        assert!(!said[0].contains(key.id()), "{said:?}");
+    }
+
+    #[test]
+    fn ten_thousand_keys_are_read_and_found() {
+        let mut text = ROLE.to_string();
+        let digest = |number: usize| format!("sha256:{number:064x}");
+        for number in 0..10_000 {
+            text += &format!("[[key]]\nname = \"k{number}\"\nrole = \"r\"\nhashes = [\"{}\"]\n", digest(number));
         }
-        if hashes.is_empty() {
-            self.refuse(&place, "hashes is empty, so that no key would be accepted; remove the entry instead");
-        }
-        if let Some(prefix) = owner_prefix.as_deref().filter(|prefix| Owner::new((*prefix).into()).is_err()) {
-            self.refuse(&place, format!("owner_prefix = {prefix:?} is not the beginning of any owner"));
-        }
-        let expires = expires.and_then(|expires| {
-            let text = match expires {
-                Expiry::Text(text) => text,
-                Expiry::Time(time) => time.to_string(),
-            };
-            let parsed = humantime::parse_rfc3339(&text).ok();
-            if parsed.is_none() {
-                self.refuse(&place, format!("expires = {text:?} must be a time such as \"2027-06-01T00:00:00Z\""));
+        let access = valid(&text);
+        assert_eq!((access.identities().len(), access.by_digest.len()), (10_000, 10_000));
+        let digest = Digest::parse(&digest(9_999)).expect("a digest");
+        assert_eq!(access.find(digest, "id", SystemTime::now()).expect("known").name, "k9999");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Somebody may put a key anywhere, and what is said about the file goes to the log.
+        #[test]
+        fn no_message_repeats_a_key_or_a_hash_wherever_it_stands(
+            at in any::<prop::sample::Index>(), length in 0..9_usize, quoted in any::<bool>(),
+        ) {
+            let key = new_key();
+            let (secret, digest) = (&key.as_str()[17..], key.digest().to_string());
+            for word in [key.as_str(), &digest] {
+                let mut text = example();
+                let begin = (0..=at.index(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+                let end = (begin + length).min(text.len());
+                text.replace_range(begin..end, &if quoted { format!("\"{word}\"") } else { word.to_string() });
+                let said = match Access::parse(&text) {
+                    Ok((_, warnings)) => warnings.iter().map(ToString::to_string).collect::<String>(),
+                    Err(problems) => problems.to_string(),
+                };
+                prop_assert!(!said.contains(secret) && !said.contains(&digest[7..]), "{}", said);
             }
-            parsed
-        });
-        let Some(role) = found else { return };
-        let digests: Vec<_> = hashes.iter().map(|text| Digest::parse(text)).collect();
-        for (at, digest) in digests.into_iter().enumerate() {
-            let Some(digest) = digest else {
-                // The text may be a key, which a message must not repeat.
-                let problem = format!(
-                    "hashes[{at}] must be \"sha256:\" and 64 hexadecimal digits, as gorilla key check prints it"
-                );
-                self.refuse(&place, problem);
-                continue;
-            };
-            let (name, role, owner_prefix) = (name.clone(), Arc::clone(&role), owner_prefix.clone());
-            let identity = Arc::new(Identity { name, role, owner_prefix, expires, digest });
-            if let Some(other) = keys.insert(digest, identity) {
-                self.refuse(&place, format!("hashes[{at}] is a hash of the key {:?} too", other.name));
+        }
+
+        #[test]
+        fn a_file_that_is_cut_or_changed_anywhere_is_valid_or_has_problems(
+            at in any::<prop::sample::Index>(), to in any::<prop::sample::Index>(), other in "\\PC{0,3}|[\\[\\]{}\"=,\n0-9a-z]{0,3}",
+        ) {
+            let text = example();
+            let (begin, end) = (at.index(text.len()), to.index(text.len()));
+            prop_assume!(begin <= end);
+            for text in [&text[..begin], &format!("{}{other}{}", &text[..begin], &text[end..])] {
+                if let Err(Problems(problems)) = Access::parse(text) {
+                    prop_assert!(!problems.is_empty());
+                    let lines = text.lines().count() + 1;
+                    let is_there = |finding: &Finding| finding.position.is_none_or(|(line, _)| line <= lines);
+                    prop_assert!(problems.iter().all(is_there));
+                }
             }
         }
     }

@@ -1,39 +1,51 @@
-//! Whose key a request has.
+//! Who asks.
 
 use std::{sync::Arc, time::SystemTime};
 
 use gorilla_domain::{Scope, Verb};
 
-use super::{key::Digest, role::Role};
+use super::{digest::Digest, role::Role};
 
-/// The owner of an API key, as the access file describes it.
-#[derive(Clone, Debug)]
+/// A caller that is known: a `[[key]]` of the access file.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The name of the key in the access file.
+    /// Its name.
     pub name: String,
+    /// The public id of the key that it presented. Empty if it was looked up by its name.
+    pub key_id: String,
     /// What it may do.
     pub role: Arc<Role>,
     /// What the owners of its locks must begin with.
     pub owner_prefix: Option<String>,
-    /// When the key ends to be valid.
+    /// When its keys end to be valid.
     pub expires: Option<SystemTime>,
-    /// By which the key is found again in a later generation of the access file.
-    pub(super) digest: Digest,
+    /// The digest of the key that it presented.
+    pub(super) digest: Option<Digest>,
 }
 
 impl Identity {
-    /// Whether it may do this with a resource.
+    /// Whether it may do something with a resource.
     pub fn may(&self, verb: Verb, resource: &str) -> bool {
-        self.role.allows(verb, resource).is_some()
+        self.role.rule_for(verb, resource).is_some()
     }
 
-    /// Whether it may do this with all resources.
+    /// Whether it may do something with all resources, which is what verbs without a resource need.
     pub fn may_everywhere(&self, verb: Verb) -> bool {
-        self.role.allows_everywhere(verb)
+        self.role.rule_for_everything(verb).is_some()
     }
 
-    /// The resources with which it may do this.
+    /// The resources with which it may do something.
     pub fn scope(&self, verb: Verb) -> Scope {
         self.role.scope(verb)
+    }
+
+    /// Whether its locks may have this owner.
+    pub fn may_be_owner(&self, owner: &str) -> bool {
+        self.owner_prefix.as_ref().is_none_or(|prefix| owner.starts_with(prefix.as_str()))
+    }
+
+    /// Whether its keys are no longer valid.
+    pub fn has_expired(&self, now: SystemTime) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }

@@ -1,86 +1,93 @@
-//! What a role allows.
+//! A role: rights and quotas that several keys may share.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use gorilla_domain::{Scope, Verb};
 
-/// What keys with this role may do, and how much.
+use super::rule::{Rule, Target};
+
+/// What the keys of a role may do, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// Its name.
     pub name: String,
-    /// A role allows what one of its rules allows.
+    /// Everything that one of the rules allows is allowed. No rule forbids.
     pub rules: Vec<Rule>,
-    /// How much.
+    /// How much each key of the role may do.
     pub quota: Quota,
 }
 
-/// Allows some verbs with some resources.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// With which resources.
-    pub resources: Where,
-    /// Which verbs.
-    pub verbs: Vec<Verb>,
-}
-
-/// The resources of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Where {
-    /// Those whose names begin with this; all if it is empty.
-    Prefix(String),
-    /// The resource with this name.
-    Name(String),
-}
-
-/// How much a key may use. Nothing: as much as the settings allow.
+/// How much one identity may do. What is not set has no limit but those of the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// Locks that it holds at once, over all replicas.
-    pub max_held: Option<u32>,
-    /// Requests that wait at once, at each replica.
-    pub max_waiters: Option<u32>,
-    /// Acquires, looks and lists each second, at each replica.
-    pub per_second: Option<u32>,
-    /// How many of these may come at once.
-    pub burst: Option<u32>,
-    /// The longest lease.
+    /// Locks that it holds at once, on all replicas together.
+    pub max_held: Option<NonZeroU32>,
+    /// Requests of it that wait at once, on each replica.
+    pub max_waiters: Option<NonZeroU32>,
+    /// How often it may ask, on each replica.
+    pub rate: Option<Rate>,
+    /// The longest lease that it may ask for.
     pub max_timeout: Option<Duration>,
-    /// The longest wait.
+    /// The longest time for which it may wait.
     pub max_wait: Option<Duration>,
 }
 
-impl Rule {
-    /// Whether the rule is about this resource.
-    pub fn is_about(&self, resource: &str) -> bool {
-        match &self.resources {
-            Where::Prefix(prefix) => resource.starts_with(prefix.as_str()),
-            Where::Name(name) => resource == name,
-        }
-    }
+/// How often something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// In the long run.
+    pub per_second: NonZeroU32,
+    /// At once, after some time of rest.
+    pub burst: NonZeroU32,
 }
 
 impl Role {
-    /// The rule that allows this; nothing if no rule does.
-    pub fn allows(&self, verb: Verb, resource: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.verbs.contains(&verb) && rule.is_about(resource))
+    /// The first rule that allows a verb on a resource.
+    pub fn rule_for(&self, verb: Verb, resource: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.verbs.contains(verb) && rule.target.covers(resource))
     }
 
-    /// Whether the role allows this with all resources.
-    pub fn allows_everywhere(&self, verb: Verb) -> bool {
-        let everywhere = Where::Prefix(String::new());
-        self.rules.iter().any(|rule| rule.resources == everywhere && rule.verbs.contains(&verb))
+    /// The first rule that allows a verb on all resources.
+    pub fn rule_for_everything(&self, verb: Verb) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.verbs.contains(verb) && rule.target.is_everything())
     }
 
-    /// The resources with which the role allows this.
+    /// The resources on which the role allows a verb.
     pub fn scope(&self, verb: Verb) -> Scope {
         let (mut prefixes, mut names) = (Vec::new(), Vec::new());
-        for rule in self.rules.iter().filter(|rule| rule.verbs.contains(&verb)) {
-            match &rule.resources {
-                Where::Prefix(prefix) => prefixes.push(prefix.clone()),
-                Where::Name(name) => names.push(name.clone()),
+        for rule in self.rules.iter().filter(|rule| rule.verbs.contains(verb)) {
+            match &rule.target {
+                Target::Prefix(prefix) => prefixes.push(prefix.clone()),
+                Target::Name(name) => names.push(name.clone()),
             }
         }
         Scope::new(prefixes, names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_scope_includes_what_one_of_the_rules_covers(
+            prefixes in prop::collection::vec("[ab]{0,3}", 0..4), names in prop::collection::vec("[ab]{1,4}", 0..4),
+            asked in "[ab]{0,3}", resource in "[ab]{1,5}",
+        ) {
+            let targets = prefixes.into_iter().map(Target::Prefix).chain(names.into_iter().map(Target::Name));
+            let rule = |target| Rule { target, verbs: [Verb::List].into_iter().collect() };
+            let role = Role { name: "any".into(), rules: targets.map(rule).collect(), quota: Quota::default() };
+            let scope = role.scope(Verb::List);
+            let covered = role.rule_for(Verb::List, &resource).is_some();
+            prop_assert_eq!(scope.includes(&resource), covered);
+            prop_assert_eq!(scope.within(&asked).includes(&resource), covered && resource.starts_with(&asked));
+            prop_assert!(!covered || resource.starts_with(scope.common_start()));
+            prop_assert!(role.scope(Verb::Break).is_empty());
+        }
     }
 }

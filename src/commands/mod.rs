@@ -1,10 +1,13 @@
 //! The command line: one file a command.
 
+mod access_file;
+mod can;
 mod client;
 mod config;
 mod dev;
 mod exit;
 mod healthcheck;
+mod key;
 mod lock;
 mod manual;
 mod messages;
@@ -58,6 +61,11 @@ enum Command {
     /// Look at the settings of a server
     #[command(subcommand)]
     Config(config::Config),
+    /// Make and check API keys
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Tell whether an access file allows something, and which rule does
+    Can(can::Can),
     /// Ask the Gorilla on this machine whether it is alive; for container health checks
     Healthcheck(Sources),
     /// Print the completions of the commands for a shell
@@ -98,6 +106,8 @@ pub fn run() -> ExitCode {
         Command::Serve(sources) => serve::run(&sources),
         Command::Dev(dev) => dev.run(),
         Command::Config(config) => config.run(),
+        Command::Key(key) => key.run(),
+        Command::Can(can) => can.run(),
         Command::Healthcheck(sources) => healthcheck::run(&sources),
         Command::Lock(lock) => lock.run(),
         Command::Acquire(acquire) => acquire.run(),

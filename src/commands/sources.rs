@@ -50,7 +50,8 @@ impl Sources {
     pub fn load_to_serve(&self) -> Result<(Settings, Option<Arc<Current>>), ExitCode> {
         let settings = self.load()?;
         let certificate = settings.server.tls.as_ref().map(|files| Certificate::in_files(files).read());
-        let certificate = certificate.transpose().map_err(|problem| format!("server.tls_certificate, server.tls_key: {problem}"));
+        let certificate =
+            certificate.transpose().map_err(|problem| format!("server.tls_certificate, server.tls_key: {problem}"));
         if let Err(problem) = certificate.and(settings.check_auth()) {
             eprintln!("gorilla: the settings are wrong:\n{}", for_people(&problem));
             return Err(ExitCode::from(exit::CONFIG));
@@ -59,6 +60,6 @@ impl Sources {
             eprint!("gorilla: the access file is wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
         })?;
-        Ok((settings, access))
+        Ok((settings, access.map(Arc::new)))
     }
 }

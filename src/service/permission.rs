@@ -15,7 +15,7 @@ pub fn permit_acquire(caller: &Caller, asked: &Acquire) -> Result<(), Refusal> {
         caller.permit(Verb::Wait, &asked.resource)?;
     }
     match &identity.owner_prefix {
-        Some(prefix) if !asked.owner.as_str().starts_with(prefix.as_str()) => {
+        Some(prefix) if !identity.may_be_owner(asked.owner.as_str()) => {
             Err(Refusal::Owner { identity: identity.name.clone(), prefix: prefix.clone() })
         }
         _ => Ok(()),

@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl};
 use kinds::AuthMode;
+pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 

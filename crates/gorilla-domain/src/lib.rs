@@ -36,4 +36,4 @@ pub use rule::BrokenRule;
 pub use scope::Scope;
 pub use set::{AcquireSet, LockSet, SetAcquired};
 pub use token::Token;
-pub use verb::Verb;
+pub use verb::{UnknownVerb, Verb};

@@ -32,6 +32,11 @@ impl Scope {
         self.prefixes.is_empty() && self.names.is_empty()
     }
 
+    /// Whether all resources belong to it.
+    pub fn is_everything(&self) -> bool {
+        self.prefixes.first().is_some_and(String::is_empty)
+    }
+
     /// Whether this resource belongs to it.
     pub fn includes(&self, name: &str) -> bool {
         self.prefixes.iter().any(|prefix| name.starts_with(prefix)) || self.names.iter().any(|known| known == name)

@@ -27,6 +27,10 @@ pub enum Verb {
     Metrics,
 }
 
+/// A text that is not a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownVerb;
+
 impl Verb {
     /// All verbs.
     pub const ALL: [Self; 10] = [
@@ -66,10 +70,32 @@ impl fmt::Display for Verb {
 }
 
 impl FromStr for Verb {
-    type Err = ();
+    type Err = UnknownVerb;
 
-    /// Fails for a name that no verb has.
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|verb| verb.as_str() == name).ok_or(())
+    fn from_str(name: &str) -> Result<Self, UnknownVerb> {
+        Self::ALL.into_iter().find(|verb| verb.as_str() == name).ok_or(UnknownVerb)
+    }
+}
+
+impl fmt::Display for UnknownVerb {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "must be one of {}", Verb::ALL.map(Verb::as_str).join(", "))
+    }
+}
+
+impl std::error::Error for UnknownVerb {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_read_as_it_is_written_and_no_other_text_is_a_verb() {
+        for verb in Verb::ALL {
+            assert_eq!(verb.as_str().parse(), Ok(verb));
+        }
+        for wrong in ["", "Acquire", "acquire ", "*", "delete"] {
+            assert_eq!(wrong.parse::<Verb>(), Err(UnknownVerb), "{wrong:?}");
+        }
     }
 }

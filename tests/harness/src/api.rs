@@ -88,7 +88,12 @@ impl Api {
         let tls = authority.client();
         let client =
             Client::builder().no_proxy().tls_backend_preconfigured(tls).timeout(Duration::from_secs(30)).build();
-        Self { address: address.into(), client: client.expect("a client"), key: None, authority: Some(authority.clone()) }
+        Self {
+            address: address.into(),
+            client: client.expect("a client"),
+            key: None,
+            authority: Some(authority.clone()),
+        }
     }
 
     /// The same with connections of its own.

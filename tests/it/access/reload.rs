@@ -34,7 +34,7 @@ async fn a_key_is_exchanged_by_a_new_file_and_a_signal_without_a_restart() {
     is_reloaded(&replica, &new).await;
     assert!(begun.elapsed() < Duration::from_secs(3), "by the signal, not by the look at the content");
     assert!(!is_let_in(&before).await);
-    assert!(replica.log().contains("the access file was read again"), "{}", replica.log());
+    assert!(replica.log().contains("the access file was reloaded"), "{}", replica.log());
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_file_that_is_wrong_changes_nothing_and_is_reported_once() {
     {
         file.write(wrong);
         replica.process.signal(Signal::HUP);
-        let reports = || replica.log().matches("the access file is wrong").count();
+        let reports = || replica.log().matches("the access file is wrong, so").count();
         eventually("it is reported", LOOK, || async { reports() > count }).await;
         assert!(replica.log().contains(says), "{says}: {}", replica.log());
         assert!(is_let_in(&caller).await, "{wrong}");

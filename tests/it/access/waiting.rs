@@ -69,7 +69,7 @@ async fn a_waiter_whose_key_stays_does_not_notice_a_new_file() {
     file.write(&file_of(&workers(r#""acquire","wait""#), Some((&key, "owner_prefix = \"work\""))));
     replica.process.signal(Signal::HUP);
     eventually("the file is read", Duration::from_secs(5), || async {
-        replica.log().contains("the access file was read again")
+        replica.log().contains("the access file was reloaded")
     })
     .await;
     assert_eq!(ops.release(&resource, token(&held)).await.status, 204);

@@ -2,6 +2,7 @@
 
 mod concurrent;
 mod configured;
+mod keys;
 mod lock;
 mod lost;
 mod processes;

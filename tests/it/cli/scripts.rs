@@ -166,10 +166,12 @@ async fn every_command_has_help_with_examples_a_man_page_and_completions() {
     let folder = tempfile::tempdir().expect("a folder");
     let said = run("", &["man", folder.path().to_str().expect("a plain name")]).await;
     assert_eq!(said.code, 0, "{said:?}");
-    for command in ["lock", "acquire", "extend", "release", "status", "queue", "limit", "ls", "break"] {
-        let help = run("", &[command, "--help"]).await;
+    let of_locks = ["lock", "acquire", "extend", "release", "status", "queue", "limit", "ls", "break"];
+    for command in of_locks.into_iter().chain(["key new", "key check", "can"]) {
+        let help = run("", &command.split(' ').chain(["--help"]).collect::<Vec<_>>()).await;
         assert!(help.code == 0 && help.out.contains("Example"), "{command}: {help:?}");
-        let page = fs::read_to_string(folder.path().join(format!("gorilla-{command}.1"))).expect("a page");
+        let page = format!("gorilla-{}.1", command.replace(' ', "-"));
+        let page = fs::read_to_string(folder.path().join(page)).expect("a page");
         assert!(page.contains("Example"), "{command}: {page}");
     }
     let bash = run("", &["completions", "bash"]).await;
