@@ -119,7 +119,7 @@ impl Replica {
         let service = Service::new(Arc::clone(&store), access.clone(), Arc::clone(&metrics), &settings.limits);
         let gauges =
             Gauges { store: Arc::clone(&store), service: Arc::clone(&service), access: access.clone(), started };
-        let page = Arc::new(Page::new(&metrics, gauges));
+        let page = Arc::new(Page::new(|registry| metrics.register(registry), gauges));
         // With an address of their own the metrics are nowhere else.
         let here = match settings.server.metrics_listen.0 {
             Some(address) => {

@@ -18,6 +18,10 @@ use crate::{
     rfc3339::Rfc3339,
 };
 
+/// Stands in an answer to a request that may have waited for a lock, so that its duration says nothing.
+#[derive(Clone, Copy)]
+pub struct MayHaveWaited;
+
 /// In bytes. The JSON of most locks is shorter.
 const USUAL_LENGTH: usize = 512;
 

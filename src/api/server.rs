@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tower::ServiceExt;
 
 use super::{
+    answer::MayHaveWaited,
     app::App,
     error::ApiError,
     middleware::{
@@ -22,7 +23,7 @@ use super::{
         host::{Host, Served},
         origin, problem, request_id,
     },
-    routes::{self, MayHaveWaited, Table},
+    routes::{self, Table},
 };
 use crate::{
     access::{Current, Identity},

@@ -8,8 +8,6 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::Metrics;
-
 /// How the text is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -43,9 +41,9 @@ impl Format {
 
 impl Page {
     /// A page of what was counted, and of what is looked at each time that somebody reads the page.
-    pub fn new(metrics: &Metrics, gauges: impl Collector) -> Self {
+    pub fn new(counted: impl FnOnce(&mut Registry), gauges: impl Collector) -> Self {
         let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        counted(&mut registry);
         registry.register_collector(Box::new(gauges));
         Self(registry)
     }

@@ -9,10 +9,9 @@ use axum::{
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName};
 use serde_json::value::RawValue;
 
-use super::MayHaveWaited;
 use crate::{
     api::{
-        answer::Success,
+        answer::{MayHaveWaited, Success},
         app::App,
         body,
         error::ApiError,

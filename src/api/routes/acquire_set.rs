@@ -13,10 +13,10 @@ use bytes::Bytes;
 use gorilla_domain::{Acquire, AcquireSet, Mode, Once, ResourceName, SetAcquired, Share};
 use serde_json::value::RawValue;
 
-use super::{MayHaveWaited, acquire::granted};
+use super::acquire::granted;
 use crate::{
     api::{
-        answer,
+        answer::{self, MayHaveWaited},
         app::App,
         body,
         error::ApiError,

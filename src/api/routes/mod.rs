@@ -57,10 +57,6 @@ fn handler(operation: Operation) -> MethodRouter<App> {
     }
 }
 
-/// Stands in an answer to a request that may have waited for a lock, so that its duration says nothing.
-#[derive(Clone, Copy)]
-pub struct MayHaveWaited;
-
 /// Answers a known path with a method that it doesn't have. axum adds `Allow`.
 async fn other_method(method: Method) -> Response {
     match method {
