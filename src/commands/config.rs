@@ -20,7 +20,7 @@ impl Config {
     pub fn run(&self) -> Result<(), ExitCode> {
         match self {
             Self::Check(sources) => {
-                sources.load_to_serve()?;
+                Sources::access(&sources.load_to_serve()?)?;
                 println!("The settings are valid.");
             }
             Self::Show(sources) => match Settings::show(sources.config.as_deref(), &sources.flags()) {

@@ -35,12 +35,13 @@ pub struct Dev {
 impl Dev {
     pub fn run(self) -> Result<(), ExitCode> {
         let sources = Sources { config: self.config, listen: self.listen, redis_url: None };
-        let (settings, access) = sources.load_to_serve()?;
+        let settings = sources.load_to_serve()?;
         let folder = match self.state.or_else(default_folder) {
             Some(folder) => folder,
             None => return Err(fail("HOME is not set; say where to keep the locks with --state DIR.")),
         };
         let log = logging::begin(&settings.log).map_err(fail)?;
+        let access = Sources::access(&settings)?;
         let ended = runtime(settings.server.threads)?.block_on(dev(settings, access, folder));
         // So that the last lines of the log come before the last sentence.
         drop(log);

@@ -10,8 +10,9 @@ use crate::{
 
 /// Serves until a signal ends the replica.
 pub fn run(sources: &Sources) -> Result<(), ExitCode> {
-    let (settings, access) = sources.load_to_serve()?;
+    let settings = sources.load_to_serve()?;
     let _log = logging::begin(&settings.log).map_err(fail)?;
+    let access = Sources::access(&settings)?;
     runtime(settings.server.threads)?.block_on(async {
         let reloads = outlive_others().map_err(fail)?;
         let listener = bind(settings.server.listen).await.map_err(fail)?;

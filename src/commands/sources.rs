@@ -45,9 +45,8 @@ impl Sources {
         })
     }
 
-    /// The same for a command that serves: what the files have that the settings name is right, too. With the access
-    /// file, if the settings name one.
-    pub fn load_to_serve(&self) -> Result<(Settings, Option<Arc<Current>>), ExitCode> {
+    /// The same for a command that serves: what the files have that the settings name is right, too.
+    pub fn load_to_serve(&self) -> Result<Settings, ExitCode> {
         let settings = self.load()?;
         let certificate = settings.server.tls.as_ref().map(|files| Certificate::in_files(files).read());
         let certificate =
@@ -56,10 +55,16 @@ impl Sources {
             eprintln!("gorilla: the settings are wrong:\n{}", for_people(&problem));
             return Err(ExitCode::from(exit::CONFIG));
         }
+        Ok(settings)
+    }
+
+    /// The access file of these settings, if they name one. Its warnings go to the log. If it is wrong, writes each problem
+    /// to standard error.
+    pub fn access(settings: &Settings) -> Result<Option<Arc<Current>>, ExitCode> {
         let access = settings.auth.file.as_deref().map(Current::open).transpose().map_err(|problems| {
             eprint!("gorilla: the access file is wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
         })?;
-        Ok((settings, access.map(Arc::new)))
+        Ok(access.map(Arc::new))
     }
 }
