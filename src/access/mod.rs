@@ -15,6 +15,7 @@ mod notes;
 mod role;
 mod rule;
 mod source;
+mod usage;
 mod verb;
 
 pub use current::Current;
@@ -28,4 +29,5 @@ pub use name::{Name, WrongName};
 pub use role::{Quota, Rate, Role};
 pub use rule::{Rule, Target};
 pub use source::read;
+pub use usage::{Reached, Usages, Waiting};
 pub use verb::Verbs;

@@ -9,7 +9,10 @@ use axum::{
 use gorilla_domain::{Blocked, Failure, Group, Holder, ResourceName, Verb};
 
 use super::invalid::Invalid;
-use crate::service::{Denied, Refusal};
+use crate::{
+    access::Reached,
+    service::{Denied, Refusal},
+};
 
 /// Every answer that is not a success.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub enum ApiError {
     InsufficientScope { key: String, verb: Verb, resource: Option<ResourceName> },
     /// The API key takes locks only for owners whose names begin with `prefix`.
     OwnerNotAllowed { key: String, prefix: String },
+    /// The API key has reached a limit of its quota.
+    QuotaExceeded { key: String, reached: Reached },
     /// A browser sent a write for a page of another origin.
     CrossOrigin,
     /// The body has a type that is not JSON, or no type.
@@ -115,6 +120,11 @@ impl From<Refusal> for ApiError {
                 Self::InsufficientScope { key: identity, verb, resource }
             }
             Refusal::Owner { identity: key, prefix } => Self::OwnerNotAllowed { key, prefix },
+            Refusal::Quota { identity: key, reached } => Self::QuotaExceeded { key, reached },
+            Refusal::TooLong { identity, field, most } => {
+                let most = most.as_secs_f64();
+                Invalid::new(field, format!("must be at most {most} for the API key {identity:?}")).into()
+            }
             Refusal::NotAnyMore => Self::InvalidKey("the access file does not have it any more, or it has expired"),
             Refusal::Store(failure) => Self::Store(failure),
         }

@@ -125,7 +125,12 @@ impl Api {
         self.served.check(host.as_ref())?;
         origin::check(request.method(), request.headers(), host.as_ref())?;
         // A path or a method that is not there needs no right: the router refuses it.
-        operation.map_or(Ok(None), |operation| self.gate.admit(operation.right(), request))
+        let Some(right) = operation.map(Operation::right) else { return Ok(None) };
+        let identity = self.gate.admit(right, request)?;
+        if let Some(identity) = identity.as_ref().filter(|_| right.is_rated()) {
+            self.service.ask(identity)?;
+        }
+        Ok(identity)
     }
 
     /// What the routes answer.

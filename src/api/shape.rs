@@ -3,13 +3,17 @@
 use std::{borrow::Cow, num::NonZeroU64, time::Duration};
 
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use gorilla_domain::{Blocked, Blocker, Failure, Group, Holder, ResourceName};
 use gorilla_wire::{Code, Error, Facts, Mode, Outcome, Problem, seconds};
 
 use super::{answer::milliseconds, error::ApiError};
+use crate::access::{Rate, Reached};
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// How an [`ApiError`] looks from outside.
 pub struct Shape {
@@ -17,6 +21,8 @@ pub struct Shape {
     pub body: Error,
     /// In seconds.
     pub retry_after: Option<u64>,
+    /// How often the caller may ask, if that is why it is refused.
+    rate: Option<(Rate, u64)>,
 }
 
 impl Shape {
@@ -44,6 +50,21 @@ impl Shape {
             ApiError::InsufficientScope { key, verb, resource } => {
                 let on = resource.as_ref().map_or_else(String::new, |resource| format!(" on {:?}", resource.as_str()));
                 (Code::InsufficientScope, format!("The API key {key:?} does not allow \"{verb}\"{on}.").into())
+            }
+            ApiError::QuotaExceeded { key, reached } => {
+                let what = match reached {
+                    Reached::Rate { left, .. } => {
+                        let left = left.as_secs_f64();
+                        format!("asks more often than its quota per_second allows; try again in {left:.1} s")
+                    }
+                    Reached::Waiters(most) => {
+                        format!("has {most} requests that wait, as many as its quota max_waiters allows; try again later")
+                    }
+                    Reached::Held(most) => {
+                        format!("holds {most} locks, as many as its quota max_held allows; release one, or try again later")
+                    }
+                };
+                (Code::QuotaExceeded, format!("The API key {key:?} {what}.").into())
             }
             ApiError::OwnerNotAllowed { key, prefix } => (
                 Code::InsufficientScope,
@@ -235,6 +256,7 @@ impl Shape {
             ApiError::Recovering { left, .. } | ApiError::Unsettled { left, .. } => {
                 Some(milliseconds(*left).div_ceil(1000))
             }
+            ApiError::QuotaExceeded { reached, .. } => Some((milliseconds(reached.left()).div_ceil(1000)).max(1)),
             ApiError::Draining
             | ApiError::NotReady(_)
             | ApiError::QueueFull { .. }
@@ -242,7 +264,13 @@ impl Shape {
             _ => None,
         };
         let body = Error { error_message: message.into(), code, outcome, facts: facts(error) };
-        Self { body, retry_after }
+        let rate = match error {
+            ApiError::QuotaExceeded { reached: Reached::Rate { rate, .. }, .. } => {
+                retry_after.map(|left| (*rate, left))
+            }
+            _ => None,
+        };
+        Self { body, retry_after, rate }
     }
 
     /// The body of the answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
@@ -257,7 +285,7 @@ impl Shape {
 
     /// The answer, as RFC 9457 has it if `problem`, else in Gorilla's own form.
     pub fn into_response(self, problem: bool) -> Response {
-        let (code, retry_after) = (self.body.code, self.retry_after);
+        let (code, retry_after, rate) = (self.body.code, self.retry_after, self.rate);
         let challenge = match code {
             Code::AuthenticationRequired => Some(r#"Bearer realm="gorilla""#),
             Code::InvalidKey => Some(r#"Bearer realm="gorilla", error="invalid_token""#),
@@ -268,6 +296,15 @@ impl Shape {
             (code.status(), [(header::CONTENT_TYPE, content_type)], self.into_json(problem)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some((Rate { per_second, burst }, left)) = rate {
+            // As draft-ietf-httpapi-ratelimit-headers has them.
+            let window = burst.get().div_ceil(per_second.get());
+            let policy = format!("\"per_second\";q={burst};w={window}");
+            let headers = response.headers_mut();
+            headers.extend(HeaderValue::try_from(policy).map(|policy| (RATE_LIMIT_POLICY, policy)));
+            let state = HeaderValue::try_from(format!("\"per_second\";r=0;t={left}"));
+            headers.extend(state.map(|state| (RATE_LIMIT, state)));
         }
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -332,6 +369,7 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::FenceRequired { resource, group } => {
             Facts { resource: Some(resource.as_str().into()), ..of_group(group) }
         }
+        ApiError::QuotaExceeded { reached, .. } => Facts { quota: Some(reached.quota().into()), ..Facts::default() },
         ApiError::InsufficientScope { verb, resource, .. } => Facts {
             verb: Some(verb.as_str().into()),
             resource: resource.as_ref().map(|resource| resource.as_str().into()),

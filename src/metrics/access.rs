@@ -3,6 +3,7 @@
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 
 use super::table::Table;
+use crate::access::Reached;
 
 /// What came of the API key of a request.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +28,15 @@ pub enum Authentication {
 #[derive(Debug)]
 pub struct Access {
     keys: Table<Counter>,
+    quotas: Table<Counter>,
 }
 
 impl Default for Access {
     fn default() -> Self {
         let results = ["ok", "missing", "malformed", "bad_checksum", "unknown", "expired", "denied"];
         let labels = results.map(|result| vec![("method", "key"), ("result", result)]);
-        Self { keys: Table::new(labels, Counter::default) }
+        let quotas = ["per_second", "max_waiters", "max_held"].map(|quota| vec![("quota", quota)]);
+        Self { keys: Table::new(labels, Counter::default), quotas: Table::new(quotas, Counter::default) }
     }
 }
 
@@ -45,7 +48,20 @@ impl Access {
         }
     }
 
+    /// A request was refused because of a quota.
+    pub fn refused(&self, reached: Reached) {
+        let number = match reached {
+            Reached::Rate { .. } => 0,
+            Reached::Waiters(_) => 1,
+            Reached::Held(_) => 2,
+        };
+        if let Some(count) = self.quotas.get(number) {
+            count.inc();
+        }
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("gorilla_quota_refused", "Requests that a quota refused", self.quotas.clone());
         registry.register("gorilla_auth", "Requests by what came of their API key", self.keys.clone());
     }
 }

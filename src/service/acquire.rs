@@ -16,6 +16,7 @@ impl Service {
     pub async fn acquire(&self, caller: &Caller, asked: &Arc<Acquire>) -> Result<Acquired, Refusal> {
         let permit = |caller: &Caller| permit_acquire(caller, asked);
         permit(caller)?;
+        let _waiting = self.wait(caller, asked.wait)?;
         let begun = (!asked.wait.is_zero()).then(Instant::now);
         let acquired = self.while_permitted(caller, permit, self.store.acquire(asked)).await;
         if let Some(begun) = begun {

@@ -10,6 +10,7 @@ impl Service {
     pub async fn acquire_set(&self, caller: &Caller, asked: &AcquireSet) -> Result<SetAcquired, Refusal> {
         let permit = |caller: &Caller| asked.parts().iter().try_for_each(|part| permit_acquire(caller, part));
         permit(caller)?;
+        let _waiting = self.wait(caller, asked.wait())?;
         let acquired = self.while_permitted(caller, permit, self.store.acquire_set(asked)).await?;
         if let SetAcquired::Granted(set) = &acquired
             && let Err(refusal) = self.permit_still(caller, permit)

@@ -6,7 +6,12 @@ use std::sync::{
 };
 
 use super::room::Room;
-use crate::{access::Current, metrics::Metrics, settings::Limits, store::Store};
+use crate::{
+    access::{Current, Usages},
+    metrics::Metrics,
+    settings::Limits,
+    store::Store,
+};
 
 /// The use cases, for every interface.
 pub struct Service {
@@ -14,6 +19,7 @@ pub struct Service {
     pub(super) room: Room,
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
+    pub(super) usages: Usages,
     pub(super) metrics: Arc<Metrics>,
     draining: AtomicBool,
 }
@@ -22,7 +28,7 @@ impl Service {
     /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys.
     pub fn new(store: Arc<Store>, access: Option<Arc<Current>>, metrics: Arc<Metrics>, limits: &Limits) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
-        Arc::new(Self { store, room, access, metrics, draining: AtomicBool::new(false) })
+        Arc::new(Self { store, room, access, usages: Usages::default(), metrics, draining: AtomicBool::new(false) })
     }
 
     /// The replica is about to end. From now on it is not ready, and closes connections after their answer.

@@ -62,7 +62,10 @@ impl Service {
         let _room = self.room.enter().await;
         match operation {
             Operation::Acquire(asked) => {
-                let acquired = self.acquire(caller, &asked).await;
+                let acquired = match caller.identity.as_ref().map_or(Ok(()), |identity| self.ask(identity)) {
+                    Ok(()) => self.acquire(caller, &asked).await,
+                    Err(refusal) => Err(refusal),
+                };
                 Done::Acquire(asked, acquired)
             }
             Operation::Extend(asked) => {

@@ -2,12 +2,15 @@
 
 use gorilla_domain::{Extend, Extended, Verb};
 
-use super::{base::Service, caller::Caller, refusal::Refusal};
+use super::{base::Service, caller::Caller, permission::permit_time, refusal::Refusal};
 
 impl Service {
     /// Renews a lease, and replaces its token and its metadata as far as the caller wants.
     pub async fn extend(&self, caller: &Caller, asked: &Extend) -> Result<Extended, Refusal> {
         caller.permit(Verb::Extend, &asked.resource)?;
+        if let Some(identity) = &caller.identity {
+            permit_time(identity, "timeout", asked.lease.as_duration())?;
+        }
         if asked.convert.is_some() {
             // A conversion is a new grant.
             caller.permit(Verb::Acquire, &asked.resource)?;

@@ -1,11 +1,15 @@
 //! What a caller may do, and whether it still may while its request waits.
 
-use std::{pin::pin, sync::Arc, time::SystemTime};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use gorilla_domain::{Acquire, Failure, Verb};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
-use crate::access::Identity;
+use crate::access::{Identity, Reached, Waiting};
 
 /// Refuses an acquire that the caller may not make.
 pub fn permit_acquire(caller: &Caller, asked: &Acquire) -> Result<(), Refusal> {
@@ -14,6 +18,8 @@ pub fn permit_acquire(caller: &Caller, asked: &Acquire) -> Result<(), Refusal> {
     if !asked.wait.is_zero() {
         caller.permit(Verb::Wait, &asked.resource)?;
     }
+    permit_time(identity, "timeout", asked.lease.as_duration())?;
+    permit_time(identity, "wait", asked.wait)?;
     match &identity.owner_prefix {
         Some(prefix) if !identity.may_be_owner(asked.owner.as_str()) => {
             Err(Refusal::Owner { identity: identity.name.clone(), prefix: prefix.clone() })
@@ -22,7 +28,33 @@ pub fn permit_acquire(caller: &Caller, asked: &Acquire) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses a longer time than the quota of the caller allows.
+pub fn permit_time(identity: &Identity, field: &'static str, asked: Duration) -> Result<(), Refusal> {
+    let quota = &identity.role.quota;
+    let most = if field == "wait" { quota.max_wait } else { quota.max_timeout };
+    match most.filter(|most| asked > *most) {
+        Some(most) => Err(Refusal::TooLong { identity: identity.name.clone(), field, most }),
+        None => Ok(()),
+    }
+}
+
 impl Service {
+    /// Counts a request of the caller against its rate.
+    pub fn ask(&self, identity: &Identity) -> Result<(), Refusal> {
+        self.usages.ask(identity).map_err(|reached| self.quota(identity, reached))
+    }
+
+    /// Counts a request of the caller among its waiters, if it waits.
+    pub(super) fn wait(&self, caller: &Caller, wait: Duration) -> Result<Option<Waiting>, Refusal> {
+        let Some(identity) = caller.identity.as_ref().filter(|_| !wait.is_zero()) else { return Ok(None) };
+        self.usages.wait(identity).map_err(|reached| self.quota(identity, reached))
+    }
+
+    fn quota(&self, identity: &Identity, reached: Reached) -> Refusal {
+        self.metrics.access.refused(reached);
+        Refusal::Quota { identity: identity.name.clone(), reached }
+    }
+
     /// Does work that waits, as long as the key of the caller is valid and allows it: `permit` says whether it does.
     /// Otherwise drops the work, which undoes it.
     pub(super) async fn while_permitted<T>(

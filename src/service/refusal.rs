@@ -1,6 +1,10 @@
 //! Why a use case did not come about.
 
+use std::time::Duration;
+
 use gorilla_domain::{Failure, ResourceName, Verb};
+
+use crate::access::Reached;
 
 /// Why a use case did not come about.
 #[derive(Debug)]
@@ -13,6 +17,22 @@ pub enum Refusal {
         identity: String,
         /// What its owners must begin with.
         prefix: String,
+    },
+    /// The caller has reached a limit of its quota.
+    Quota {
+        /// Who it is.
+        identity: String,
+        /// Which limit.
+        reached: Reached,
+    },
+    /// The caller asks for a longer time than its quota allows.
+    TooLong {
+        /// Who it is.
+        identity: String,
+        /// The field that asks for it.
+        field: &'static str,
+        /// The longest time.
+        most: Duration,
     },
     /// The caller was known when its request came, and is not any more.
     NotAnyMore,

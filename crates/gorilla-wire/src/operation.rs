@@ -70,6 +70,14 @@ pub enum Right {
     OfEachItem,
 }
 
+impl Right {
+    /// Whether an operation with this right counts against the rate of the caller: acquires, looks and lists do. Whoever
+    /// could not extend or release a lock would only hold it for longer.
+    pub const fn is_rated(self) -> bool {
+        matches!(self, Self::On(Verb::Acquire | Verb::Inspect) | Self::OnSome(_))
+    }
+}
+
 impl Operation {
     /// All operations.
     pub const ALL: [Self; 19] = [

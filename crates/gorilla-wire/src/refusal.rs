@@ -78,6 +78,10 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub holder_count: Option<u64>,
+    /// With quota_exceeded: the limit in the access file that the API key has reached.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub quota: Option<String>,
     /// With insufficient_scope: the verb that the API key does not allow.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "String"))]

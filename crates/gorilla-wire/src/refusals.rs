@@ -27,6 +27,9 @@ impl Operation {
                 &[AuthenticationRequired, InvalidKey, InsufficientScope]
             }
         });
+        if self.right().is_rated() {
+            codes.push(QuotaExceeded);
+        }
         // Without its last part a path is another path, and with `break` in place of the token it is the path of a break.
         if self.path().ends_with('}') {
             codes.push(NotFound);

@@ -239,6 +239,10 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
              use a new key to ask again.",
             about("idem"),
         ),
+        QuotaExceeded => (
+            "The API key \"orders-prod\" asks more often than its quota per_second allows; try again in 0.1 s.",
+            Facts { quota: Some("per_second".into()), ..nothing() },
+        ),
         AuthenticationRequired => {
             ("This replica demands an API key; send it in the header Authorization, after \"Bearer \".", nothing())
         }
