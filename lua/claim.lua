@@ -14,7 +14,7 @@
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the wait is over
 --   channel   over which messages reach this replica
---   rank      how the request queues, as in lib/rank.lua; absent if it queues in order of arrival
+--   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
 --   arrived   when the attempt joined the queue, absent if the reply with this time was lost
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
@@ -29,6 +29,7 @@
 --                  lost the end of that grant
 --   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}  the queue has no more room
+--   {'over', locks}  the identity holds as many locks as it may
 --   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived

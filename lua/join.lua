@@ -16,7 +16,7 @@
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait, or its wait is over
 --   channel   over which messages reach this replica
---   rank      how the request queues, as in lib/rank.lua; absent if it queues in order of arrival
+--   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
 --   share     '*<permits>/<limit>' as in a place, absent if the request wants the lock alone
 --   again     true for a later call of an attempt
 --   arrived   when the attempt joined the queue, absent if it didn't, or the reply with this time was lost
@@ -37,6 +37,7 @@
 --   {'unsettled', ms until grants are made again}
 --   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}
+--   {'over', locks}
 --   {'gone'}
 --   {'reused'}
 --   {'cancelled'}

@@ -14,7 +14,7 @@
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
 --   channel   over which messages reach this replica
---   rank      how the request queues, as in lib/rank.lua; absent if it queues in order of arrival
+--   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
@@ -27,6 +27,7 @@
 --                  lost the end of that grant
 --   {'replaced'}  a later request with the same value of `replaces` has taken its place
 --   {'full', waiting}  the queue has no more room
+--   {'over', locks}  the identity holds as many locks as it may
 --   {'gone'}       this Idempotency-Key was granted the lock before, and that lease has ended since
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
@@ -35,7 +36,7 @@
 --- constant GRACE
 --- plain
 -- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
-local is_plain = GRACE == '0' and not print
+local is_plain = GRACE == '0' and not print and not (rank and rank[3])
   and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. request)) == 0
 return is_plain and grant(lock, id, token, owner, metadata, lease)
 

@@ -29,7 +29,7 @@ pub fn body(bytes: &[u8]) {
     let day = Duration::from_secs(24 * 60 * 60);
     let limits = Limits { max_timeout: day, max_wait: day, max_in_flight: 1, max_waiters: 1, max_holders: 1 };
     let Ok(resource) = ResourceName::parse("fuzzed") else { return };
-    let Ok(asked) = api::parse_acquire(&limits, resource, || Ok(None), bytes) else { return };
+    let Ok(asked) = api::parse_acquire(&limits, resource, || Ok(None), None, bytes) else { return };
     assert!((1..=Owner::LONGEST).contains(&asked.owner.as_str().len()));
     assert!((100..=86_400_000).contains(&asked.lease.as_millis()) && asked.wait <= day);
     let list = asked.metadata.as_str();

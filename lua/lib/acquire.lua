@@ -3,6 +3,7 @@
 --- include holders/ending
 --- include holders/find
 --- include holders/next_end
+--- include quota
 --- include rank
 --- include record
 --- include turn
@@ -144,6 +145,13 @@ end
 -- Grants the lock, if nothing prevents that.
 local function acquire_granted(lock, req, others_wait)
   local key = beside(lock, 'queue')
+  local over = req.rank and quota_reached(lock, req, true)
+  if over then
+    -- Whoever waits behind this request has the turn now.
+    acquire_leave(lock, req.own)
+    turn_give(lock)
+    return over
+  end
   if others_wait then
     redis.call('ZREM', key, req.own, req.named)
     turn_take(lock)
@@ -166,9 +174,11 @@ local function acquire_refused(lock, req, block)
 end
 
 --- constant ROOM
--- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
+-- Joins the queue, at its earlier place if it had one. Returns a reply if it may not.
 local function acquire_join(key, req, block)
   if not req.arrived then
+    local over = req.rank and quota_reached(lock, req, false)
+    if over then return over end
     local now, room, waiting = tonumber((clock())), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
     -- of a lock that is held for long.

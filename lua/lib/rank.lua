@@ -1,6 +1,8 @@
--- How a request queues, if not in order of arrival: {headstart, replaces}.
+-- What is special about a request: {headstart, replaces, held, most}.
 --   headstart  how many microseconds before its arrival it counts as having arrived; 0 if it has no headstart
 --   replaces   a text: if a later request with the same text joins the queue, the request is dismissed; absent if it has none
+--   held       the set of what its identity holds, as in lib/quota.lua; absent if the identity may hold any number of locks
+--   most       how many locks it may hold
 --
 -- The queue stays one sorted set: what scripts and replicas call the arrival of a request is its score there.
 

@@ -33,6 +33,8 @@ pub struct Current {
     generation: watch::Sender<u64>,
     /// The digest of the content in force. Whoever reloads holds it.
     content: Mutex<Digest>,
+    /// Whether the locks are in a Redis Cluster.
+    clustered: bool,
 }
 
 /// What a look at the file shows.
@@ -46,17 +48,19 @@ struct Attention {
 }
 
 impl Current {
-    /// Reads the file for the first time. Logs what is doubtful in it.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Problems> {
+    /// Reads the file for the first time. Logs what is doubtful in it. `clustered` says whether the locks are in a Redis
+    /// Cluster.
+    pub fn open(path: impl Into<PathBuf>, clustered: bool) -> Result<Self, Problems> {
         let path = path.into();
         let text = read(&path)?;
-        let (access, warnings) = Access::parse(&text)?;
+        let (access, warnings) = parse(&text, clustered)?;
         log_warnings(&path, &warnings);
         Ok(Self {
             path,
             access: ArcSwap::from_pointee(access),
             generation: watch::Sender::new(1),
             content: Mutex::new(Digest::of(&text)),
+            clustered,
         })
     }
 
@@ -89,7 +93,7 @@ impl Current {
         if digest == *content {
             return Ok(false);
         }
-        let (access, warnings) = Access::parse(&text)?;
+        let (access, warnings) = parse(&text, self.clustered)?;
         log_warnings(&self.path, &warnings);
         let identities = access.identities().len();
         self.access.store(Arc::new(access));
@@ -166,6 +170,16 @@ fn interrupted<T>(failed: JoinError) -> Result<T, Problems> {
     Err(Problems::of_file(format!("can't be read: {failed}")))
 }
 
+/// Reads a text, which must not have what the store can't keep.
+fn parse(text: &str, clustered: bool) -> Result<(Access, Vec<Warning>), Problems> {
+    let parsed = Access::parse(text)?;
+    match clustered && parsed.0.bounds_held() {
+        // One script could not reach what an identity holds at several nodes.
+        true => Err(Problems::of_file("has a quota max_held, which a Redis Cluster can't keep; remove it")),
+        false => Ok(parsed),
+    }
+}
+
 fn log_warnings(path: &Path, warnings: &[Warning]) {
     for warning in warnings {
         warn!(file = %path.display(), %warning, "the access file may not mean what it should");
@@ -203,7 +217,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("access.toml");
         fs::write(&path, text).expect("a file");
-        let current = Current::open(&path).expect("valid");
+        let current = Current::open(&path, false).expect("valid");
         (folder, path, Arc::new(current))
     }
 
@@ -298,7 +312,7 @@ mod tests {
         refused("can't be read");
         fs::create_dir(&path).expect("a folder");
         refused("is not a file");
-        assert!(Current::open(folder.path()).is_err());
+        assert!(Current::open(folder.path(), false).is_err());
         fs::remove_dir(&path).expect("it can be removed");
         fs::write(&path, &right).expect("a file");
         assert_eq!(current.reload(), Ok(false));
@@ -308,7 +322,7 @@ mod tests {
     fn a_doubtful_file_is_in_force_and_the_doubt_is_logged() {
         let doubtful = text(&["a"]).replace("rules = []", "rules = [{ prefix = \"orders\", verbs = [\"list\"] }]");
         let (_folder, path, _) = opened(&doubtful);
-        let log = logged_by(|| drop(Current::open(&path).expect("valid")));
+        let log = logged_by(|| drop(Current::open(&path, false).expect("valid")));
         assert!(log.contains("WARN") && log.contains("orders-admin") && log.contains("line 3, column "), "{log}");
     }
 
@@ -328,7 +342,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         symlink("1", at("..data")).expect("a link");
         symlink("..data/access.toml", at("access.toml")).expect("a link");
-        let current = Arc::new(Current::open(at("access.toml")).expect("valid"));
+        let current = Arc::new(Current::open(at("access.toml"), false).expect("valid"));
         let mut generations = current.subscribe();
         let watch = tokio::spawn(watch_content(current.clone(), Duration::from_millis(5)));
         symlink("2", at("..new")).expect("a link");

@@ -81,6 +81,11 @@ impl Access {
         self.by_digest.get(&digest).map(|known| &known.identity)
     }
 
+    /// Whether an identity may hold only so many locks.
+    pub fn bounds_held(&self) -> bool {
+        self.identities().any(|identity| identity.role.quota.max_held.is_some())
+    }
+
     /// An identity, without a key of it.
     pub fn by_name(&self, name: &str) -> Option<&Arc<Identity>> {
         self.by_name.get(name)

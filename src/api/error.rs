@@ -125,6 +125,10 @@ impl From<Refusal> for ApiError {
                 let most = most.as_secs_f64();
                 Invalid::new(field, format!("must be at most {most} for the API key {identity:?}")).into()
             }
+            Refusal::NoConversion { identity } => {
+                let rule = format!("must be missing, because the API key {identity:?} has the quota max_held");
+                Invalid::new("mode", rule).into()
+            }
             Refusal::NotAnyMore => Self::InvalidKey("the access file does not have it any more, or it has expired"),
             Refusal::Store(failure) => Self::Store(failure),
         }

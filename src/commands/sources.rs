@@ -61,7 +61,9 @@ impl Sources {
     /// The access file of these settings, if they name one. Its warnings go to the log. If it is wrong, writes each problem
     /// to standard error.
     pub fn access(settings: &Settings) -> Result<Option<Arc<Current>>, ExitCode> {
-        let access = settings.auth.file.as_deref().map(Current::open).transpose().map_err(|problems| {
+        let clustered = settings.redis.url.is_cluster();
+        let access = settings.auth.file.as_deref().map(|file| Current::open(file, clustered));
+        let access = access.transpose().map_err(|problems| {
             eprint!("gorilla: the access file is wrong:\n{problems}");
             ExitCode::from(exit::CONFIG)
         })?;

@@ -28,6 +28,7 @@ impl Service {
             self.metrics.requests.waited(how, begun.elapsed());
         }
         let acquired = acquired?;
+        self.refuse_held(caller, &acquired)?;
         if let Acquired::Granted(lock) = &acquired
             && lock.waited.is_some()
             && let Err(refusal) = self.permit_still(caller, permit)

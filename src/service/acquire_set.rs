@@ -12,6 +12,9 @@ impl Service {
         permit(caller)?;
         let _waiting = self.wait(caller, asked.wait())?;
         let acquired = self.while_permitted(caller, permit, self.store.acquire_set(asked)).await?;
+        if let SetAcquired::Refused { by, .. } = &acquired {
+            self.refuse_held(caller, by)?;
+        }
         if let SetAcquired::Granted(set) = &acquired
             && let Err(refusal) = self.permit_still(caller, permit)
         {

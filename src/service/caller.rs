@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use gorilla_domain::{IdempotencyKey, ResourceName, Scope, Verb};
+use gorilla_domain::{HeldQuota, IdempotencyKey, ResourceName, Scope, Verb};
 
 use super::refusal::Denied;
 use crate::access::Identity;
@@ -38,6 +38,13 @@ impl Caller {
             true => Err(Denied { identity: identity.name.clone(), verb, resource: None }),
             false => Ok(Some(scope)),
         }
+    }
+
+    /// How many locks the caller may hold at once, if there is a limit.
+    pub fn held_quota(&self) -> Option<HeldQuota> {
+        let identity = self.identity.as_ref()?;
+        let most = identity.role.quota.max_held?.get();
+        Some(HeldQuota { identity: identity.name.clone(), most })
     }
 
     /// The Idempotency-Key of a request of this caller. Two callers that send the same key mean two requests.

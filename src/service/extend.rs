@@ -14,6 +14,10 @@ impl Service {
         if asked.convert.is_some() {
             // A conversion is a new grant.
             caller.permit(Verb::Acquire, &asked.resource)?;
+            // The new grant would not count: only an acquire is counted.
+            if let Some(identity) = caller.identity.as_ref().filter(|identity| identity.role.quota.max_held.is_some()) {
+                return Err(Refusal::NoConversion { identity: identity.name.clone() });
+            }
         }
         Ok(self.store.extend(asked).await?)
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gorilla_domain::{Acquire, Failure, Verb};
+use gorilla_domain::{Acquire, Acquired, Failure, Verb};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
 use crate::access::{Identity, Reached, Waiting};
@@ -48,6 +48,14 @@ impl Service {
     pub(super) fn wait(&self, caller: &Caller, wait: Duration) -> Result<Option<Waiting>, Refusal> {
         let Some(identity) = caller.identity.as_ref().filter(|_| !wait.is_zero()) else { return Ok(None) };
         self.usages.wait(identity).map_err(|reached| self.quota(identity, reached))
+    }
+
+    /// Refuses a caller that holds as many locks as it may.
+    pub(super) fn refuse_held(&self, caller: &Caller, acquired: &Acquired) -> Result<(), Refusal> {
+        match (acquired, &caller.identity) {
+            (Acquired::QuotaReached { held }, Some(identity)) => Err(self.quota(identity, Reached::Held(*held))),
+            _ => Ok(()),
+        }
     }
 
     fn quota(&self, identity: &Identity, reached: Reached) -> Refusal {

@@ -34,6 +34,11 @@ pub enum Refusal {
         /// The longest time.
         most: Duration,
     },
+    /// The caller may hold only so many locks, and so may not convert one.
+    NoConversion {
+        /// Who it is.
+        identity: String,
+    },
     /// The caller was known when its request came, and is not any more.
     NotAnyMore,
     /// The store has no outcome.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gorilla_domain::{Acquire, Replaces, Token};
-use gorilla_scripts::Rank;
+use gorilla_scripts::{Keys, Rank};
 use uuid::Uuid;
 
 use super::protocol;
@@ -19,15 +19,18 @@ pub struct Bid {
     pub asked: Arc<Acquire>,
     /// The share of the lock that it wants, as scripts have it, if it wants to share the lock.
     pub share: Option<String>,
+    /// The key of what its identity holds, if the identity may hold only so many locks.
+    held: Option<String>,
 }
 
 impl Bid {
     /// A new attempt at what the client asks for.
-    pub fn new(asked: &Arc<Acquire>) -> Arc<Self> {
+    pub fn new(asked: &Arc<Acquire>, keys: &Keys) -> Arc<Self> {
         let id = Uuid::now_v7().to_string();
         let share = asked.mode.share();
         let token = share.map_or_else(Token::random, |_| Token::of_holder(&id));
-        Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share) })
+        let held = asked.quota.as_ref().map(|quota| keys.held(&quota.identity));
+        Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share), held })
     }
 
     /// The name of the record: the Idempotency-Key, or without one the id.
@@ -37,7 +40,7 @@ impl Bid {
 
     /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.
     pub fn call<'a>(&'a self, channel: &'a str, wait: Duration) -> gorilla_scripts::Acquire<'a> {
-        let Acquire { owner, lease, metadata, headstart, replaces, once, .. } = &*self.asked;
+        let Acquire { owner, lease, metadata, headstart, replaces, once, quota, .. } = &*self.asked;
         gorilla_scripts::Acquire {
             id: &self.id,
             token: self.token.expose(),
@@ -48,9 +51,11 @@ impl Bid {
             print: protocol::record(once.as_ref()).1,
             wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
             channel,
-            rank: (!headstart.is_zero() || replaces.is_some()).then(|| Rank {
+            rank: (!headstart.is_zero() || replaces.is_some() || quota.is_some()).then(|| Rank {
                 headstart: headstart.as_micros() as u64,
                 replaces: replaces.as_ref().map(Replaces::as_str),
+                held: self.held.as_deref(),
+                most: quota.as_ref().map(|quota| quota.most),
             }),
         }
     }

@@ -30,7 +30,7 @@ pub use owner::Owner;
 pub use page::{Cursor, Page};
 pub use queue::{Line, Waiter};
 pub use replaces::Replaces;
-pub use request::{Acquire, Break, Extend, List, Release};
+pub use request::{Acquire, Break, Extend, HeldQuota, List, Release};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
 pub use scope::Scope;

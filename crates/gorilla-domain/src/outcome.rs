@@ -60,6 +60,11 @@ pub enum Acquired {
     Replaced,
     /// The replica is about to end, so the caller can't wait any longer.
     Dismissed,
+    /// The caller holds as many locks as it may.
+    QuotaReached {
+        /// How many.
+        held: u32,
+    },
     /// The same Idempotency-Key took the lock before, and that lease has ended.
     Gone,
     /// The Idempotency-Key came before with another request.

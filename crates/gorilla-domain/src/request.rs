@@ -25,6 +25,17 @@ pub struct Acquire {
     pub replaces: Option<Replaces>,
     /// Given if the request may come again.
     pub once: Option<Once>,
+    /// Given if the caller may hold only so many locks.
+    pub quota: Option<HeldQuota>,
+}
+
+/// How many locks a caller may hold at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldQuota {
+    /// Who it is.
+    pub identity: String,
+    /// The number.
+    pub most: u32,
 }
 
 /// Renew a lease.

@@ -34,6 +34,12 @@ impl Keys {
         format!("{}:wake:{replica}", self.prefix)
     }
 
+    /// The set of what an identity holds, if it may hold only so many locks. It is in no slot with the locks, so there is
+    /// none in a cluster.
+    pub fn held(&self, identity: &str) -> String {
+        format!("{}:held:{identity}", self.prefix)
+    }
+
     /// The key that says which incarnation the data is, and until when grants wait; a string. There is one for all
     /// locks; in a cluster one for each slot, because all keys of a script must be in one slot.
     pub fn incarnation(&self, slot: Option<u16>) -> String {
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(keys.channel("4f3a"), "gorilla:wake:4f3a");
         assert_eq!(Sibling::Request("k1").key(&orders), "gorilla:{orders}:request:k1");
         assert_eq!(keys.lock("a{b}c%d e:f🦍"), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
+        assert_eq!(keys.held("orders-prod"), "gorilla:held:orders-prod");
         assert_eq!(keys.incarnation(None), "gorilla:incarnation");
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");

@@ -20,10 +20,10 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 28] = library!(
+const LIBRARY: [(&str, &str); 29] = library!(
     "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
     "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
-    "number" "place" "queue" "rank" "record" "released" "stale" "turn"
+    "number" "place" "queue" "quota" "rank" "record" "released" "stale" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 

@@ -40,8 +40,20 @@ local function join_blocks(lock, group, req, permits)
     called = group.bound}
 end
 
+-- Takes the place of a request out of the queue, which may let others in.
+local function join_leave(lock, group, req, recovering)
+  group_leave_queue(lock, group or NO_GROUP, req.own)
+  if recovering then return group and group_close(lock, group) end
+  if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end
+end
+
 -- Makes the request a holder of the group, or of a new group. Returns the reply.
 local function join_granted(lock, group, req, permits, limit)
+  local over = req.rank and quota_reached(lock, req, true)
+  if over then
+    join_leave(lock, group, req)
+    return over
+  end
   group_leave_queue(lock, group or NO_GROUP, req.own)
   if req.named ~= req.own then group_leave_queue(lock, group or NO_GROUP, req.named) end
   local fence, now = next_fence(lock)
@@ -56,13 +68,6 @@ local function join_granted(lock, group, req, permits, limit)
   if req.replaces then acquire_note_newest(req) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = fence, created = now}, WINDOW)
   return {'joined', fence, now, turn, permits, limit, group.floor}
-end
-
--- Takes the place of a request out of the queue, which may let others in.
-local function join_leave(lock, group, req, recovering)
-  group_leave_queue(lock, group or NO_GROUP, req.own)
-  if recovering then return group and group_close(lock, group) end
-  if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end
 end
 
 -- The refusal of a request because of a group, from the refusal because of a holder.

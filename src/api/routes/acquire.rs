@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName};
+use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, HeldQuota, IdempotencyKey, Lock, Once, ResourceName};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -41,7 +41,7 @@ async fn read(app: &App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiEr
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(app, &headers, body, body::LONGEST).await?;
     let key = || idempotency_key(&headers, &caller);
-    let asked = parse(app.limits(), resource, key, &body)?.into();
+    let asked = parse(app.limits(), resource, key, caller.held_quota(), &body)?.into();
     Ok((caller, asked))
 }
 
@@ -50,10 +50,11 @@ pub fn parse(
     limits: &Limits,
     resource: ResourceName,
     key: impl FnOnce() -> Result<Option<IdempotencyKey>, Invalid>,
+    quota: Option<HeldQuota>,
     body: &[u8],
 ) -> Result<Acquire, ApiError> {
     let fields = body::parse(body)?;
-    Ok(asked(limits, resource, fields, key()?)?)
+    Ok(asked(limits, resource, fields, key()?, quota)?)
 }
 
 /// What the fields ask for.
@@ -62,6 +63,7 @@ pub fn asked(
     resource: ResourceName,
     fields: gorilla_wire::Acquire<&RawValue>,
     key: Option<IdempotencyKey>,
+    quota: Option<HeldQuota>,
 ) -> Result<Acquire, Invalid> {
     let owner = fields::owner(fields.owner)?;
     let lease = fields::lease(fields.timeout, limits.max_timeout)?;
@@ -81,7 +83,7 @@ pub fn asked(
         print.extend(replacing.as_deref());
         Once::new(key, &print)
     });
-    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, replaces, once })
+    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, replaces, once, quota })
 }
 
 /// What the client is told.
@@ -113,6 +115,8 @@ pub fn granted(resource: &ResourceName, wait: Duration, acquired: Acquired) -> R
         Acquired::QueueFull { waiting } => ApiError::QueueFull { resource: resource(), waiting },
         Acquired::Replaced => ApiError::Replaced { resource: resource() },
         Acquired::Dismissed => ApiError::Draining,
+        // The service answers this as a refusal of the caller.
+        Acquired::QuotaReached { .. } => ApiError::Panic,
         Acquired::Gone => ApiError::LockGone { resource: resource() },
         Acquired::KeyReused => ApiError::KeyReused,
     })

@@ -60,7 +60,7 @@ impl Store {
     }
 
     pub(super) fn begin(self: &Arc<Self>, asked: &Arc<Acquire>) -> Attempt {
-        Attempt::begin(self, self.keys.lock(&asked.resource), Bid::new(asked))
+        Attempt::begin(self, self.keys.lock(&asked.resource), Bid::new(asked, &self.keys))
     }
 
     /// Undoes an attempt. Says whether Redis confirmed that before the deadline.

@@ -131,6 +131,7 @@ impl Store {
             AcquireReply::Unsettled { left } => Acquired::Unsettled(Duration::from_millis(left)),
             AcquireReply::Replaced => Acquired::Replaced,
             AcquireReply::Full { waiting } => Acquired::QueueFull { waiting },
+            AcquireReply::Over { held } => Acquired::QuotaReached { held },
             AcquireReply::Gone => Acquired::Gone,
             AcquireReply::Reused => Acquired::KeyReused,
             AcquireReply::Cancelled => {

@@ -13,14 +13,14 @@ use crate::store::{base::Store, doubt::Attempt, protocol};
 
 impl Store {
     /// Takes all parts for their whole lease, or none. `None` if they have to be taken one after another: because they are
-    /// at several servers, or have several holders, or something is in the way of one of them and the set waits.
+    /// at several servers, or have several holders, or count against a quota, or something is in the way of one of them and the set waits.
     pub(super) async fn take_at_once(
         self: &Arc<Self>,
         asked: &AcquireSet,
         parts: &mut Parts,
     ) -> Result<Option<Vec<Held>>, Stopped> {
         let Some(part) = asked.parts().first().filter(|_| !self.clustered) else { return Ok(None) };
-        if asked.parts().iter().any(|part| part.mode != Mode::Exclusive) {
+        if asked.parts().iter().any(|part| part.mode != Mode::Exclusive || part.quota.is_some()) {
             return Ok(None);
         }
         parts.attempts = asked.ascending().map(|part| self.begin(part)).collect();

@@ -85,7 +85,7 @@ fn contracts() -> Vec<Contract> {
         print,
         wait: Some(WAIT),
         channel: "channel",
-        rank: Some(Rank { headstart: RANK, replaces: Some("replaces") }),
+        rank: Some(Rank { headstart: RANK, replaces: Some("replaces"), held: None, most: None }),
     };
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };

@@ -85,7 +85,7 @@ fn joined_ahead(lab: &Lab, id: &str, headstart: u64) -> u64 {
 
 fn ahead<'a>(id: &'a str, owner: &'a str, headstart: u64) -> Acquire<'a> {
     let (metadata, lease, print, wait) = ("[]", 30_000, None, Some(20_000));
-    let rank = Some(Rank { headstart: headstart * 1_000_000, replaces: None });
+    let rank = Some(Rank { headstart: headstart * 1_000_000, replaces: None, held: None, most: None });
     Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank }
 }
 
@@ -171,7 +171,8 @@ fn a_headstart_passes_no_waiter_that_was_called_into_a_group() {
 #[track_caller]
 fn asks(lab: &Lab, id: &str, key: Option<&str>, replaces: &str, wait: u64, arrived: Option<u64>) -> Vec<String> {
     let owner = format!("owner-of-{id}");
-    let (rank, print) = (Some(Rank { headstart: 0, replaces: Some(replaces) }), key.map(|_| "print"));
+    let (rank, print) =
+        (Some(Rank { headstart: 0, replaces: Some(replaces), held: None, most: None }), key.map(|_| "print"));
     let wait = Some(wait).filter(|wait| *wait > 0);
     let asked = Acquire { rank, print, wait, request: key.unwrap_or(id), ..ahead(id, &owner, 0) };
     match arrived {

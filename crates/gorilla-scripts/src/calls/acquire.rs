@@ -33,17 +33,21 @@ pub struct Acquire<'a> {
     pub wait: Option<u64>,
     /// The channel whose messages reach this replica.
     pub channel: &'a str,
-    /// How it queues, if not in order of arrival.
+    /// What is special about it, if anything.
     pub rank: Option<Rank<'a>>,
 }
 
-/// How a request queues. The script gets it as a list.
+/// What is special about a request. The script gets it as a list.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rank<'a> {
     /// How many microseconds before its arrival it counts as having arrived.
     pub headstart: u64,
     /// If a later request with the same text joins the queue, this one is dismissed.
     pub replaces: Option<&'a str>,
+    /// The key of the set of what its identity holds, if the identity may hold only so many locks.
+    pub held: Option<&'a str>,
+    /// How many locks it may hold.
+    pub most: Option<u32>,
 }
 
 /// The first call of an attempt.
@@ -96,6 +100,8 @@ pub enum AcquireReply {
     Replaced,
     /// The queue has no more room.
     Full { waiting: u64 },
+    /// The identity holds as many locks as it may.
+    Over { held: u32 },
     /// The same Idempotency-Key was granted the lock before, and that lease has ended.
     Gone,
     /// The Idempotency-Key came before with another request.
@@ -152,6 +158,7 @@ impl AcquireReply {
             "unsettled" => Self::Unsettled { left: reader.number()? },
             "replaced" => Self::Replaced,
             "full" => Self::Full { waiting: reader.number()? },
+            "over" => Self::Over { held: reader.number()? },
             "gone" => Self::Gone,
             "reused" => Self::Reused,
             "cancelled" => Self::Cancelled,
