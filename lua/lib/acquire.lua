@@ -174,11 +174,9 @@ local function acquire_refused(lock, req, block)
 end
 
 --- constant ROOM
--- Joins the queue, at its earlier place if it had one. Returns a reply if it may not.
+-- Joins the queue, at its earlier place if it had one. Returns a reply if there is no room.
 local function acquire_join(key, req, block)
   if not req.arrived then
-    local over = req.rank and quota_reached(lock, req, false)
-    if over then return over end
     local now, room, waiting = tonumber((clock())), tonumber(ROOM), redis.call('ZCARD', key)
     -- Where many wait, each join looks at a few places: otherwise the attempts of replicas that died would fill the queue
     -- of a lock that is held for long.
@@ -207,8 +205,9 @@ local function acquire_queued(lock, req, block)
   local score = redis.call('ZSCORE', key, req.own)
   -- The first call of an attempt may arrive after a later call has joined the queue.
   if score then req.arrived = tonumber(score) else
-    local full = acquire_join(key, req, block)
-    if full then return full end
+    local over = req.rank and not req.arrived and quota_reached(lock, req, false)
+    local refused = over or acquire_join(key, req, block)
+    if refused then return refused end
   end
   return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}
 end
