@@ -196,6 +196,7 @@ mod tests {
     };
 
     use tempfile::TempDir;
+    use tokio::time::timeout;
     use tracing::{Level, subscriber};
 
     use super::*;
@@ -328,7 +329,7 @@ mod tests {
 
     /// Waits for a generation, to a deadline.
     async fn until(generations: &mut watch::Receiver<u64>, generation: u64) {
-        let waited = time::timeout(PATIENCE, generations.wait_for(|&now| now == generation)).await;
+        let waited = timeout(PATIENCE, generations.wait_for(|&now| now == generation)).await;
         waited.expect("in time").expect("it goes on");
     }
 

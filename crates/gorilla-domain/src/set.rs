@@ -110,6 +110,7 @@ mod tests {
             mode: Mode::Exclusive,
             headstart: Duration::ZERO,
             replaces: None,
+            quota: None,
             once: None,
         };
         AcquireSet::new(names.iter().map(part).collect())
