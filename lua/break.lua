@@ -30,8 +30,8 @@ local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 if seen then
-  local left = is_holder(lock, seen.id) and redis.call('PTTL', lock) or 0
-  return {'replayed', seen.id, seen.owner, seen.fence, left}
+  local holds = redis.call('HGET', lock, 'fence') == seen.fence and is_holder(lock, seen.id)
+  return {'replayed', seen.id, seen.owner, seen.fence, holds and redis.call('PTTL', lock) or 0}
 end
 
 local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'))

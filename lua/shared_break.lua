@@ -28,8 +28,9 @@ if other then return {'reused'} end
 
 local group = group_open(lock)
 if seen then
-  local _, ends = holder_live(lock, seen.id)
-  return {'replayed', seen.id, seen.owner, seen.fence, ends and ends - now_ms() or 0}
+  local holder, ends = holder_live(lock, seen.id)
+  local holds = holder and holder.fence == seen.fence
+  return {'replayed', seen.id, seen.owner, seen.fence, holds and ends - now_ms() or 0}
 end
 if not group then return {'missing'} end
 if not req.fence then return {'unnamed', group.used, group.limit, group_count(lock)} end

@@ -3,10 +3,7 @@
 -- The quota of an identity that may hold only so many locks, over all replicas. The set `held:<identity>` has
 -- '<id> <key of the lock>' of each of its grants. A release, a break and the end of a lease leave the set as it is, so that
 -- only requests of this identity pay for its quota: where the set has as many members as may be, those are taken out whose
--- grants have ended.
-
--- How long the set stays after the last grant (ms): a week, which is longer than any lease that is not extended.
-local QUOTA_KEPT = '604800000'
+-- grants have ended. The set never expires, because a grant may be extended for ever.
 
 -- Whether a member of the set still holds its lock.
 local function quota_holds(member)
@@ -31,8 +28,5 @@ local function quota_reached(lock, req, is_granted)
     end
   end
   if held >= most then return {'over', held} end
-  if is_granted then
-    redis.call('SADD', key, req.id .. ' ' .. lock)
-    redis.call('PEXPIRE', key, QUOTA_KEPT)
-  end
+  if is_granted then redis.call('SADD', key, req.id .. ' ' .. lock) end
 end

@@ -36,7 +36,7 @@ fn try_gives_every_reply_of_its_header() {
     assert_eq!(lab.acquire("id-7", "request:other", "print", "30000"), ["shared"]);
     assert_eq!(state(), before);
     lab.seen.borrow_mut().remove("joined");
-    for waiting in ["reserved", "full", "queued", "recovering", "unsettled", "replaced"] {
+    for waiting in ["reserved", "full", "queued", "recovering", "unsettled", "replaced", "over"] {
         lab.seen.borrow_mut().insert(waiting.into());
     }
     lab.saw_every_reply_of("try");

@@ -77,7 +77,7 @@ fn join_gives_every_reply_of_its_header() {
         assert_eq!(lab.join(id, "*1/", AT_ONCE)[0], "joined");
     }
     assert_eq!(lab.join("c-5", "*1/", AT_ONCE), ["crowded", "4"]);
-    lab.seen.borrow_mut().extend(["recovering", "unsettled", "replaced"].map(String::from));
+    lab.seen.borrow_mut().extend(["recovering", "unsettled", "replaced", "over"].map(String::from));
     lab.seen.borrow_mut().retain(|reply| reply != "marked" && reply != "released");
     lab.saw_every_reply_of("join");
 }

@@ -15,6 +15,7 @@ mod memory;
 mod numbers;
 mod queue;
 mod queue_model;
+mod quota;
 mod raw;
 mod recovery;
 mod service;
