@@ -3,6 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::header::HeaderValue;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -20,6 +24,7 @@ use crate::{
 /// The codes of errors that this client finds itself, beside the codes of the server.
 const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
+const INVALID_CA: &str = "invalid_ca";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections,
@@ -35,6 +40,8 @@ pub struct Client {
 pub struct Builder {
     url: String,
     api_key: Option<String>,
+    /// In PEM.
+    authorities: Option<Vec<u8>>,
     patience: Duration,
 }
 
@@ -42,6 +49,13 @@ impl Builder {
     /// Sets the API key, which the client sends as a bearer token.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(key.into());
+        self
+    }
+
+    /// Sets the certificate authorities that the client trusts, in PEM, in place of those of this machine. For a server
+    /// whose certificate comes from an authority of your own.
+    pub fn certificate_authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities = Some(pem.into());
         self
     }
 
@@ -55,7 +69,7 @@ impl Builder {
     /// Makes the client, which does not connect to the server yet.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the code `invalid_url` or `invalid_api_key`.
+    /// [`Error::Refused`] with the code `invalid_url`, `invalid_api_key` or `invalid_ca`.
     pub fn build(self) -> Result<Client, Error> {
         let refused = |code: &str, message: String| Error::Refused { code: code.into(), message };
         let url = reqwest::Url::parse(&self.url)
@@ -77,8 +91,13 @@ impl Builder {
                 Some(value)
             }
         };
+        let authorities = match &self.authorities {
+            Some(pem) => authorities_in(pem).map_err(|message| refused(INVALID_CA, message))?,
+            None if url.scheme() == "https" => authorities_of_machine(),
+            None => RootCertStore::empty(),
+        };
         let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(url.scheme() == "https"))
+            .tls_backend_preconfigured(tls(authorities))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
@@ -92,12 +111,33 @@ impl Builder {
     }
 }
 
-/// Settings of TLS with the certificate authorities of this machine, which are read only if they are `needed`.
-fn tls(needed: bool) -> rustls::ClientConfig {
-    let mut authorities = rustls::RootCertStore::empty();
-    if needed {
-        authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+/// The certificate authorities that this machine trusts.
+fn authorities_of_machine() -> RootCertStore {
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    authorities
+}
+
+/// The certificate authorities in a text in PEM.
+fn authorities_in(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut authorities = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate =
+            certificate.map_err(|error| format!("the certificate authorities are not valid PEM: {error}"))?;
+        authorities
+            .add(certificate)
+            .map_err(|error| format!("a certificate is not one of a certificate authority: {error}"))?;
     }
+    if authorities.is_empty() {
+        return Err(
+            "there is no certificate in PEM (-----BEGIN CERTIFICATE-----) among the certificate authorities".into()
+        );
+    }
+    Ok(authorities)
+}
+
+/// Settings of TLS for a client that trusts these authorities.
+fn tls(authorities: RootCertStore) -> rustls::ClientConfig {
     rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has cipher suites of TLS 1.2 and 1.3")
@@ -116,7 +156,7 @@ impl Client {
 
     /// A client with settings of its own.
     pub fn builder(url: impl Into<String>) -> Builder {
-        Builder { url: url.into(), api_key: None, patience: PATIENCE }
+        Builder { url: url.into(), api_key: None, authorities: None, patience: PATIENCE }
     }
 
     /// The address of the server.

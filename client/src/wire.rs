@@ -270,9 +270,19 @@ impl Wire {
         }
         let why = match error.is_timeout() && !error.is_connect() {
             true => format!("{} did not answer in time{}", self.url, self.way()),
-            false => format!("{} can't be reached{} ({cause})", self.url, self.way()),
+            false => format!("{} can't be reached{} ({cause}{})", self.url, self.way(), hint(cause)),
         };
         Trouble { in_doubt: !error.is_connect() && !error.is_builder(), why, after: None }
+    }
+}
+
+/// What a cause means that does not say it itself.
+fn hint(cause: &dyn std::error::Error) -> &'static str {
+    let cause = cause.to_string();
+    // The signature is bad if an authority that the client trusts has the name of the one that issued the certificate.
+    match cause.contains("UnknownIssuer") || cause.contains("BadSignature") {
+        true => ": this client does not trust the authority that issued the certificate of the server",
+        false => "",
     }
 }
 

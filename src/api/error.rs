@@ -93,7 +93,7 @@ pub enum ApiError {
     /// The replica is about to end: the answer of `/_ready`, and to requests that wait.
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
-    NotReady(String),
+    NotReady(Option<String>),
     /// The store has no outcome.
     Store(Failure),
     /// A bug in Gorilla.

@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     middleware::{
         access::Gate,
-        access_log,
+        access_log, forwarded,
         host::{Host, Served},
         origin, problem, request_id,
     },
@@ -29,7 +29,7 @@ use crate::{
     access::{Current, Identity},
     metrics::{Metrics, Page},
     service::{Caller, Service},
-    settings::Settings,
+    settings::{Settings, TrustedProxies},
 };
 
 /// Counts a request as being answered until it is dropped, also if its client hangs up.
@@ -55,6 +55,7 @@ pub struct Api {
     table: Table,
     gate: Gate,
     served: Served,
+    trusted_proxies: TrustedProxies,
     metrics: Arc<Metrics>,
     logs_requests: bool,
 }
@@ -75,6 +76,7 @@ impl Api {
             table: Table::default(),
             gate: Gate::new(access, Arc::clone(metrics)),
             served: Served::by(&settings.server),
+            trusted_proxies: settings.server.trusted_proxies.clone(),
             metrics: Arc::clone(metrics),
             logs_requests: settings.log.requests,
         }
@@ -92,6 +94,7 @@ impl Api {
         let mut response = match admitted {
             Err(refusal) => refusal.into_response(),
             Ok(identity) => {
+                let peer = forwarded::peer(&self.trusted_proxies, peer, request.headers());
                 request.extensions_mut().insert(Caller { peer, request_id: id.clone(), identity });
                 // A bug in a handler costs its request only.
                 let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;

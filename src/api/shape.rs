@@ -219,7 +219,8 @@ impl Shape {
                 return shape;
             }
             ApiError::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
-            ApiError::NotReady(why) => (Code::NotReady, format!("{why}.").into()),
+            ApiError::NotReady(None) => (Code::NotReady, "Redis doesn't serve this replica; its log says why.".into()),
+            ApiError::NotReady(Some(why)) => (Code::NotReady, format!("{why}.").into()),
             ApiError::Store(Failure::Unreachable(why)) => (
                 Code::RedisUnavailable,
                 format!("Redis can't be reached ({why}); nothing was done.").into(),

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use super::room::Room;
+use super::{last_look::LastLook, room::Room};
 use crate::{
     access::{Current, Usages},
     metrics::Metrics,
@@ -21,6 +21,7 @@ pub struct Service {
     pub(super) access: Option<Arc<Current>>,
     pub(super) usages: Usages,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) last_look: LastLook,
     draining: AtomicBool,
 }
 
@@ -28,7 +29,15 @@ impl Service {
     /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys.
     pub fn new(store: Arc<Store>, access: Option<Arc<Current>>, metrics: Arc<Metrics>, limits: &Limits) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
-        Arc::new(Self { store, room, access, usages: Usages::default(), metrics, draining: AtomicBool::new(false) })
+        Arc::new(Self {
+            store,
+            room,
+            access,
+            usages: Usages::default(),
+            metrics,
+            last_look: LastLook::default(),
+            draining: AtomicBool::new(false),
+        })
     }
 
     /// The replica is about to end. From now on it is not ready, and closes connections after their answer.

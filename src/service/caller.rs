@@ -1,17 +1,17 @@
 //! The client behind a request.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use gorilla_domain::{HeldQuota, IdempotencyKey, ResourceName, Scope, Verb};
 
-use super::refusal::Denied;
+use super::{peer::Peer, refusal::Denied};
 use crate::access::Identity;
 
 /// The client that makes a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The other end of the connection.
-    pub peer: SocketAddr,
+    /// From where the request comes.
+    pub peer: Peer,
     /// The client's name for the request, or a name that Gorilla gave it.
     pub request_id: String,
     /// Whose API key the request has. Nothing if this replica demands no keys, or the operation none: then the caller

@@ -9,8 +9,8 @@ pub enum Readiness {
     Ready,
     /// The replica is about to end.
     Draining,
-    /// The store does not take writes. Says why.
-    StoreIsNot(String),
+    /// The store does not take writes. Says why, if everybody may know that.
+    StoreIsNot(Option<String>),
 }
 
 impl Service {
@@ -19,6 +19,10 @@ impl Service {
         if self.is_draining() {
             return Readiness::Draining;
         }
-        self.store.ready().await.map_or_else(Readiness::StoreIsNot, |()| Readiness::Ready)
+        match self.last_look.or(self.store.ready()).await {
+            Ok(()) => Readiness::Ready,
+            // Why is in the log. Who has no key need not know what Redis said.
+            Err(why) => Readiness::StoreIsNot(Some(why).filter(|_| self.access.is_none())),
+        }
     }
 }

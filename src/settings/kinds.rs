@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use fred::types::config::{Config, ServerConfig};
+use ipnet::IpNet;
 
 use super::text::{items, masked};
 
@@ -26,6 +27,10 @@ pub struct RedisUrl {
 /// Names or addresses of hosts, without ports.
 #[derive(Clone, Debug)]
 pub struct AllowedHosts(pub Vec<url::Host>);
+
+/// Networks of proxies whose word about their clients counts.
+#[derive(Clone, Debug)]
+pub struct TrustedProxies(pub Vec<IpNet>);
 
 /// What all keys begin with: 1 to 64 letters, digits, `_`, `-`, `.` or `:`.
 #[derive(Clone, Debug)]
@@ -131,6 +136,18 @@ impl Kind for AllowedHosts {
         items(text).into_iter().map(host).collect::<Option<_>>().map(Self).ok_or_else(|| {
             "must be a list of names or IP addresses of hosts without a port, such as locks.example.com".into()
         })
+    }
+}
+
+impl Kind for TrustedProxies {
+    fn parse(text: &str) -> Result<Self, String> {
+        let network = |text: &str| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        items(text)
+            .into_iter()
+            .map(network)
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|_| "must be a list of IP addresses and networks, such as 10.0.0.5 and 172.16.0.0/12".into())
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use kinds::AuthMode;
-pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl};
+pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl, TrustedProxies};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -40,6 +40,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// The hosts that requests may name, beside those of the loopback.
     pub allowed_hosts: AllowedHosts,
+    /// The proxies whose word about their clients counts.
+    pub trusted_proxies: TrustedProxies,
     /// The address to serve metrics on, if not on that of the locks.
     pub metrics_listen: ListenAddress,
     /// The files with which HTTPS is served. None: HTTP is served.
@@ -166,6 +168,7 @@ impl Settings {
             server: Server {
                 listen: reader.take("server.listen"),
                 allowed_hosts: reader.take("server.allowed_hosts"),
+                trusted_proxies: reader.take("server.trusted_proxies"),
                 metrics_listen: reader.take("server.metrics_listen"),
                 tls,
                 header_timeout: reader.take("server.header_timeout"),

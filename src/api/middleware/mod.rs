@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod access_log;
+pub mod forwarded;
 pub mod host;
 pub mod origin;
 pub mod problem;

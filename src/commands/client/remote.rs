@@ -26,6 +26,11 @@ pub struct Remote {
     /// http://127.0.0.1:4000]. The API key comes from GORILLA_API_KEY or that file
     #[arg(long, value_name = "URL", env = "GORILLA_URL", hide_env_values = true, global = true)]
     url: Option<String>,
+
+    /// A file in PEM with the certificate authorities to trust, in place of those of this machine [default: `ca` in that
+    /// file]
+    #[arg(long, value_name = "FILE", env = "GORILLA_CA", hide_env_values = true, global = true)]
+    ca: Option<PathBuf>,
 }
 
 /// The file with the address and the API key, so that a user need not repeat them.
@@ -34,6 +39,7 @@ pub struct Remote {
 struct File {
     url: Option<String>,
     api_key: Option<String>,
+    ca: Option<PathBuf>,
 }
 
 impl Remote {
@@ -59,6 +65,14 @@ impl Remote {
         if let Some(key) = given(&env::var(API_KEY).ok()).or(file.api_key) {
             builder = builder.api_key(key);
         }
+        let given = self.ca.clone().filter(|path| !path.as_os_str().is_empty());
+        if let Some(path) = given.or(file.ca) {
+            let pem = fs::read(&path).map_err(|error| {
+                tell(format!("the certificate authorities in {} can't be read: {error}.", path.display()));
+                ExitCode::from(exit::CONFIG)
+            })?;
+            builder = builder.certificate_authorities(pem);
+        }
         builder.build().map(|client| (client, warning)).map_err(|error| exit::with(&error))
     }
 }
@@ -81,12 +95,14 @@ impl File {
         };
         let source = config::File::from_str(&text, config::FileFormat::Toml);
         let file = config::Config::builder().add_source(source).build().and_then(config::Config::try_deserialize);
-        let file: Self = file.map_err(|_| {
+        let mut file: Self = file.map_err(|_| {
             format!(
-                "{} is wrong: it must be TOML, and may have only `url` and `api_key`, both strings.",
+                "{} is wrong: it must be TOML, and may have only `url`, `api_key` and `ca`, all strings.",
                 path.display()
             )
         })?;
+        // A path in the file counts from the folder of the file.
+        file.ca = file.ca.map(|ca| folder.join("gorilla").join(ca));
         let warning = file.danger(&path, &metadata).map(|danger| format!("warning: {danger}."));
         Ok((file, warning))
     }

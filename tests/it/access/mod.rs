@@ -4,6 +4,7 @@ mod identities;
 mod keys;
 mod lists;
 mod matrix;
+mod outside;
 mod quotas;
 mod reload;
 mod waiting;

@@ -25,15 +25,15 @@ use crate::harness::Process;
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-struct Said {
+pub struct Said {
     /// As a shell tells it.
-    code: i32,
-    out: String,
-    err: String,
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// A command for the server at an address, with nothing of the tester's own settings.
-fn gorilla(url: &str, args: &[&str]) -> Command {
+pub fn gorilla(url: &str, args: &[&str]) -> Command {
     // A person who runs the tests in the background may ignore signals, and every process inherits that.
     gorilla_with_signals("--default-signal", url, args)
 }
@@ -56,7 +56,7 @@ async fn run(url: &str, args: &[&str]) -> Said {
 }
 
 /// Waits for the end of a command that was started, and of all processes that have its output open.
-async fn finish(mut process: Process) -> Said {
+pub async fn finish(mut process: Process) -> Said {
     let out = read(process.child.stdout.take());
     let err = read(process.child.stderr.take());
     let begun = Instant::now();

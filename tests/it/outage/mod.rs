@@ -85,6 +85,8 @@ fn assert_unknown(answer: &Answer) {
 
 /// Asserts that a replica tells load balancers to stay away, and an operator why.
 async fn assert_not_ready(api: &Api, why: &str) {
+    // What the replica saw a moment ago holds for 100 ms.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let answer = in_time(api.get("/_ready")).await;
     assert_not_executed(&answer, "not_ready");
     let message = answer.json()["errorMessage"].to_string();

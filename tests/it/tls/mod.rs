@@ -1,5 +1,6 @@
 //! Replicas that serve HTTPS themselves.
 
+mod clients;
 mod handshakes;
 mod reload;
 mod served;
