@@ -51,6 +51,15 @@ pub fn wait(index: usize, share: Option<Share>, random: &mut Rng) -> u64 {
     }
 }
 
+/// The indices of the locks of a set, in the order of its request.
+pub fn set(random: &mut Rng) -> Vec<usize> {
+    let count = random.usize(2..=4);
+    let mut indices: Vec<_> = (0..PATIENT).collect();
+    random.shuffle(&mut indices);
+    indices.truncate(count);
+    indices
+}
+
 /// Whether the limit of the lock with this index is pinned at times.
 pub fn is_pinned_at_times(index: usize) -> bool {
     index == 4
