@@ -67,7 +67,7 @@ impl Client {
     /// Goes on until the world is over.
     pub async fn run(mut self) {
         while !self.world.is_over() {
-            if !self.is_patient && self.one_in(6) {
+            if !self.is_patient && self.one_in(4) {
                 self.hold_set().await;
             } else if let Some(held) = self.take().await {
                 self.work(held).await;
