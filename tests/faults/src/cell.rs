@@ -160,7 +160,9 @@ impl Cell {
             (Evicted | ClockForward, ..) => forgets.to_vec(),
             // If Redis loses a release or an extend, the token that it had ended is valid again, and what a batch or a refused
             // set had given back is held again.
-            (MasterKilled | MasterHung | MasterCutOff, false, false) => [&forgets[..], &[StaleTokens, Batches]].concat(),
+            (MasterKilled | MasterHung | MasterCutOff, false, false) => {
+                [&forgets[..], &[StaleTokens, Batches]].concat()
+            }
             (MasterKilled | MasterHung, true, false) => vec![Standing, Limits, StaleTokens, SafeRetry, Sets, Batches],
             // No replica of Redis confirms a pinned limit.
             (MasterKilled, true, true) => vec![Limits],

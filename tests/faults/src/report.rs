@@ -58,8 +58,21 @@ impl Table {
                 let count = row.violations.get(&property).copied().unwrap_or(0);
                 if cell.may_break().contains(&property) { format!("[{count}]") } else { count.to_string() }
             };
-            let [exclusion, standing, fencing, floors, stale, register, orphans, order, idle, limits, retries, sets, batches] =
-                Property::ALL.map(count);
+            let [
+                exclusion,
+                standing,
+                fencing,
+                floors,
+                stale,
+                register,
+                orphans,
+                order,
+                idle,
+                limits,
+                retries,
+                sets,
+                batches,
+            ] = Property::ALL.map(count);
             let gap = row.longest_gap as f64 / SECOND as f64;
             // Writing to a string can't fail.
             let _ = writeln!(
@@ -68,7 +81,11 @@ impl Table {
                 row.runs, row.grants, row.injections, row.lost_unfenced
             );
         }
-        let _ = writeln!(text, "| all | {} | {} | {} | | | | | | | | | | | | | | |", total.runs, total.grants, total.injections);
+        let _ = writeln!(
+            text,
+            "| all | {} | {} | {} | | | | | | | | | | | | | | |",
+            total.runs, total.grants, total.injections
+        );
         text
     }
 }

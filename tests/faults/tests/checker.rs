@@ -413,7 +413,8 @@ fn what_redis_counts_wrongly_or_keeps_for_ever_is_found() {
     assert_eq!(broken([counts(3, 2, 2, 2), vec![fault]].concat()), []);
     assert_eq!(broken(vec![Event::Lasting { key: "gorilla:{r}:holders".into() }]), [NoOrphans]);
     // A grant that nobody was told of is found also beside others, whom a refused client is told of.
-    let stood = |until| vec![Event::Stood { resource: "r".into(), fence: 7, owner: String::new(), from: SECOND, until }];
+    let stood =
+        |until| vec![Event::Stood { resource: "r".into(), fence: 7, owner: String::new(), from: SECOND, until }];
     assert_eq!(broken(stood(2 * SECOND)), []);
     assert_eq!(broken(stood(4 * SECOND)), [NoOrphans]);
     assert_eq!(broken([stood(4 * SECOND), vec![Event::Acquire(shared(7, 1, 2, 1, 0, 7))]].concat()), []);

@@ -104,9 +104,16 @@ fn a_lock_that_was_lost_before_the_set_was_answered_is_found() {
     // Somebody had it after the set, and has left it again when the set is answered.
     let lost = vec![Event::Set(granted()), other("a", 6, SECOND, SECOND + 9, 9)];
     assert_eq!(broken(lost.clone()), [Property::Sets]);
-    let breaks = Event::Break(Break { resource: "a".into(), fence: 5, asked: SECOND, done: Some(SECOND + 1) });
-    assert_eq!(broken([lost, vec![breaks]].concat()), [], "somebody broke it behind the commit");
-    assert_eq!(broken(vec![Event::Set(granted()), other("a", 4, SECOND, SECOND + 9, 9)]), [], "that was before the set");
+    let breaks = |done| Event::Break(Break { resource: "a".into(), fence: 5, asked: SECOND, done: Some(done) });
+    let behind_the_commit = breaks(SECOND + SECOND / 2);
+    assert_eq!(broken([lost.clone(), vec![behind_the_commit]].concat()), []);
+    let before_the_commit = breaks(SECOND + SECOND / 2 - 1);
+    assert_eq!(broken([lost, vec![before_the_commit]].concat()), [Property::Sets]);
+    assert_eq!(
+        broken(vec![Event::Set(granted()), other("a", 4, SECOND, SECOND + 9, 9)]),
+        [],
+        "that was before the set"
+    );
 }
 
 #[test]

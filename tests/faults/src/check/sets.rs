@@ -75,14 +75,26 @@ fn has_an_end(set: &AcquireSet, history: &History, found: &mut Vec<Violation>) {
     }
 }
 
-/// When a set is answered, nobody has been granted one of its locks since the set was: all of them were held at one moment,
-/// and that is not long before the answer.
+/// When a set is answered, nobody has broken one of its locks before its leases began, and nobody has been granted one since:
+/// all of them were held at one moment.
 fn all_held(tenures: &[Tenure], history: &History, found: &mut Vec<Violation>) {
-    let broken: HashSet<_> = history.breaks().map(|broken| (&broken.resource, broken.fence)).collect();
+    let mut broken: HashMap<_, Moment> = HashMap::new();
+    for one in history.breaks() {
+        let first = broken.entry((&one.resource, one.fence)).or_insert(Moment::MAX);
+        *first = one.done.map_or(*first, |done| done.min(*first));
+    }
     for part in history.sets().flat_map(|set| &set.parts) {
         let (Some(grant), Some(answered)) = (part.grant, part.answered) else { continue };
         let ends = part.asked + part.waited + grant.ttl;
-        if broken.contains(&(&part.resource, grant.fence)) || ends <= answered {
+        if let Some(&done) = broken.get(&(&part.resource, grant.fence)) {
+            // Behind the commit it may be broken like any other.
+            if done < part.asked + part.waited {
+                let (resource, owner, fence) = (part.resource.clone(), part.owner.clone(), grant.fence);
+                found.push(Violation::PartBroken { resource, owner, fence, done, answered });
+            }
+            continue;
+        }
+        if ends <= answered {
             continue;
         }
         let passes = |other: &&Tenure| {
@@ -142,9 +154,9 @@ fn waits_ascend(sets: &HashMap<&str, Whole>, history: &History, found: &mut Vec<
         {
             continue;
         }
-        let later = held.iter().find(|(held, _, since, last)| {
-            *held >= resource.as_str() && (*since).max(*from) < (*last).min(*until)
-        });
+        let later = held
+            .iter()
+            .find(|(held, _, since, last)| *held >= resource.as_str() && (*since).max(*from) < (*last).min(*until));
         if let Some((held, _, since, _)) = later {
             let (waits, owner) = (resource.clone(), owner.clone());
             let at = (*since).max(*from);

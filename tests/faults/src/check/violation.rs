@@ -299,6 +299,19 @@ pub enum Violation {
         /// When the set was answered.
         answered: Moment,
     },
+    /// A set was granted though one of its locks had been broken before the leases of the set began.
+    PartBroken {
+        /// Of which resource.
+        resource: String,
+        /// Whose set.
+        owner: String,
+        /// The grant that was broken.
+        fence: u64,
+        /// When that was done.
+        done: Moment,
+        /// When the set was answered.
+        answered: Moment,
+    },
     /// A lock of a set that its client does not have stood for longer than it may.
     PartLeft {
         /// Of which resource.
@@ -394,12 +407,12 @@ impl Violation {
             | Self::SetTooLong { .. }
             | Self::SetUnanswered { .. }
             | Self::PartLost { .. }
+            | Self::PartBroken { .. }
             | Self::PartLeft { .. }
             | Self::WaitsBack { .. } => Property::Sets,
-            Self::BatchMistold { .. }
-            | Self::OtherItem { .. }
-            | Self::OutOfOrder { .. }
-            | Self::ItemUndone { .. } => Property::Batches,
+            Self::BatchMistold { .. } | Self::OtherItem { .. } | Self::OutOfOrder { .. } | Self::ItemUndone { .. } => {
+                Property::Batches
+            }
         }
     }
 }
@@ -547,6 +560,12 @@ impl fmt::Display for Violation {
                 at(*answered),
                 fences.0,
                 fences.1
+            ),
+            Self::PartBroken { resource, owner, fence, done, answered } => write!(
+                f,
+                "the set of {owner} was answered at {} with {resource}, whose fence {fence} had been broken at {}",
+                at(*answered),
+                at(*done)
             ),
             Self::PartLeft { resource, owner, fence, since, until, is_refused } => write!(
                 f,

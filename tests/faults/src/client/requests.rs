@@ -13,6 +13,8 @@ use super::{
 };
 use crate::history::{Acquire, Break, End, Event, Grant, Kind, Part, Pin, Use};
 
+/// The owners of sets begin with this.
+pub(super) const OF_SET: &str = "set-";
 /// How long a client waits for an answer beyond the time that it lets the lock service wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -40,7 +42,7 @@ impl Client {
             }
         };
         let mut acquire = Acquire { resource, owner, waits: wait > 0, key, asked, ..Acquire::default() };
-        let mut held = None;
+        let (mut held, mut breaks) = (None, false);
         if let Some(answer) = answer {
             acquire.answered = Some(self.world.now());
             acquire.known = is_known(answer.status, &answer.json());
@@ -51,14 +53,14 @@ impl Client {
                 held = Some(Held { asked: request.clone(), grant, token, valid_until });
             } else {
                 // A client that does not get the lock is told which grant holds it.
-                acquire.held_by = answer.json()["fence"].as_u64();
+                let facts = answer.json();
+                acquire.held_by = facts["fence"].as_u64();
+                breaks = self.breaks(&facts);
             }
         }
         let (known, held_by) = (acquire.known, acquire.held_by);
         self.world.note(Event::Acquire(acquire));
-        if let Some(fence) = held_by
-            && self.one_in(80)
-        {
+        if let Some(fence) = held_by.filter(|_| breaks) {
             self.break_grant(&request.resource, fence).await;
         }
         (known, held)
@@ -73,12 +75,25 @@ impl Client {
         (Grant { fence, token: self.world.token(token), ttl: ttl * 1_000_000, part }, token.into())
     }
 
+    /// Whether it breaks the grant that a refusal tells of. What belongs to a set is broken more often, because the set may
+    /// not be complete yet.
+    pub(super) fn breaks(&mut self, refusal: &Value) -> bool {
+        let is_of_set = refusal["owner"].as_str().is_some_and(|owner| owner.starts_with(OF_SET));
+        self.one_in(if is_of_set { 20 } else { 60 })
+    }
+
     /// Breaks the grant with a fence, whoever has it.
     pub(super) async fn break_grant(&mut self, resource: &str, fence: u64) {
+        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
+        let api = self.world.any(&mut self.random);
+        self.send_break(&api, resource, fence, key.as_deref()).await;
+    }
+
+    /// Sends a break, and notes it.
+    pub(super) async fn send_break(&self, api: &Api, resource: &str, fence: u64, key: Option<&str>) {
         let asked = self.world.now();
         let (path, body) = (format!("{}/break", lock_path(resource)), json!({ "fence": fence, "reason": "a try" }));
-        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
-        let answer = self.send("break", Method::POST, &path, key.as_deref(), Some(body), PATIENCE).await;
+        let answer = self.send_to(api, ("break", Method::POST, &path), key, Some(body), PATIENCE).await;
         let done = answer.filter(|answer| answer.status == 200).map(|_| self.world.now());
         self.world.note(Event::Break(Break { resource: resource.into(), fence, asked, done }));
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use gorilla_harness::{Api, lock_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
     Asked, Client, Held, RETRIES,
-    requests::{PATIENCE, is_known},
+    requests::{OF_SET, PATIENCE, is_known},
     wishes,
 };
 use crate::history::{Acquire, AcquireSet, Event, Kind, Moment, ToldSet};
@@ -57,12 +58,16 @@ impl Client {
     }
 
     fn wanted(&mut self) -> Wanted {
-        let owner = format!("{}-{}", self.name, self.world.number());
+        let owner = format!("{OF_SET}{}-{}", self.name, self.world.number());
         let key = self.random.bool().then(|| format!("k{}", self.world.number()));
-        let (lease, wait) = (self.random.u64(500..2500), if self.random.bool() { self.random.u64(200..2500) } else { 0 });
+        let (lease, wait) =
+            (self.random.u64(500..2500), if self.random.bool() { self.random.u64(200..2500) } else { 0 });
         let (mut parts, mut resources) = (Vec::new(), Vec::new());
+        // One server takes locks that are wanted alone in one step, and others one after another.
+        let alone = self.random.bool();
         for index in wishes::set(&mut self.random) {
-            let (resource, share) = (self.world.resources[index].clone(), wishes::share(index, &mut self.random));
+            let resource = self.world.resources[index].clone();
+            let share = if alone { None } else { wishes::share(index, &mut self.random) };
             let mut one = json!({ "resource": resource });
             wishes::want(&mut one, share);
             resources.push(one);
@@ -100,17 +105,29 @@ impl Client {
     async fn ask_set(&mut self, wanted: &Wanted, hangs_up: Option<Duration>) -> (bool, Option<Vec<Held>>) {
         let Some(api) = self.world.any_of_this_version(&mut self.random) else { return (true, None) };
         let (key, body, asked) = (wanted.key.as_deref(), wanted.body.clone(), self.world.now());
-        let answer = match hangs_up {
+        let breaks_part = hangs_up.is_none() && !wanted.wait.is_zero() && self.one_in(3);
+        let after = Duration::from_millis(self.random.u64(20..300));
+        let (answer, over) = match hangs_up {
             Some(after) => {
                 let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", *key)).collect();
-                api.abandoned(PATH, &headers, &body.to_string(), after).await
+                let answer = api.abandoned(PATH, &headers, &body.to_string(), after).await;
+                (answer, self.world.now())
             }
             None => {
-                let request = ("set", Method::POST, PATH);
-                self.send_to(&api, request, key, Some(body), PATIENCE + wanted.wait).await
+                let request = async {
+                    let request = ("set", Method::POST, PATH);
+                    let answer = self.send_to(&api, request, key, Some(body), PATIENCE + wanted.wait).await;
+                    (answer, self.world.now())
+                };
+                let fault = async {
+                    if breaks_part {
+                        sleep(after).await;
+                        self.break_part(&api, wanted).await;
+                    }
+                };
+                tokio::join!(request, fault).0
             }
         };
-        let over = self.world.now();
         let answered = answer.as_ref().map(|_| over);
         let mut set = AcquireSet {
             owner: wanted.parts[0].owner.clone(),
@@ -132,7 +149,7 @@ impl Client {
             ..Acquire::default()
         };
         set.parts = wanted.parts.iter().map(part).collect();
-        let (mut held, mut in_the_way) = (None, None);
+        let (mut held, mut in_the_way, mut breaks) = (None, None, false);
         if let Some(answer) = answer {
             let facts = answer.json();
             set.known = is_known(answer.status, &facts);
@@ -141,6 +158,7 @@ impl Client {
             } else {
                 let by = facts["resource"].as_str().zip(facts["fence"].as_u64());
                 in_the_way = by.map(|(resource, fence)| (resource.to_string(), fence));
+                breaks = self.breaks(&facts);
             }
         }
         for part in &mut set.parts {
@@ -149,12 +167,21 @@ impl Client {
         }
         let known = set.known;
         self.world.note(Event::Set(set));
-        if let Some((resource, fence)) = in_the_way
-            && self.one_in(20)
-        {
+        if let Some((resource, fence)) = in_the_way.filter(|_| breaks) {
             self.break_grant(&resource, fence).await;
         }
         (known, held)
+    }
+
+    /// Breaks the part that a set takes first, if the set has it.
+    async fn break_part(&self, api: &Api, wanted: &Wanted) {
+        let Some(part) = wanted.parts.iter().min_by_key(|part| &part.resource) else { return };
+        let request = ("state", Method::GET, lock_path(&part.resource));
+        let state = self.send_to(api, (request.0, request.1, &request.2), None, None, PATIENCE).await;
+        let Some(state) = state.filter(|state| state.status == 200).map(|state| state.json()) else { return };
+        if let Some(fence) = state["fence"].as_u64().filter(|_| state["owner"] == part.owner.as_str()) {
+            self.send_break(api, &part.resource, fence, None).await;
+        }
     }
 
     /// Notes what the grant of a set tells. A part that the answer doesn't have is not held.
