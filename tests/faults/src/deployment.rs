@@ -103,7 +103,7 @@ impl Deployment {
 
     /// Puts a replica in its place, where clients find it.
     pub fn put(&mut self, index: usize, replica: Replica, world: &World) {
-        world.replace(index, replica.api.clone());
+        world.replace(index, replica.api.clone(), !self.of_0_1[index]);
         self.replicas[index] = Some(replica);
     }
 
@@ -164,6 +164,7 @@ impl Deployment {
 
 /// What a run's world knows of its deployment.
 pub fn world(deployment: &Deployment, resources: Vec<String>) -> Arc<World> {
-    let apis = deployment.replicas.iter().flatten().map(|replica| replica.api.clone());
+    let replicas = deployment.replicas.iter().zip(&deployment.of_0_1);
+    let apis = replicas.filter_map(|(replica, of_0_1)| Some((replica.as_ref()?.api.clone(), !of_0_1)));
     Arc::new(World::new(resources, apis.collect()))
 }

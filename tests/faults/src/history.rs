@@ -28,6 +28,10 @@ pub struct History {
 pub enum Event {
     /// A client asked for a lock.
     Acquire(Acquire),
+    /// A client asked for several locks, all or none.
+    Set(AcquireSet),
+    /// A client sent many uses of tokens in one request. Each of them is a `Use` too.
+    Batch(Batch),
     /// A client used a token.
     Use(Use),
     /// A client wrote to what the lock protects.
@@ -38,7 +42,7 @@ pub enum Event {
     Break(Break),
     /// A client pinned or unpinned a limit.
     Pin(Pin),
-    /// Somebody who may look into Redis saw a place in a queue for the first time.
+    /// Somebody who may look into Redis saw a place in a queue.
     Place {
         /// Whose queue.
         resource: String,
@@ -46,6 +50,12 @@ pub enum Event {
         owner: String,
         /// When it arrived, in microseconds since 1970 by Redis's clock.
         arrived: u64,
+        /// When it was seen first.
+        #[serde(default)]
+        from: Moment,
+        /// When it was seen last.
+        #[serde(default)]
+        until: Moment,
     },
     /// Somebody who may look into Redis saw this grant stand.
     Stood {
@@ -53,6 +63,9 @@ pub enum Event {
         resource: String,
         /// Its fence.
         fence: u64,
+        /// The owner that it was granted to.
+        #[serde(default)]
+        owner: String,
         /// When it was seen first.
         from: Moment,
         /// When it was seen last.
@@ -129,10 +142,93 @@ pub struct Acquire {
     pub answered: Option<Moment>,
     /// The grant, if it was granted.
     pub grant: Option<Grant>,
+    /// How long it had waited before its lease began, as the answer says. The lease counts from then at the earliest.
+    #[serde(default)]
+    pub waited: Moment,
     /// The fence of the lock that was in the way, if one was.
     pub held_by: Option<u64>,
     /// Whether the answer told what had happened: granted, refused, or not executed.
     pub known: bool,
+    /// Whether it is a part of a set.
+    #[serde(default)]
+    pub in_set: bool,
+}
+
+/// A request for several locks, all or none, as its client saw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AcquireSet {
+    /// The owner. A set and its retries share an owner that no other request has.
+    pub owner: String,
+    /// How long it was to wait at most.
+    pub wait: Moment,
+    /// When it was sent.
+    pub asked: Moment,
+    /// When its answer had come; `None` if no answer came.
+    pub answered: Option<Moment>,
+    /// When the client gave up, if no answer had come.
+    pub gave_up: Option<Moment>,
+    /// Whether it hung up before it could have had an answer.
+    pub hung_up: bool,
+    /// Whether the answer told what had happened.
+    pub known: bool,
+    /// Each lock that it asks for, in the order of the request, as if it had been asked for alone.
+    pub parts: Vec<Acquire>,
+    /// What a grant told.
+    pub told: Option<ToldSet>,
+}
+
+/// What the grant of a set told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ToldSet {
+    /// The resources, in the order of the answer.
+    pub resources: Vec<String>,
+    /// How long all of them are held.
+    pub ttl: Moment,
+}
+
+/// Many uses of tokens in one request, as their client saw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// When it was sent.
+    pub asked: Moment,
+    /// When its answer had come.
+    pub answered: Moment,
+    /// Whether the answer was to leave successes out.
+    pub brief: bool,
+    /// What it asked for, in order.
+    pub items: Vec<Item>,
+    /// How many items succeeded, failed, and have no known outcome, as the answer says.
+    pub counts: [u64; 3],
+    /// What the answer says of items, in its order.
+    pub results: Vec<ItemResult>,
+}
+
+/// An item of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Of which lock.
+    pub resource: String,
+    /// What it is to do.
+    pub kind: Kind,
+    /// The fence of the grant that the token was given with.
+    pub fence: u64,
+    /// The token that was sent.
+    pub token: u64,
+    /// Whether an extend keeps the token.
+    pub keeps: bool,
+}
+
+/// What the answer to a batch says of an item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemResult {
+    /// Which item.
+    pub index: u64,
+    /// How the item ended.
+    pub end: End,
+    /// Whether it says that the outcome is unknown.
+    pub unknown: bool,
+    /// The resource that it is about, if it says one.
+    pub resource: Option<String>,
 }
 
 /// A grant.
@@ -299,10 +395,27 @@ impl History {
         file.flush()
     }
 
-    /// All acquires.
+    /// All acquires, also those that are parts of sets.
     pub fn acquires(&self) -> impl Iterator<Item = &Acquire> {
+        self.events.iter().flat_map(|event| match event {
+            Event::Acquire(acquire) => std::slice::from_ref(acquire),
+            Event::Set(set) => set.parts.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// All sets.
+    pub fn sets(&self) -> impl Iterator<Item = &AcquireSet> {
         self.events.iter().filter_map(|event| match event {
-            Event::Acquire(acquire) => Some(acquire),
+            Event::Set(set) => Some(set),
+            _ => None,
+        })
+    }
+
+    /// All batches.
+    pub fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Batch(batch) => Some(batch),
             _ => None,
         })
     }

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 lock   2 holders   3 queue   4 turn
 -- Replies
---   a list of lines: 'place <arrived> <place>', 'grant <fence>' for each grant that stands, 'counts <used> <permits that the
+--   a list of lines: 'place <arrived> <place>', 'grant <fence> <owner>' for each grant that stands, 'counts <used> <permits that the
 --   holders have> <reserved> <permits that the called waiters want>', and 'idle <owner>' if the first waiter could have the
 --   lock and has no turn, or its turn is over; 'missed <owner>' if no lease has ended before the first waiter could join a
 --   group, so that a script must have seen it. Nothing from a node that is not a master.
@@ -18,10 +18,10 @@ local function share(place) return string.match(place, '^[^ *]+%*(%d+)/') end
 local places = redis.call('ZRANGE', queue, 0, -1, 'WITHSCORES')
 for index = 1, #places, 2 do lines[#lines + 1] = 'place ' .. places[index + 1] .. ' ' .. places[index] end
 
-local id, mode, fence, used, limit, bound, reserved =
-  unpack(redis.call('HMGET', lock, 'id', 'mode', 'fence', 'used', 'limit', 'bound', 'reserved'))
+local id, mode, fence, used, limit, bound, reserved, owner =
+  unpack(redis.call('HMGET', lock, 'id', 'mode', 'fence', 'used', 'limit', 'bound', 'reserved', 'owner'))
 local live, free = 0, not fence
-if id then lines[#lines + 1] = 'grant ' .. fence end
+if id then lines[#lines + 1] = 'grant ' .. fence .. ' ' .. owner end
 if mode then
   local held, called = 0, 0
   local members = redis.call('ZRANGE', holders, 0, -1, 'WITHSCORES')
@@ -31,7 +31,8 @@ if mode then
     if tonumber(members[index + 1]) > now then
       live = live + permits
       local text = redis.call('HGET', lock, holder) or ''
-      lines[#lines + 1] = 'grant ' .. (string.match(text, '^%S+ (%d+)') or '0')
+      local of, bytes, rest = string.match(text, '^%S+ (%d+) %S+ %S+ %S+ (%d+) (.*)$')
+      lines[#lines + 1] = 'grant ' .. (of or '0') .. ' ' .. string.sub(rest or '', 1, bytes or 0)
     end
   end
   for index = 1, #places, 2 do

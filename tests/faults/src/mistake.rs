@@ -73,6 +73,26 @@ pub const RESERVED_FOR_NOBODY: Mistake = Mistake {
     sound: "return group.used + group.reserved + permits <= group_most(group)",
     broken: "return group.used + permits <= group_most(group)",
 };
+/// A set whose locks one server has is granted those that are free, though one that it asks for later is not.
+pub const SETS_IN_PART: Mistake = Mistake {
+    sound: "  local block = acquire_blocks(key, part)\n  if block then return {'blocked', index, unpack(acquire_refused(key, part, block))} end\n  parts[index] = part\nend",
+    broken: "local b=acquire_blocks(key,part)if b then return{'blocked',index,unpack(acquire_refused(key,part,b))}end parts[index]=part acquire_granted(key,part)end",
+};
+/// A set is completed though a part of it is gone.
+pub const SET_WITHOUT_ITS_PARTS: Mistake = Mistake {
+    sound: "if not held then return {'lost'} end\nlocal recovering = req.commit and GRACE ~= '0' and recovery(KEYS[count + 1]) or 0",
+    broken: "if not held then local n=now_ms()return{'held',whole(n+req.lease),req.lease,whole(n)}end local recovering=0",
+};
+/// A release is answered and not made, if nobody waits.
+pub const RELEASED_IN_WORDS: Mistake = Mistake {
+    sound: "if current ~= token then return {'mismatch'} end\nredis.call('DEL', lock)\nreturn {'released', 0}",
+    broken: "if current ~= token then return {'mismatch'} end\nreturn {'released', 0}",
+};
+/// Requests that come together are all told what came of the first.
+pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
+    sound: "replies[index] = done and cmsgpack.pack(reply) or reply",
+    broken: "replies[index] = replies[1] or cmsgpack.pack(reply)",
+};
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.

@@ -1,12 +1,7 @@
 //! An observer that may look into Redis. It sees which requests wait since when, which grants stand, what Redis counts of a
 //! group, and whether somebody waits for a lock that it could have.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -33,7 +28,7 @@ const LOOK: &str = include_str!("look.lua");
 pub async fn observe(world: Arc<World>, port: u16) {
     let mut seen = Seen {
         world: &world,
-        places: HashSet::new(),
+        places: HashMap::new(),
         grants: HashMap::new(),
         counts: HashMap::new(),
         idle: HashMap::new(),
@@ -43,8 +38,11 @@ pub async fn observe(world: Arc<World>, port: u16) {
         let _ = timeout(Duration::from_secs(2), seen.look(port)).await;
         sleep(Duration::from_millis(100)).await;
     }
-    for ((resource, fence), (from, until)) in seen.grants {
-        world.note(Event::Stood { resource, fence, from, until });
+    for ((resource, fence), (owner, from, until)) in seen.grants {
+        world.note(Event::Stood { resource, fence, owner, from, until });
+    }
+    for ((resource, owner), (arrived, from, until)) in seen.places {
+        world.note(Event::Place { resource, owner, arrived, from, until });
     }
     for (resource, (owner, missed, from, until)) in seen.idle {
         world.note(Event::Idle { resource, owner, missed, from, until });
@@ -54,10 +52,10 @@ pub async fn observe(world: Arc<World>, port: u16) {
 /// What the observer of a node has seen.
 struct Seen<'a> {
     world: &'a World,
-    /// By resource and owner.
-    places: HashSet<(String, String)>,
-    /// By resource and fence: when the grant was seen first and last.
-    grants: HashMap<(String, u64), (Moment, Moment)>,
+    /// By resource and owner: when the place arrived, by Redis's clock, and when it was seen first and last.
+    places: HashMap<(String, String), (u64, Moment, Moment)>,
+    /// By resource and fence: the owner of the grant, and when it was seen first and last.
+    grants: HashMap<(String, u64), (String, Moment, Moment)>,
     /// By resource: the last counts.
     counts: HashMap<String, [u64; 4]>,
     /// By resource: whose request is first and waits for nothing, whether a script must have seen it, since when, and when
@@ -92,12 +90,11 @@ impl Seen<'_> {
             let (what, values) = line.split_once(' ').unwrap_or((line, ""));
             let numbers = || values.split(' ').map(|value| value.parse::<f64>().map_or(0, |value| value as u64));
             match what {
-                "place" => self.place(resource, values),
+                "place" => self.place(resource, values, asked, answered),
                 "grant" => {
-                    for fence in numbers() {
-                        let key = (resource.into(), fence);
-                        self.grants.entry(key).or_insert((answered, asked)).1 = asked;
-                    }
+                    let owner = values.split_once(' ').map_or("", |(_, owner)| owner);
+                    let key = (resource.into(), numbers().next().unwrap_or_default());
+                    self.grants.entry(key).or_insert_with(|| (owner.into(), answered, asked)).2 = asked;
                 }
                 "counts" => {
                     let mut counts = [0; 4];
@@ -127,16 +124,13 @@ impl Seen<'_> {
         }
     }
 
-    /// Notes a place that is new: when it arrived, and whose it is.
-    fn place(&mut self, resource: &str, values: &str) {
+    /// Keeps when a place arrived and whose it is, and when it was seen.
+    fn place(&mut self, resource: &str, values: &str, asked: Moment, answered: Moment) {
         // A place is the id of the attempt, the channel of its replica, and the owner.
         let mut values = values.split(' ');
         let arrived = values.next().and_then(|arrived| arrived.parse::<f64>().ok());
         let (Some(arrived), Some(owner)) = (arrived, values.nth(2)) else { return };
-        if self.places.insert((resource.into(), owner.into())) {
-            let (resource, owner, arrived) = (resource.into(), owner.into(), arrived as u64);
-            self.world.note(Event::Place { resource, owner, arrived });
-        }
+        self.places.entry((resource.into(), owner.into())).or_insert((arrived as u64, answered, asked)).2 = asked;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    slice,
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -23,7 +24,8 @@ pub struct World {
     pub resources: Vec<String>,
     /// Registers that compare fences, and registers that don't.
     pub registers: [Registers; 2],
-    replicas: RwLock<Vec<Api>>,
+    /// The replicas, and whether each is of this version, which knows sets and batches.
+    replicas: RwLock<Vec<(Api, bool)>>,
     notes: Mutex<Notes>,
     over: AtomicBool,
     next: AtomicU64,
@@ -53,7 +55,7 @@ pub struct Sum {
 
 impl World {
     /// Begins the clock.
-    pub fn new(resources: Vec<String>, replicas: Vec<Api>) -> Self {
+    pub fn new(resources: Vec<String>, replicas: Vec<(Api, bool)>) -> Self {
         Self {
             begun: Instant::now(),
             resources,
@@ -73,12 +75,19 @@ impl World {
     /// Any of the replicas.
     pub fn any(&self, random: &mut fastrand::Rng) -> Api {
         let replicas = self.replicas.read().unwrap_or_else(PoisonError::into_inner);
-        replicas[random.usize(..replicas.len())].clone()
+        replicas[random.usize(..replicas.len())].0.clone()
     }
 
-    /// A replica that has another address from now on.
-    pub fn replace(&self, index: usize, api: Api) {
-        self.replicas.write().unwrap_or_else(PoisonError::into_inner)[index] = api;
+    /// Any of the replicas of this version, if there is one.
+    pub fn any_of_this_version(&self, random: &mut fastrand::Rng) -> Option<Api> {
+        let replicas = self.replicas.read().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<_> = replicas.iter().filter(|(_, is_of_this_version)| *is_of_this_version).collect();
+        (!known.is_empty()).then(|| known[random.usize(..known.len())].0.clone())
+    }
+
+    /// A replica that has another address from now on, and whether it is of this version.
+    pub fn replace(&self, index: usize, api: Api, is_of_this_version: bool) {
+        self.replicas.write().unwrap_or_else(PoisonError::into_inner)[index] = (api, is_of_this_version);
     }
 
     /// A number that no other caller gets.
@@ -101,12 +110,17 @@ impl World {
     /// Keeps an event.
     pub fn note(&self, event: Event) {
         let mut notes = self.notes();
-        if let Event::Acquire(acquire) = &event
-            && let (Some(_), Some(answered)) = (&acquire.grant, acquire.answered)
-        {
-            notes.grants += 1;
-            if !self.is_over() {
-                notes.grant_or_end(answered);
+        let acquires = match &event {
+            Event::Acquire(acquire) => slice::from_ref(acquire),
+            Event::Set(set) => set.parts.as_slice(),
+            _ => &[],
+        };
+        for acquire in acquires {
+            if let (Some(_), Some(answered)) = (&acquire.grant, acquire.answered) {
+                notes.grants += 1;
+                if !self.is_over() {
+                    notes.grant_or_end(answered);
+                }
             }
         }
         notes.events.push(event);

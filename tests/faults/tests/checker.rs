@@ -233,7 +233,7 @@ fn a_lock_that_nobody_was_told_of_is_found_when_it_stands_too_long() {
 fn who_came_later_and_was_granted_first_is_found() {
     let waiter = |fence, arrived| {
         let acquire = Acquire { waits: true, ..granted(fence, 0, fence) };
-        let place = Event::Place { resource: "r".into(), owner: acquire.owner.clone(), arrived };
+        let place = Event::Place { resource: "r".into(), owner: acquire.owner.clone(), arrived, from: 0, until: 0 };
         vec![Event::Acquire(acquire), place, released(fence, fence)]
     };
     assert_eq!(broken([waiter(100, 10), waiter(110, 20)].concat()), []);
@@ -413,7 +413,8 @@ fn what_redis_counts_wrongly_or_keeps_for_ever_is_found() {
     assert_eq!(broken([counts(3, 2, 2, 2), vec![fault]].concat()), []);
     assert_eq!(broken(vec![Event::Lasting { key: "gorilla:{r}:holders".into() }]), [NoOrphans]);
     // A grant that nobody was told of is found also beside others, whom a refused client is told of.
-    let stood = |until| vec![Event::Stood { resource: "r".into(), fence: 7, from: SECOND, until }];
+    let stood =
+        |until| vec![Event::Stood { resource: "r".into(), fence: 7, owner: String::new(), from: SECOND, until }];
     assert_eq!(broken(stood(2 * SECOND)), []);
     assert_eq!(broken(stood(4 * SECOND)), [NoOrphans]);
     assert_eq!(broken([stood(4 * SECOND), vec![Event::Acquire(shared(7, 1, 2, 1, 0, 7))]].concat()), []);
@@ -425,7 +426,7 @@ fn what_redis_counts_wrongly_or_keeps_for_ever_is_found() {
 fn a_reader_that_passes_an_earlier_request_in_whose_way_it_is_is_found() {
     let waiter = |mut acquire: Acquire, arrived| {
         acquire.waits = true;
-        let place = Event::Place { resource: "r".into(), owner: acquire.owner.clone(), arrived };
+        let place = Event::Place { resource: "r".into(), owner: acquire.owner.clone(), arrived, from: 0, until: 0 };
         let fence = acquire.grant.map_or(0, |grant| grant.fence);
         vec![Event::Acquire(acquire), place, released(fence, fence)]
     };

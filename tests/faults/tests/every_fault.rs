@@ -22,6 +22,8 @@ fn keeps_its_promises(name: &str) {
     assert_eq!(unexpected, Vec::<String>::new());
     assert_eq!(outcome.internal_errors(), 0);
     assert!(outcome.sum.grants >= 10, "only {} grants", outcome.sum.grants);
+    let granted = |what| outcome.sum.answers.get(&(what, "200".to_string())).copied().unwrap_or_default();
+    assert!(granted("set") > 0 && granted("batch") > 0, "no set was granted, or no batch answered");
     assert!(outcome.injections > 0 || cell.fault == Fault::Nothing);
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here knows how Gorilla works. What a client can't know counts in favour of the service: a lease counts from
 //! when it was asked for, a release from when it was sent.
 
+mod batches;
 mod fences;
 mod floors;
 mod holders;
@@ -10,6 +11,7 @@ mod idle;
 mod limits;
 mod orphans;
 mod retries;
+mod sets;
 mod standing;
 mod tenure;
 mod tokens;
@@ -39,5 +41,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     orphans::check(history, &mut found);
     turns::check(&tenures, history, &mut found);
     idle::check(history, &mut found);
+    sets::check(&tenures, history, &mut found);
+    batches::check(history, &mut found);
     found
 }

@@ -11,7 +11,7 @@ use crate::history::{End, Event, History, Moment, SECOND};
 pub const FREED: Moment = SECOND + SECOND / 2;
 
 /// How long after a fault a replica may need to reach Redis again.
-const RECOVERED: Moment = 3 * SECOND;
+pub(super) const RECOVERED: Moment = 3 * SECOND;
 
 pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
     let acquired = history.acquires().filter_map(|acquire| Some((&acquire.resource, acquire.grant.as_ref()?.fence)));
@@ -20,6 +20,18 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         _ => None,
     });
     let told: HashSet<_> = acquired.chain(converted).collect();
+    // When each set was over for its client: until then the parts that it has are not orphans.
+    let mut over: HashMap<_, Moment> = HashMap::new();
+    for set in history.sets() {
+        let ended = set.answered.or(set.gave_up).unwrap_or(Moment::MAX);
+        let last = over.entry(set.owner.as_str()).or_default();
+        *last = ended.max(*last);
+    }
+    let sets = history.events.iter().filter_map(|event| match event {
+        Event::Stood { resource, fence, owner, .. } => Some(((resource, *fence), *over.get(owner.as_str())?)),
+        _ => None,
+    });
+    let sets: HashMap<_, _> = sets.collect();
     // For each lock that nobody was told of: from when to when it surely stood.
     let mut stood: HashMap<_, (Moment, Moment)> = HashMap::new();
     let mut seen = |resource, fence, from, until| {
@@ -34,11 +46,12 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
         }
     }
     for event in &history.events {
-        if let Event::Stood { resource, fence, from, until } = event {
+        if let Event::Stood { resource, fence, from, until, .. } = event {
             seen(resource, *fence, *from, *until);
         }
     }
     for ((resource, fence), (first, last)) in stood {
+        let first = sets.get(&(resource, fence)).map_or(first, |over| first.max(*over));
         let seen = last.saturating_sub(first);
         if seen > FREED && !history.is_disturbed(first, last, RECOVERED) {
             found.push(Violation::Orphan { resource: resource.clone(), fence, seen });

@@ -61,6 +61,8 @@ struct Given<'a> {
     resource: &'a String,
     key: Option<&'a String>,
     asked: Moment,
+    /// How long the request waited before the lease began.
+    waited: Moment,
     answered: Moment,
     grant: Grant,
     converted_from: Option<u64>,
@@ -71,12 +73,14 @@ fn given(history: &History) -> impl Iterator<Item = Given<'_>> {
     let acquired = history.acquires().filter_map(|acquire| {
         let (resource, key) = (&acquire.resource, acquire.key.as_ref());
         let (asked, answered, grant) = (acquire.asked, acquire.answered?, acquire.grant?);
-        Some(Given { resource, key, asked, answered, grant, converted_from: None })
+        let waited = acquire.waited;
+        Some(Given { resource, key, asked, waited, answered, grant, converted_from: None })
     });
     let converted = history.uses().filter_map(|used| match (used.kind, used.end, used.answered) {
         (Kind::Convert, End::Done(grant), Some(answered)) => {
             let (resource, key, asked) = (&used.resource, used.key.as_ref(), used.asked);
-            Some(Given { resource, key, asked, answered, grant, converted_from: Some(used.fence) })
+            let converted_from = Some(used.fence);
+            Some(Given { resource, key, asked, waited: 0, answered, grant, converted_from })
         }
         _ => None,
     });
@@ -97,7 +101,7 @@ pub fn tenures(history: &History) -> Vec<Tenure> {
     // One grant may be answered several times, to retries. Another check finds two grants with one fence, so here the
     // token tells them apart.
     let mut tenures: HashMap<_, Tenure> = HashMap::new();
-    for Given { resource, key, asked, answered, grant, converted_from } in given(history) {
+    for Given { resource, key, asked, waited, answered, grant, converted_from } in given(history) {
         let first = key.and_then(|key| first_asked.get(&(resource, key)).copied()).unwrap_or(asked);
         let tenure = tenures.entry((resource, grant.fence, grant.token)).or_insert_with(|| Tenure {
             resource: resource.clone(),
@@ -112,7 +116,7 @@ pub fn tenures(history: &History) -> Vec<Tenure> {
         });
         tenure.asked = tenure.asked.min(first);
         tenure.answered = tenure.answered.min(answered);
-        tenure.extend(asked, answered, grant.ttl);
+        tenure.extend(asked + waited, answered, grant.ttl);
     }
     let mut by_fence: HashMap<_, Vec<Tenure>> = HashMap::new();
     for tenure in tenures.into_values() {

@@ -16,7 +16,7 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Place { resource, owner, arrived } => Some(((resource, owner), *arrived)),
+            Event::Place { resource, owner, arrived, .. } => Some(((resource, owner), *arrived)),
             _ => None,
         })
         .collect();
@@ -40,7 +40,8 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
         let once = sent.get(&(&acquire.resource, &acquire.owner)) == Some(&1);
         if let Some(came) = came.filter(|_| once && undisturbed(acquire, answered)) {
             let (fence, part, owner) = (grant.fence, grant.part, acquire.owner.as_str());
-            queues.entry(&acquire.resource).or_default().push(Served { came, fence, part, owner, answered });
+            let in_set = acquire.in_set;
+            queues.entry(&acquire.resource).or_default().push(Served { came, fence, part, owner, answered, in_set });
         }
     }
     let holders: HashMap<_, _> = by_resource(tenures).into_iter().map(|grants| (&grants[0].resource, grants)).collect();
@@ -59,7 +60,10 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
                     second: (later.owner.into(), later.fence, later.came),
                 });
             }
-            earlier.insert(later.fence, later);
+            // A set that starts over loses the places that it had.
+            if !later.in_set {
+                earlier.insert(later.fence, later);
+            }
         }
     }
 }
@@ -72,6 +76,7 @@ struct Served<'a> {
     part: Option<Part>,
     owner: &'a str,
     answered: Moment,
+    in_set: bool,
 }
 
 impl Served<'_> {

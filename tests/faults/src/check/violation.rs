@@ -29,11 +29,15 @@ pub enum Property {
     Limits,
     /// A request that is sent again acts once.
     SafeRetry,
+    /// A set is granted whole or not at all, and sets never wait in a circle.
+    Sets,
+    /// An item of a batch is the single call.
+    Batches,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Exclusion,
         Self::Standing,
         Self::Fencing,
@@ -45,6 +49,8 @@ impl Property {
         Self::Conservation,
         Self::Limits,
         Self::SafeRetry,
+        Self::Sets,
+        Self::Batches,
     ];
 }
 
@@ -253,6 +259,129 @@ pub enum Violation {
         /// The same of the later request.
         second: (String, u64, u64),
     },
+    /// The grant of a set has other locks than the set asked for.
+    SetNotWhole {
+        /// Whose set.
+        owner: String,
+        /// What it asked for.
+        asked: Vec<String>,
+        /// What the answer has.
+        told: Vec<String>,
+    },
+    /// The grant of a set says that all its locks are held for longer than one of them is.
+    SetTooLong {
+        /// Whose set.
+        owner: String,
+        /// How long, as it says.
+        told: Moment,
+        /// The lease of its lock that ends first.
+        least: Moment,
+    },
+    /// A set was not answered though its wait was over, and nothing had failed.
+    SetUnanswered {
+        /// Whose set.
+        owner: String,
+        /// When it was sent.
+        asked: Moment,
+        /// How long it was to wait.
+        wait: Moment,
+        /// When it was answered, or its client gave up.
+        over: Moment,
+    },
+    /// When a set was answered, another had been granted one of its locks after it.
+    PartLost {
+        /// Of which resource.
+        resource: String,
+        /// Whose set.
+        owner: String,
+        /// The grant of the set, and the later grant.
+        fences: (u64, u64),
+        /// When the set was answered.
+        answered: Moment,
+    },
+    /// A set was granted though one of its locks had been broken before the leases of the set began.
+    PartBroken {
+        /// Of which resource.
+        resource: String,
+        /// Whose set.
+        owner: String,
+        /// The grant that was broken.
+        fence: u64,
+        /// When that was done.
+        done: Moment,
+        /// When the set was answered.
+        answered: Moment,
+    },
+    /// A lock of a set that its client does not have stood for longer than it may.
+    PartLeft {
+        /// Of which resource.
+        resource: String,
+        /// Whose set.
+        owner: String,
+        /// The grant.
+        fence: u64,
+        /// Until when it may have stood.
+        since: Moment,
+        /// When it was seen last.
+        until: Moment,
+        /// Whether the set had been refused then.
+        is_refused: bool,
+    },
+    /// A set waited for a lock while it held one that comes after that lock.
+    WaitsBack {
+        /// Whose set.
+        owner: String,
+        /// What it held.
+        holds: String,
+        /// What it waited for.
+        waits: String,
+        /// When.
+        at: Moment,
+    },
+    /// The answer to a batch does not have the results of its items in order, or counts them wrongly.
+    BatchMistold {
+        /// When it was sent.
+        asked: Moment,
+        /// How many items it had.
+        items: u64,
+        /// Of which items the answer tells.
+        results: Vec<u64>,
+        /// How many succeeded, failed, and have no known outcome, as the answer says.
+        counts: [u64; 3],
+    },
+    /// A result of a batch can't be that of its item.
+    OtherItem {
+        /// Of which resource.
+        resource: String,
+        /// Which item.
+        index: u64,
+        /// When the batch was sent.
+        asked: Moment,
+        /// What the result says.
+        told: String,
+    },
+    /// Two items of a batch had one token, and the later one acted though the earlier one had ended the token.
+    OutOfOrder {
+        /// Of which resource.
+        resource: String,
+        /// The grant.
+        fence: u64,
+        /// The later item.
+        index: u64,
+        /// When the batch was sent.
+        asked: Moment,
+    },
+    /// An item of a batch was answered as a release, and the grant stood on.
+    ItemUndone {
+        /// Of which resource.
+        resource: String,
+        /// The grant.
+        fence: u64,
+        /// When the batch was answered.
+        answered: Moment,
+        /// When the grant was seen last.
+        until: Moment,
+    },
 }
 
 impl Violation {
@@ -274,6 +403,16 @@ impl Violation {
                 Property::NoOrphans
             }
             Self::OutOfTurn { .. } => Property::Order,
+            Self::SetNotWhole { .. }
+            | Self::SetTooLong { .. }
+            | Self::SetUnanswered { .. }
+            | Self::PartLost { .. }
+            | Self::PartBroken { .. }
+            | Self::PartLeft { .. }
+            | Self::WaitsBack { .. } => Property::Sets,
+            Self::BatchMistold { .. } | Self::OtherItem { .. } | Self::OutOfOrder { .. } | Self::ItemUndone { .. } => {
+                Property::Batches
+            }
         }
     }
 }
@@ -398,6 +537,68 @@ impl fmt::Display for Violation {
                 f,
                 "out of turn for {resource}: {} arrived at {} µs and got fence {}, {} arrived at {} µs and got fence {}",
                 first.0, first.2, first.1, second.0, second.2, second.1
+            ),
+            Self::SetNotWhole { owner, asked, told } => {
+                write!(f, "the set of {owner} is not whole: it asked for {asked:?} and was granted {told:?}")
+            }
+            Self::SetTooLong { owner, told, least } => write!(
+                f,
+                "the set of {owner} is said to be held for {}, and one of its locks is held for {}",
+                at(*told),
+                at(*least)
+            ),
+            Self::SetUnanswered { owner, asked, wait, over } => write!(
+                f,
+                "the set of {owner} found no end: asked for at {} with a wait of {}, it was over at {}",
+                at(*asked),
+                at(*wait),
+                at(*over)
+            ),
+            Self::PartLost { resource, owner, fences, answered } => write!(
+                f,
+                "the set of {owner} was answered at {} without {resource}: it had fence {}, and {} was granted after it",
+                at(*answered),
+                fences.0,
+                fences.1
+            ),
+            Self::PartBroken { resource, owner, fence, done, answered } => write!(
+                f,
+                "the set of {owner} was answered at {} with {resource}, whose fence {fence} had been broken at {}",
+                at(*answered),
+                at(*done)
+            ),
+            Self::PartLeft { resource, owner, fence, since, until, is_refused } => write!(
+                f,
+                "a part of the set of {owner} stayed: {resource} with fence {fence} was seen at {}, {} {}",
+                at(*until),
+                if *is_refused { "and the set was refused at" } else { "and nobody was told of it; it had until" },
+                at(*since)
+            ),
+            Self::WaitsBack { owner, holds, waits, at: when } => write!(
+                f,
+                "the set of {owner} waited out of order: it held {holds} and waited for {waits} at {}",
+                at(*when)
+            ),
+            Self::BatchMistold { asked, items, results, counts } => write!(
+                f,
+                "the batch of {} with {items} items was answered with results of {results:?} and the counts {counts:?}",
+                at(*asked)
+            ),
+            Self::OtherItem { resource, index, asked, told } => write!(
+                f,
+                "item {index} of the batch of {}, with {resource}, was answered what it did not ask for: {told}",
+                at(*asked)
+            ),
+            Self::OutOfOrder { resource, fence, index, asked } => write!(
+                f,
+                "item {index} of the batch of {} acted out of order: the token of {resource} with fence {fence} was dead by an earlier item",
+                at(*asked)
+            ),
+            Self::ItemUndone { resource, fence, answered, until } => write!(
+                f,
+                "a batch that was answered at {} says that fence {fence} of {resource} was released, and the grant stood at {}",
+                at(*answered),
+                at(*until)
             ),
         }
     }

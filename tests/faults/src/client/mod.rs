@@ -1,8 +1,10 @@
-//! A client: it takes locks of all kinds, waits for them, uses what they protect, extends, converts and releases them. At
-//! times it is paused, hangs up, forgets a lock, asks again, breaks a lock, pins a limit, or tries a token that it should
-//! have thrown away.
+//! A client: it takes locks of all kinds and sets of them, waits for them, uses what they protect, extends, converts and
+//! releases them, one by one or many in one request. At times it is paused, hangs up, forgets a lock, asks again, breaks a
+//! lock, pins a limit, or tries a token that it should have thrown away.
 
+mod batches;
 mod requests;
+mod sets;
 mod wishes;
 
 use std::{sync::Arc, time::Duration};
@@ -65,7 +67,9 @@ impl Client {
     /// Goes on until the world is over.
     pub async fn run(mut self) {
         while !self.world.is_over() {
-            if let Some(held) = self.take().await {
+            if !self.is_patient && self.one_in(4) {
+                self.hold_set().await;
+            } else if let Some(held) = self.take().await {
                 self.work(held).await;
             }
             if self.one_in(6) {
@@ -129,7 +133,14 @@ impl Client {
         loop {
             self.use_register(&held).await;
             let goes_on = match self.random.u32(..12) {
-                0..3 => self.extend(&mut held).await,
+                0..2 => self.extend(&mut held).await,
+                2 => {
+                    let mut renewed = vec![held];
+                    self.renew(&mut renewed).await;
+                    let Some(one) = renewed.pop() else { return };
+                    held = one;
+                    true
+                }
                 3 => self.convert(&mut held).await,
                 // Its last token is dead, though it holds the lock.
                 4 if self.stale.last().is_some_and(|(_, fence, _)| *fence == held.grant.fence) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_harness::{Answer, lock_path};
+use gorilla_harness::{Answer, Api, lock_path};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -13,8 +13,10 @@ use super::{
 };
 use crate::history::{Acquire, Break, End, Event, Grant, Kind, Part, Pin, Use};
 
+/// The owners of sets begin with this.
+pub(super) const OF_SET: &str = "set-";
 /// How long a client waits for an answer beyond the time that it lets the lock service wait.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Client {
     /// Sends an acquire; whether the outcome is known, and what is held if it was granted.
@@ -40,33 +42,32 @@ impl Client {
             }
         };
         let mut acquire = Acquire { resource, owner, waits: wait > 0, key, asked, ..Acquire::default() };
-        let mut held = None;
+        let (mut held, mut breaks) = (None, false);
         if let Some(answer) = answer {
             acquire.answered = Some(self.world.now());
-            acquire.known = is_known(&answer);
+            acquire.known = is_known(answer.status, &answer.json());
             if answer.status == 200 {
-                let (grant, token) = self.grant(&answer);
+                let (grant, token) = self.grant(&answer.json());
                 acquire.grant = Some(grant);
                 let valid_until = asked + grant.ttl;
                 held = Some(Held { asked: request.clone(), grant, token, valid_until });
             } else {
                 // A client that does not get the lock is told which grant holds it.
-                acquire.held_by = answer.json()["fence"].as_u64();
+                let facts = answer.json();
+                acquire.held_by = facts["fence"].as_u64();
+                breaks = self.breaks(&facts);
             }
         }
         let (known, held_by) = (acquire.known, acquire.held_by);
         self.world.note(Event::Acquire(acquire));
-        if let Some(fence) = held_by
-            && self.one_in(80)
-        {
+        if let Some(fence) = held_by.filter(|_| breaks) {
             self.break_grant(&request.resource, fence).await;
         }
         (known, held)
     }
 
-    /// The grant that an answer tells, and its token.
-    fn grant(&self, answer: &Answer) -> (Grant, String) {
-        let facts = answer.json();
+    /// The grant that the JSON of a lock tells, and its token.
+    pub(super) fn grant(&self, facts: &Value) -> (Grant, String) {
         let (fence, token, ttl) = (facts["fence"].as_u64(), facts["token"].as_str(), facts["ttlMs"].as_u64());
         let (Some(fence), Some(token), Some(ttl)) = (fence, token, ttl) else { panic!("{facts} is not a lock") };
         let part = facts["permits"].as_u64().zip(facts["floor"].as_u64());
@@ -74,12 +75,25 @@ impl Client {
         (Grant { fence, token: self.world.token(token), ttl: ttl * 1_000_000, part }, token.into())
     }
 
+    /// Whether it breaks the grant that a refusal tells of. What belongs to a set is broken more often, because the set may
+    /// not be complete yet.
+    pub(super) fn breaks(&mut self, refusal: &Value) -> bool {
+        let is_of_set = refusal["owner"].as_str().is_some_and(|owner| owner.starts_with(OF_SET));
+        self.one_in(if is_of_set { 20 } else { 60 })
+    }
+
     /// Breaks the grant with a fence, whoever has it.
-    async fn break_grant(&mut self, resource: &str, fence: u64) {
+    pub(super) async fn break_grant(&mut self, resource: &str, fence: u64) {
+        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
+        let api = self.world.any(&mut self.random);
+        self.send_break(&api, resource, fence, key.as_deref()).await;
+    }
+
+    /// Sends a break, and notes it.
+    pub(super) async fn send_break(&self, api: &Api, resource: &str, fence: u64, key: Option<&str>) {
         let asked = self.world.now();
         let (path, body) = (format!("{}/break", lock_path(resource)), json!({ "fence": fence, "reason": "a try" }));
-        let key = self.random.bool().then(|| format!("k{}", self.world.number()));
-        let answer = self.send("break", Method::POST, &path, key.as_deref(), Some(body), PATIENCE).await;
+        let answer = self.send_to(api, ("break", Method::POST, &path), key, Some(body), PATIENCE).await;
         let done = answer.filter(|answer| answer.status == 200).map(|_| self.world.now());
         self.world.note(Event::Break(Break { resource: resource.into(), fence, asked, done }));
     }
@@ -144,27 +158,33 @@ impl Client {
         };
         let (asked, path) = (self.world.now(), format!("{}/{token}", lock_path(resource)));
         let answer = self.send(what, method, &path, key, body, PATIENCE).await;
-        let (mut end, mut new) = (End::Unknown, None);
-        if let Some(answer) = &answer {
-            end = match answer.status {
-                200 => {
-                    let (grant, token) = self.grant(answer);
-                    new = Some(token);
-                    End::Done(grant)
-                }
-                204 => End::Done(Grant::default()),
-                404 | 409 => match answer.code().as_str() {
-                    "lock_held" | "limit_mismatch" | "timeout_shorter" => End::Declined,
-                    _ => End::Refused,
-                },
-                _ if is_known(answer) => End::NotExecuted,
-                _ => End::Unknown,
-            };
-        }
+        let (end, new) = match &answer {
+            Some(answer) if answer.status == 204 => (End::Done(Grant::default()), None),
+            Some(answer) => self.end(answer.status, &answer.json()),
+            None => (End::Unknown, None),
+        };
         let (token, answered) = (self.world.token(token), answer.map(|_| self.world.now()));
         let (resource, key) = (resource.into(), key.map(String::from));
         self.world.note(Event::Use(Use { resource, fence, token, key, asked, answered, kind, end }));
         (end, new)
+    }
+
+    /// What an answer to the use of a token says of it, and the token of a success.
+    pub(super) fn end(&self, status: u16, facts: &Value) -> (End, Option<String>) {
+        let end = match status {
+            200 => {
+                let (grant, token) = self.grant(facts);
+                return (End::Done(grant), Some(token));
+            }
+            204 => End::Done(Grant::default()),
+            404 | 409 => match facts["code"].as_str() {
+                Some("lock_held" | "limit_mismatch" | "timeout_shorter") => End::Declined,
+                _ => End::Refused,
+            },
+            _ if is_known(status, facts) => End::NotExecuted,
+            _ => End::Unknown,
+        };
+        (end, None)
     }
 
     async fn send(
@@ -177,6 +197,17 @@ impl Client {
         patience: Duration,
     ) -> Option<Answer> {
         let api = self.world.any(&mut self.random);
+        self.send_to(&api, (what, method, path), key, body, patience).await
+    }
+
+    pub(super) async fn send_to(
+        &self,
+        api: &Api,
+        (what, method, path): (&'static str, Method, &str),
+        key: Option<&str>,
+        body: Option<Value>,
+        patience: Duration,
+    ) -> Option<Answer> {
         let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", *key)).collect();
         let sent = api.try_send(method, path, &headers, body.map(|body| body.to_string()));
         let answer = timeout(patience, sent).await.ok()?.ok();
@@ -193,6 +224,6 @@ impl Client {
 }
 
 /// Whether an answer tells what became of the request.
-fn is_known(answer: &Answer) -> bool {
-    answer.status < 500 || answer.json()["outcome"] == "not_executed"
+pub(super) fn is_known(status: u16, facts: &Value) -> bool {
+    status < 500 || facts["outcome"] == "not_executed"
 }

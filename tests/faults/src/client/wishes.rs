@@ -51,6 +51,16 @@ pub fn wait(index: usize, share: Option<Share>, random: &mut Rng) -> u64 {
     }
 }
 
+/// The indices of the locks of a set, in the order of its request: mostly two, so that many sets are granted. The lock whose
+/// clients all name other limits would refuse most of them.
+pub fn set(random: &mut Rng) -> Vec<usize> {
+    let count = *random.choice(&[2, 2, 2, 3, 4]).unwrap_or(&2);
+    let mut indices: Vec<_> = (0..5).collect();
+    random.shuffle(&mut indices);
+    indices.truncate(count);
+    indices
+}
+
 /// Whether the limit of the lock with this index is pinned at times.
 pub fn is_pinned_at_times(index: usize) -> bool {
     index == 4
