@@ -19,6 +19,7 @@ mod load;
 mod log_lines;
 mod metrics;
 mod model;
+mod observability;
 mod outage;
 mod queue;
 mod recovery;
