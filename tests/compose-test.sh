@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests docker-compose.yml with real containers: locks through the load balancer, balance, scaling, a rolling restart
-# under load, the loss of a replica and of Redis. It has a project name and a port of its own, so that it disturbs no
-# `docker compose up` beside it, and it leaves nothing behind but the build cache.
+# under load, the loss of a replica and of Redis; and docker-compose.keys.yml: API keys through the load balancer. It has
+# a project name and a port of its own, so that it disturbs no `docker compose up` beside it, and it leaves nothing
+# behind but the build cache.
 #
 #   tests/compose-test.sh                    GORILLA_PORT=4100 chooses the port; otherwise it takes a free one
 #
@@ -30,7 +31,8 @@ base=http://127.0.0.1:$GORILLA_PORT
 export LC_ALL=C # A character is a byte, as in Content-Length.
 scratch=$(mktemp -d)
 
-compose() { docker compose --project-name gorilla-test --file docker-compose.yml "$@"; }
+files=(--file docker-compose.yml)
+compose() { docker compose --project-name gorilla-test "${files[@]}" "$@"; }
 quietly() { "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said"; return 1; }; }
 remove_all() { compose down --volumes --rmi local --timeout 1 >/dev/null 2>&1; }
 # Without its folder, a load that is still running ends, too.
@@ -53,9 +55,10 @@ finish() {
 
 now() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); } # milliseconds
 
-# request METHOD PATH [BODY]: sets $status, $head and $body. Status 000: there was no answer.
+# request METHOD PATH [BODY]: sets $status, $head and $body. Status 000: there was no answer. It sends the API key $key.
+key=
 request() {
-  status=$(curl -sS -m 30 -X "$1" ${3:+-H 'Content-Type: application/json' -d "$3"} -D "$scratch/head" -o "$scratch/body" -w '%{http_code}' "$base$2" 2>/dev/null)
+  status=$(curl -sS -m 30 -X "$1" ${key:+-H "Authorization: Bearer $key"} ${3:+-H 'Content-Type: application/json' -d "$3"} -D "$scratch/head" -o "$scratch/body" -w '%{http_code}' "$base$2" 2>/dev/null)
   head=$(tr -d '\r' <"$scratch/head" 2>/dev/null) body=$(cat "$scratch/body" 2>/dev/null)
   rm -f "$scratch/head" "$scratch/body"
 }
@@ -253,5 +256,62 @@ request POST /api/v1/locks/ledger '{"owner":"erin","timeout":5}'
 check "it still excludes others: an acquire answers $status $(field code)" [ "$status" = 409 ]
 request POST /api/v1/locks/after-redis '{"owner":"erin","timeout":5}'
 check "and new locks are granted: an acquire answers $status" [ "$status" = 200 ]
+
+# API keys
+mkdir "$scratch/access"
+export GORILLA_ACCESS=$scratch/access
+# entry NAME: makes an API key, sets $made to it and appends its entry to new.toml, which nothing reads yet.
+entry() {
+  local lines
+  lines=$(compose run --rm --no-deps -T gorilla key new "$1" --role orders 2>"$scratch/said") || { cat "$scratch/said" && return 1; }
+  made=${lines%%$'\n'*}
+  echo "${lines#*$'\n'}" >>"$GORILLA_ACCESS/new.toml"
+}
+put_in_force() { mv "$GORILLA_ACCESS/new.toml" "$GORILLA_ACCESS/access.toml"; }
+# all_answer STATUS METHOD PATH: a third of these requests goes to each of the three replicas.
+all_answer() { local i; for i in {1..6}; do answers "$@" || return 1; done; }
+role='[[role]]
+name = "orders"
+rules = [{ prefix = "orders:", verbs = ["acquire", "wait", "extend", "release", "inspect"] }]'
+echo "$role" >"$GORILLA_ACCESS/new.toml"
+entry kept && kept=$made && cp "$GORILLA_ACCESS/new.toml" "$scratch/without-revoked.toml"
+entry revoked && revoked=$made && put_in_force
+check "\`gorilla key new\` in the image makes two API keys, $(cut -d _ -f 2 <<<"$kept") and $(cut -d _ -f 2 <<<"$revoked")" \
+  [ "$(grep -c '^gorilla_[0-9A-Za-z]\{8\}_[0-9A-Za-z]\{49\}$' <<<"$kept"$'\n'"$revoked")" = 2 ]
+
+files+=(--file docker-compose.keys.yml)
+quietly compose up --detach --wait --wait-timeout 120
+up=$?
+# The replicas that needed no key are gone when no answer comes without one.
+within 15 all_answer 401 GET /api/v1/locks/orders:1
+check "with docker-compose.keys.yml \`up --wait\` answers $up, and requests without an API key are answered $status $(field code)" \
+  [ "$up $status $(field code)" = "0 401 authentication_required" ]
+key=${kept%?}x
+request POST /api/v1/locks/orders:1 '{"owner":"alice","timeout":60}'
+check "an acquire with a key that is not in the file is answered $status $(field code)" [ "$status $(field code)" = "401 invalid_key" ]
+
+key=$kept seen=
+request POST /api/v1/locks/orders:1 '{"owner":"alice","timeout":60}'
+seen+=" $status" token=$(field token)
+request POST /api/v1/locks/bills:1 '{"owner":"alice","timeout":60}'
+seen+=" $status"
+key=
+request DELETE "/api/v1/locks/orders:1/$token"
+seen+=" $status"
+key=$kept
+request DELETE "/api/v1/locks/orders:1/$token"
+seen+=" $status"
+check "with a key: acquire, acquire outside of its role, release without the key, release answer$seen" [ "$seen" = " 200 403 401 204" ]
+
+key=$revoked
+all_answer 200 GET /api/v1/locks/orders:1
+before=$status
+cp "$scratch/without-revoked.toml" "$GORILLA_ACCESS/new.toml" && put_in_force
+within 15 all_answer 401 GET /api/v1/locks/orders:1
+after=$status revoked_in=$took key=$kept
+all_answer 200 GET /api/v1/locks/orders:1
+check "a key that is taken out of the file is answered $before before and $after within $revoked_in ms after, and the other still $status" \
+  [ "$before $after $status" = "200 401 200" ]
+key=
 
 finish

@@ -1,15 +1,7 @@
 //! What a web page can do to the locks of the machine on which a person looks at it: a real Chromium, a real `gorilla
 //! dev`.
 
-use std::{
-    convert::Infallible,
-    env,
-    io::Read,
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::convert::Infallible;
 
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -19,12 +11,10 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use crate::{
+    chromium::{PATIENCE, chromium, shown_by},
     dev::Dev,
     harness::{Process, name},
 };
-
-/// A browser starts in a second; on a machine that does much else it takes its time.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A page that tries all that a browser lets it do without asking the server first: requests that need no preflight,
 /// and forms. It tries each at both names of the loopback, of which one is same-site with the page and the other is
@@ -57,25 +47,6 @@ const sent = request => request.then(() => 'sent', error => String(error));
 </script>"#;
 /// How many requests the page sends.
 const ATTEMPTS: usize = 10;
-
-/// The Chromium of the system.
-fn chromium(profile: &Path) -> Command {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let found = |program: &&str| env::split_paths(&folders).any(|folder| folder.join(program).is_file());
-    let program = ["chromium", "chromium-browser"].into_iter().find(found);
-    let mut command = Command::new(program.expect("no Chromium is in PATH; tests/install-browser installs it"));
-    command
-        .args(["--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        // The sandbox of Chromium needs rights that containers don't have, and every page here belongs to the test.
-        .arg("--no-sandbox")
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .env("HOME", profile)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    command
-}
 
 /// Serves a page on a port of its own; what the page says comes out of the receiver.
 async fn serve(page: String) -> (u16, mpsc::Receiver<String>) {
@@ -149,21 +120,4 @@ async fn a_name_that_was_made_to_lead_to_this_machine_reads_nothing() {
         let shown = read("evil.test", path);
         assert!(shown.contains("host_not_allowed") && !shown.contains("an-owner"), "{shown}");
     }
-}
-
-/// What a browser prints until it ends.
-fn shown_by(mut command: Command) -> String {
-    let mut browser = Process::spawn(&mut command).expect("Chromium starts");
-    let mut stdout = browser.child.stdout.take().expect("its standard output is piped");
-    let reader = thread::spawn(move || {
-        let mut shown = String::new();
-        stdout.read_to_string(&mut shown).map(|_| shown)
-    });
-    let begun = Instant::now();
-    while browser.child.try_wait().expect("a child can be waited for").is_none() {
-        assert!(begun.elapsed() < PATIENCE, "Chromium does not end");
-        thread::sleep(Duration::from_millis(20));
-    }
-    drop(browser);
-    reader.join().expect("it reads").expect("text")
 }

@@ -50,6 +50,10 @@ pub enum Operation {
     Ready,
     /// The OpenAPI document.
     OpenApi,
+    /// The page that shows the interface to people.
+    Docs,
+    /// A file that the page needs.
+    DocsFile,
     /// What the replica counts and measures.
     Metrics,
 }
@@ -80,7 +84,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -99,6 +103,8 @@ impl Operation {
         Self::Health,
         Self::Ready,
         Self::OpenApi,
+        Self::Docs,
+        Self::DocsFile,
         Self::Metrics,
     ];
 
@@ -121,6 +127,8 @@ impl Operation {
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
+            Self::Docs => "docs",
+            Self::DocsFile => "docs_file",
             Self::Metrics => "metrics",
         }
     }
@@ -138,6 +146,8 @@ impl Operation {
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsFile => "/docs/{file}",
             Self::Metrics => "/metrics",
         }
     }
@@ -155,7 +165,7 @@ impl Operation {
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
             Self::Metrics => Right::Everywhere(Verb::Metrics),
-            Self::Health | Self::Ready | Self::OpenApi => Right::Public,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
         }
     }
 
@@ -163,7 +173,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
-            Self::Health | Self::Ready | Self::OpenApi | Self::Metrics => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,

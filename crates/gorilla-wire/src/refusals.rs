@@ -38,7 +38,8 @@ impl Operation {
             codes.push(MethodNotAllowed);
         }
         codes.extend_from_slice(match self {
-            Operation::List | Operation::Health | Operation::OpenApi | Operation::Queue => &[],
+            Operation::List | Operation::Health | Operation::Queue => &[],
+            Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
             Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],

@@ -4,6 +4,8 @@ pub(super) mod acquire;
 mod acquire_set;
 mod batch;
 mod break_lock;
+mod docs;
+mod embedded;
 pub(super) mod extend;
 mod health;
 mod limit;
@@ -53,6 +55,8 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),
+        Operation::Docs => on(method, docs::page),
+        Operation::DocsFile => on(method, docs::file),
         Operation::Metrics => on(method, metrics::metrics),
     }
 }

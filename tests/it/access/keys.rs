@@ -41,7 +41,7 @@ async fn a_request_without_a_key_is_asked_for_one_and_only_what_is_public_is_ser
             unauthorized(&answer, "authentication_required", ASKED);
         }
     }
-    for path in ["/_health", "/_ready", "/openapi.json"] {
+    for path in ["/_health", "/_ready", "/openapi.json", "/docs", "/docs/start.js"] {
         assert_eq!(replica.api.get(path).await.status, 200, "{path}");
     }
     // What is not there needs no key.

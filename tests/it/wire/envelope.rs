@@ -23,6 +23,8 @@ async fn head_answers_like_get_without_a_body() {
         "/_health",
         "/_ready",
         "/openapi.json",
+        "/docs",
+        "/docs/start.js",
         "/nothing",
     ] {
         let (head, get) = (api.send(Method::HEAD, path, &[], None).await, api.get(path).await);
@@ -32,7 +34,7 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 /// Each path with its methods.
-fn routes() -> [(&'static str, &'static [&'static str]); 7] {
+fn routes() -> [(&'static str, &'static [&'static str]); 9] {
     [
         ("/api/v1/locks", &["GET", "HEAD", "POST"]),
         ("/api/v1/locks/a", &["DELETE", "GET", "HEAD", "POST", "PUT"]),
@@ -41,6 +43,8 @@ fn routes() -> [(&'static str, &'static [&'static str]); 7] {
         ("/_health", &["GET", "HEAD"]),
         ("/_ready", &["GET", "HEAD"]),
         ("/openapi.json", &["GET", "HEAD"]),
+        ("/docs", &["GET", "HEAD"]),
+        ("/docs/start.js", &["GET", "HEAD"]),
     ]
 }
 

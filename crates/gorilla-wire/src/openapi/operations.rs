@@ -360,7 +360,30 @@ pub fn describe(operation: Operation) -> Description {
             description: "Describes the interface that exactly this version of the replica has.",
             parameters: vec![of_document()],
             body: None,
-            successes: document(),
+            successes: document(
+                "The document.",
+                JSON,
+                json!({ "type": "object", "properties": { "openapi": { "type": "string" } }, "required": ["openapi"] }),
+            ),
+        },
+        Operation::Docs => Description {
+            id: "docs",
+            tag: "interface",
+            summary: "This document, as a page",
+            description: "Shows the operations to a person, who may try them. The page loads nothing from elsewhere.",
+            parameters: vec![of_document()],
+            body: None,
+            successes: document("The page.", "text/html", json!({ "type": "string" })),
+        },
+        Operation::DocsFile => Description {
+            id: "docsFile",
+            tag: "interface",
+            summary: "A file of the page",
+            description: "A script, a style sheet or a picture; large ones are always sent with \
+                          `Content-Encoding: gzip`.",
+            parameters: vec![of_document()],
+            body: None,
+            successes: document("The file.", "*/*", json!({ "type": "string" })),
         },
         Operation::Metrics => Description {
             id: "metrics",
@@ -387,20 +410,13 @@ fn ok(description: &'static str, headers: &'static [&'static str], schema: Value
     vec![Success { status: StatusCode::OK, description, headers, content, media: JSON }]
 }
 
-fn document() -> Vec<Success> {
+/// The answers with a file that a client may keep.
+fn document(description: &'static str, media: &'static str, schema: Value) -> Vec<Success> {
     let headers: &[&str] = &["ETag", "Cache-Control"];
-    let schema =
-        json!({ "type": "object", "properties": { "openapi": { "type": "string" } }, "required": ["openapi"] });
     let content = Some(json!({ "schema": schema }));
     vec![
-        Success { status: StatusCode::OK, description: "The document.", headers, content, media: JSON },
-        Success {
-            status: StatusCode::NOT_MODIFIED,
-            description: "The client has it.",
-            headers,
-            content: None,
-            media: JSON,
-        },
+        Success { status: StatusCode::OK, description, headers, content, media },
+        Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None, media },
     ]
 }
 

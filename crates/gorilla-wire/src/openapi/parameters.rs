@@ -33,6 +33,14 @@ pub fn parameters() -> Value {
             "schema": { "type": "string" },
             "example": TOKEN,
         },
+        "file": {
+            "name": "file",
+            "in": "path",
+            "required": true,
+            "description": "The name of the file, as the page has it.",
+            "schema": { "type": "string" },
+            "example": "start.js",
+        },
         "Lock-Token": {
             "name": "Lock-Token",
             "in": "header",
@@ -115,13 +123,13 @@ pub fn of_release() -> Value {
     })
 }
 
-/// The parameter of the document alone.
+/// The parameter of the document, of its page and of the files of the page.
 pub fn of_document() -> Value {
     json!({
         "name": "If-None-Match",
         "in": "header",
         "required": false,
-        "description": "The ETag of the document that the client has.",
+        "description": "The ETag of what the client has.",
         "schema": { "type": "string" },
     })
 }
@@ -143,9 +151,9 @@ pub fn headers() -> Value {
             "description": "`Bearer`; with `error=\"invalid_token\"` if the request had a key.",
             "schema": { "type": "string" },
         },
-        "ETag": { "description": "Changes when the document changes.", "schema": { "type": "string" } },
+        "ETag": { "description": "Changes when what it belongs to changes.", "schema": { "type": "string" } },
         "Cache-Control": {
-            "description": "`no-cache`: a client may keep the document, and asks each time whether it has changed.",
+            "description": "`no-cache`: a client may keep the answer, and asks each time whether it has changed.",
             "schema": { "type": "string", "const": "no-cache" },
         },
     })
