@@ -5,6 +5,8 @@ pub mod access;
 
 pub mod api;
 
+pub mod audit;
+
 pub mod service;
 
 pub mod store;

@@ -8,6 +8,7 @@ use std::sync::{
 use super::room::Room;
 use crate::{
     access::{Current, Usages},
+    audit::Audit,
     metrics::Metrics,
     settings::Limits,
     store::Store,
@@ -20,15 +21,24 @@ pub struct Service {
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
     pub(super) usages: Usages,
+    /// Where records of what is done go. Nothing if none are made.
+    pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     draining: AtomicBool,
 }
 
 impl Service {
-    /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys.
-    pub fn new(store: Arc<Store>, access: Option<Arc<Current>>, metrics: Arc<Metrics>, limits: &Limits) -> Arc<Self> {
-        let room = Room::of_batches(limits.max_in_flight);
-        Arc::new(Self { store, room, access, usages: Usages::default(), metrics, draining: AtomicBool::new(false) })
+    /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys; `audit` is where
+    /// records of what is done go, if any are made.
+    pub fn new(
+        store: Arc<Store>,
+        access: Option<Arc<Current>>,
+        audit: Option<Arc<Audit>>,
+        metrics: Arc<Metrics>,
+        limits: &Limits,
+    ) -> Arc<Self> {
+        let (room, usages) = (Room::of_batches(limits.max_in_flight), Usages::default());
+        Arc::new(Self { store, room, access, usages, audit, metrics, draining: AtomicBool::new(false) })
     }
 
     /// The replica is about to end. From now on it is not ready, and closes connections after their answer.

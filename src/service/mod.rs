@@ -16,6 +16,7 @@ mod readiness;
 mod refusal;
 mod release;
 mod room;
+mod trail;
 
 pub use base::Service;
 pub use batch::{Done, Operation};

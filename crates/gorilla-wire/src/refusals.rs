@@ -53,6 +53,7 @@ impl Operation {
                 TooManyHolders,
                 Recovering,
                 NotReplicated,
+                AuditUnavailable,
                 Draining,
             ],
             Operation::ExtendByHeader | Operation::Extend => &[
@@ -65,9 +66,10 @@ impl Operation {
                 TimeoutShorter,
                 LockGone,
                 Recovering,
+                AuditUnavailable,
             ],
             Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
-            Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
+            Operation::Break => &[LockNotFound, FenceChanged, FenceRequired, AuditUnavailable],
             Operation::Batch => &[InternalError],
             Operation::Ready => &[Draining, NotReady],
         });

@@ -6,4 +6,5 @@ pub mod access_log;
 pub mod host;
 pub mod origin;
 pub mod problem;
+pub mod recorded;
 pub mod request_id;
