@@ -17,6 +17,7 @@ run: deps ## Build Gorilla and start it with a private Redis; ARGS are passed to
 test: deps ## Run all tests, against real Redis servers of their own and in a real browser
 	@tests/install-browser
 	@tests/install-prometheus
+	@tests/install-logrotate
 	@tests/skew/build-0.1
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
 	cargo test --locked --workspace --test checker --test every_fault --test mistakes -- --test-threads $(THREADS)

@@ -5,6 +5,8 @@ pub mod access;
 
 pub mod api;
 
+pub mod audit;
+
 pub mod service;
 
 pub mod store;
@@ -16,6 +18,8 @@ pub mod logging;
 pub mod metrics;
 
 mod json;
+
+mod peer;
 
 mod printable;
 

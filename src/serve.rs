@@ -34,6 +34,7 @@ use tracing::{info, warn};
 use crate::{
     access::Current,
     api::Api,
+    audit::Audit,
     metrics::{Metrics, Page},
     reload::Reloads,
     service::Service,
@@ -77,6 +78,7 @@ pub struct Replica {
     certificate: Option<watch::Receiver<Arc<Certificate>>>,
     settings: Arc<Settings>,
     access: Option<Arc<Current>>,
+    audit: Option<Arc<Audit>>,
     store: Arc<Store>,
     metrics: Arc<Metrics>,
     started: SystemTime,
@@ -100,12 +102,14 @@ impl Replica {
             tokio::spawn(Arc::clone(access).follow(reloads.times()));
         }
         let metrics = Metrics::new();
+        let audit = begin_audit(&settings, access.as_ref(), reloads, &metrics)?;
         let store = Store::open(&settings, &metrics);
         let ends = Ends::catch().map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let scheme = if certificate.is_some() { "https" } else { "http" };
         info!(%address, scheme, redis = %settings.redis.url, version = env!("CARGO_PKG_VERSION"), "serving");
-        Ok(Self { listener, certificate, settings, access, store, metrics, started: SystemTime::now(), ends })
+        let started = SystemTime::now();
+        Ok(Self { listener, certificate, settings, access, audit, store, metrics, started, ends })
     }
 
     /// The locks.
@@ -115,8 +119,9 @@ impl Replica {
 
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
-        let Self { listener, certificate, settings, access, store, metrics, started, mut ends } = self;
-        let service = Service::new(Arc::clone(&store), access.clone(), Arc::clone(&metrics), &settings.limits);
+        let Self { listener, certificate, settings, access, audit, store, metrics, started, mut ends } = self;
+        let service =
+            Service::new(Arc::clone(&store), access.clone(), audit.clone(), Arc::clone(&metrics), &settings.limits);
         let gauges =
             Gauges { store: Arc::clone(&store), service: Arc::clone(&service), access: access.clone(), started };
         let page = Arc::new(Page::new(|registry| metrics.register(registry), gauges));
@@ -162,8 +167,34 @@ impl Replica {
         if timeout_at(begun + settings.server.drain_timeout, finish).await.is_err() {
             warn!(timeout = ?settings.server.drain_timeout, "requests were still in flight at the end of the drain");
         }
+        if let Some(audit) = audit {
+            audit.end().await;
+        }
         info!("ended");
     }
+}
+
+/// Begins to write the audit file, if the settings name one. An error is a sentence.
+fn begin_audit(
+    settings: &Settings,
+    access: Option<&Arc<Current>>,
+    reloads: &Reloads,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Arc<Audit>>, String> {
+    let Some(file) = &settings.audit.file else { return Ok(None) };
+    let (on_failure, connections) = (settings.audit.on_failure, settings.server.max_connections);
+    let audit = Audit::begin(file, on_failure, connections, reloads.times(), Arc::clone(metrics))?;
+    if let Some(access) = access {
+        let (mut generations, audit) = (access.subscribe(), Arc::clone(&audit));
+        tokio::spawn(async move {
+            // It fails only when nothing reloads the access file any more.
+            while generations.changed().await.is_ok() {
+                let generation = *generations.borrow_and_update();
+                audit.reloaded(generation);
+            }
+        });
+    }
+    Ok(Some(audit))
 }
 
 /// The reason why a replica drops a request: its client has gone.

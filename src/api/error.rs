@@ -94,6 +94,8 @@ pub enum ApiError {
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
     NotReady(Option<String>),
+    /// A record must be kept of this, and the audit file can't be written.
+    AuditUnavailable,
     /// The store has no outcome.
     Store(Failure),
     /// A bug in Gorilla.
@@ -130,6 +132,7 @@ impl From<Refusal> for ApiError {
                 Invalid::new("mode", rule).into()
             }
             Refusal::NotAnyMore => Self::InvalidKey("the access file does not have it any more, or it has expired"),
+            Refusal::AuditUnavailable => Self::AuditUnavailable,
             Refusal::Store(failure) => Self::Store(failure),
         }
     }

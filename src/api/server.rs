@@ -21,7 +21,7 @@ use super::{
         access::Gate,
         access_log, forwarded,
         host::{Host, Served},
-        origin, problem, request_id,
+        origin, problem, recorded, request_id,
     },
     routes::{self, Table},
 };
@@ -74,7 +74,7 @@ impl Api {
             service: Arc::clone(service),
             router: routes::router(app),
             table: Table::default(),
-            gate: Gate::new(access, Arc::clone(metrics)),
+            gate: Gate::new(access, service.audit().cloned(), Arc::clone(metrics)),
             served: Served::by(&settings.server),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             metrics: Arc::clone(metrics),
@@ -89,13 +89,16 @@ impl Api {
         let entry = access_log::Entry::begin(request.method().clone(), route);
         let id = request_id::of(request.headers());
         let form = problem::Form::accepted(request.headers());
-        let admitted = self.admit(operation, &request);
+        let recorded = self.service.audit().map(|_| Arc::new(recorded::of(&request, &id)));
+        let peer = forwarded::peer(&self.trusted_proxies, peer, request.headers());
+        let mut caller = Caller { peer, request_id: id.clone(), identity: None, recorded };
+        let admitted = self.admit(operation, &caller, &request);
         let identity = admitted.as_ref().ok().cloned().flatten();
         let mut response = match admitted {
             Err(refusal) => refusal.into_response(),
             Ok(identity) => {
-                let peer = forwarded::peer(&self.trusted_proxies, peer, request.headers());
-                request.extensions_mut().insert(Caller { peer, request_id: id.clone(), identity });
+                caller.identity = identity;
+                request.extensions_mut().insert(caller);
                 // A bug in a handler costs its request only.
                 let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
                 answered.unwrap_or_else(|_| {
@@ -123,13 +126,18 @@ impl Api {
 
     /// Refuses a request for another host, a write for a page of another site, and what the API key of the request does not
     /// allow. Otherwise says whose key it has, if it needs a key.
-    fn admit(&self, operation: Option<Operation>, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+    fn admit(
+        &self,
+        operation: Option<Operation>,
+        caller: &Caller,
+        request: &Request,
+    ) -> Result<Option<Arc<Identity>>, ApiError> {
         let host = Host::of(request)?;
         self.served.check(host.as_ref())?;
         origin::check(request.method(), request.headers(), host.as_ref())?;
         // A path or a method that is not there needs no right: the router refuses it.
         let Some(right) = operation.map(Operation::right) else { return Ok(None) };
-        let identity = self.gate.admit(right, request)?;
+        let identity = self.gate.admit(right, caller, request)?;
         if let Some(identity) = identity.as_ref().filter(|_| right.is_rated()) {
             self.service.ask(identity)?;
         }

@@ -219,6 +219,10 @@ impl Shape {
                 return shape;
             }
             ApiError::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
+            ApiError::AuditUnavailable => (
+                Code::AuditUnavailable,
+                "The audit file of this replica can't be written; nothing was done.".into(),
+            ),
             ApiError::NotReady(None) => (Code::NotReady, "Redis doesn't serve this replica; its log says why.".into()),
             ApiError::NotReady(Some(why)) => (Code::NotReady, format!("{why}.").into()),
             ApiError::Store(Failure::Unreachable(why)) => (
@@ -260,6 +264,7 @@ impl Shape {
             ApiError::QuotaExceeded { reached, .. } => Some((milliseconds(reached.left()).div_ceil(1000)).max(1)),
             ApiError::Draining
             | ApiError::NotReady(_)
+            | ApiError::AuditUnavailable
             | ApiError::QueueFull { .. }
             | ApiError::TooManyHolders { .. } => Some(1),
             _ => None,

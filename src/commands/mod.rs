@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod access_file;
+mod audit;
 mod can;
 mod client;
 mod config;
@@ -66,6 +67,9 @@ enum Command {
     Key(key::Key),
     /// Tell whether an access file allows something, and which rule does
     Can(can::Can),
+    /// Look whether audit files were changed
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Ask the Gorilla on this machine whether it is alive; for container health checks
     Healthcheck(Sources),
     /// Print the completions of the commands for a shell
@@ -108,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Config(config) => config.run(),
         Command::Key(key) => key.run(),
         Command::Can(can) => can.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Healthcheck(sources) => healthcheck::run(&sources),
         Command::Lock(lock) => lock.run(),
         Command::Acquire(acquire) => acquire.run(),

@@ -51,7 +51,7 @@ impl Sources {
         let certificate = settings.server.tls.as_ref().map(|files| Certificate::in_files(files).read());
         let certificate =
             certificate.transpose().map_err(|problem| format!("server.tls_certificate, server.tls_key: {problem}"));
-        if let Err(problem) = certificate.and(settings.check_auth()) {
+        if let Err(problem) = certificate.and(settings.check_auth()).and(settings.check_audit()) {
             eprintln!("gorilla: the settings are wrong:\n{}", for_people(&problem));
             return Err(ExitCode::from(exit::CONFIG));
         }

@@ -31,10 +31,28 @@ pub struct Access {
     quotas: Table<Counter>,
 }
 
+impl Authentication {
+    /// All of them, each at the place of its number.
+    const ALL: [Self; 7] =
+        [Self::Ok, Self::Missing, Self::Malformed, Self::BadChecksum, Self::Unknown, Self::Expired, Self::Denied];
+
+    /// Its name in metrics and in the audit file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::BadChecksum => "bad_checksum",
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 impl Default for Access {
     fn default() -> Self {
-        let results = ["ok", "missing", "malformed", "bad_checksum", "unknown", "expired", "denied"];
-        let labels = results.map(|result| vec![("method", "key"), ("result", result)]);
+        let labels = Authentication::ALL.map(|result| vec![("method", "key"), ("result", result.as_str())]);
         let quotas = ["per_second", "max_waiters", "max_held"].map(|quota| vec![("quota", quota)]);
         Self { keys: Table::new(labels, Counter::default), quotas: Table::new(quotas, Counter::default) }
     }

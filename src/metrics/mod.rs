@@ -4,6 +4,7 @@
 //! What is only looked at when somebody asks (how many requests wait now, say) is in `serve::gauges`.
 
 mod access;
+mod audit;
 mod page;
 mod redis;
 mod requests;
@@ -27,6 +28,8 @@ pub struct Metrics {
     pub redis: Redis,
     /// API keys that requests had.
     pub access: access::Access,
+    /// The audit file.
+    pub audit: audit::Audit,
     /// Bugs that cost a request.
     pub panics: Counter,
 }
@@ -42,6 +45,7 @@ impl Metrics {
         self.requests.register(registry);
         self.redis.register(registry);
         self.access.register(registry);
+        self.audit.register(registry);
         registry.register("gorilla_panics", "Requests that met a bug in Gorilla", self.panics.clone());
     }
 }

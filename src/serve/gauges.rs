@@ -45,7 +45,11 @@ impl Collector for Gauges {
         page.gauge("gorilla_recovering_seconds", help, store.recovering().as_secs_f64())?;
         let help = "Acquires that are being undone";
         page.gauge("gorilla_cancellations_pending", help, store.cancellations().pending() as f64)?;
-        page.gauge("gorilla_ready", "Whether load balancers should send requests", f64::from(up && !draining))?;
+        page.gauge(
+            "gorilla_ready",
+            "Whether load balancers should send requests",
+            f64::from(up && !draining && service.keeps_records()),
+        )?;
         page.gauge("gorilla_draining", "Whether the replica is about to end", f64::from(draining))?;
         page.counter("gorilla_log_lines_lost", "Log lines that were dropped", logging::lines_lost())?;
         let generation = access.as_ref().map_or(0, |access| access.generation());

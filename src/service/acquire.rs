@@ -8,14 +8,16 @@ use std::{
 use gorilla_domain::{Acquire, Acquired, Lock, Release, ResourceName};
 
 use super::{base::Service, caller::Caller, permission::permit_acquire, refusal::Refusal};
-use crate::metrics::Waited;
+use crate::{audit::Event, metrics::Waited};
 
 impl Service {
     /// Takes a lock if it is free, or waits for it. The acquire is undone if the caller is dropped before it learns the
     /// outcome, and if it may not take the lock any more when its turn comes.
     pub async fn acquire(&self, caller: &Caller, asked: &Arc<Acquire>) -> Result<Acquired, Refusal> {
         let permit = |caller: &Caller| permit_acquire(caller, asked);
-        permit(caller)?;
+        self.noted(caller, permit(caller))?;
+        // A request that waits keeps the room for its record: when its turn comes, it would be too late to ask for it.
+        let trail = self.demand(caller, Event::Grant, &asked.resource, None)?;
         let _waiting = self.wait(caller, asked.wait)?;
         let begun = (!asked.wait.is_zero()).then(Instant::now);
         let acquired = self.while_permitted(caller, permit, self.store.acquire(asked)).await;
@@ -27,16 +29,33 @@ impl Service {
             };
             self.metrics.requests.waited(how, begun.elapsed());
         }
+        if let Ok(Acquired::Granted(lock)) = &acquired
+            && lock.waited.is_some()
+            && let Err(refusal) = self.grant_still(caller, permit)
+        {
+            let given_back = Box::pin(self.give_back(&asked.resource, lock)).await;
+            if let Some(trail) = trail {
+                trail.granted(if given_back.is_ok() { "undone" } else { "unknown" }, lock, asked.lease);
+            }
+            return given_back.and(Err(refusal));
+        }
+        if let Some(trail) = trail {
+            trail.acquired(&acquired, asked.lease);
+        }
         let acquired = acquired?;
         self.refuse_held(caller, &acquired)?;
-        if let Acquired::Granted(lock) = &acquired
-            && lock.waited.is_some()
-            && let Err(refusal) = self.permit_still(caller, permit)
-        {
-            Box::pin(self.give_back(&asked.resource, lock)).await?;
-            return Err(refusal);
-        }
         Ok(acquired)
+    }
+
+    /// Refuses a lock to a caller that has waited for it, if it may not have it any more, or if a record must be kept and
+    /// can't be.
+    pub(super) fn grant_still(
+        &self,
+        caller: &Caller,
+        permit: impl Fn(&Caller) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.noted(caller, self.permit_still(caller, permit))?;
+        if self.keeps_records() { Ok(()) } else { Err(Refusal::AuditUnavailable) }
     }
 
     /// Frees a lock that was granted to a caller that may not have it.

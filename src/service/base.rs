@@ -8,6 +8,7 @@ use std::sync::{
 use super::{last_look::LastLook, room::Room};
 use crate::{
     access::{Current, Usages},
+    audit::Audit,
     metrics::Metrics,
     settings::Limits,
     store::Store,
@@ -20,20 +21,30 @@ pub struct Service {
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
     pub(super) usages: Usages,
+    /// Where records of what is done go. Nothing if none are made.
+    pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
     draining: AtomicBool,
 }
 
 impl Service {
-    /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys.
-    pub fn new(store: Arc<Store>, access: Option<Arc<Current>>, metrics: Arc<Metrics>, limits: &Limits) -> Arc<Self> {
+    /// Makes the service over a store. `access` says what API keys allow, if this replica demands keys; `audit` is where
+    /// records of what is done go, if any are made.
+    pub fn new(
+        store: Arc<Store>,
+        access: Option<Arc<Current>>,
+        audit: Option<Arc<Audit>>,
+        metrics: Arc<Metrics>,
+        limits: &Limits,
+    ) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
         Arc::new(Self {
             store,
             room,
             access,
             usages: Usages::default(),
+            audit,
             metrics,
             last_look: LastLook::default(),
             draining: AtomicBool::new(false),

@@ -36,6 +36,15 @@ impl Operation {
             Self::Release(asked) => &asked.resource,
         }
     }
+
+    /// The token that it has, which no record must have.
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::Acquire(_) => None,
+            Self::Extend(asked) => Some(asked.token.expose()),
+            Self::Release(asked) => Some(asked.token.expose()),
+        }
+    }
 }
 
 impl Service {
@@ -44,6 +53,15 @@ impl Service {
     /// there is room. If the caller is dropped, no more operations are begun, and acquires that were sent are undone.
     pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>) -> Vec<Done> {
         let count = operations.len();
+        let hiding;
+        let caller = match &caller.recorded {
+            Some(recorded) => {
+                let recorded = Some(recorded.hiding(operations.iter().filter_map(Operation::token)).into());
+                hiding = Caller { recorded, ..caller.clone() };
+                &hiding
+            }
+            None => caller,
+        };
         let done = stream::iter(lines(operations)).map(async |line| {
             let mut done = Vec::with_capacity(line.len());
             for (index, operation) in line {

@@ -3,12 +3,19 @@
 use gorilla_domain::{Break, Broken, Verb};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
+use crate::audit::Event;
 
 impl Service {
-    /// Ends a lock without its token, at once or after a grace. The audit log says which client broke the lock, whose lock it was, and why.
+    /// Ends a lock without its token, at once or after a grace. The log says which client broke the lock, whose lock it
+    /// was, and why, and so does the audit file, if there is one.
     pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Refusal> {
-        caller.permit(Verb::Break, &asked.resource)?;
-        let broken = self.store.break_lock(asked).await?;
+        self.permit(caller, Verb::Break, &asked.resource)?;
+        let trail = self.demand(caller, Event::Break, &asked.resource, None)?;
+        let broken = self.store.break_lock(asked).await.map_err(Refusal::from);
+        if let Some(trail) = trail {
+            trail.broken(&broken, asked.reason.as_deref()).await;
+        }
+        let broken = broken?;
         if let Broken::Broken(ended) = &broken {
             tracing::warn!(
                 target: "gorilla::audit",

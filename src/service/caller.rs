@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use gorilla_domain::{HeldQuota, IdempotencyKey, ResourceName, Scope, Verb};
 
-use super::{peer::Peer, refusal::Denied};
-use crate::access::Identity;
+use super::refusal::Denied;
+use crate::{access::Identity, audit, peer::Peer};
 
 /// The client that makes a request.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Caller {
     /// Whose API key the request has. Nothing if this replica demands no keys, or the operation none: then the caller
     /// may do everything.
     pub identity: Option<Arc<Identity>>,
+    /// What the records of the request have, if records are made.
+    pub recorded: Option<Arc<audit::Request>>,
 }
 
 impl Caller {

@@ -10,19 +10,19 @@ const HOLDERS: u64 = 100;
 impl Service {
     /// Who holds a lock.
     pub async fn inspect(&self, caller: &Caller, resource: &ResourceName) -> Result<State, Refusal> {
-        caller.permit(Verb::Inspect, resource)?;
+        self.permit(caller, Verb::Inspect, resource)?;
         Ok(self.store.inspect(resource, HOLDERS).await?)
     }
 
     /// The lock of the holder that has this token.
     pub async fn status(&self, caller: &Caller, resource: &ResourceName, token: &Token) -> Result<Status, Refusal> {
-        caller.permit(Verb::Inspect, resource)?;
+        self.permit(caller, Verb::Inspect, resource)?;
         Ok(self.store.status(resource, token).await?)
     }
 
     /// The requests that wait for a lock; at most so many are told.
     pub async fn queue(&self, caller: &Caller, resource: &ResourceName, most: u64) -> Result<Line, Refusal> {
-        caller.permit(Verb::Inspect, resource)?;
+        self.permit(caller, Verb::Inspect, resource)?;
         Ok(self.store.queue(resource, most).await?)
     }
 }

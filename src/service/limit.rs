@@ -8,13 +8,13 @@ use crate::store::LimitChange;
 impl Service {
     /// The limit of a resource.
     pub async fn limit(&self, caller: &Caller, resource: &ResourceName) -> Result<Limit, Refusal> {
-        caller.permit(Verb::Inspect, resource)?;
+        self.permit(caller, Verb::Inspect, resource)?;
         Ok(self.store.limit(resource, LimitChange::None).await?)
     }
 
     /// Pins the limit of a resource. The audit log says which client did it.
     pub async fn pin_limit(&self, caller: &Caller, resource: &ResourceName, limit: Permits) -> Result<Limit, Refusal> {
-        caller.permit(Verb::Limit, resource)?;
+        self.permit(caller, Verb::Limit, resource)?;
         let pinned = self.store.limit(resource, LimitChange::Pin(limit)).await?;
         audit(caller, "pin_limit", resource, pinned);
         Ok(pinned)
@@ -22,7 +22,7 @@ impl Service {
 
     /// Unpins the limit of a resource. The audit log says which client did it.
     pub async fn unpin_limit(&self, caller: &Caller, resource: &ResourceName) -> Result<Limit, Refusal> {
-        caller.permit(Verb::Limit, resource)?;
+        self.permit(caller, Verb::Limit, resource)?;
         let left = self.store.limit(resource, LimitChange::Unpin).await?;
         audit(caller, "unpin_limit", resource, left);
         Ok(left)

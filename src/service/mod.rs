@@ -12,16 +12,15 @@ mod inspect;
 mod last_look;
 mod limit;
 mod list;
-mod peer;
 mod permission;
 mod readiness;
 mod refusal;
 mod release;
 mod room;
+mod trail;
 
 pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
-pub use peer::Peer;
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};

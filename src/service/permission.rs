@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gorilla_domain::{Acquire, Acquired, Failure, Verb};
+use gorilla_domain::{Acquire, Acquired, Failure, ResourceName, Verb};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
 use crate::access::{Identity, Reached, Waiting};
@@ -39,6 +39,11 @@ pub fn permit_time(identity: &Identity, field: &'static str, asked: Duration) ->
 }
 
 impl Service {
+    /// Refuses what the caller may not do with a resource.
+    pub(super) fn permit(&self, caller: &Caller, verb: Verb, resource: &ResourceName) -> Result<(), Refusal> {
+        self.noted(caller, caller.permit(verb, resource).map_err(Refusal::from))
+    }
+
     /// Counts a request of the caller against its rate.
     pub fn ask(&self, identity: &Identity) -> Result<(), Refusal> {
         self.usages.ask(identity).map_err(|reached| self.quota(identity, reached))
@@ -75,7 +80,7 @@ impl Service {
         tokio::select! {
             biased;
             done = &mut work => Ok(done?),
-            refusal = self.not_permitted_any_more(caller, permit) => Err(refusal),
+            refusal = self.not_permitted_any_more(caller, permit) => self.noted(caller, Err(refusal)),
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Readiness {
     Ready,
     /// The replica is about to end.
     Draining,
+    /// Records must be kept, and can't be.
+    AuditIsNot,
     /// The store does not take writes. Says why, if everybody may know that.
     StoreIsNot(Option<String>),
 }
@@ -18,6 +20,9 @@ impl Service {
     pub async fn ready(&self) -> Readiness {
         if self.is_draining() {
             return Readiness::Draining;
+        }
+        if !self.keeps_records() {
+            return Readiness::AuditIsNot;
         }
         match self.last_look.or(self.store.ready()).await {
             Ok(()) => Readiness::Ready,

@@ -41,6 +41,8 @@ pub enum Refusal {
     },
     /// The caller was known when its request came, and is not any more.
     NotAnyMore,
+    /// A record must be kept of this, and can't be.
+    AuditUnavailable,
     /// The store has no outcome.
     Store(Failure),
 }

@@ -3,11 +3,17 @@
 use gorilla_domain::{Release, Released, Verb};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
+use crate::audit::Event;
 
 impl Service {
     /// Frees a lock by its token.
     pub async fn release(&self, caller: &Caller, asked: &Release) -> Result<Released, Refusal> {
-        caller.permit(Verb::Release, &asked.resource)?;
-        Ok(self.store.release(asked).await?)
+        self.permit(caller, Verb::Release, &asked.resource)?;
+        let trail = self.follow(caller, Event::Release, &asked.resource, &asked.token);
+        let released = self.store.release(asked).await.map_err(Refusal::from);
+        if let Some(trail) = trail {
+            trail.released(&released);
+        }
+        released
     }
 }

@@ -51,6 +51,15 @@ pub enum AuthMode {
     File,
 }
 
+/// What happens while the audit file can't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Requests go on, and it is counted.
+    Count,
+    /// Acquires, breaks and conversions are refused.
+    Refuse,
+}
+
 /// A filter for log lines.
 #[derive(Clone, Debug)]
 pub struct LogLevel(pub String);
@@ -172,6 +181,16 @@ impl Kind for AuthMode {
             "none" => Ok(Self::None),
             "file" => Ok(Self::File),
             _ => Err("must be auto, none or file".into()),
+        }
+    }
+}
+
+impl Kind for OnFailure {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "count" => Ok(Self::Count),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err("must be count or refuse".into()),
         }
     }
 }

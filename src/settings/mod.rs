@@ -12,7 +12,7 @@ use std::{
 };
 
 use kinds::AuthMode;
-pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, RedisUrl, TrustedProxies};
+pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, OnFailure, RedisUrl, TrustedProxies};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub redis: Redis,
     /// Section `[auth]`.
     pub auth: Auth,
+    /// Section `[audit]`.
+    pub audit: Audit,
     /// Section `[limits]`.
     pub limits: Limits,
     /// How long Gorilla keeps the answer to a request with an Idempotency-Key.
@@ -69,6 +71,15 @@ pub struct Auth {
     pub file: Option<PathBuf>,
     /// Whether the settings say that every request shall be served.
     pub is_open: bool,
+}
+
+/// Where records of what clients did go.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The file. Without one nothing is recorded.
+    pub file: Option<PathBuf>,
+    /// What happens while it can't be written.
+    pub on_failure: OnFailure,
 }
 
 /// The files that a listener with TLS needs, both in PEM.
@@ -150,6 +161,20 @@ impl Settings {
         ))
     }
 
+    /// Refuses an audit file that could never be opened. The error is a sentence.
+    pub fn check_audit(&self) -> Result<(), String> {
+        let Some(file) = &self.audit.file else { return Ok(()) };
+        let shown = file.display();
+        if file.is_dir() {
+            return Err(format!("audit.file must name a file, and {shown} is a folder"));
+        }
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match folder.filter(|folder| !folder.is_dir()) {
+            Some(_) => Err(format!("audit.file must be in a folder that exists, and that of {shown} does not")),
+            None => Ok(()),
+        }
+    }
+
     fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
         let (certificate, key) = (reader.take("server.tls_certificate"), reader.take("server.tls_key"));
         let tls = match (certificate, key) {
@@ -188,6 +213,7 @@ impl Settings {
                 key_prefix: reader.take("redis.key_prefix"),
             },
             auth: auth(&mut reader),
+            audit: Audit { file: reader.take("audit.file"), on_failure: reader.take("audit.on_failure") },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),

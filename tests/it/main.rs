@@ -1,6 +1,7 @@
 //! All integration tests, against real Redis servers and real replicas that the harness starts.
 
 mod access;
+mod audit;
 mod batch;
 mod batching;
 mod browsers;

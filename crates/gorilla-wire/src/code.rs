@@ -86,6 +86,8 @@ codes! {
         "Only acquires and conversions: Redis may have lost data, and new grants wait until the leases that may be lost have ended."
     NotReplicated "not_replicated" SERVICE_UNAVAILABLE
         "Only acquire: too few replicas of Redis confirmed the grant, and Gorilla undid it."
+    AuditUnavailable "audit_unavailable" SERVICE_UNAVAILABLE
+        "Only acquires, breaks and conversions: the replica must keep a record, and its audit file can't be written."
     Draining "draining" SERVICE_UNAVAILABLE "Only `/_ready`, and a request that waited: this replica is about to end."
     NotReady "not_ready" SERVICE_UNAVAILABLE "Only `/_ready`: Redis doesn't take writes, or may evict locks."
     OutcomeUnknown "outcome_unknown" GATEWAY_TIMEOUT

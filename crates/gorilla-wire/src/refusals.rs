@@ -54,6 +54,7 @@ impl Operation {
                 TooManyHolders,
                 Recovering,
                 NotReplicated,
+                AuditUnavailable,
                 Draining,
             ],
             Operation::ExtendByHeader | Operation::Extend => &[
@@ -66,9 +67,10 @@ impl Operation {
                 TimeoutShorter,
                 LockGone,
                 Recovering,
+                AuditUnavailable,
             ],
             Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
-            Operation::Break => &[LockNotFound, FenceChanged, FenceRequired],
+            Operation::Break => &[LockNotFound, FenceChanged, FenceRequired, AuditUnavailable],
             Operation::Batch => &[InternalError],
             Operation::Ready => &[Draining, NotReady],
         });

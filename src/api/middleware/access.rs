@@ -13,36 +13,55 @@ use gorilla_wire::Right;
 use crate::{
     access::{Current, Denied, Identity},
     api::{error::ApiError, invalid::Invalid, target::in_path},
+    audit::{Audit, Event},
     metrics::{Authentication, Metrics},
+    service::Caller,
 };
 
 /// Lets requests in whose API keys allow what they ask for.
 pub struct Gate {
     access: Option<Arc<Current>>,
+    audit: Option<Arc<Audit>>,
     metrics: Arc<Metrics>,
 }
 
 impl Gate {
     /// The gate of a replica that demands keys, or of a replica that demands none.
-    pub fn new(access: Option<Arc<Current>>, metrics: Arc<Metrics>) -> Self {
-        Self { access, metrics }
+    pub fn new(access: Option<Arc<Current>>, audit: Option<Arc<Audit>>, metrics: Arc<Metrics>) -> Self {
+        Self { access, audit, metrics }
     }
 
-    /// Whose key the request has, if the replica demands keys and the operation needs one.
-    pub fn admit(&self, right: Right, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+    /// Whose key the request of this caller has, if the replica demands keys and the operation needs one. The caller has
+    /// no identity yet.
+    pub fn admit(&self, right: Right, caller: &Caller, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
         let Some(access) = self.access.as_ref().filter(|_| right != Right::Public) else { return Ok(None) };
-        let saw = |what| self.metrics.access.saw(what);
+        let failed = |what: Authentication| {
+            self.metrics.access.saw(what);
+            if let Some(audit) = &self.audit {
+                audit.refused(&caller.record(Event::AuthFailed, what.as_str()));
+            }
+        };
         refuse_credentials_in_query(request.uri())?;
-        let key = presented(request.headers()).inspect_err(|_| saw(Authentication::Malformed))?;
-        let key = key.ok_or(ApiError::AuthenticationRequired).inspect_err(|_| saw(Authentication::Missing))?;
+        let key = presented(request.headers()).inspect_err(|_| failed(Authentication::Malformed))?;
+        let key = key.ok_or(ApiError::AuthenticationRequired).inspect_err(|_| failed(Authentication::Missing))?;
         let identity = access.load().identify(key, SystemTime::now());
         let identity = identity.map_err(|denied| {
-            saw(counted(&denied));
+            failed(counted(&denied));
             invalid(&denied)
         })?;
-        self.permit(&identity, right, request).inspect_err(|_| saw(Authentication::Denied))?;
-        saw(Authentication::Ok);
+        self.permit(&identity, right, request).inspect_err(|error| {
+            self.metrics.access.saw(Authentication::Denied);
+            self.note_denied(&identity, caller, error);
+        })?;
+        self.metrics.access.saw(Authentication::Ok);
         Ok(Some(identity))
+    }
+
+    fn note_denied(&self, identity: &Arc<Identity>, caller: &Caller, error: &ApiError) {
+        if let (Some(audit), ApiError::InsufficientScope { verb, resource, .. }) = (&self.audit, error) {
+            let caller = Caller { identity: Some(Arc::clone(identity)), ..caller.clone() };
+            caller.note_denied(audit, *verb, resource.as_ref());
+        }
     }
 
     /// Refuses what the key does not allow.

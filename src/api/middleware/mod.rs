@@ -7,4 +7,5 @@ pub mod forwarded;
 pub mod host;
 pub mod origin;
 pub mod problem;
+pub mod recorded;
 pub mod request_id;

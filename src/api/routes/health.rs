@@ -19,6 +19,7 @@ pub async fn ready(State(app): State<App>) -> Result<Response, ApiError> {
     match app.service.ready().await {
         service::Readiness::Ready => Ok(answer::json(&Ready { status: Readiness::Ready })),
         service::Readiness::Draining => Err(ApiError::Draining),
+        service::Readiness::AuditIsNot => Err(ApiError::NotReady(Some("The audit file can't be written".into()))),
         service::Readiness::StoreIsNot(why) => Err(ApiError::NotReady(why)),
     }
 }

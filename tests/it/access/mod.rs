@@ -24,7 +24,7 @@ async fn guarded_with(file: &AccessFile, settings: &[(&str, &str)]) -> Replica {
 }
 
 /// A role that may do all with all resources.
-fn everything(name: &str) -> String {
+pub fn everything(name: &str) -> String {
     let verbs = r#"["acquire","wait","extend","release","inspect","list","break","limit","events","metrics"]"#;
     role(name, &format!("{{prefix=\"\", verbs={verbs}}}"))
 }

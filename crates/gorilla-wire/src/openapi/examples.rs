@@ -282,6 +282,7 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             "Too few replicas of Redis confirmed the grant in time, so it was undone: a failover could have lost it.",
             nothing(),
         ),
+        AuditUnavailable => ("The audit file of this replica can't be written; nothing was done.", nothing()),
         Draining => (
             "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, \
              which keeps its place for 10 s.",

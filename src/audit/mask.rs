@@ -1,0 +1,146 @@
+//! Hides what must not be recorded in texts that a client chose.
+
+use std::{borrow::Cow, fmt};
+
+use percent_encoding::percent_decode_str;
+use uuid::Uuid;
+
+/// What stands in place of a secret.
+const MASK: &str = "***";
+/// In bytes. A shorter secret is hidden only where it is the whole text: it would be found in many words.
+const SHORTEST: usize = 8;
+/// How an API key begins, and how many digits of it are public.
+const KEY: &str = "gorilla_";
+const ID: usize = 8;
+/// A key has more secret digits. So a part of a key is hidden too.
+const SECRET: usize = 16;
+
+/// The secrets of a request: its API key, its token, its Idempotency-Key. `Debug` hides them.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Adds a secret. A token may come in any form of a UUID.
+    pub fn add(&mut self, secret: &str) {
+        if secret.is_empty() {
+            return;
+        }
+        let forms = Uuid::try_parse(secret).ok().map(|uuid| [uuid.hyphenated().to_string(), uuid.simple().to_string()]);
+        for form in forms.into_iter().flatten().chain([secret.to_ascii_lowercase()]) {
+            if !self.0.contains(&form) {
+                self.0.push(form);
+            }
+        }
+        // The token of a shared lock begins with the id of the lock, which is no secret.
+        if let Some((_, secret)) = secret.split_once('.').filter(|(id, _)| Uuid::try_parse(id).is_ok()) {
+            self.add(secret);
+        }
+    }
+
+    /// A text with its secrets hidden.
+    pub fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if text.contains('%') && self.hides(&percent_decode_str(text).decode_utf8_lossy()) {
+            return MASK.into();
+        }
+        self.hidden(text)
+    }
+
+    fn hides(&self, text: &str) -> bool {
+        matches!(self.hidden(text), Cow::Owned(_))
+    }
+
+    fn hidden<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let lower = text.to_ascii_lowercase();
+        let secret = |from: usize| {
+            let rest = &lower[from..];
+            let known = self.0.iter().filter(|secret| match secret.len() < SHORTEST {
+                true => lower == **secret,
+                false => rest.starts_with(secret.as_str()),
+            });
+            known.map(String::len).chain(key_length(&text[from..])).max()
+        };
+        let (mut hidden, mut shown, mut at) = (String::new(), 0, 0);
+        while at < text.len() {
+            match secret(at) {
+                Some(length) => {
+                    hidden.push_str(&text[shown..at]);
+                    hidden.push_str(MASK);
+                    at += length;
+                    shown = at;
+                }
+                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        if shown == 0 {
+            return text.into();
+        }
+        hidden.push_str(&text[shown..]);
+        hidden.into()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Secrets(hidden)")
+    }
+}
+
+/// The length of the API key with which a text begins, whoever has it.
+fn key_length(text: &str) -> Option<usize> {
+    let (id, secret) = text.strip_prefix(KEY)?.split_once('_')?;
+    let digits = secret.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    (id.len() == ID && digits >= SECRET).then_some(KEY.len() + ID + 1 + digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "997f2fe4-d0cb-4d03-b066-beeea3b31eec";
+
+    fn secrets(all: &[&str]) -> Secrets {
+        let mut secrets = Secrets::default();
+        all.iter().for_each(|secret| secrets.add(secret));
+        secrets
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_whatever_form_it_comes() {
+        let secrets = secrets(&[TOKEN, "my-idempotency-key"]);
+        let simple = TOKEN.replace('-', "");
+        for (text, masked) in [
+            (TOKEN, "***"),
+            (&*format!("a {TOKEN} b"), "a *** b"),
+            (&*format!("{TOKEN}{TOKEN}"), "******"),
+            (&*TOKEN.to_uppercase(), "***"),
+            (&*simple, "***"),
+            (&*TOKEN.replace('-', "%2d"), "***"),
+            ("é my-Idempotency-key é", "é *** é"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(secrets.masked(text), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_secret_of_a_shared_lock_is_hidden_without_its_id_too() {
+        let id = "01a207bc-4cb5-75c8-b04d-e6e049346456";
+        let secrets = secrets(&[&format!("{id}.{TOKEN}")]);
+        assert_eq!(secrets.masked(&format!("x{TOKEN}x")), "x***x");
+        assert_eq!(secrets.masked(&format!("{id}.{TOKEN}")), "***");
+        assert_eq!(secrets.masked(id), id);
+    }
+
+    #[test]
+    fn every_api_key_is_hidden() {
+        let key = format!("gorilla_Ab3dEf9h_{}", "x1".repeat(24));
+        assert_eq!(secrets(&[]).masked(&format!("the key {key}, he said")), "the key ***, he said");
+        assert_eq!(secrets(&[]).masked("gorilla_Ab3dEf9h_short gorilla_é"), "gorilla_Ab3dEf9h_short gorilla_é");
+    }
+
+    #[test]
+    fn a_short_secret_hides_only_itself() {
+        assert_eq!(secrets(&["1"]).masked("1"), "***");
+        assert_eq!(secrets(&["1"]).masked("host-1"), "host-1");
+    }
+}
