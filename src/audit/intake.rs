@@ -51,6 +51,10 @@ impl Writing {
     }
 }
 
+/// There is no room for a record: the file can't be written, or as many records wait as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRoom;
+
 impl Audit {
     /// Begins to write to a file. If it can't be opened, it is tried again. An error is a sentence. `times` says when to
     /// look whether the file was rotated.
@@ -76,11 +80,11 @@ impl Audit {
 
     /// Room for a record of what is about to be done; nothing if none is kept for it. An error if it must not be done
     /// without.
-    pub fn reserve(&self) -> Result<Option<Slot>, ()> {
+    pub fn reserve(&self) -> Result<Option<Slot>, NoRoom> {
         match self.refuses {
             false => Ok(None),
-            true if self.refuses() => Err(()),
-            true => self.lines.clone().try_reserve_owned().map(|permit| Some(Slot(permit))).map_err(|_| ()),
+            true if self.refuses() => Err(NoRoom),
+            true => self.lines.clone().try_reserve_owned().map(|permit| Some(Slot(permit))).map_err(|_| NoRoom),
         }
     }
 

@@ -16,7 +16,7 @@ mod tally;
 mod verify;
 mod writer;
 
-pub use intake::{Audit, Slot};
+pub use intake::{Audit, NoRoom, Slot};
 pub use mask::Secrets;
 pub use record::{Event, Record};
 pub use request::Request;

@@ -7,7 +7,7 @@ use gorilla_domain::{
 };
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
-use crate::audit::{Audit, Event, Record, Secrets, Slot};
+use crate::audit::{Audit, Event, NoRoom, Record, Secrets, Slot};
 
 /// A record of what is being done, whose outcome nobody knows yet. If it is dropped, because the client has hung up, an
 /// acquire is undone and makes no record; anything else may be done, and the record says so.
@@ -44,7 +44,7 @@ impl Service {
         token: Option<&'a Token>,
     ) -> Result<Option<Trail<'a>>, Refusal> {
         let Some(audit) = self.audit.as_deref() else { return Ok(None) };
-        let slot = audit.reserve().map_err(|()| Refusal::AuditUnavailable)?;
+        let slot = audit.reserve().map_err(|NoRoom| Refusal::AuditUnavailable)?;
         Ok(Some(Trail::new(audit, slot, caller, event, resource, token)))
     }
 

@@ -21,7 +21,7 @@ async fn a_changed_removed_or_moved_line_is_found_and_named() {
     let copy = trail.path("copy.log");
     let wrong = |lines: &[String]| {
         fs::write(&copy, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).expect("a copy");
-        let (code, out, err) = verify(&[copy.clone()]);
+        let (code, out, err) = verify(std::slice::from_ref(&copy));
         assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
         err
     };
