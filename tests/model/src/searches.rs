@@ -97,10 +97,10 @@ const OPPOSITE: Sets = Sets {
     crashes: 0,
     mistake: None,
 };
-/// The same, and a reply is lost or a client hangs up.
-const OPPOSITE_UNKNOWN: Sets = Sets { unknowns: 1, ..OPPOSITE };
-/// The same, and somebody breaks a lock.
-const OPPOSITE_BROKEN: Sets = Sets { breaks: 1, ..OPPOSITE };
+/// Two such sets, and a reply is lost or a client hangs up.
+const OPPOSITE_UNKNOWN: Sets = Sets { unknowns: 1, give_ups: 0, horizon: 4, ..OPPOSITE };
+/// Two such sets, and somebody breaks a lock.
+const OPPOSITE_BROKEN: Sets = Sets { breaks: 1, give_ups: 0, horizon: 3, ..OPPOSITE };
 /// Beside them somebody wants the second lock alone, and a replica is killed.
 const OPPOSITE_KILLED: Sets =
     Sets { wants: &[&[0, 1], &[1, 0], &[1]], crashes: 1, give_ups: 0, rounds: 1, horizon: 4, ..OPPOSITE };
