@@ -2,7 +2,7 @@
 //!
 //! `README.md` beside this says what is covered. To read it: [`redis`] is what Redis keeps, [`scripts`] what it does,
 //! [`state`] the state of clients and replicas, [`Action`] all that can happen, [`properties`] what must hold,
-//! [`searches`] what is searched.
+//! [`sets`] the same of several locks at once, [`searches`] what is searched.
 
 mod actions;
 pub mod bounds;
@@ -13,6 +13,7 @@ pub mod redis;
 pub mod scripts;
 mod search;
 pub mod searches;
+pub mod sets;
 pub mod state;
 mod steps;
 pub mod table;
@@ -21,4 +22,4 @@ pub use actions::Action;
 pub use bounds::Bounds;
 pub use mistake::Mistake;
 pub use protocol::Protocol;
-pub use search::{Found, Search};
+pub use search::{Found, Search, Searched};

@@ -14,9 +14,9 @@ fn main() {
     for search in ALL.iter().chain(MISTAKEN).filter(is_wanted) {
         let found = search.run();
         println!("{}", line(search, &found));
-        for (property, path) in found.broken.iter().filter(|_| !wanted.is_empty()) {
+        for (property, steps) in found.broken.iter().filter(|_| !wanted.is_empty()) {
             println!("\nbroken: {property}");
-            path.clone().into_actions().iter().for_each(|action| println!("  {action:?}"));
+            steps.iter().for_each(|step| println!("  {step}"));
         }
         for property in found.impossible.iter().filter(|_| !wanted.is_empty()) {
             println!("\nnot seen: {property}");

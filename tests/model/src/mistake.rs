@@ -37,6 +37,12 @@ pub enum Mistake {
     FloorIsFence,
     /// A holder of a shared lock that wants it alone doesn't look at the other holders.
     ConvertIgnoresOthers,
+    /// A set takes its locks in the order of its request.
+    SetsInRequestOrder,
+    /// A set is committed though a part of it is gone.
+    CommitIgnoresLoss,
+    /// A set that is refused keeps the parts that it has.
+    RefusedSetKeepsParts,
 }
 
 impl Mistake {
@@ -60,6 +66,9 @@ impl Mistake {
             Self::AnySecretActs => "any secret acts for a holder",
             Self::FloorIsFence => "the floor is the fence",
             Self::ConvertIgnoresOthers => "a conversion ignores other holders",
+            Self::SetsInRequestOrder => "a set takes its locks in the order of its request",
+            Self::CommitIgnoresLoss => "a set is committed though a part is gone",
+            Self::RefusedSetKeepsParts => "a set that is refused keeps its parts",
         }
     }
 }

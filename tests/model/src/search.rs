@@ -1,10 +1,14 @@
 //! The protocol as stateright takes it, how a search is run, and what comes of it.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Debug,
+    hash::Hash,
+    time::{Duration, Instant},
+};
 
-use stateright::{Checker, HasDiscoveries, Model, Path, Property};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 
-use crate::{Action, Protocol, properties, state::State};
+use crate::{Action, Protocol, properties, sets::Sets, state::State};
 
 /// One search.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +16,18 @@ pub struct Search {
     /// The name in the table of the README.
     pub name: &'static str,
     /// What is searched.
-    pub protocol: Protocol,
+    pub searched: Searched,
     /// The property that is expected to break. Then the search ends with the shortest way there.
     pub breaks: Option<&'static str>,
+}
+
+/// What is searched.
+#[derive(Clone, Copy, Debug)]
+pub enum Searched {
+    /// The protocol of one lock.
+    Lock(Protocol),
+    /// Sets of locks.
+    Sets(Sets),
 }
 
 /// What a search found.
@@ -25,8 +38,8 @@ pub struct Found {
     pub depth: usize,
     /// How long it took.
     pub took: Duration,
-    /// The properties that must hold and don't, each with the shortest way there.
-    pub broken: Vec<(&'static str, Path<State, Action>)>,
+    /// The properties that must hold and don't, each with the steps of the shortest way there.
+    pub broken: Vec<(&'static str, Vec<String>)>,
     /// What must be possible and isn't.
     pub impossible: Vec<&'static str>,
     /// The number of properties that were checked.
@@ -57,20 +70,38 @@ impl Model for Protocol {
 impl Search {
     /// Searches, on one thread, so that the figures are the same each time.
     pub fn run(&self) -> Found {
+        match &self.searched {
+            Searched::Lock(protocol) => self.of(*protocol),
+            Searched::Sets(sets) => self.of(*sets),
+        }
+    }
+
+    fn of<M>(&self, model: M) -> Found
+    where
+        M: Model<
+                State: Clone + Debug + Hash + PartialEq + Send + Sync,
+                Action: Clone + Debug + PartialEq + Send + Sync,
+            > + Send
+            + Sync
+            + 'static,
+    {
         let begun = Instant::now();
         let finish = match self.breaks {
             Some(property) => HasDiscoveries::AnyOf([property].into()),
             None => HasDiscoveries::AnyFailures,
         };
-        let checker = self.protocol.checker().finish_when(finish).spawn_bfs().join();
+        let properties = model.properties();
+        let checker = model.checker().finish_when(finish).spawn_bfs().join();
         let took = begun.elapsed();
         let (mut broken, mut impossible) = (Vec::new(), Vec::new());
         let mut discoveries = checker.discoveries();
-        let properties = self.protocol.properties();
         for property in &properties {
             let discovery = discoveries.remove(property.name);
             match (property.expectation.discovery_is_failure(), discovery) {
-                (true, Some(path)) => broken.push((property.name, path)),
+                (true, Some(path)) => {
+                    let steps = path.into_actions().iter().map(|action| format!("{action:?}")).collect();
+                    broken.push((property.name, steps));
+                }
                 (false, None) => impossible.push(property.name),
                 _ => {}
             }

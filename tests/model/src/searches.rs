@@ -1,13 +1,17 @@
 //! The searches: with which bounds, and what each is expected to find.
 
 use crate::{
-    Bounds, Mistake, Protocol, Search,
+    Bounds, Mistake, Protocol, Search, Searched,
     bounds::{Ack, CALM, Loss},
     properties::{
         CANCELLED, COMPATIBLE, COUNTED, EXCLUSION, FENCES, FLOOR, ONCE, ORDER, ORPHANS, OWN_TENURE, STALE, WORK,
     },
     redis::Share,
     scripts::Grace,
+    sets::{
+        Sets,
+        properties::{NO_CIRCLE, NONE_KEPT, TOGETHER},
+    },
 };
 
 /// Holders that extend, release, come late and do so once more.
@@ -80,6 +84,27 @@ const SHORT_GRACE: Option<Grace> = Some(Grace { length: 1, for_replays: true });
 /// The same, but a copy is answered with a grant from before all the same.
 const GRACE_BUT_REPLAYS: Option<Grace> = Some(Grace { length: CALM.lease, for_replays: false });
 
+/// Two sets of the same two locks, asked for in opposite order; one wait ends early.
+const OPPOSITE: Sets = Sets {
+    wants: &[&[0, 1], &[1, 0]],
+    rounds: 2,
+    horizon: 5,
+    hold: 2,
+    lease: 2,
+    unknowns: 0,
+    give_ups: 1,
+    breaks: 0,
+    crashes: 0,
+    mistake: None,
+};
+/// Two such sets, and a reply is lost or a client hangs up.
+const OPPOSITE_UNKNOWN: Sets = Sets { unknowns: 1, give_ups: 0, horizon: 4, ..OPPOSITE };
+/// Two such sets, and somebody breaks a lock.
+const OPPOSITE_BROKEN: Sets = Sets { breaks: 1, give_ups: 0, horizon: 3, ..OPPOSITE };
+/// Beside them somebody wants the second lock alone, and a replica is killed.
+const OPPOSITE_KILLED: Sets =
+    Sets { wants: &[&[0, 1], &[1, 0], &[1]], crashes: 1, give_ups: 0, rounds: 1, horizon: 4, ..OPPOSITE };
+
 /// All searches but those with a mistake.
 pub const ALL: &[Search] = &[
     holds("holders", HOLDERS),
@@ -113,6 +138,10 @@ pub const ALL: &[Search] = &[
     breaks("restart without data, ack", EXCLUSION, Bounds { ack: Ack::All, ..EMPTY }),
     holds("restart without data, grace", Bounds { grace: GRACE, ..EMPTY }),
     breaks("failover to a clock that is behind", FENCES, Bounds { clock_behind: 2, ..FAILOVER }),
+    whole("sets in opposite order", OPPOSITE),
+    whole("sets, unknown outcomes", OPPOSITE_UNKNOWN),
+    whole("sets, a lock is broken", OPPOSITE_BROKEN),
+    whole("sets, a replica is killed", OPPOSITE_KILLED),
 ];
 
 /// A search for each mistake, which must find it.
@@ -134,26 +163,40 @@ pub const MISTAKEN: &[Search] = &[
     mistaken(Mistake::AnySecretActs, STALE, CONVERSIONS),
     mistaken(Mistake::ConvertIgnoresOthers, COMPATIBLE, CONVERSIONS),
     mistaken(Mistake::FloorIsFence, FLOOR, READERS),
+    mistaken_sets(Mistake::SetsInRequestOrder, NO_CIRCLE, OPPOSITE),
+    mistaken_sets(Mistake::CommitIgnoresLoss, TOGETHER, OPPOSITE_BROKEN),
+    mistaken_sets(Mistake::RefusedSetKeepsParts, NONE_KEPT, OPPOSITE),
 ];
 
 /// A search whose promises must all hold.
 const fn holds(name: &'static str, bounds: Bounds) -> Search {
-    Search { name, protocol: Protocol { bounds, excludes: true }, breaks: None }
+    Search { name, searched: Searched::Lock(Protocol { bounds, excludes: true }), breaks: None }
 }
 
 /// A search that doesn't look at exclusion.
 const fn shares(name: &'static str, bounds: Bounds) -> Search {
-    Search { name, protocol: Protocol { bounds, excludes: false }, breaks: None }
+    Search { name, searched: Searched::Lock(Protocol { bounds, excludes: false }), breaks: None }
 }
 
 /// A search that must find a way to break a promise.
 const fn breaks(name: &'static str, property: &'static str, bounds: Bounds) -> Search {
-    Search { name, protocol: Protocol { bounds, excludes: true }, breaks: Some(property) }
+    Search { name, searched: Searched::Lock(Protocol { bounds, excludes: true }), breaks: Some(property) }
 }
 
 /// A search that must find a mistake.
 const fn mistaken(mistake: Mistake, property: &'static str, bounds: Bounds) -> Search {
     let bounds = Bounds { mistake: Some(mistake), ..bounds };
     let excludes = matches!(bounds.loss, Loss::Never);
-    Search { name: mistake.words(), protocol: Protocol { bounds, excludes }, breaks: Some(property) }
+    Search { name: mistake.words(), searched: Searched::Lock(Protocol { bounds, excludes }), breaks: Some(property) }
+}
+
+/// A search of sets, whose promises must all hold.
+const fn whole(name: &'static str, sets: Sets) -> Search {
+    Search { name, searched: Searched::Sets(sets), breaks: None }
+}
+
+/// A search of sets that must find a mistake.
+const fn mistaken_sets(mistake: Mistake, property: &'static str, sets: Sets) -> Search {
+    let sets = Sets { mistake: Some(mistake), ..sets };
+    Search { name: mistake.words(), searched: Searched::Sets(sets), breaks: Some(property) }
 }

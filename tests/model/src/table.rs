@@ -1,9 +1,10 @@
 //! The table of the README.
 
 use crate::{
-    Bounds, Found, Search,
+    Bounds, Found, Search, Searched,
     bounds::{Ack, Loss},
     redis::Share,
+    sets::{NAMES, Sets},
 };
 
 /// The first lines.
@@ -15,10 +16,14 @@ pub const HEAD: &str = "\
 /// The line of a search. The seconds are last, because they alone differ from run to run.
 pub fn line(search: &Search, found: &Found) -> String {
     let result = match found.broken.iter().find(|(name, _)| search.breaks == Some(*name)) {
-        Some((name, path)) => format!("breaks {} in {} steps", promise(name), path.clone().into_actions().len()),
+        Some((name, steps)) => format!("breaks {} in {} steps", promise(name), steps.len()),
         None => format!("{} properties hold", found.properties),
     };
-    let (name, bounds) = (search.name, words(&search.protocol.bounds));
+    let bounds = match &search.searched {
+        Searched::Lock(protocol) => words(&protocol.bounds),
+        Searched::Sets(sets) => words_of_sets(sets),
+    };
+    let name = search.name;
     let (states, depth, seconds) = (found.states, found.depth, found.took.as_secs_f64());
     format!("| {name} | {bounds} | {states} | {depth} | {result} | {seconds:.1} |")
 }
@@ -46,9 +51,7 @@ fn words(bounds: &Bounds) -> String {
         (bounds.repeats, "repeat"),
         (bounds.crashes, "crash"),
     ];
-    let plural = |count| if count == 1 { "" } else { "s" };
-    let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-    let mut words: Vec<_> = counted.map(|(count, what)| format!("{count} {what}{}", plural(count))).collect();
+    let mut words = in_words(&counted);
     if !bounds.modes.is_empty() {
         let mode = |share: &Option<Share>| match share {
             None => "alone".into(),
@@ -76,4 +79,27 @@ fn words(bounds: &Bounds) -> String {
     ];
     words.extend(said.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.into()));
     words.join(", ")
+}
+
+/// The bounds of a search of sets.
+fn words_of_sets(sets: &Sets) -> String {
+    let wants = |set: &&[usize]| set.iter().map(|resource| NAMES[*resource]).collect::<Vec<_>>().join(", ");
+    let wants: Vec<_> = sets.wants.iter().map(wants).collect();
+    let mut words = vec![format!("({})", wants.join("; "))];
+    words.extend(in_words(&[
+        (sets.rounds, "round"),
+        (sets.unknowns, "unknown"),
+        (sets.give_ups, "give-up"),
+        (sets.breaks, "break"),
+        (sets.crashes, "crash"),
+    ]));
+    words.push(format!("holds of {} and leases of {} in {} ticks", sets.hold, sets.lease, sets.horizon));
+    words.join(", ")
+}
+
+/// How many of each there are, but for those that there aren't.
+fn in_words(counted: &[(u8, &str)]) -> Vec<String> {
+    let plural = |count| if count == 1 { "" } else { "s" };
+    let counted = counted.iter().filter(|(count, _)| *count > 0);
+    counted.map(|(count, what)| format!("{count} {what}{}", plural(*count))).collect()
 }

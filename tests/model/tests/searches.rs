@@ -41,8 +41,8 @@ fn check(search: &Search, found: &Found) {
             assert!(found, "{name}: no way was found to break «{property}»");
         }
         None => {
-            if let Some((property, path)) = found.broken.first() {
-                panic!("{name}: «{property}» breaks after {:#?}", path.clone().into_actions());
+            if let Some((property, steps)) = found.broken.first() {
+                panic!("{name}: «{property}» breaks after {steps:#?}");
             }
             // A model in which nothing can happen keeps every promise.
             assert!(found.impossible.is_empty(), "{name}: never seen: {:?}", found.impossible);

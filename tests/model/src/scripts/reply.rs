@@ -45,6 +45,8 @@ pub enum Reply {
     ConvertReplayed { token: Token, ttl: Ms },
     ConvertCrowd { owner: Id, fence: u64, ttl: Ms, crowd: Crowd },
     Limit { limit: Option<u8>, pinned: bool },
+    PartHeld { ends: Ms, ttl: Ms },
+    Lost,
 }
 
 /// What a holder has of a shared lock.
