@@ -152,6 +152,8 @@ request GET /_ready
 check "the load balancer answers /_ready with $status" [ "$status" = 200 ]
 [ "$failed" = 0 ] || finish
 
+check "the profile observability is a valid part of the compose file" quietly compose --profile observability config --quiet
+
 # Locks
 seen=
 request POST /api/v1/locks/orders '{"owner":"alice","timeout":60,"metadata":["compose"]}'
