@@ -284,6 +284,7 @@ fn words(reply: &Reply) -> Vec<String> {
     let all = |crowd: &Crowd| vec![json!(crowd.used), json!(limit(crowd.limit)), json!(crowd.holders)];
     let mut more = Vec::new();
     let items = match reply {
+        Reply::PartHeld { .. } | Reply::Lost => unreachable!("no step here holds a part of a set"),
         Reply::Granted { fence, created } => json!(["granted", fence, created]),
         Reply::Replayed { fence, created, id, token: its, ttl } => {
             json!(["replayed", fence, created, attempt(*id), token(*its), ttl])
