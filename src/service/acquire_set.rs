@@ -1,5 +1,7 @@
 //! Take several locks, all or none, or wait for them.
 
+use std::pin::pin;
+
 use gorilla_domain::{AcquireSet, Failure, SetAcquired};
 
 use super::{base::Service, caller::Caller, permission::permit_acquire, refusal::Refusal, trail::Trail};
@@ -17,7 +19,7 @@ impl Service {
             .map(|part| self.demand(caller, Event::Grant, &part.resource, None))
             .collect::<Result<_, _>>()?;
         let _waiting = self.wait(caller, asked.wait())?;
-        let acquired = self.while_permitted(caller, permit, self.store.acquire_set(asked)).await;
+        let acquired = self.while_permitted(caller, permit, pin!(self.store.acquire_set(asked))).await;
         if let Ok(SetAcquired::Refused { by, .. }) = &acquired {
             self.refuse_held(caller, by)?;
         }

@@ -1,7 +1,7 @@
 //! What a caller may do, and whether it still may while its request waits.
 
 use std::{
-    pin::pin,
+    pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -69,19 +69,25 @@ impl Service {
     }
 
     /// Does work that waits, as long as the key of the caller is valid and allows it: `permit` says whether it does.
-    /// Otherwise drops the work, which undoes it.
+    /// Otherwise the caller must drop the work, which undoes it.
     pub(super) async fn while_permitted<T>(
         &self,
         caller: &Caller,
         permit: impl Fn(&Caller) -> Result<(), Refusal>,
-        work: impl Future<Output = Result<T, Failure>>,
+        work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
     ) -> Result<T, Refusal> {
-        let mut work = pin!(work);
-        tokio::select! {
-            biased;
-            done = &mut work => Ok(done?),
-            refusal = self.not_permitted_any_more(caller, permit) => self.noted(caller, Err(refusal)),
+        if caller.identity.is_none() {
+            return Ok(work.await?);
         }
+        // Boxed: every request that waits would hold it, also where no keys are demanded.
+        Box::pin(async {
+            tokio::select! {
+                biased;
+                done = work => Ok(done?),
+                refusal = self.not_permitted_any_more(caller, permit) => self.noted(caller, Err(refusal)),
+            }
+        })
+        .await
     }
 
     /// Refuses what the caller may not do any more, although it might when its request came.

@@ -1,6 +1,6 @@
 //! `POST /api/v1/locks/{resource}`
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -24,9 +24,18 @@ use crate::{
 };
 
 /// Takes a lock, or waits for it.
-pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
+pub fn acquire(State(app): State<App>, target: Target) -> impl Future<Output = Result<Response, ApiError>> {
+    // Boxed, so that a request that waits keeps no room for its head and body.
+    let read = Box::pin(read(app.clone(), target));
+    taken(app, read)
+}
+
+async fn taken(
+    app: App,
+    read: Pin<Box<impl Future<Output = Result<(Caller, Arc<Acquire>), ApiError>>>>,
+) -> Result<Response, ApiError> {
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
-    let (caller, asked) = read(&app, target).await?;
+    let (caller, asked) = read.await?;
     let acquired = app.service.acquire(&caller, &asked).await;
     let answered = acquired.map_err(ApiError::from).and_then(|acquired| answer(&asked, acquired));
     let mut response = answered.map_or_else(ApiError::into_response, Success::into_response);
@@ -37,9 +46,9 @@ pub async fn acquire(State(app): State<App>, target: Target) -> Result<Response,
 }
 
 /// Who asks, and for what.
-async fn read(app: &App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
+async fn read(app: App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
     let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(app, &headers, body, body::LONGEST).await?;
+    let body = body::read(&app, &headers, body, body::LONGEST).await?;
     let key = || idempotency_key(&headers, &caller);
     let asked = parse(app.limits(), resource, key, caller.held_quota(), &body)?.into();
     Ok((caller, asked))
