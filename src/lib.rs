@@ -19,6 +19,8 @@ pub mod metrics;
 
 mod json;
 
+mod lag;
+
 mod peer;
 
 mod printable;

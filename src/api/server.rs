@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use gorilla_domain::Failure;
 use gorilla_wire::Operation;
 use prometheus_client::metrics::gauge::Gauge;
 use tower::ServiceExt;
@@ -137,6 +138,9 @@ impl Api {
         origin::check(request.method(), request.headers(), host.as_ref())?;
         // A path or a method that is not there needs no right: the router refuses it.
         let Some(right) = operation.map(Operation::right) else { return Ok(None) };
+        if self.service.is_too_much(right) {
+            return Err(ApiError::Store(Failure::Overloaded));
+        }
         let identity = self.gate.admit(right, caller, request)?;
         if let Some(identity) = identity.as_ref().filter(|_| right.is_rated()) {
             self.service.ask(identity)?;

@@ -235,7 +235,7 @@ impl Shape {
             ),
             ApiError::Store(Failure::Overloaded) => (
                 Code::Overloaded,
-                "As many requests wait for Redis as this replica allows; nothing was done.".into(),
+                "More requests come than this replica can serve now; nothing was done.".into(),
             ),
             ApiError::Store(Failure::NotReplicated) => (
                 Code::NotReplicated,

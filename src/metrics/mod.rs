@@ -8,6 +8,7 @@ mod audit;
 mod page;
 mod redis;
 mod requests;
+mod shed;
 mod table;
 
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Metrics {
     pub access: access::Access,
     /// The audit file.
     pub audit: audit::Audit,
+    /// What is refused under overload.
+    pub shed: shed::Shed,
     /// Bugs that cost a request.
     pub panics: Counter,
 }
@@ -46,6 +49,7 @@ impl Metrics {
         self.redis.register(registry);
         self.access.register(registry);
         self.audit.register(registry);
+        self.shed.register(registry);
         registry.register("gorilla_panics", "Requests that met a bug in Gorilla", self.panics.clone());
     }
 }

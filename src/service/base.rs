@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use super::{last_look::LastLook, room::Room};
+use gorilla_wire::Right;
+
+use super::{last_look::LastLook, load::Load, room::Room};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
@@ -25,6 +27,7 @@ pub struct Service {
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
+    load: Load,
     draining: AtomicBool,
 }
 
@@ -45,10 +48,16 @@ impl Service {
             access,
             usages: Usages::default(),
             audit,
+            load: Load::new(limits.max_in_flight, Arc::clone(&metrics)),
             metrics,
             last_look: LastLook::default(),
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// Whether the replica has too much to do for an operation with this right.
+    pub fn is_too_much(&self, right: Right) -> bool {
+        self.load.is_too_much(right, self.store.in_flight())
     }
 
     /// The replica is about to end. From now on it is not ready, and closes connections after their answer.

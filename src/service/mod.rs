@@ -12,6 +12,7 @@ mod inspect;
 mod last_look;
 mod limit;
 mod list;
+mod load;
 mod permission;
 mod readiness;
 mod refusal;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gorilla_domain::{
     Acquired, Broken, Extended, Failure, Lease, Lock, Mode, Released, ResourceName, Tenure, Token, Verb,
 };
+use gorilla_wire::Code;
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
 use crate::audit::{Audit, Event, NoRoom, Record, Secrets, Slot};
@@ -72,7 +73,7 @@ impl Caller {
     pub fn note_denied(&self, audit: &Audit, verb: Verb, resource: Option<&ResourceName>) {
         let secrets = self.secrets();
         let resource = resource.map(|resource| secrets.masked(resource.as_str()));
-        let denied = self.record(Event::Denied, "insufficient_scope");
+        let denied = self.record(Event::Denied, Code::InsufficientScope.as_str());
         audit.refused(&Record { verb: Some(verb.as_str()), resource: resource.as_deref(), ..denied });
     }
 

@@ -22,6 +22,10 @@ const PLACE_KEPT: Duration = Duration::from_secs(10);
 /// How much longer than its wait an attempt may take, the difference between two clocks included.
 const SLACK: Duration = Duration::from_secs(60);
 
+/// How many times `limits.max_in_flight` may be in flight of what the service does not refuse earlier: extends, releases
+/// and breaks.
+const HARD_CAP: usize = 8;
+
 /// The locks.
 pub struct Store {
     pub(super) link: Arc<Link>,
@@ -69,7 +73,7 @@ impl Store {
         Arc::new(Self {
             link: Link::open(
                 settings.redis.clone(),
-                settings.limits.max_in_flight,
+                settings.limits.max_in_flight.saturating_mul(HARD_CAP),
                 channel.clone(),
                 (replicas_wanted > 0).then_some(required_acks),
                 Arc::new(events),

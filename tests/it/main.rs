@@ -24,6 +24,7 @@ mod metrics;
 mod model;
 mod observability;
 mod outage;
+mod overload;
 mod queue;
 mod recovery;
 mod refusals;

@@ -81,7 +81,7 @@ codes! {
         "There is no usable connection to Redis: Redis is away, or doesn't let Gorilla in."
     RedisRefused "redis_refused" SERVICE_UNAVAILABLE
         "Redis refused the command before it executed anything: it is loading, read-only, out of memory …"
-    Overloaded "overloaded" SERVICE_UNAVAILABLE "`limits.max_in_flight` commands already wait for Redis."
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "More requests come than this replica can serve."
     Recovering "recovering" SERVICE_UNAVAILABLE
         "Only acquires and conversions: Redis may have lost data, and new grants wait until the leases that may be lost have ended."
     NotReplicated "not_replicated" SERVICE_UNAVAILABLE

@@ -10,6 +10,8 @@ use crate::store::{base::Store, link};
 /// SCAN steps that a page may take. Each step looks at about as many keys as the page has room for. Bounds the work of
 /// a call if most keys don't match.
 const MOST_STEPS: usize = 100;
+/// How many locks of a page are looked at together. More would have other requests refused meanwhile.
+const AT_ONCE: usize = 256;
 /// How many holders of a shared lock a list tells.
 const HOLDERS: u64 = 10;
 /// More holders than a shared lock may have.
@@ -56,7 +58,10 @@ impl Store {
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
         let most = if owner.is_some() { EVERY_HOLDER } else { HOLDERS };
-        let states = join_all(names.iter().map(|name| self.look_at(name, most))).await;
+        let mut states = Vec::with_capacity(names.len());
+        for some in names.chunks(AT_ONCE) {
+            states.extend(join_all(some.iter().map(|name| self.look_at(name, most))).await);
+        }
         let mut locks = Vec::with_capacity(names.len());
         for (name, state) in names.into_iter().zip(states) {
             match state {

@@ -272,7 +272,7 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
         ),
         RedisUnavailable => ("Redis can't be reached (Redis did not answer in time); nothing was done.", nothing()),
         RedisRefused => ("Redis can't serve this now (OOM); nothing was done.", nothing()),
-        Overloaded => ("As many requests wait for Redis as this replica allows; nothing was done.", nothing()),
+        Overloaded => ("More requests come than this replica can serve now; nothing was done.", nothing()),
         Recovering => (
             "Redis may have lost who holds \"orders\", so nobody is granted it for another 41.5 s; send \"wait\" \
              to be granted it in turn, or try again then.",
