@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -33,6 +36,8 @@ pub struct Current {
     generation: watch::Sender<u64>,
     /// The digest of the content in force. Whoever reloads holds it.
     content: Mutex<Digest>,
+    /// How many contents were refused.
+    refused: AtomicU64,
     /// Whether the locks are in a Redis Cluster.
     clustered: bool,
 }
@@ -60,6 +65,7 @@ impl Current {
             access: ArcSwap::from_pointee(access),
             generation: watch::Sender::new(1),
             content: Mutex::new(Digest::of(&text)),
+            refused: AtomicU64::new(0),
             clustered,
         })
     }
@@ -72,6 +78,11 @@ impl Current {
     /// How often the content has changed, from 1.
     pub fn generation(&self) -> u64 {
         *self.generation.borrow()
+    }
+
+    /// How often the file was found wrong or could not be read. Each wrong content counts once, and at each SIGHUP.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
     }
 
     /// Tells of each new generation. `load` has it already then.
@@ -150,6 +161,7 @@ impl Current {
     }
 
     fn log_problems(&self, problems: &Problems) {
+        self.refused.fetch_add(1, Relaxed);
         for problem in &problems.0 {
             error!(file = %self.path.display(), generation = self.generation(), %problem,
                 "the access file is wrong, so the keys and roles stay as they were");

@@ -12,7 +12,9 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
+use tokio::sync::watch;
 
+use super::tls::Certificate;
 use crate::{access::Current, logging, service::Service, store::Store};
 
 /// What a replica is and does now.
@@ -23,6 +25,8 @@ pub struct Gauges {
     pub service: Arc<Service>,
     /// What API keys allow.
     pub access: Option<Arc<Current>>,
+    /// The certificate in force, if this replica serves HTTPS.
+    pub certificate: Option<watch::Receiver<Arc<Certificate>>>,
     /// When the process began.
     pub started: SystemTime,
 }
@@ -36,7 +40,7 @@ impl fmt::Debug for Gauges {
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut page = Writer(&mut encoder);
-        let Self { store, service, access, .. } = self;
+        let Self { store, service, access, certificate, .. } = self;
         let (up, draining) = (store.is_connected(), service.is_draining());
         page.gauge("gorilla_waiters", "Requests that wait for a lock at this replica", store.waiting() as f64)?;
         page.gauge("gorilla_redis_up", "Whether there is a usable connection to Redis", f64::from(up))?;
@@ -54,6 +58,12 @@ impl Collector for Gauges {
         page.counter("gorilla_log_lines_lost", "Log lines that were dropped", logging::lines_lost())?;
         let generation = access.as_ref().map_or(0, |access| access.generation());
         page.gauge("gorilla_access_generation", "The generation of the access file", generation as f64)?;
+        let help = "Contents of the access file that were wrong or could not be read";
+        let refused = access.as_ref().map_or(0, |access| access.refused());
+        page.counter("gorilla_access_reload_failures", help, refused)?;
+        let help = "When the TLS certificate ends to be valid, in seconds since 1970; 0 without one";
+        let expires = certificate.as_ref().map_or(0, |certificate| certificate.borrow().expires);
+        page.gauge("gorilla_tls_certificate_expiry_timestamp_seconds", help, expires as f64)?;
         let build = [("version", env!("CARGO_PKG_VERSION"))];
         page.labelled("gorilla_build_info", "The version", &[(build.to_vec(), 1.0)])?;
         if let Some(access) = access {

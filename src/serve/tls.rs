@@ -21,8 +21,8 @@ use crate::{reload::Files, rfc3339::Rfc3339, settings::TlsFiles};
 pub struct Certificate {
     /// Does the handshakes.
     pub acceptor: TlsAcceptor,
-    /// Seconds since 1970.
-    expires: i64,
+    /// When it ends to be valid, in seconds since 1970.
+    pub expires: i64,
 }
 
 impl Certificate {
