@@ -2,7 +2,6 @@
 //! under load.
 
 use std::{
-    collections::BTreeSet,
     fs,
     time::{Duration, SystemTime},
 };
@@ -161,10 +160,8 @@ async fn every_expression_of_alerts_and_panels_selects_series_of_a_replica_under
 
     let (alerts, panels) = (alerts(&prometheus).await, panels());
     let mut problems = Vec::new();
-    let mut used = BTreeSet::new();
     for Asked { by, expression, labels } in alerts.iter().chain(&panels) {
         for selector in selectors(expression) {
-            used.insert(metric(&selector).to_string());
             let selected = format!("{selector}");
             let series = prometheus.ask("series", &[("match[]", &selected)]).await;
             let is_there = series.as_ref().is_ok_and(|series| series.as_array().is_some_and(|all| !all.is_empty()));
