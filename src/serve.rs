@@ -122,14 +122,13 @@ impl Replica {
         let Self { listener, certificate, settings, access, audit, store, metrics, started, mut ends } = self;
         let service =
             Service::new(Arc::clone(&store), access.clone(), audit.clone(), Arc::clone(&metrics), &settings.limits);
-        let gauges =
-            Gauges {
-                store: Arc::clone(&store),
-                service: Arc::clone(&service),
-                access: access.clone(),
-                certificate: certificate.clone(),
-                started,
-            };
+        let gauges = Gauges {
+            store: Arc::clone(&store),
+            service: Arc::clone(&service),
+            access: access.clone(),
+            certificate: certificate.clone(),
+            started,
+        };
         let page = Arc::new(Page::new(|registry| metrics.register(registry), gauges));
         // With an address of their own the metrics are nowhere else.
         let here = match settings.server.metrics_listen.0 {

@@ -195,7 +195,8 @@ fn every_test_that_the_evidence_names_exists() {
         texts.collect()
     }
     let tests = sources(&root().join("tests/it"));
-    let pages = ["docs/internals/guarantees.md", "docs/internals/limits.md", "SECURITY.md"].map(|page| root().join(page));
+    let pages =
+        ["docs/internals/guarantees.md", "docs/internals/limits.md", "SECURITY.md"].map(|page| root().join(page));
     let named: BTreeSet<_> =
         pages.iter().flat_map(|page| named_tests(&fs::read_to_string(page).expect("a document"))).collect();
     assert!(named.len() > 40, "only {} tests are named", named.len());
