@@ -24,7 +24,12 @@ impl Service {
         if !self.keeps_records() {
             return Readiness::AuditIsNot;
         }
-        match self.last_look.or(self.store.ready()).await {
+        // Without a connection there is nothing to ask, and what was seen before does not hold any more.
+        let seen = match self.store.trouble() {
+            Some(why) => self.last_look.or_known(why).await,
+            None => self.last_look.or(self.store.ready()).await,
+        };
+        match seen {
             Ok(()) => Readiness::Ready,
             // Why is in the log. Who has no key need not know what Redis said.
             Err(why) => Readiness::StoreIsNot(Some(why).filter(|_| self.access.is_none())),

@@ -104,6 +104,11 @@ impl Store {
         self.link.trouble().is_none()
     }
 
+    /// If there is no usable connection to Redis, why.
+    pub fn trouble(&self) -> Option<String> {
+        self.link.trouble()
+    }
+
     /// How many requests wait for Redis.
     pub fn in_flight(&self) -> usize {
         self.link.in_flight()

@@ -73,9 +73,9 @@ async fn a_file_that_is_wrong_changes_nothing_and_is_reported() {
         let before = replica.log().len();
         file.write(wrong);
         replica.process.signal(Signal::HUP);
-        let reported = || replica.log()[before..].contains("the access file is wrong, so");
-        eventually("it is reported", LOOK, || async { reported() }).await;
-        assert!(replica.log()[before..].contains(says), "{says}: {}", replica.log());
+        // Each problem is a line of its own.
+        let reported = |line: &str| line.contains("the access file is wrong, so") && line.contains(says);
+        eventually(says, LOOK, || async { replica.log()[before..].lines().any(reported) }).await;
         assert!(is_let_in(&caller).await, "{wrong}");
     }
     // A directory in its place, too.

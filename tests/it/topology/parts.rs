@@ -11,6 +11,11 @@ fn resources(cluster: &Cluster) -> Vec<String> {
     cluster.nodes.iter().filter_map(of).collect()
 }
 
+/// Waits until the last look of a replica at Redis holds no more.
+async fn forgotten() {
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+}
+
 #[tokio::test]
 async fn a_master_that_refuses_writes_concerns_its_own_slots_only() {
     let cluster = Cluster::start().await;
@@ -33,10 +38,12 @@ async fn a_master_that_refuses_writes_concerns_its_own_slots_only() {
     for node in &cluster.nodes[1..] {
         set(node, "1");
     }
+    forgotten().await;
     assert_eq!(replica.api.get("/_ready").await.status, 503);
     for node in &cluster.nodes {
         set(node, "0");
     }
+    forgotten().await;
     assert_eq!(replica.api.get("/_ready").await.status, 200);
     replica.api.granted(&resources[0], "me", 30).await;
 }
@@ -47,6 +54,7 @@ async fn a_master_that_may_evict_locks_makes_a_replica_unready_whichever_it_is()
     let replica = Replica::with(&cluster.url(), &[]).await;
     for node in &cluster.nodes {
         assert_eq!(node.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]), "OK");
+        forgotten().await;
         for _ in 0..5 {
             assert!(replica.api.get("/_ready").await.text.contains("allkeys-lru"));
         }
@@ -58,6 +66,7 @@ async fn a_master_that_may_evict_locks_makes_a_replica_unready_whichever_it_is()
         .await;
         assert_eq!(late.api.acquire(&name("evict"), "me", 30).await.code(), "redis_unavailable");
         assert_eq!(node.cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]), "OK");
+        forgotten().await;
         assert_eq!(replica.api.get("/_ready").await.status, 200);
     }
 }
