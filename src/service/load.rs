@@ -48,7 +48,7 @@ impl Class {
 }
 
 impl Load {
-    /// Refuses what comes while `most` requests wait for Redis, or while requests wait for the replica itself.
+    /// Refuses what comes while `most` requests wait for Redis.
     pub fn new(most: usize, metrics: Arc<Metrics>) -> Self {
         Self { most, lag: Lag::measured_by(metrics.shed.lag.clone()), metrics }
     }
@@ -57,9 +57,7 @@ impl Load {
     pub fn is_too_much(&self, right: Right, in_flight: usize) -> bool {
         self.lag.asked();
         let Some(class) = Class::of(right) else { return false };
-        let longest = class.part(Lag::MOST.as_micros() as usize) as u128;
-        let is_too_much = in_flight >= class.part(self.most)
-            || self.lag.standing().is_some_and(|waiting| waiting.as_micros() >= longest);
+        let is_too_much = in_flight >= class.part(self.most);
         if is_too_much {
             self.metrics.shed.refused(class as usize);
         }
