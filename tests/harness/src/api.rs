@@ -269,6 +269,17 @@ impl Api {
         stream
     }
 
+    /// Sends bytes as they are, and reads at the same time, until the server closes the connection. For more bytes than
+    /// the server takes before somebody reads its answers.
+    pub async fn sent_while_read(&self, bytes: &str) -> String {
+        let stream = TcpStream::connect(&self.address).await.expect("a connection");
+        let (mut reader, mut writer) = stream.into_split();
+        let mut read = Vec::new();
+        let both = async { tokio::join!(writer.write_all(bytes.as_bytes()), reader.read_to_end(&mut read)) };
+        let _ = tokio::time::timeout(Duration::from_secs(60), both).await.expect("the server closes");
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
     /// Sends bytes as they are, and reads until the server closes the connection. For bytes that no real client sends.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).await.expect("a connection");

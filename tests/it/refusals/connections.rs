@@ -121,6 +121,57 @@ async fn what_is_no_http_is_refused_and_the_connection_closed() {
     }
 }
 
+/// What proxies have read in one way and servers in another. If a replica went on with the connection, a request could
+/// stand in the body of another, and its answer would be taken for that of the next client of the proxy.
+#[tokio::test]
+async fn what_can_be_read_in_two_ways_ends_the_connection() {
+    let api = Replica::shared().await;
+    let (resource, hidden) = (name("framed"), name("hidden"));
+    let body = r#"{"owner":"me","timeout":30}"#;
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let inner = |line: &str| format!("POST {line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n");
+    let smuggled = format!("{}Content-Length: {}\r\n\r\n{body}", inner(&lock_path(&hidden)), body.len());
+    let head = inner(&lock_path(&resource));
+    for (framing, served) in [
+        // HTTP/1.1 says that the length is nothing beside chunks, and that the connection must end.
+        ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", true),
+        ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", true),
+        ("X: 1\nTransfer-Encoding: chunked\nContent-Length: 4\n", true),
+        ("Transfer-Encoding: xchunked\r\n", false),
+        ("Transfer-Encoding: chunked, identity\r\n", false),
+        ("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked, gzip\r\n", false),
+        ("Transfer-Encoding : chunked\r\n", false),
+        (" Transfer-Encoding: chunked\r\n", false),
+        // A line feed alone ends a line, so the head ends here, and what follows is no request.
+        ("\nTransfer-Encoding: chunked\r\n", false),
+    ] {
+        let answer = api.raw(format!("{head}{framing}\r\n{chunked}{smuggled}").as_bytes()).await;
+        let statuses = answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]);
+        let expected = |status: &&str| if served { ["200", "409"].contains(status) } else { *status == "400" };
+        assert!(!answer.is_empty() && statuses.clone().all(|status| expected(&status)), "{framing:?}: {answer}");
+        assert_eq!(statuses.clone().count(), if framing.starts_with('\n') { 2 } else { 1 }, "{framing:?}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{framing:?}: {answer}");
+        assert_eq!(api.state(&hidden).await["held"], false, "{framing:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_never_changes_to_another_protocol() {
+    let api = Replica::shared().await;
+    for upgrade in ["h2c", "websocket", "TLS/1.0"] {
+        let request = format!(
+            "GET /_health HTTP/1.1\r\nHost: localhost\r\nUpgrade: {upgrade}\r\nConnection: close, Upgrade\r\n\
+             HTTP2-Settings: AAMAAABkAAQAAP__\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nPRI * HTTP/2.0\r\n\r\n"
+        );
+        let answer = api.raw(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+    let tunnel =
+        api.raw(b"CONNECT localhost:6379 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nPING\r\n").await;
+    assert!(tunnel.starts_with("HTTP/1.1 4"), "{tunnel}");
+}
+
 #[tokio::test]
 async fn garbage_behind_a_request_does_not_harm_the_answer_before_it() {
     let api = Replica::shared().await;
