@@ -280,10 +280,14 @@ impl Wire {
 fn hint(cause: &dyn std::error::Error) -> &'static str {
     let cause = cause.to_string();
     // The signature is bad if an authority that the client trusts has the name of the one that issued the certificate.
-    match cause.contains("UnknownIssuer") || cause.contains("BadSignature") {
-        true => ": this client does not trust the authority that issued the certificate of the server",
-        false => "",
+    if cause.contains("UnknownIssuer") || cause.contains("BadSignature") {
+        return ": this client does not trust the authority that issued the certificate of the server";
     }
+    // A certificate that `openssl req -x509` makes is one of an authority, unless it is told otherwise.
+    if cause.contains("CaUsedAsEndEntity") {
+        return ": the server presents the certificate of an authority; give it one with basicConstraints CA:FALSE";
+    }
+    ""
 }
 
 /// Reads the body of a success.

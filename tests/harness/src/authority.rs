@@ -56,6 +56,15 @@ impl Authority {
         Issued { certificate: certificate.pem(), key: own.serialize_pem(), der: certificate.der().to_vec() }
     }
 
+    /// A certificate for these names that says to be one of an authority, as `openssl req -x509` makes it.
+    pub fn issue_authority(&self, names: &[&str]) -> Issued {
+        let names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+        let (own, mut params) = (key(), CertificateParams::new(names).expect("names"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.signed_by(&own, &*self.issuer).expect("a certificate");
+        Issued { certificate: certificate.pem(), key: own.serialize_pem(), der: certificate.der().to_vec() }
+    }
+
     /// Writes a certificate and its key into the files of the settings [`Authority::settings`].
     pub fn install(&self, issued: &Issued) {
         fs::write(self.file("server.pem"), &issued.certificate).expect("the file can be written");

@@ -1,13 +1,13 @@
 //! The commands and the Rust client trust the authorities that their user names.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Duration};
 
 use gorilla_client::{Client, Error};
 
 use super::secure;
 use crate::{
     cli::{Said, finish, gorilla},
-    harness::{Authority, Process, Replica, name},
+    harness::{Authority, Process, Replica, Signal, eventually, name},
 };
 
 async fn said(replica: &Replica, args: &[&str], change: impl FnOnce(&mut Command)) -> Said {
@@ -55,6 +55,19 @@ async fn a_command_says_why_it_does_not_trust_the_server() {
     assert!(missing.code == 78 && missing.err.contains("/nonexistent/ca.pem can't be read"), "{missing:?}");
     let empty = said(&replica, &["ls", "--ca", "/dev/null"], |_| {}).await;
     assert!(empty.code == 64 && empty.err.contains("no certificate in PEM"), "{empty:?}");
+}
+
+#[tokio::test]
+async fn a_command_says_what_is_wrong_with_a_server_that_presents_the_certificate_of_an_authority() {
+    let (replica, authority) = secure(&[]).await;
+    authority.install(&authority.issue_authority(&["127.0.0.1"]));
+    replica.process.signal(Signal::HUP);
+    let ca = authority.file("ca.pem").display().to_string();
+    eventually("the replica presents the other certificate", Duration::from_secs(10), || async {
+        let refused = said(&replica, &["status", "--ca", &ca, "x"], |_| {}).await;
+        refused.code == 69 && refused.err.contains("give it one with basicConstraints CA:FALSE")
+    })
+    .await;
 }
 
 #[tokio::test]
