@@ -48,6 +48,12 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Counts what API keys, quotas and the audit file cost, in instructions
+    Access {
+        /// The release build to measure
+        #[arg(long, default_value = "target/release/gorilla")]
+        program: PathBuf,
+    },
     /// Writes the tables and plots of what `run` measured
     Report {
         /// The measured figures
@@ -85,6 +91,7 @@ fn run() -> Result<()> {
     match Command::parse() {
         Command::Run(options) => run::run(options),
         Command::Budget { program, write } => budget::run(&program, write),
+        Command::Access { program } => budget::access(&program),
         Command::Report { results, docs } => report::run(&results, &docs),
         Command::Scale(command) => scale::run(command),
         Command::Floor { port } => floor::serve(port),

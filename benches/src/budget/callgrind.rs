@@ -19,7 +19,13 @@ pub struct Counted {
 impl Counted {
     /// `gorilla serve` with its defaults, in front of a Redis whose instructions are not counted.
     pub fn replica(program: &str, redis: &Redis) -> Result<Self> {
-        Self::start(|port, _| format!("{program} serve --listen 127.0.0.1:{port} --redis-url {}", redis.url()))
+        Self::replica_with(program, redis, &[])
+    }
+
+    /// The same with other settings, which are variables of its environment.
+    pub fn replica_with(program: &str, redis: &Redis, settings: &[(&str, String)]) -> Result<Self> {
+        let command = |port| format!("{program} serve --listen 127.0.0.1:{port} --redis-url {}", redis.url());
+        Self::start(|port, _| command(port), settings)
     }
 
     /// Redis, with or without an append-only file, which it writes to disk before it replies, as Gorilla wants it. Redis
@@ -28,11 +34,11 @@ impl Counted {
     pub fn redis(has_aof: bool) -> Result<Self> {
         let program = Redis::program();
         let aof = if has_aof { "--appendonly yes --appendfsync always" } else { "--appendonly no" };
-        Self::start(|port, folder| format!("{program} --port {port} --bind 127.0.0.1 {aof} --hz 1 --dir {folder}"))
+        Self::start(|port, folder| format!("{program} --port {port} --bind 127.0.0.1 {aof} --hz 1 --dir {folder}"), &[])
     }
 
     /// Starts a server, and waits until it listens. `command` gets the port and a folder.
-    fn start(command: impl Fn(u16, &str) -> String) -> Result<Self> {
+    fn start(command: impl Fn(u16, &str) -> String, settings: &[(&str, String)]) -> Result<Self> {
         let (port, folder) = (free_port(), tempfile::tempdir()?);
         let path = folder.path().display();
         let mut valgrind = Command::new("valgrind");
@@ -42,6 +48,7 @@ impl Counted {
             // A killed Valgrind leaves its pipes behind. They are removed with the folder.
             .arg(format!("--vgdb-prefix={path}/vgdb"))
             .args(command(port, &path.to_string()).split(' '))
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             // Otherwise glibc copies more than 2 KiB with one instruction that repeats itself, and callgrind counts it
             // once a byte.
             .env("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-ERMS");

@@ -5,6 +5,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use gorilla_harness::Key;
 use gorilla_scripts::Request;
 use itertools::Itertools;
 use serde_json::Value;
@@ -67,13 +68,20 @@ pub struct Client {
     redis: redis::Connection,
     /// The tokens of held locks, by the paths of the locks.
     tokens: HashMap<String, String>,
+    /// Headers of every request beside those of curl.
+    headers: String,
 }
 
 impl Client {
     /// A client of a replica, which can also look into the Redis of the replica.
     pub fn of(port: u16, redis_port: u16) -> Result<Self> {
         let (connections, tokens, redis) = (vec![], HashMap::new(), scripts::connect(redis_port)?);
-        Ok(Self { address: ([127, 0, 0, 1], port).into(), connections, redis, tokens })
+        Ok(Self { address: ([127, 0, 0, 1], port).into(), connections, redis, tokens, headers: String::new() })
+    }
+
+    /// The same client, with an API key.
+    pub fn with_key(self, key: &Key) -> Self {
+        Self { headers: format!("Authorization: {}\r\n", key.bearer()), ..self }
     }
 
     /// Makes the requests of a kind for a step. The number of the step is a part of names and keys.
@@ -124,7 +132,7 @@ impl Client {
     async fn send(&mut self, number: usize, method: &str, lock: &str, more: &str, body: &str) -> Result<()> {
         let token = self.tokens.get(lock).filter(|_| method != "POST");
         let path = token.map_or_else(|| lock.into(), |token| format!("{lock}/{token}"));
-        let headers = format!("User-Agent: curl/8.0\r\nAccept: */*\r\n{more}");
+        let headers = format!("User-Agent: curl/8.0\r\nAccept: */*\r\n{}{more}", self.headers);
         self.connections[number].send(method, &path, &headers, body).await
     }
 

@@ -4,6 +4,7 @@
 //! percent. Instructions hardly vary, so the review of a change shows that it makes a request dearer. Instructions
 //! don't show the time that the kernel takes, nor waiting for memory: `bench run` shows these.
 
+mod access;
 mod callgrind;
 pub mod file;
 mod kinds;
@@ -15,6 +16,7 @@ use gorilla_harness::Redis;
 use itertools::Itertools;
 
 use crate::{load::block_on, machine::said, results::Spread};
+pub use access::run as access;
 use callgrind::Counted;
 use file::Budget;
 use kinds::{Kind, OF_REDIS, OF_REPLICA};
@@ -87,15 +89,20 @@ fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     let redis = Redis::start(&[]);
     let replica = Counted::replica(&program.to_string_lossy(), &redis)?;
     let mut client = kinds::Client::of(replica.port, redis.port)?;
+    measure(&replica, &mut client, &OF_REPLICA)
+}
+
+/// The instructions of a replica for each of these kinds of requests, one after the other.
+fn measure(replica: &Counted, client: &mut kinds::Client, kinds: &[Kind]) -> Result<Vec<(&'static str, f64)>> {
     block_on(async {
         let mut measured = vec![];
-        for kind @ Kind(name, together, ..) in &OF_REPLICA {
+        for kind @ Kind(name, together, ..) in kinds {
             let [warm_up, all] = [WARM_UP, WARM_UP + COUNTED].map(|requests| requests.div_ceil(*together));
             for step in 0..all {
                 if step == warm_up {
                     replica.forget()?;
                 }
-                client.step(kind, step, &replica).await.with_context(|| format!("{name} {step}"))?;
+                client.step(kind, step, replica).await.with_context(|| format!("{name} {step}"))?;
             }
             measured.push((*name, replica.counted()? / ((all - warm_up) * together) as f64));
         }
