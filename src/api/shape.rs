@@ -126,7 +126,7 @@ impl Shape {
             }
             ApiError::LockReserved { resource, waiting } => {
                 let resource = resource.as_str();
-                let message = format!("{resource:?} is free, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
+                let message = format!("{resource:?} has room, but requests that came before wait for it ({waiting}); send \"wait\" to join them, or try again later.");
                 (Code::LockReserved, message.into())
             }
             ApiError::WaitTimeout { resource, wait, blocked } => {

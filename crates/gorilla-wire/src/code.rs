@@ -52,7 +52,7 @@ codes! {
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path has other methods; `Allow` lists them."
     BodyTimeout "body_timeout" REQUEST_TIMEOUT "The body did not arrive in time."
     LockHeld "lock_held" CONFLICT "Somebody holds the lock."
-    LockReserved "lock_reserved" CONFLICT "Nobody holds the lock, but other requests wait for it and come first."
+    LockReserved "lock_reserved" CONFLICT "There is room for the request, but other requests wait for the lock and come first."
     LimitMismatch "limit_mismatch" CONFLICT
         "Another limit is in force, or the request takes more permits than the limit that is in force."
     WaitTimeout "wait_timeout" CONFLICT "The request waited and was not granted the lock."

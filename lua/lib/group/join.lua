@@ -25,7 +25,8 @@ local function join_may_enter(lock, group, req, permits)
   return redis.call('ZCOUNT', key, '(' .. whole(group.bound), before) == 0
 end
 
--- What prevents that the request enters the group: as acquire_blocks.
+-- What prevents that the request enters the group: as acquire_blocks. `is_reserved` says that there would be room for the
+-- request, and earlier ones wait.
 local function join_blocks(lock, group, req, permits)
   local recovering = req.share and acquire_recovers()
   if recovering then
@@ -37,7 +38,7 @@ local function join_blocks(lock, group, req, permits)
   if req.share and join_may_enter(lock, group, req, permits) then return nil end
   local left = group_next_end(lock, group)
   return {left = turn > 0 and math.min(turn, left) or left, holder = {nil, group.floor}, is_group = true,
-    called = group.bound}
+    called = group.bound, is_reserved = req.share and group_fits(group, permits)}
 end
 
 -- Takes the place of a request out of the queue, which may let others in.
@@ -81,7 +82,11 @@ end
 -- Refuses a request that doesn't wait, or whose wait is over.
 local function join_refused(lock, group, req, block)
   local reply = acquire_refused(lock, req, block)
-  if block.is_group then reply = join_crowd(lock, group, reply) end
+  if block.is_reserved then
+    reply = {'reserved', reply[5], reply[6]}
+  elseif block.is_group then
+    reply = join_crowd(lock, group, reply)
+  end
   if not req.again then
     if group then group_close(lock, group) end
     return reply

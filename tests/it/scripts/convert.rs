@@ -111,7 +111,7 @@ fn a_downgrade_lets_the_readers_at_the_head_in_and_keeps_a_writer_that_waits_out
     assert_eq!(convert(&lab, "token-of-a-1", "b-1", "*1/", 30_000, "")[5], "1000", "the reader has the turn");
     assert_eq!(lab.join("w-1", "", Asks { arrived: Some(&writer), ..WAITS })[0], "queued");
     assert_eq!(lab.join("r-1", "*1/", Asks { arrived: Some(&reader), ..WAITS })[0], "joined");
-    assert_eq!(lab.join("r-2", "*1/", AT_ONCE)[0], "crowd");
+    assert_eq!(lab.join("r-2", "*1/", AT_ONCE)[0], "reserved");
 }
 
 #[test]

@@ -20,7 +20,13 @@ async fn a_writer_that_hangs_up_lets_the_reader_behind_it_in_at_once() {
         held(one, &resource, "reader", Reader).await;
         let writer = waits(&redis, two, &resource, "writer", Alone).await;
         let reader = waits(&redis, three, &resource, "behind", Reader).await;
-        assert_eq!(ask(one, &resource, "barges", Reader, 30.0).await.status, 409, "nobody passes a writer that waits");
+        let barges = ask(one, &resource, "barges", Reader, 30.0).await;
+        assert_eq!(
+            (barges.status, barges.code().as_str()),
+            (409, "lock_reserved"),
+            "nobody passes a writer that waits"
+        );
+        assert_eq!(barges.json()["waiting"], 2, "{barges:?}");
         let gone = Instant::now();
         writer.abort();
         granted(reader).await;

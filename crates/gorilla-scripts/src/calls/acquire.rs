@@ -90,7 +90,7 @@ pub enum AcquireReply {
     Superseded,
     /// Somebody holds the lock.
     Held { holder: Holder, waiting: u64, position: Option<u64> },
-    /// Nobody holds the lock, but other requests came before.
+    /// There would be room for the request, but earlier ones wait.
     Reserved { waiting: u64, position: Option<u64> },
     /// Redis may have lost a grant, so nobody is granted the lock now.
     Recovering { left: u64, waiting: u64, position: Option<u64> },

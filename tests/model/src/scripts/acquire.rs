@@ -58,8 +58,8 @@ pub(super) struct Asked {
 pub(super) enum Block {
     /// One client holds the lock.
     Holder { left: Ms, fence: u64 },
-    /// A group holds it.
-    Group { left: Ms, floor: u64 },
+    /// A group holds it. `is_reserved`: there would be room for the request, and earlier ones wait.
+    Group { left: Ms, floor: u64, is_reserved: bool },
     /// Redis may have lost a grant.
     Recovering { left: Ms },
     /// An earlier waiter has the turn.
@@ -191,6 +191,9 @@ pub(super) fn refused(redis: &Redis, env: &Env, asked: &Asked, block: Block) -> 
     if let Block::Recovering { left } = block {
         return Reply::Recovering { left, waiting, position };
     }
+    if let Block::Group { is_reserved: true, .. } = block {
+        return Reply::Reserved { waiting, position };
+    }
     match (&redis.lock, &redis.group) {
         (Some(lock), _) => {
             let (owner, fence, ttl) = (lock.owner, lock.fence, lock.expires - env.now_ms());
@@ -232,7 +235,7 @@ pub(super) fn queued(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Asked
         call.note(redis, asked, |fingerprint| Outcome::Waiting { fingerprint, place });
     }
     let (fence, look_in) = match block {
-        Block::Holder { left, fence } | Block::Group { left, floor: fence } => (fence, left),
+        Block::Holder { left, fence } | Block::Group { left, floor: fence, .. } => (fence, left),
         Block::Recovering { left } | Block::Turn { left } => (0, left),
     };
     Reply::Queued { arrived, fence, look_in }

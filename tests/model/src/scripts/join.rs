@@ -77,7 +77,8 @@ fn in_group(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Asked, more: b
         return None;
     }
     let end = group::next_end(group, more, env);
-    Some(Block::Group { left: if turn > 0 { turn.min(end) } else { end }, floor: group.floor })
+    let is_reserved = call.share.is_some_and(|share| group::fits(group, share.permits));
+    Some(Block::Group { left: if turn > 0 { turn.min(end) } else { end }, floor: group.floor, is_reserved })
 }
 
 fn may_enter(redis: &Redis, env: &Env, group: &Group, asked: &Asked, share: Share) -> bool {
