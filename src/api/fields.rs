@@ -71,9 +71,19 @@ pub fn grace(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
 
 /// Reads the parameter `after` of a release: seconds as in `wait`, without quotes; 0 if it is missing.
 pub fn after(text: Option<&str>, longest: Duration) -> Result<Duration, Invalid> {
+    in_query("after", text, longest)
+}
+
+/// Reads the parameter `wait` of a look that waits: seconds as in a body, without quotes; 0 if it is missing.
+pub fn wait_in_query(text: Option<&str>, longest: Duration) -> Result<Duration, Invalid> {
+    in_query("wait", text, longest)
+}
+
+/// Reads a parameter with seconds, which has no quotes; 0 if it is missing.
+fn in_query(name: &'static str, text: Option<&str>, longest: Duration) -> Result<Duration, Invalid> {
     let Some(text) = text else { return Ok(Duration::ZERO) };
     let quoted = if text.contains('"') { "\"\"".into() } else { format!("\"{text}\"") };
-    from_zero("after", &quoted, longest, "")
+    from_zero(name, &quoted, longest, "")
 }
 
 /// Reads seconds from 0 on: a number or a numeric string, rounded to the nearest millisecond.

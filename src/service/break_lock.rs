@@ -16,6 +16,7 @@ impl Service {
         let secrets = caller.secrets();
         let reason = asked.reason.as_deref().map(|reason| secrets.masked(reason));
         let broken = self.store.break_lock(asked, by, reason.as_deref()).await.map_err(Refusal::from);
+        self.watches.changed(&asked.resource);
         if let Some(trail) = trail {
             trail.broken(&broken, asked.reason.as_deref()).await;
         }

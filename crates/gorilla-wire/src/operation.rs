@@ -11,6 +11,9 @@ pub const BATCH: &str = "/api/v1/batch";
 /// Where the limits of shared locks are; each is below, by the name of the lock.
 pub const LIMITS: &str = "/api/v1/limits";
 
+/// Where the elections are; each is below, by its name, which is that of its lock.
+pub const ELECTIONS: &str = "/api/v1/elections";
+
 /// An operation of the interface. HEAD is there wherever GET is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -42,6 +45,14 @@ pub enum Operation {
     PinLimit,
     /// Unpin the limit of a shared lock.
     UnpinLimit,
+    /// Who leads an election, for everybody.
+    Leader,
+    /// Campaign for the leadership.
+    Campaign,
+    /// Keep the leadership.
+    Keep,
+    /// Give the leadership up.
+    Resign,
     /// Many operations in one request.
     Batch,
     /// The process answers.
@@ -84,7 +95,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -99,6 +110,10 @@ impl Operation {
         Self::Limit,
         Self::PinLimit,
         Self::UnpinLimit,
+        Self::Leader,
+        Self::Campaign,
+        Self::Keep,
+        Self::Resign,
         Self::Batch,
         Self::Health,
         Self::Ready,
@@ -123,6 +138,10 @@ impl Operation {
             Self::Limit => "limit",
             Self::PinLimit => "pin_limit",
             Self::UnpinLimit => "unpin_limit",
+            Self::Leader => "leader",
+            Self::Campaign => "campaign",
+            Self::Keep => "keep",
+            Self::Resign => "resign",
             Self::Batch => "batch",
             Self::Health => "health",
             Self::Ready => "ready",
@@ -142,6 +161,7 @@ impl Operation {
             Self::Break => "/api/v1/locks/{resource}/break",
             Self::Queue => "/api/v1/locks/{resource}/queue",
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
+            Self::Leader | Self::Campaign | Self::Keep | Self::Resign => "/api/v1/elections/{resource}",
             Self::Batch => BATCH,
             Self::Health => "/_health",
             Self::Ready => "/_ready",
@@ -157,10 +177,10 @@ impl Operation {
         match self {
             Self::List => Right::OnSome(Verb::List),
             Self::AcquireSet => Right::OnSome(Verb::Acquire),
-            Self::State | Self::Status | Self::Queue | Self::Limit => Right::On(Verb::Inspect),
-            Self::Acquire => Right::On(Verb::Acquire),
-            Self::ExtendByHeader | Self::Extend => Right::On(Verb::Extend),
-            Self::ReleaseByHeader | Self::Release => Right::On(Verb::Release),
+            Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Right::On(Verb::Inspect),
+            Self::Acquire | Self::Campaign => Right::On(Verb::Acquire),
+            Self::ExtendByHeader | Self::Extend | Self::Keep => Right::On(Verb::Extend),
+            Self::ReleaseByHeader | Self::Release | Self::Resign => Right::On(Verb::Release),
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
@@ -172,11 +192,11 @@ impl Operation {
     /// The method.
     pub const fn method(self) -> Method {
         match self {
-            Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
+            Self::List | Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
-            Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
-            Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
-            Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,
+            Self::AcquireSet | Self::Acquire | Self::Break | Self::Campaign | Self::Batch => Method::POST,
+            Self::ExtendByHeader | Self::Extend | Self::PinLimit | Self::Keep => Method::PUT,
+            Self::ReleaseByHeader | Self::Release | Self::UnpinLimit | Self::Resign => Method::DELETE,
         }
     }
 }

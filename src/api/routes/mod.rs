@@ -5,6 +5,7 @@ mod acquire_set;
 mod batch;
 mod break_lock;
 mod docs;
+mod election;
 mod embedded;
 pub(super) mod extend;
 mod health;
@@ -51,6 +52,10 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Limit => on(method, limit::limit),
         Operation::PinLimit => on(method, limit::pin),
         Operation::UnpinLimit => on(method, limit::unpin),
+        Operation::Leader => on(method, election::leader),
+        Operation::Campaign => on(method, election::campaign),
+        Operation::Keep => on(method, election::keep),
+        Operation::Resign => on(method, election::resign),
         Operation::Batch => on(method, batch::batch),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),

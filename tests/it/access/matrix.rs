@@ -19,15 +19,15 @@ async fn send(api: &Api, operation: Operation, resource: &str) -> Answer {
     let token = [("Lock-Token", "00000000-0000-0000-0000-000000000000")];
     let acquire = json!({ "owner": "me", "timeout": 5 });
     let body: Option<Value> = match operation {
-        Operation::Acquire => Some(acquire),
+        Operation::Acquire | Operation::Campaign => Some(acquire),
         Operation::AcquireSet => Some(json!({ "owner": "me", "timeout": 5, "resources": [{ "resource": resource }] })),
-        Operation::Extend | Operation::ExtendByHeader => Some(json!({ "timeout": 5 })),
+        Operation::Extend | Operation::ExtendByHeader | Operation::Keep => Some(json!({ "timeout": 5 })),
         Operation::PinLimit => Some(json!({ "limit": 3 })),
         Operation::Batch => Some(json!({ "operations": [] })),
         _ => None,
     };
     let headers: &[_] = match operation {
-        Operation::ExtendByHeader | Operation::ReleaseByHeader => &token,
+        Operation::ExtendByHeader | Operation::ReleaseByHeader | Operation::Keep | Operation::Resign => &token,
         _ => &[],
     };
     api.send(operation.method(), &path, headers, body.map(|body| body.to_string())).await

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     Batched, Broken,
     Code::{self, *},
-    Error, Facts, ItemResult, Lock, LockSet, Mode, Outcome, Problem, State, Tenure, Token,
+    Election, Error, Facts, ItemResult, Leader, Leadership, Lock, LockSet, Mode, Outcome, Problem, State, Tenure,
+    Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -106,6 +107,36 @@ pub fn broken() -> Broken {
         owner: OWNER.into(),
         fence: 1_795_426_652_132_943,
         ttl_ms: None,
+    }
+}
+
+/// A leadership with a timeout in milliseconds.
+pub fn leadership(timeout: u64) -> Leadership {
+    let metadata = json!([{ "url": "http://10.0.0.7:8080" }]);
+    let lock = Lock { resource: "scheduler".into(), metadata, ..lock(timeout, timeout) };
+    Leadership { term: lock.fence, lock }
+}
+
+/// What everybody may know of the election: of one with a leader, or of one without.
+pub fn election(has_leader: bool) -> Election {
+    let Leadership { lock, term } = leadership(30_000);
+    let leader = Leader {
+        id: lock.id,
+        owner: lock.owner,
+        term,
+        metadata: lock.metadata,
+        created_at: lock.created_at,
+        updated_at: lock.updated_at,
+        expire_at: lock.expire_at,
+        ttl_ms: 21_480,
+        breaking: false,
+    };
+    Election {
+        resource: lock.resource,
+        leader: has_leader.then_some(leader),
+        term: has_leader.then_some(term),
+        candidates: if has_leader { 2 } else { 0 },
+        waited_ms: 0,
     }
 }
 

@@ -69,6 +69,7 @@ pub fn document() -> String {
         security: [],
         tags: json!([
             { "name": "locks", "description": "Taking, extending, releasing and watching locks." },
+            { "name": "elections", "description": "Leaders and candidates, over the locks of the same names." },
             { "name": "health", "description": "What load balancers and supervisors ask." },
             { "name": "interface", "description": "The interface itself." },
         ]),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     component::component,
-    examples::{self, breaking, broken, extended, free, held, lock, set},
-    parameters::{of_document, of_list, of_release},
+    examples::{self, breaking, broken, election, extended, free, held, leadership, lock, set},
+    parameters::{of_document, of_leader, of_list, of_release},
 };
 use crate::{Alive, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter};
 
@@ -300,6 +300,87 @@ pub fn describe(operation: Operation) -> Description {
                 component("schemas", "Limit"),
                 json!({ "left": { "value": limit(false) } }),
             ),
+        },
+        Operation::Leader => Description {
+            id: "leader",
+            tag: "elections",
+            summary: "Who leads an election, for everybody",
+            description: "An election is the lock of the same name: its leader holds the lock exclusively, and a term is a \
+                          fence. Never tells a token. With `after` and `wait` the answer comes when there is news. A \
+                          leader must not ask here whether it leads: only its own lease says that.",
+            parameters: of_leader().into(),
+            body: None,
+            successes: ok(
+                "The election.",
+                &[],
+                component("schemas", "Election"),
+                json!({ "leader": { "value": election(true) }, "vacant": { "value": election(false) } }),
+            ),
+        },
+        Operation::Campaign => Description {
+            id: "campaign",
+            tag: "elections",
+            summary: "Campaign for the leadership",
+            description: "Takes the lock of this name exclusively, as an acquire does, with the same rights and refusals. \
+                          With `wait` the request is a candidate in the queue, first come, first served. The lease \
+                          begins with the election, not with the candidacy.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Campaign",
+                required: true,
+                longest: LONGEST,
+                examples: json!({
+                    "campaign": {
+                        "value": {
+                            "owner": "worker-7", "timeout": 30, "wait": 30,
+                            "metadata": { "url": "http://10.0.0.7:8080" },
+                        },
+                    },
+                }),
+            }),
+            successes: ok(
+                "Elected, or elected before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                component("schemas", "Leadership"),
+                json!({ "elected": { "value": leadership(30_000) } }),
+            ),
+        },
+        Operation::Keep => Description {
+            id: "keep",
+            tag: "elections",
+            summary: "Keep the leadership, and proclaim",
+            description: "Extends the lease, as an extend does. With `metadata` the leader proclaims something else.",
+            parameters: vec![token(), key()],
+            body: Some(RequestBody {
+                schema: "Keep",
+                required: true,
+                longest: LONGEST,
+                examples: json!({
+                    "keep": { "value": { "timeout": 30, "rotate": false } },
+                    "proclaim": { "value": { "timeout": 30, "metadata": { "url": "http://10.0.0.7:8081" } } },
+                }),
+            }),
+            successes: ok(
+                "Kept, or kept before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                component("schemas", "Leadership"),
+                json!({ "kept": { "value": leadership(30_000) } }),
+            ),
+        },
+        Operation::Resign => Description {
+            id: "resign",
+            tag: "elections",
+            summary: "Give the leadership up",
+            description: "Releases the lock, and the first candidate is elected.",
+            parameters: vec![token(), key()],
+            body: None,
+            successes: vec![Success {
+                status: StatusCode::NO_CONTENT,
+                description: "The election is vacant, or the first candidate leads.",
+                headers: &["Idempotent-Replay"],
+                content: None,
+                media: JSON,
+            }],
         },
         Operation::Batch => Description {
             id: "batch",

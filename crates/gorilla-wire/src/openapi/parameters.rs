@@ -123,6 +123,31 @@ pub fn of_release() -> Value {
     })
 }
 
+/// The parameters of a look at an election.
+pub fn of_leader() -> [Value; 2] {
+    [
+        json!({
+            "name": "after",
+            "in": "query",
+            "required": false,
+            "description": "What the client knows already: the `term` of the last answer, or `none` if it was null. With \
+             `wait` the answer comes as soon as there is news: with a term, that nobody leads or that a later term has \
+             begun; with `none`, that somebody leads.",
+            "schema": { "type": "string", "pattern": "^(none|[0-9]{1,16})$" },
+            "example": "1795426110645374",
+        }),
+        json!({
+            "name": "wait",
+            "in": "query",
+            "required": false,
+            "description": "Seconds to wait for news at most; needs `after`. 0 to `limits.max_wait` (60 by default). The \
+             answer at the end of the wait is the state, as without it.",
+            "schema": { "type": "number", "minimum": 0, "maximum": 60 },
+            "example": 30,
+        }),
+    ]
+}
+
 /// The parameter of the document, of its page and of the files of the page.
 pub fn of_document() -> Value {
     json!({
