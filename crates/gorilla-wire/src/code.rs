@@ -75,6 +75,8 @@ codes! {
         "The Idempotency-Key came before with another request on this resource."
     QueueFull "queue_full" TOO_MANY_REQUESTS "`limits.max_waiters` requests already wait for the lock."
     TooManyHolders "too_many_holders" TOO_MANY_REQUESTS "`limits.max_holders` clients already hold the lock."
+    TooManyListeners "too_many_listeners" TOO_MANY_REQUESTS
+        "The replica already tells 1,000 listeners what happens to locks."
     QuotaExceeded "quota_exceeded" TOO_MANY_REQUESTS "The API key has used up a quota, which `quota` names."
     InternalError "internal_error" INTERNAL_SERVER_ERROR "Gorilla has a bug, or Redis refuses what it must not refuse."
     RedisUnavailable "redis_unavailable" SERVICE_UNAVAILABLE

@@ -4,6 +4,7 @@
 mod answer;
 mod batch;
 mod code;
+mod event;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -18,7 +19,8 @@ pub use answer::{
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
-pub use operation::{BATCH, LIMITS, LOCKS, Operation, Right};
+pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use operation::{BATCH, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
 pub use seconds::seconds;

@@ -11,6 +11,9 @@ pub const BATCH: &str = "/api/v1/batch";
 /// Where the limits of shared locks are; each is below, by the name of the lock.
 pub const LIMITS: &str = "/api/v1/limits";
 
+/// Where events are told.
+pub const EVENTS: &str = "/api/v1/events";
+
 /// An operation of the interface. HEAD is there wherever GET is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -44,6 +47,10 @@ pub enum Operation {
     UnpinLimit,
     /// Many operations in one request.
     Batch,
+    /// What happens to locks, as it happens.
+    Events,
+    /// What has happened to a lock.
+    History,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -75,16 +82,16 @@ pub enum Right {
 }
 
 impl Right {
-    /// Whether an operation with this right counts against the rate of the caller: acquires, looks and lists do. Whoever
+    /// Whether an operation with this right counts against the rate of the caller: acquires, looks, lists and events do. Whoever
     /// could not extend or release a lock would only hold it for longer.
     pub const fn is_rated(self) -> bool {
-        matches!(self, Self::On(Verb::Acquire | Verb::Inspect) | Self::OnSome(_))
+        matches!(self, Self::On(Verb::Acquire | Verb::Inspect | Verb::Events) | Self::OnSome(_))
     }
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -100,6 +107,8 @@ impl Operation {
         Self::PinLimit,
         Self::UnpinLimit,
         Self::Batch,
+        Self::Events,
+        Self::History,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -124,6 +133,8 @@ impl Operation {
             Self::PinLimit => "pin_limit",
             Self::UnpinLimit => "unpin_limit",
             Self::Batch => "batch",
+            Self::Events => "events",
+            Self::History => "history",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
@@ -143,6 +154,8 @@ impl Operation {
             Self::Queue => "/api/v1/locks/{resource}/queue",
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
             Self::Batch => BATCH,
+            Self::Events => EVENTS,
+            Self::History => "/api/v1/locks/{resource}/events",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -164,6 +177,8 @@ impl Operation {
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
+            Self::Events => Right::OnSome(Verb::Events),
+            Self::History => Right::On(Verb::Events),
             Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
         }
@@ -173,6 +188,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
+            Self::Events | Self::History => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,

@@ -4,14 +4,14 @@ use http::Method;
 
 use crate::{
     Code::{self, *},
-    LIMITS, LOCKS, Operation, Right,
+    EVENTS, LIMITS, LOCKS, Operation, Right,
 };
 
 impl Operation {
     /// The codes of its refusals, by their statuses.
     pub fn codes(self) -> Vec<Code> {
         let mut codes = vec![InvalidRequest, HostNotAllowed];
-        if self.path().starts_with(LOCKS) || self.path().starts_with(LIMITS) {
+        if [LOCKS, LIMITS, EVENTS].iter().any(|path| self.path().starts_with(path)) {
             codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
         }
         if self.method() != Method::GET {
@@ -39,6 +39,7 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
+            Operation::Events | Operation::History => &[TooManyListeners, Draining],
             Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],

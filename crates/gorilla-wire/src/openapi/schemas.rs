@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, LockSet, Op,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Events, Extend, Group, Health, History, Holder, Limit, Lock, LockSet, Op,
     Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
 };
 
@@ -33,6 +33,8 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Holder>();
     answers.subschema_for::<Queue>();
     answers.subschema_for::<Limit>();
+    answers.subschema_for::<Events>();
+    answers.subschema_for::<History>();
     answers.subschema_for::<Batched>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();
