@@ -165,6 +165,7 @@ impl Replica {
         info!("draining: finishing the requests in flight");
         // If these clients send their requests again, the load balancer sends them to another replica by now.
         store.dismiss_waiters();
+        service.dismiss_watchers();
         let finish = async {
             connections.finish().await;
             store.cancellations().finished().await;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, load::Load, room::Room};
+use super::{last_look::LastLook, load::Load, room::Room, watches::Watches};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
@@ -30,6 +30,7 @@ pub struct Service {
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
+    pub(super) watches: Arc<Watches>,
     load: Load,
     draining: AtomicBool,
 }
@@ -55,6 +56,7 @@ impl Service {
             load: Load::new(limits.max_in_flight, Arc::clone(&metrics)),
             metrics,
             last_look: LastLook::default(),
+            watches: Arc::default(),
             draining: AtomicBool::new(false),
         })
     }

@@ -12,6 +12,7 @@ impl Service {
         self.permit(caller, Verb::Break, &asked.resource)?;
         let trail = self.demand(caller, Event::Break, &asked.resource, None)?;
         let broken = self.store.break_lock(asked).await.map_err(Refusal::from);
+        self.watches.changed(&asked.resource);
         if let Some(trail) = trail {
             trail.broken(&broken, asked.reason.as_deref()).await;
         }

@@ -19,9 +19,12 @@ mod refusal;
 mod release;
 mod room;
 mod trail;
+mod watch;
+mod watches;
 
 pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};
+pub use watch::Seen;

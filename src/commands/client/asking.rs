@@ -6,7 +6,7 @@ use clap::Args;
 use gorilla_client::{Client, LockRequest, LocksRequest, Part};
 use serde_json::{Map, Value};
 
-use gorilla_domain::ResourceName;
+use gorilla_domain::{Replaces, ResourceName};
 
 use super::sharing::Sharing;
 
@@ -25,6 +25,14 @@ pub struct Asking {
     /// Don't wait: fail at once if somebody else holds the lock
     #[arg(short, long)]
     pub no_wait: bool,
+    /// Count in the queue as if this request had arrived so much earlier: before those that arrived within this time,
+    /// after all others; at most 60s, unless the server says otherwise. Only with one name
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "no_wait")]
+    pub headstart: Option<Duration>,
+    /// Dismiss the request that waits for the lock with the same text; a later request dismisses this one. Only with one
+    /// name
+    #[arg(long, value_name = "TEXT", value_parser = replaces, conflicts_with = "no_wait")]
+    pub replaces: Option<String>,
     /// The owner: a label that tells people who holds the lock [default: user@host:pid]
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
@@ -36,7 +44,14 @@ pub struct Asking {
 impl Asking {
     /// The request for one lock.
     pub fn request(&self, client: &Client, name: &str) -> LockRequest {
-        let request = client.lock(name).kind(self.sharing.kind()).ttl(self.ttl).wait(self.wait()).owner(self.owner());
+        let mut request =
+            client.lock(name).kind(self.sharing.kind()).ttl(self.ttl).wait(self.wait()).owner(self.owner());
+        if let Some(headstart) = self.headstart {
+            request = request.headstart(headstart);
+        }
+        if let Some(text) = &self.replaces {
+            request = request.replaces(text);
+        }
         match self.metadata() {
             Some(metadata) => request.metadata(metadata),
             None => request,
@@ -51,6 +66,11 @@ impl Asking {
             Some(metadata) => request.metadata(metadata),
             None => request,
         }
+    }
+
+    /// The option that only a request for one lock can have, if there is one.
+    pub fn for_one_lock(&self) -> Option<&'static str> {
+        self.headstart.map(|_| "--headstart").or(self.replaces.as_ref().map(|_| "--replaces"))
     }
 
     fn wait(&self) -> Duration {
@@ -78,6 +98,11 @@ fn default_owner() -> String {
 /// Parses a name by the rules of the server. A wrong name is wrong usage, without a request to the server.
 pub fn name(text: &str) -> Result<String, String> {
     ResourceName::parse(text).map(|_| text.into()).map_err(|rule| rule.to_string())
+}
+
+/// Parses a text by the rule of the server.
+fn replaces(text: &str) -> Result<String, String> {
+    Replaces::new(text.into()).map(|_| text.into()).map_err(|rule| format!("it {rule}"))
 }
 
 /// Parses a duration such as `30s`, `5m` or `1h 30m`. A number alone is seconds.

@@ -15,7 +15,7 @@ mod token_file;
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
-use gorilla_client::{Client, Error, Guard, GuardSet, Lost, Moment, sleep_until};
+use gorilla_client::{Client, Code, Error, Guard, GuardSet, Lost, Moment, sleep_until};
 use rustix::process::{Signal, getpgrp, getpid, kill_process};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     client::{Asking, Remote, duration, name},
     exit,
-    messages::fail,
+    messages::{fail, tell},
     runtime::runtime,
 };
 use child::{Change, Child};
@@ -94,6 +94,10 @@ enum OnLost {
 
 impl Lock {
     pub fn run(self) -> Result<(), ExitCode> {
+        if let (Some(option), false) = (self.asking.for_one_lock(), self.names.len() == 1) {
+            tell(format!("{option} is for one lock: several locks have no place of their own in a queue."));
+            return Err(ExitCode::from(exit::USAGE));
+        }
         let (client, warning) = self.remote.client_and_warning()?;
         let reporter = Reporter::new(&client, &self.names, self.json, self.quiet);
         if let Some(warning) = warning {
@@ -166,6 +170,11 @@ impl Lock {
             Error::NotAcquired(busy) => {
                 let (facts, sentence) = reporter.describe(busy).await;
                 reporter.say("not_acquired", facts, &format!("not acquired: {sentence}."));
+                ExitCode::from(self.conflict_exit_code)
+            }
+            Error::Refused { code, message } if code == Code::Replaced.as_str() => {
+                let sentence = format!("not acquired: {}.", message.trim_end_matches('.'));
+                reporter.say("not_acquired", json!({ "reason": message }), &sentence);
                 ExitCode::from(self.conflict_exit_code)
             }
             _ => {
