@@ -64,7 +64,10 @@ pub use error::{Busy, Error, Holder, Lost, Sharing};
 #[doc(inline)]
 pub use gorilla_wire::Holder as Member;
 #[doc(inline)]
-pub use gorilla_wire::{Broken, Code, Event, Events, Group, History, Limit, Lock, Missed, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
+pub use gorilla_wire::{
+    Broken, Code, Event, Events, Group, History, Limit, Lock, Missed, Mode, Page, Queue, Share, State, Tenure, Token,
+    Waiter,
+};
 pub use guard::Guard;
 pub use kind::Kind;
 pub use lease::{Grant, Lease};

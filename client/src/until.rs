@@ -17,6 +17,9 @@ const LONGEST_PIECE: Duration = Duration::from_secs(30);
 /// A server that refuses even so short a wait refuses all.
 const SHORTEST_PIECE: Duration = Duration::from_millis(100);
 
+/// How long a client that has had an answer goes on while it can't reach the server.
+const OUTAGE: Duration = Duration::from_secs(60);
+
 /// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -56,7 +59,7 @@ pub(crate) async fn wait(wire: &Wire, resource: &str, until: Until, wait: Durati
                 if until.is_reached(&state) || deadline.left().is_zero() {
                     return Ok(state);
                 }
-                (retry, give_up) = (Retry::new(), wire.give_up());
+                (retry, give_up) = (Retry::new(), (Moment::now() + OUTAGE).max(wire.give_up()));
             }
             // The server allows only shorter waits.
             Ok(Answer::Refused(refusal))

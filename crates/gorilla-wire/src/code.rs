@@ -47,6 +47,7 @@ codes! {
     InsufficientScope "insufficient_scope" FORBIDDEN "The API key does not allow this."
     CrossOrigin "cross_origin" FORBIDDEN "A browser sent the write for a page of another site."
     NotFound "not_found" NOT_FOUND "The path does not exist."
+    EventsOff "events_off" NOT_FOUND "The settings of the server switch events off."
     LockNotFound "lock_not_found" NOT_FOUND "Nobody holds a lock on the resource."
     TokenNotFound "token_not_found" NOT_FOUND "The lock is held under another token."
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path has other methods; `Allow` lists them."

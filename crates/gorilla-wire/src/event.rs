@@ -6,9 +6,8 @@ use serde_json::Value;
 use crate::Mode;
 
 /// The types of events.
-pub const EVENT_TYPES: [&str; 10] = [
-    "granted", "extended", "released", "expired", "broken", "undone", "queued", "left", "leader", "vacant",
-];
+pub const EVENT_TYPES: [&str; 10] =
+    ["granted", "extended", "released", "expired", "broken", "undone", "queued", "left", "leader", "vacant"];
 
 /// The type of the body of a stream.
 pub const EVENT_STREAM: &str = "text/event-stream";
@@ -248,10 +247,7 @@ mod tests {
             ),
             (Control::Synced { cursor: "c".into() }, json!({ "type": "synced", "cursor": "c" })),
             (Control::Bookmark { cursor: "c".into() }, json!({ "type": "bookmark", "cursor": "c" })),
-            (
-                Control::Missed { reason: Missed::NotRecorded },
-                json!({ "type": "missed", "reason": "not_recorded" }),
-            ),
+            (Control::Missed { reason: Missed::NotRecorded }, json!({ "type": "missed", "reason": "not_recorded" })),
             (Control::Bye { reason: Bye::Draining }, json!({ "type": "bye", "reason": "draining" })),
         ];
         for (message, json) in messages {

@@ -39,7 +39,8 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
-            Operation::Events | Operation::History => &[TooManyListeners, Draining],
+            Operation::Events => &[TooManyListeners, EventsOff, Draining],
+            Operation::History => &[],
             Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],

@@ -6,8 +6,10 @@ mod batch;
 mod break_lock;
 mod docs;
 mod embedded;
+pub(super) mod events;
 pub(super) mod extend;
 mod health;
+mod history;
 mod limit;
 mod list;
 mod metrics;
@@ -15,6 +17,7 @@ mod openapi;
 mod queue;
 pub(super) mod release;
 mod state;
+mod until;
 
 use axum::{
     Router,
@@ -52,6 +55,8 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::PinLimit => on(method, limit::pin),
         Operation::UnpinLimit => on(method, limit::unpin),
         Operation::Batch => on(method, batch::batch),
+        Operation::Events => on(method, events::events),
+        Operation::History => on(method, history::history),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     Batched, Broken,
     Code::{self, *},
-    Control, Error, Event, Events, Facts, History, ItemResult, Lock, LockSet, Missed, Mode, Outcome, Problem, State, Tenure, Token,
+    Control, Error, Event, Events, Facts, History, ItemResult, Lock, LockSet, Missed, Mode, Outcome, Problem, State,
+    Tenure, Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -255,6 +256,7 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             nothing(),
         ),
         NotFound => ("There is nothing at this path; locks are at /api/v1/locks/{resource}.", nothing()),
+        EventsOff => ("The settings of this server switch events off (events.record = \"off\").", nothing()),
         LockNotFound => ("Nobody holds a lock on \"free\".", about("free")),
         TokenNotFound => (
             "The token is not that of a lock on \"stock\": it was superseded by an extend or given back, or was never valid.",
@@ -316,9 +318,10 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
              use a new key to ask again.",
             about("idem"),
         ),
-        TooManyListeners => {
-            ("This replica has 1000 listeners, as many as may listen; try again later, or at another replica.", nothing())
-        }
+        TooManyListeners => (
+            "This replica has 1000 listeners, as many as may listen; try again later, or at another replica.",
+            nothing(),
+        ),
         QuotaExceeded => (
             "The API key \"orders-prod\" asks more often than its quota per_second allows; try again in 0.1 s.",
             Facts { quota: Some("per_second".into()), ..nothing() },

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Events, Extend, Group, Health, History, Holder, Limit, Lock, LockSet, Op,
-    Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Events, Extend, Group, Health, History, Holder, Limit,
+    Lock, LockSet, Op, Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
 };
 
 /// The member of a [`State`] that is there only if it is true.
