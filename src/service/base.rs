@@ -7,7 +7,7 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, load::Load, room::Room, watches::Watches};
+use super::{last_look::LastLook, listening::Ends, load::Load, room::Room, watches::Watches};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
@@ -31,6 +31,7 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
     pub(super) watches: Arc<Watches>,
+    pub(super) ends: Ends,
     load: Load,
     draining: AtomicBool,
 }
@@ -57,6 +58,7 @@ impl Service {
             metrics,
             last_look: LastLook::default(),
             watches: Arc::default(),
+            ends: Ends::default(),
             draining: AtomicBool::new(false),
         })
     }

@@ -12,6 +12,7 @@ mod inspect;
 mod last_look;
 mod limit;
 mod list;
+mod listening;
 mod load;
 mod permission;
 mod readiness;
@@ -25,6 +26,9 @@ mod watches;
 pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
+pub use listening::{Filter, Heard, Kinds, Listening};
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};
 pub use watch::Seen;
+
+pub use crate::events::{History, Recorded};

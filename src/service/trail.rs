@@ -106,6 +106,9 @@ fn note(audit: &Audit, caller: &Caller, refusal: &Refusal) {
         Refusal::Quota { .. }
         | Refusal::TooLong { .. }
         | Refusal::NoConversion { .. }
+        | Refusal::TooManyListeners
+        | Refusal::EventsOff
+        | Refusal::Draining
         | Refusal::AuditUnavailable
         | Refusal::Store(_) => {}
     }
