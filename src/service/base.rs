@@ -11,6 +11,7 @@ use super::{last_look::LastLook, load::Load, room::Room};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
+    events::Feed,
     metrics::Metrics,
     settings::Limits,
     store::Store,
@@ -19,6 +20,8 @@ use crate::{
 /// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
+    /// What happens to locks.
+    pub(super) feed: Arc<Feed>,
     pub(super) room: Room,
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
@@ -43,6 +46,7 @@ impl Service {
     ) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
         Arc::new(Self {
+            feed: Feed::new(Arc::clone(&store)),
             store,
             room,
             access,
