@@ -116,7 +116,10 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
     let (tenure, group, waiting, breaking) = match state {
-        State::Held { tenure, waiting, breaking } => (Some(public_tenure(tenure)), None, *waiting, *breaking),
+        State::Held { tenure, waiting, breaking, renewals } => {
+            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure) };
+            (Some(tenure), None, *waiting, *breaking)
+        }
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
             let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
@@ -148,11 +151,31 @@ pub fn leading(state: &State) -> Option<(&Tenure, bool)> {
 
 /// What is known of an election, ready to be serialised.
 pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire::Election<Cow<'a, str>, &'a RawValue> {
-    let leader = leading(&seen.state).map(|(tenure, breaking)| {
-        let gorilla_wire::Tenure { id, owner, fence, metadata, created_at, updated_at, expire_at, ttl_ms } =
-            public_tenure(tenure);
-        gorilla_wire::Leader { id, owner, term: fence, metadata, created_at, updated_at, expire_at, ttl_ms, breaking }
-    });
+    let leader =
+        leading(&seen.state).map(|(tenure, breaking)| {
+            let gorilla_wire::Tenure {
+                id,
+                owner,
+                fence,
+                metadata,
+                created_at,
+                updated_at,
+                expire_at,
+                ttl_ms,
+                renewals: _,
+            } = public_tenure(tenure);
+            gorilla_wire::Leader {
+                id,
+                owner,
+                term: fence,
+                metadata,
+                created_at,
+                updated_at,
+                expire_at,
+                ttl_ms,
+                breaking,
+            }
+        });
     let (State::Held { waiting, .. } | State::Shared { waiting, .. } | State::Free { waiting }) = *seen.state;
     gorilla_wire::Election {
         resource: resource.as_str().into(),
@@ -175,6 +198,7 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
         updated_at: time(tenure.updated),
         expire_at: time(tenure.expires),
         ttl_ms: milliseconds(tenure.ttl),
+        renewals: None,
     }
 }
 

@@ -43,7 +43,10 @@ fn read<'a, const N: usize>(
         }
         let Some(at) = known.iter().position(|known| *known == name) else {
             let known: Vec<_> = known.into_iter().chain(repeated).collect();
-            let problem = format!("has the unknown parameter {name:?}; known are {}", known.join(", "));
+            let problem = match known.as_slice() {
+                [] => format!("has the unknown parameter {name:?}; none is known here"),
+                _ => format!("has the unknown parameter {name:?}; known are {}", known.join(", ")),
+            };
             return Err(Invalid::new("query", problem));
         };
         if given.single[at].replace(value).is_some() {

@@ -7,13 +7,23 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, listening::Ends, load::Load, room::Room, watches::Watches};
+use super::{
+    census::Census,
+    contention::{self, Answers},
+    fleet::Fleet,
+    last_look::LastLook,
+    listening::Ends,
+    load::Load,
+    pulse::Voice,
+    room::Room,
+    watches::Watches,
+};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
     events::Feed,
     metrics::Metrics,
-    settings::Limits,
+    settings::Settings,
     store::Store,
 };
 
@@ -32,6 +42,14 @@ pub struct Service {
     pub(super) last_look: LastLook,
     pub(super) watches: Arc<Watches>,
     pub(super) ends: Ends,
+    pub(super) settings: Arc<Settings>,
+    /// What this replica tells of itself.
+    pub(super) voice: Voice,
+    /// What all replicas have told.
+    pub(super) fleet: Fleet,
+    pub(super) contentions: Answers,
+    /// What was seen of all locks.
+    pub(super) census: Arc<Census>,
     load: Load,
     draining: AtomicBool,
 }
@@ -44,17 +62,23 @@ impl Service {
         access: Option<Arc<Current>>,
         audit: Option<Arc<Audit>>,
         metrics: Arc<Metrics>,
-        limits: &Limits,
+        settings: &Arc<Settings>,
     ) -> Arc<Self> {
-        let room = Room::of_batches(limits.max_in_flight);
+        let max_in_flight = settings.limits.max_in_flight;
+        let room = Room::of_batches(max_in_flight);
         Arc::new(Self {
             feed: Feed::new(Arc::clone(&store)),
+            settings: Arc::clone(settings),
+            voice: Voice::default(),
+            fleet: Fleet::default(),
+            contentions: contention::no_answers(),
+            census: Census::new(Arc::clone(&store)),
             store,
             room,
             access,
             usages: Usages::default(),
             audit,
-            load: Load::new(limits.max_in_flight, Arc::clone(&metrics)),
+            load: Load::new(max_in_flight, Arc::clone(&metrics)),
             metrics,
             last_look: LastLook::default(),
             watches: Arc::default(),

@@ -86,11 +86,13 @@ pub struct Audit {
     pub on_failure: OnFailure,
 }
 
-/// What happens to locks, for those who listen.
+/// What is told of locks and of replicas.
 #[derive(Clone, Copy, Debug)]
 pub struct Events {
-    /// When Redis records it.
+    /// When Redis records what happens to locks.
     pub record: Record,
+    /// Whether a replica tells all others of itself.
+    pub pulse: bool,
 }
 
 /// The files that a listener with TLS needs, both in PEM.
@@ -225,7 +227,7 @@ impl Settings {
             },
             auth: auth(&mut reader),
             audit: Audit { file: reader.take("audit.file"), on_failure: reader.take("audit.on_failure") },
-            events: Events { record: reader.take("events.record") },
+            events: Events { record: reader.take("events.record"), pulse: reader.take("events.pulse") },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),

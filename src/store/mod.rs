@@ -17,4 +17,4 @@ mod waiting;
 
 pub use base::Store;
 pub use events::{Entry, Listening, Tail};
-pub use operations::LimitChange;
+pub use operations::{LimitChange, Node, Told, Untold};

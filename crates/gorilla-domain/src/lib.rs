@@ -29,7 +29,7 @@ pub use metadata::Metadata;
 pub use mode::{Group, Limit, Mode, Part, Permits, Share};
 pub use outcome::{Acquired, Blocked, Blocker, Broken, Extended, Released};
 pub use owner::Owner;
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Order, Page};
 pub use queue::{Line, Waiter};
 pub use replaces::Replaces;
 pub use request::{Acquire, Break, Extend, HeldQuota, List, Release};

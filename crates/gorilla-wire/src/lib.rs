@@ -4,8 +4,10 @@
 mod answer;
 mod batch;
 mod code;
+mod contention;
 mod election;
 mod event;
+mod fleet;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -15,13 +17,18 @@ mod request;
 mod seconds;
 
 pub use answer::{
-    Alive, Broken, Group, Health, Holder, Limit, Lock, LockSet, Mode, Page, Queue, Readiness, Ready, Share, State,
-    Tenure, Token, Waiter,
+    Alive, Broken, Counted, Group, Health, Holder, Limit, Lock, LockSet, Mode, Page, Queue, Readiness, Ready, Share,
+    State, Tenure, Token, Waiter,
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
+pub use contention::{Blocking, Contended, Contention, Cycle, CycleWait, Waiting};
 pub use election::{Campaign, Election, Keep, Leader, Leadership};
 pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use fleet::{
+    Count, Features, Identity, Me, Period, Redis, RedisInfo, RedisNode, RedisReplica, Replica, ReplicaState, Replicas,
+    Resources, Series, Spread, Stats, Topology,
+};
 pub use operation::{BATCH, ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};

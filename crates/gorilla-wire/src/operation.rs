@@ -61,6 +61,16 @@ pub enum Operation {
     Events,
     /// What has happened to a lock.
     History,
+    /// What all replicas together do.
+    Stats,
+    /// The replicas.
+    Replicas,
+    /// Which locks are waited for, and who waits for whom.
+    Contention,
+    /// What Redis tells of itself.
+    Redis,
+    /// Who asks, and what it may do.
+    Me,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -89,6 +99,8 @@ pub enum Right {
     Everywhere(Verb),
     /// What each item of the body needs, as if it had come alone.
     OfEachItem,
+    /// A valid API key, whatever it allows, where keys are demanded.
+    OfAnyKey,
 }
 
 impl Right {
@@ -101,7 +113,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -123,6 +135,11 @@ impl Operation {
         Self::Batch,
         Self::Events,
         Self::History,
+        Self::Stats,
+        Self::Replicas,
+        Self::Contention,
+        Self::Redis,
+        Self::Me,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -153,6 +170,11 @@ impl Operation {
             Self::Batch => "batch",
             Self::Events => "events",
             Self::History => "history",
+            Self::Stats => "stats",
+            Self::Replicas => "replicas",
+            Self::Contention => "contention",
+            Self::Redis => "redis",
+            Self::Me => "me",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
@@ -175,6 +197,11 @@ impl Operation {
             Self::Batch => BATCH,
             Self::Events => EVENTS,
             Self::History => "/api/v1/locks/{resource}/events",
+            Self::Stats => "/api/v1/stats",
+            Self::Replicas => "/api/v1/replicas",
+            Self::Contention => "/api/v1/contention",
+            Self::Redis => "/api/v1/redis",
+            Self::Me => "/api/v1/me",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -198,7 +225,9 @@ impl Operation {
             Self::Batch => Right::OfEachItem,
             Self::Events => Right::OnSome(Verb::Events),
             Self::History => Right::On(Verb::Events),
-            Self::Metrics => Right::Everywhere(Verb::Metrics),
+            Self::Contention => Right::OnSome(Verb::Inspect),
+            Self::Me => Right::OfAnyKey,
+            Self::Stats | Self::Replicas | Self::Redis | Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
         }
     }
@@ -208,6 +237,7 @@ impl Operation {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Method::GET,
             Self::Events | Self::History => Method::GET,
+            Self::Stats | Self::Replicas | Self::Contention | Self::Redis | Self::Me => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Campaign | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit | Self::Keep => Method::PUT,

@@ -11,7 +11,8 @@ impl Operation {
     /// The codes of its refusals, by their statuses.
     pub fn codes(self) -> Vec<Code> {
         let mut codes = vec![InvalidRequest, HostNotAllowed];
-        if [LOCKS, LIMITS, ELECTIONS, EVENTS].iter().any(|path| self.path().starts_with(path)) {
+        let asks_redis = matches!(self, Self::Stats | Self::Replicas | Self::Contention | Self::Redis);
+        if asks_redis || [LOCKS, LIMITS, ELECTIONS, EVENTS].iter().any(|path| self.path().starts_with(path)) {
             codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
         }
         if self.method() != Method::GET {
@@ -22,7 +23,7 @@ impl Operation {
         codes.extend_from_slice(match self.right() {
             Right::Public => &[],
             // What an item needs is refused in the answer of the batch.
-            Right::OfEachItem => &[AuthenticationRequired, InvalidKey],
+            Right::OfEachItem | Right::OfAnyKey => &[AuthenticationRequired, InvalidKey],
             Right::On(_) | Right::OnSome(_) | Right::Everywhere(_) => {
                 &[AuthenticationRequired, InvalidKey, InsufficientScope]
             }
@@ -41,6 +42,7 @@ impl Operation {
             Operation::List | Operation::Health | Operation::Queue => &[],
             Operation::Events => &[TooManyListeners, EventsOff, Draining],
             Operation::History => &[],
+            Operation::Stats | Operation::Replicas | Operation::Contention | Operation::Redis | Operation::Me => &[],
             Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit | Operation::Leader => &[],

@@ -9,6 +9,7 @@ mod election;
 mod embedded;
 pub(super) mod events;
 pub(super) mod extend;
+mod fleet;
 mod health;
 mod history;
 mod limit;
@@ -62,6 +63,11 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Batch => on(method, batch::batch),
         Operation::Events => on(method, events::events),
         Operation::History => on(method, history::history),
+        Operation::Stats => on(method, fleet::stats),
+        Operation::Replicas => on(method, fleet::replicas),
+        Operation::Contention => on(method, fleet::contention),
+        Operation::Redis => on(method, fleet::redis),
+        Operation::Me => on(method, fleet::me),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

@@ -2,6 +2,7 @@
 
 mod component;
 mod examples;
+mod fleet;
 mod operations;
 mod parameters;
 mod schemas;
@@ -70,6 +71,7 @@ pub fn document() -> String {
         tags: json!([
             { "name": "locks", "description": "Taking, extending, releasing and watching locks." },
             { "name": "elections", "description": "Leaders and candidates, over the locks of the same names." },
+            { "name": "fleet", "description": "What all replicas together do, for people who look after them." },
             { "name": "health", "description": "What load balancers and supervisors ask." },
             { "name": "interface", "description": "The interface itself." },
         ]),
