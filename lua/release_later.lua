@@ -26,8 +26,7 @@ local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 if seen then return {'replayed'} end
 
-local current, fence, created, id, owner =
-  unpack(redis.call('HMGET', lock, 'token', 'fence', 'created', 'id', 'owner'))
+local current, fence, id, owner, created = unpack(redis.call('HMGET', lock, 'token', 'fence', 'id', 'owner', 'created'))
 if not fence then return {'missing'} end
 -- A group has no token of this kind.
 if current ~= req.token then return {'mismatch'} end

@@ -86,7 +86,7 @@ pub struct Audit {
     pub on_failure: OnFailure,
 }
 
-/// What is told of locks and of replicas.
+/// What happens to locks and what replicas do, for those who listen and look.
 #[derive(Clone, Copy, Debug)]
 pub struct Events {
     /// When Redis records what happens to locks.

@@ -1,9 +1,6 @@
 //! `GET /api/v1/locks/{resource}/queue?limit=`
 
-use axum::{
-    extract::{RawQuery, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use gorilla_wire::{Mode, Queue, Waiter};
 
 use crate::{
@@ -13,7 +10,7 @@ use crate::{
         error::ApiError,
         invalid::Invalid,
         query::parameters,
-        target::Target,
+        target::{Target, WithQuery},
     },
     rfc3339::Rfc3339,
 };
@@ -22,9 +19,9 @@ use crate::{
 const MOST: u64 = 1000;
 
 /// The requests that wait for a lock, first come, first served.
-pub async fn queue(State(app): State<App>, RawQuery(query): RawQuery, target: Target) -> Result<Response, ApiError> {
-    let Target { caller, resource, .. } = target;
-    let [limit] = parameters(query.as_deref().unwrap_or_default(), ["limit"])?;
+pub async fn queue(State(app): State<App>, asked: WithQuery) -> Result<Response, ApiError> {
+    let WithQuery { target: Target { caller, resource, .. }, query } = asked;
+    let [limit] = parameters(&query, ["limit"])?;
     let limit = match limit {
         None => MOST,
         Some(limit) => {

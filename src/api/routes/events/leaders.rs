@@ -224,7 +224,7 @@ mod tests {
             expires: at(30_000),
             ttl: Duration::from_secs(20),
         };
-        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: None };
+        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0 };
         let (mut leaders, name) = (Leaders::default(), name());
         let told = leaders.look(&name, &state, at(0));
         assert_eq!((told.fence, told.at.as_ref()), (Some(7), "1970-01-01T00:00:10.000Z"));
