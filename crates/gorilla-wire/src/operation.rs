@@ -50,6 +50,8 @@ pub enum Operation {
     Ready,
     /// The OpenAPI document.
     OpenApi,
+    /// The page that shows the locks to people.
+    Page,
     /// The page that shows the interface to people.
     Docs,
     /// A file that the page needs.
@@ -84,7 +86,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -103,6 +105,7 @@ impl Operation {
         Self::Health,
         Self::Ready,
         Self::OpenApi,
+        Self::Page,
         Self::Docs,
         Self::DocsFile,
         Self::Metrics,
@@ -127,6 +130,7 @@ impl Operation {
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
+            Self::Page => "page",
             Self::Docs => "docs",
             Self::DocsFile => "docs_file",
             Self::Metrics => "metrics",
@@ -146,6 +150,7 @@ impl Operation {
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
+            Self::Page => "/",
             Self::Docs => "/docs",
             Self::DocsFile => "/docs/{file}",
             Self::Metrics => "/metrics",
@@ -165,7 +170,7 @@ impl Operation {
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
             Self::Metrics => Right::Everywhere(Verb::Metrics),
-            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile => Right::Public,
         }
     }
 
@@ -173,7 +178,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
-            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,

@@ -39,7 +39,7 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
-            Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
+            Operation::OpenApi | Operation::Page | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
             Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
