@@ -24,5 +24,4 @@ function ContentionView({ query }) {
 }
 
 const names = list => list.map((name, i) => html`${i ? ", " : ""}${linked(name)}`);
-const Waiters = ({ of, at }) => of.length ? html`<ul>${of.map(each => html`<li><span class="node"><b>${named(each.owner, 60)}</b> waits <${Waited} ms=${each.waitedMs} since=${at} /> for ${linked(each.resource)}
-  <span class="dim">place ${each.position}</span>${each.holds.length ? html`, holds ${names(each.holds)}` : ""}</span><${Waiters} of=${each.waiters} at=${at} /></li>`)}</ul>` : null;
+const Waiters = ({ of, at }) => of.length ? html`<ul>${of.map(each => html`<li><span class="node"><b>${named(each.owner, 60)}</b> waits <${Waited} ms=${each.waitedMs} since=${at} /> for ${linked(each.resource)} <span class="dim">(place ${each.position})</span>${each.holds.length ? html`, holds ${names(each.holds)}` : ""}</span><${Waiters} of=${each.waiters} at=${at} /></li>`)}</ul>` : null;

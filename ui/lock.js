@@ -78,7 +78,7 @@ function Holder({ name, lock, now, tenure, state, onBreak }) {
     <div class="who"><p class="eyebrow">Held by</p><p class="big">${named(tenure.owner)}</p>
       <p class="dim">since <${At} at=${tenure.createdAt} /> UTC · <${Ago} at=${tenure.createdAt} bare /></p></div>
     <div class="lease"><p class="eyebrow">Lease left</p><${Left} tenure=${tenure} wide />
-      <p class="dim">${state.breaking ? "Somebody breaks it: its holder can't renew it any more." : html`ends by itself at <b class="num">${clockTime(time(tenure.expireAt), now)}</b> unless renewed`}</p></div>
+      <p class="dim">${state.breaking ? "Somebody breaks it: its holder can't renew it any more." : html`of ${span(time(tenure.expireAt) - time(tenure.updatedAt))}, ${tenure.updatedAt === tenure.createdAt ? "never renewed" : html`renewed <${Ago} at=${tenure.updatedAt} />`}`}</p></div>
     <div class=${`answer ${kind}`}><h2>May I break it?</h2>
       <p class="verdict-line"><${Icon} of=${kind} /><strong>${title}</strong> <span>${why}</span></p>
       <p>${advice(kind, left)} ${state.waiting ? html`<b>${plural(state.waiting, "request")}</b> ${state.waiting === 1 ? "waits" : "wait"} for it.` : "Nobody waits for it."} It ends by itself at <span class="num">${clockTime(time(tenure.expireAt), now)}</span> unless renewed.</p>

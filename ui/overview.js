@@ -28,7 +28,7 @@ function Overview() {
       <${Tile} name="t-wait" label="Wait p99" value=${span(period.wait.p99Ms)} points=${series.waitP99Ms.map(n => n ?? 0)} />
       <${Tile} name="t-hold" label="Hold p50" value=${span(period.hold.p50Ms)} points=${series.holdP50Ms.map(n => n ?? 0)} /></section>`}
     <${NeedsALook} />
-    <div class="columns">
+    <div class="columns fleet">
       <section class="panel" aria-labelledby="replicas-title"><h2 id="replicas-title">Replicas</h2><${Problem} problem=${replicas.problem} of="the replicas" />
         ${replicas.data && html`<${ReplicaTable} data=${replicas.data} />`}</section>
       <section class="panel" aria-labelledby="redis-title"><h2 id="redis-title">Redis</h2><${Problem} problem=${redis.problem} of="Redis" />

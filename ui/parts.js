@@ -56,7 +56,7 @@ const Notice = ({ kind = "", title, children }) => html`<div class=${`notice ${k
 /** Why a part of the page has no data, if it hasn't. */
 function Problem({ problem, of }) {
   if (!problem) return null;
-  if (problem.isMissing) return html`<${Notice} title="Versions differ.">This replica does not tell ${of}: it has another version than this page${app.health?.version ? ` (page ${app.pageVersion}, replica ${app.health.version})` : ""}. The rest of the page works.</>`;
+  if (problem.isMissing) return html`<${Notice} title="Versions differ.">This replica does not tell ${of}: it has another version than this page${app.health && app.health.version !== app.pageVersion ? ` (page ${app.pageVersion}, replica ${app.health.version})` : ""}. The rest of the page works.</>`;
   if (problem.status === 403) return html`<${Notice} title="Your key may not see this.">${problem.message || `It has no right to see ${of}.`}</>`;
   if (problem.status === 401 || problem.status === 0 || problem.status >= 500 || problem.status === 429) return null; // the head of the page says so
   return html`<${Notice} kind="bad" title=${`The replica refuses to tell ${of}.`}>${problem.message || `Status ${problem.status}.`}</>`;
