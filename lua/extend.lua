@@ -32,8 +32,8 @@ local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 
 local held = redis.call('HMGET', lock, 'id', 'token', 'owner', 'metadata', 'fence', 'created', 'breaking',
-  'released')
-local id, current, owner, metadata, fence, created, breaking, released = unpack(held)
+  'released', 'renewals')
+local id, current, owner, metadata, fence, created, breaking, released, renewals = unpack(held)
 local now = now_ms()
 
 if seen then
@@ -54,7 +54,7 @@ if current ~= req.token then return {'mismatch', owner, fence, ttl} end
 if breaking then return {'breaking', ttl} end
 if req.lease < ttl then return {'shorter', ttl} end
 
-redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now))
+redis.call('HSET', lock, 'token', req.new_token, 'updated', whole(now), 'renewals', (renewals or 0) + 1)
 if req.metadata then
   metadata = req.metadata
   redis.call('HSET', lock, 'metadata', metadata)

@@ -20,8 +20,8 @@
 --   rank
 --   arrived
 -- Replies
---   {'released', ms that the turn of another waiter lasts (0 if no other has the turn), ...}  behind that what claim.lua
---                 replies to the claim
+--   {'released', ms that the turn of another waiter lasts (0 if no other has the turn), created (ms since 1970), ...}
+--                 behind that what claim.lua replies to the claim
 --   {'replayed'}  this Idempotency-Key has released the lock before; nothing was claimed, nor with the replies below
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  the lock has another token
@@ -36,4 +36,4 @@ if reply[1] ~= 'released' then return reply end
 local claimed = claim(lock, req)
 -- While grants wait after a loss of data, no turn could be claimed.
 local is_free = claimed[1] ~= 'granted' and not acquire_recovers()
-return {'released', is_free and turn_give(lock) or 0, unpack(claimed)}
+return {'released', is_free and turn_give(lock) or 0, reply[3], unpack(claimed)}

@@ -8,7 +8,7 @@
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
---   {'released', ms that the turn of the next waiter lasts (0 if nobody waits)}
+--   {'released', ms that the turn of the next waiter lasts (0 if nobody waits), created (ms since 1970)}
 --   {'replayed'}  this Idempotency-Key has released the lock before
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  the lock has another token
@@ -18,11 +18,11 @@
 --- plain
 -- The usual case: nobody waits, and Redis need not keep a record of the release.
 if request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
-local current = redis.call('HGET', lock, 'token')
+local current, created = unpack(redis.call('HMGET', lock, 'token', 'created'))
 if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
 redis.call('DEL', lock)
-return {'released', 0}
+return {'released', 0, created}
 
 --- decide
 --- include released

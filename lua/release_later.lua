@@ -11,7 +11,7 @@
 --   request    the Idempotency-Key, if there is one
 --   print      fingerprint of the request, only with an Idempotency-Key
 -- Replies
---   {'released', ms after which a replica must look after the next waiter (0 if nobody waits)}
+--   {'released', ms after which a replica must look after the next waiter (0 if nobody waits), created (ms since 1970)}
 --   {'replayed'}  this Idempotency-Key has given the lock back before
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  the lock has another token
@@ -26,7 +26,7 @@ local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 if seen then return {'replayed'} end
 
-local current, fence = unpack(redis.call('HMGET', lock, 'token', 'fence'))
+local current, fence, created = unpack(redis.call('HMGET', lock, 'token', 'fence', 'created'))
 if not fence then return {'missing'} end
 -- A group has no token of this kind.
 if current ~= req.token then return {'mismatch'} end
@@ -34,4 +34,4 @@ if current ~= req.token then return {'mismatch'} end
 redis.call('HSET', lock, 'token', req.new_token, 'released', '1')
 if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
 local _, look_in = shorten(lock, req.after, fence)
-return {'released', look_in}
+return {'released', look_in, created}

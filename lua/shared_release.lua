@@ -12,7 +12,7 @@
 --   print    fingerprint of the request, only with an Idempotency-Key
 -- Replies
 --   {'released', ms that the turn of a waiter lasts (0 if nobody has the turn); to release later, ms after which a replica
---                  must look after the next waiter (0 if nobody waits)}
+--                  must look after the next waiter (0 if nobody waits); created (ms since 1970)}
 --   {'replayed'}  this Idempotency-Key has released the lock before
 --   {'missing'}   nobody holds the lock
 --   {'mismatch'}  the lock has no holder with this token
@@ -40,7 +40,7 @@ if req.after then
   holder_settle(lock, req.id, 'released')
   local _, look_in = group_shorten(lock, group, req.id, holder.permits, ends, req.after)
   group_changed(lock, group)
-  return {'released', look_in}
+  return {'released', look_in, holder.created}
 end
 group_remove(lock, group, req.id, holder.permits)
-return {'released', group_changed(lock, group)}
+return {'released', group_changed(lock, group), holder.created}

@@ -7,6 +7,10 @@ pub mod api;
 
 pub mod audit;
 
+mod fleet;
+
+pub mod events;
+
 pub mod service;
 
 pub mod store;
@@ -26,6 +30,8 @@ mod peer;
 mod printable;
 
 mod rfc3339;
+
+mod spread;
 
 pub mod reload;
 

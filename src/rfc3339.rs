@@ -24,6 +24,12 @@ impl Rfc3339 {
         Self::new((time >= UNIX_EPOCH).then(|| format_rfc3339_micros(time)))
     }
 
+    /// A time told to the millisecond.
+    pub fn to_millis(time: SystemTime) -> Self {
+        // humantime panics where the time is before 1970.
+        Self::new((time >= UNIX_EPOCH).then(|| format_rfc3339_millis(time)))
+    }
+
     /// A time told to the second.
     pub fn to_seconds(time: SystemTime) -> Self {
         // humantime panics where the time is before 1970.

@@ -37,7 +37,7 @@ use crate::{
     audit::Audit,
     metrics::{Metrics, Page},
     reload::Reloads,
-    service::Service,
+    service::{Service, begin_to_tell},
     settings::Settings,
     store::Store,
 };
@@ -120,8 +120,7 @@ impl Replica {
     /// Serves until SIGTERM, SIGQUIT or SIGINT, then drains.
     pub async fn serve(self) {
         let Self { listener, certificate, settings, access, audit, store, metrics, started, mut ends } = self;
-        let service =
-            Service::new(Arc::clone(&store), access.clone(), audit.clone(), Arc::clone(&metrics), &settings.limits);
+        let service = Service::new(Arc::clone(&store), access.clone(), audit.clone(), Arc::clone(&metrics), &settings);
         let gauges = Gauges {
             store: Arc::clone(&store),
             service: Arc::clone(&service),
@@ -145,6 +144,7 @@ impl Replica {
         // Redis.
         let serve = async {
             store.tried().await;
+            begin_to_tell(&service);
             connections.accept_from(&listener).await;
         };
         let end = tokio::select! {
@@ -153,6 +153,7 @@ impl Replica {
         };
         let begun = Instant::now();
         service.drain();
+        service.tell_end(false).await;
         if end == End::Patient {
             info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
             tokio::select! {
@@ -172,6 +173,7 @@ impl Replica {
         if timeout_at(begun + settings.server.drain_timeout, finish).await.is_err() {
             warn!(timeout = ?settings.server.drain_timeout, "requests were still in flight at the end of the drain");
         }
+        service.tell_end(true).await;
         if let Some(audit) = audit {
             audit.end().await;
         }

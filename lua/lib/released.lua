@@ -2,19 +2,20 @@
 --- include record
 --- include holders/remove
 --- constant WINDOW
--- Ends the grant of the caller, if the caller has its token. Wakes nobody. Returns the reply of a release, without the turn.
+-- Ends the grant of the caller, if the caller has its token. Wakes nobody. Returns the reply of a release, with 0 in
+-- place of the turn.
 local function released(lock, req)
   local request = req.request and beside(lock, 'request:' .. req.request)
   local seen, other = record_recall(request, req.print)
   if other then return {'reused'} end
   if seen then return {'replayed'} end
 
-  local current = redis.call('HGET', lock, 'token')
+  local current, created = unpack(redis.call('HMGET', lock, 'token', 'created'))
   -- A group has no token of this kind.
   if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
   if current ~= req.token then return {'mismatch'} end
 
   remove_holder(lock)
   if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
-  return {'released'}
+  return {'released', 0, created}
 end

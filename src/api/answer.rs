@@ -104,7 +104,10 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
     let (tenure, group, waiting, breaking) = match state {
-        State::Held { tenure, waiting, breaking } => (Some(public_tenure(tenure)), None, *waiting, *breaking),
+        State::Held { tenure, waiting, breaking, renewals } => {
+            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure) };
+            (Some(tenure), None, *waiting, *breaking)
+        }
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
             let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
@@ -138,6 +141,7 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
         updated_at: time(tenure.updated),
         expire_at: time(tenure.expires),
         ttl_ms: milliseconds(tenure.ttl),
+        renewals: None,
     }
 }
 

@@ -13,7 +13,10 @@ pub fn parameters<'a, const N: usize>(
     let mut given = known.map(|_| None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let Some(at) = known.iter().position(|known| *known == name) else {
-            let problem = format!("has the unknown parameter {name:?}; known are {}", known.join(", "));
+            let problem = match known.as_slice() {
+                [] => format!("has the unknown parameter {name:?}; none is known here"),
+                _ => format!("has the unknown parameter {name:?}; known are {}", known.join(", ")),
+            };
             return Err(Invalid::new("query", problem));
         };
         if given[at].replace(value).is_some() {

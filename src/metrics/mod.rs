@@ -5,6 +5,8 @@
 
 mod access;
 mod audit;
+mod fleet;
+mod hot;
 mod page;
 mod redis;
 mod requests;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 
 pub use access::Authentication;
+pub use fleet::Fleet;
+pub use hot::Contended;
 pub use page::{Format, Page};
 pub use redis::{Cancelled, Redis};
 pub use requests::{Requests, Waited};
@@ -33,6 +37,8 @@ pub struct Metrics {
     pub audit: audit::Audit,
     /// What is refused under overload.
     pub shed: shed::Shed,
+    /// What all other replicas are told.
+    pub fleet: Fleet,
     /// Bugs that cost a request.
     pub panics: Counter,
 }
@@ -50,6 +56,7 @@ impl Metrics {
         self.access.register(registry);
         self.audit.register(registry);
         self.shed.register(registry);
+        self.fleet.register(registry);
         registry.register("gorilla_panics", "Requests that met a bug in Gorilla", self.panics.clone());
     }
 }

@@ -77,6 +77,13 @@ impl Redis {
         self.clock_offset.set((theirs - ours) as f64 / 1000.0);
     }
 
+    /// How long ago it was, by the clock of Redis, that this clock said this (ms since 1970).
+    pub fn since(&self, theirs: i64) -> Duration {
+        let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64;
+        let now = ours.saturating_add((self.clock_offset.get() * 1000.0) as i64);
+        Duration::from_millis(now.saturating_sub(theirs).try_into().unwrap_or_default())
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Time from sending a script to Redis until its reply, in seconds";
         registry.register("gorilla_redis_script_duration_seconds", help, self.scripts.clone());

@@ -109,6 +109,21 @@ impl Requests {
         }
     }
 
+    /// How many operations of this kind have succeeded.
+    pub fn succeeded(&self, operation: Operation) -> u64 {
+        self.count(operation, 0)
+    }
+
+    /// How many operations of this kind were refused with this code.
+    pub fn refused(&self, operation: Operation, code: Code) -> u64 {
+        self.count(operation, 1 + code as usize)
+    }
+
+    fn count(&self, operation: Operation, column: usize) -> u64 {
+        let place = self.places.get(operation as usize).and_then(|row| row.get(column));
+        place.and_then(|place| self.operations.get(*place)).map_or(0, Counter::get)
+    }
+
     /// An acquire has waited for so long.
     pub fn waited(&self, how: Waited, time: Duration) {
         if let Some(waits) = self.waits.get(how as usize) {

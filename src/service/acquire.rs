@@ -28,7 +28,16 @@ impl Service {
                 Ok(Acquired::Blocked(_)) => Waited::TimedOut,
                 _ => Waited::Other,
             };
-            self.metrics.requests.waited(how, begun.elapsed());
+            let took = begun.elapsed();
+            self.metrics.requests.waited(how, took);
+            let (has_waited, is_granted) = match &acquired {
+                Ok(Acquired::Granted(lock) | Acquired::Replayed(lock)) => (lock.waited.is_some(), true),
+                Ok(Acquired::Blocked(_) | Acquired::Replaced | Acquired::Dismissed) => (true, false),
+                _ => (false, false),
+            };
+            if has_waited {
+                self.metrics.fleet.waited(asked.resource.as_str(), is_granted, took);
+            }
         }
         if let Ok(Acquired::Granted(lock)) = &acquired
             && lock.waited.is_some()

@@ -7,18 +7,29 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, load::Load, room::Room};
+use super::{
+    census::Census,
+    contention::{self, Answers},
+    fleet::Fleet,
+    last_look::LastLook,
+    load::Load,
+    pulse::Voice,
+    room::Room,
+};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
+    events::Feed,
     metrics::Metrics,
-    settings::Limits,
+    settings::Settings,
     store::Store,
 };
 
 /// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
+    /// What happens to locks.
+    pub(super) feed: Arc<Feed>,
     pub(super) room: Room,
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
@@ -27,6 +38,14 @@ pub struct Service {
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
+    pub(super) settings: Arc<Settings>,
+    /// What this replica tells of itself.
+    pub(super) voice: Voice,
+    /// What all replicas have told.
+    pub(super) fleet: Fleet,
+    pub(super) contentions: Answers,
+    /// What was seen of all locks.
+    pub(super) census: Arc<Census>,
     load: Load,
     draining: AtomicBool,
 }
@@ -39,16 +58,23 @@ impl Service {
         access: Option<Arc<Current>>,
         audit: Option<Arc<Audit>>,
         metrics: Arc<Metrics>,
-        limits: &Limits,
+        settings: &Arc<Settings>,
     ) -> Arc<Self> {
-        let room = Room::of_batches(limits.max_in_flight);
+        let max_in_flight = settings.limits.max_in_flight;
+        let room = Room::of_batches(max_in_flight);
         Arc::new(Self {
+            feed: Feed::new(Arc::clone(&store)),
+            settings: Arc::clone(settings),
+            voice: Voice::default(),
+            fleet: Fleet::default(),
+            contentions: contention::no_answers(),
+            census: Census::new(Arc::clone(&store)),
             store,
             room,
             access,
             usages: Usages::default(),
             audit,
-            load: Load::new(limits.max_in_flight, Arc::clone(&metrics)),
+            load: Load::new(max_in_flight, Arc::clone(&metrics)),
             metrics,
             last_look: LastLook::default(),
             draining: AtomicBool::new(false),

@@ -11,7 +11,7 @@ use crate::{lag::Lag, metrics::Metrics};
 /// What is refused together. The order is that in which a replica refuses them, and that of `metrics::shed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
-    /// Lists of locks.
+    /// Lists of locks, and of those that are waited for.
     List,
     /// Looks at a lock, its queue and its limit.
     Inspect,
@@ -30,7 +30,8 @@ impl Class {
     /// The class of an operation; nothing if it is never refused here.
     fn of(right: Right) -> Option<Self> {
         match right {
-            Right::OnSome(Verb::List) => Some(Self::List),
+            // What is told of all replicas and of all locks is for people, who can look again.
+            Right::OnSome(Verb::List | Verb::Inspect) => Some(Self::List),
             Right::On(Verb::Inspect) => Some(Self::Inspect),
             Right::On(Verb::Acquire) | Right::OnSome(Verb::Acquire) => Some(Self::Acquire),
             _ => None,

@@ -87,6 +87,11 @@ impl RedisUrl {
         matches!(self.config.server, ServerConfig::Clustered { .. })
     }
 
+    /// Whether the URL names Sentinel.
+    pub fn is_sentinel(&self) -> bool {
+        matches!(self.config.server, ServerConfig::Sentinel { .. })
+    }
+
     /// The configuration of fred for this URL.
     pub fn config(&self) -> Config {
         self.config.clone()

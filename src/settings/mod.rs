@@ -27,6 +27,8 @@ pub struct Settings {
     pub auth: Auth,
     /// Section `[audit]`.
     pub audit: Audit,
+    /// Section `[events]`.
+    pub events: Events,
     /// Section `[limits]`.
     pub limits: Limits,
     /// How long Gorilla keeps the answer to a request with an Idempotency-Key.
@@ -80,6 +82,13 @@ pub struct Audit {
     pub file: Option<PathBuf>,
     /// What happens while it can't be written.
     pub on_failure: OnFailure,
+}
+
+/// What replicas tell of what happens.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// Whether a replica tells all others of itself.
+    pub pulse: bool,
 }
 
 /// The files that a listener with TLS needs, both in PEM.
@@ -214,6 +223,7 @@ impl Settings {
             },
             auth: auth(&mut reader),
             audit: Audit { file: reader.take("audit.file"), on_failure: reader.take("audit.on_failure") },
+            events: Events { pulse: reader.take("events.pulse") },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),

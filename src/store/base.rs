@@ -119,6 +119,17 @@ impl Store {
         self.waiters.count()
     }
 
+    /// The locks for which the most requests wait at this replica, each with how many, the most first.
+    pub fn longest_lines(&self, most: usize) -> Vec<(String, usize)> {
+        let lines = self.waiters.longest(most).into_iter();
+        // The key of a queue is that of its lock with another last word.
+        let named = |(queue, waiting): (String, usize)| {
+            let lock = format!("{}lock", queue.strip_suffix("queue")?);
+            Some((self.keys.resource(&lock)?, waiting))
+        };
+        lines.filter_map(named).collect()
+    }
+
     /// For how long new grants wait, because Redis may have lost data, as far as this replica knows.
     pub fn recovering(&self) -> Duration {
         self.recovery.as_ref().map_or(Duration::ZERO, |recovery| recovery.left())

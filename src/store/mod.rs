@@ -15,4 +15,4 @@ mod protocol;
 mod waiting;
 
 pub use base::Store;
-pub use operations::LimitChange;
+pub use operations::{LimitChange, Node, Told, Untold};

@@ -15,6 +15,7 @@ mod docs_page;
 mod documents;
 mod drain;
 mod failover;
+mod fleet;
 mod fuzz;
 mod idempotency;
 mod licences;

@@ -75,6 +75,8 @@ pub enum State {
         waiting: u64,
         /// Whether somebody breaks the lock, and has left its holder a grace.
         breaking: bool,
+        /// How often the holder has extended its lease.
+        renewals: u64,
     },
     /// A group shares the lock.
     Shared {

@@ -1,5 +1,6 @@
 //! The domain: what a lock is, what can be asked of it, and how that can end. It knows neither JSON nor HTTP nor Redis.
 
+pub mod event;
 mod failure;
 mod grant;
 mod idempotency;
@@ -19,6 +20,7 @@ mod set;
 mod token;
 mod verb;
 
+pub use event::Event;
 pub use failure::Failure;
 pub use grant::{Ended, Holder, Lock, State, Status, Tenure};
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
@@ -27,7 +29,7 @@ pub use metadata::Metadata;
 pub use mode::{Group, Limit, Mode, Part, Permits, Share};
 pub use outcome::{Acquired, Blocked, Blocker, Broken, Extended, Released};
 pub use owner::Owner;
-pub use page::{Cursor, Page};
+pub use page::{Cursor, Order, Page};
 pub use queue::{Line, Waiter};
 pub use replaces::Replaces;
 pub use request::{Acquire, Break, Extend, HeldQuota, List, Release};

@@ -13,6 +13,19 @@ pub struct Cursor {
     pub position: u64,
 }
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Those first for which the most requests wait.
+    Waiting,
+    /// Those first that have been held for the longest.
+    Age,
+    /// Those first whose lease ends first.
+    Left,
+    /// By name.
+    Name,
+}
+
 /// Some held locks.
 #[derive(Clone, Debug)]
 pub struct Page {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 /// The queue of a resource, first come, first served.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -20,4 +22,10 @@ pub struct Waiter {
     pub permits: Option<u32>,
     /// How long it has waited.
     pub waited: Duration,
+    /// When it came, less its headstart.
+    pub since: DateTime<Utc>,
+    /// The id of its place: that of its tenure, if it is granted the lock.
+    pub id: String,
+    /// The name of the replica at which it waits.
+    pub replica: String,
 }

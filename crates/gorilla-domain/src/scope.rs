@@ -52,6 +52,28 @@ impl Scope {
         Self::new(self.prefixes.iter().filter_map(narrowed), names)
     }
 
+    /// The resources that belong to this scope and to another.
+    pub fn both(&self, other: &Self) -> Self {
+        let within = other.prefixes.iter().map(|prefix| self.within(prefix));
+        let names = other.names.iter().filter(|name| self.includes(name)).cloned();
+        let (mut all, mut prefixes) = (names.collect::<Vec<_>>(), Vec::new());
+        for part in within {
+            prefixes.extend(part.prefixes);
+            all.extend(part.names);
+        }
+        Self::new(prefixes, all)
+    }
+
+    /// What the names of its resources begin with.
+    pub fn prefixes(&self) -> &[String] {
+        &self.prefixes
+    }
+
+    /// The names of its other resources.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The prefixes and names, sorted.
     pub fn parts(&self) -> Vec<&str> {
         let mut parts: Vec<_> = self.prefixes.iter().chain(&self.names).map(String::as_str).collect();
@@ -108,6 +130,16 @@ mod tests {
         assert_eq!(all.within("n"), scope(&[], &["nightly"]));
         assert_eq!(all.within(""), all);
         assert!(all.within("nightly2").is_empty());
+    }
+
+    #[test]
+    fn two_scopes_have_in_common_what_both_include() {
+        let one = scope(&["orders:", "stock:eu:"], &["nightly", "weekly"]);
+        let other = scope(&["orders:eu:", "stock:"], &["nightly", "orders:1", "daily"]);
+        let both = scope(&["orders:eu:", "stock:eu:"], &["nightly", "orders:1"]);
+        assert_eq!((one.both(&other), other.both(&one)), (both.clone(), both));
+        assert_eq!(one.both(&scope(&[""], &[])), one);
+        assert!(one.both(&scope(&[], &[])).is_empty());
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl Keys {
         self.of_slot(slot, "confirmation")
     }
 
+    /// The stream in which replicas tell of themselves; one for all, also in a cluster.
+    pub fn pulse(&self) -> String {
+        format!("{}:pulse", self.prefix)
+    }
+
     /// A glob that matches the locks of all resources whose names begin with `start`.
     pub fn locks_matching(&self, start: &str) -> String {
         let mut pattern = String::new();
@@ -108,6 +113,7 @@ mod tests {
         assert_eq!(Sibling::Request("k1").key(&orders), "gorilla:{orders}:request:k1");
         assert_eq!(keys.lock("a{b}c%d e:f🦍"), "gorilla:{a%7Bb%7Dc%25d e:f🦍}:lock");
         assert_eq!(keys.held("orders-prod"), "gorilla:held:orders-prod");
+        assert_eq!(keys.pulse(), "gorilla:pulse");
         assert_eq!(keys.incarnation(None), "gorilla:incarnation");
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");

@@ -192,6 +192,11 @@ pub struct Tenure<Text = String, Json = Value> {
     /// How long the lease lasted when Redis answered, in milliseconds.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: u64,
+    /// How often the holder has extended its lease. Absent where that is not counted: of shared locks, and of grants whose
+    /// holder has extended its lease at a replica of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub renewals: Option<u64>,
 }
 
 /// The clients that share a lock.
@@ -240,7 +245,7 @@ pub struct Queue<Text = String> {
     /// How many requests wait.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: u64,
-    /// The requests, first come, first served; at most 1,000.
+    /// The requests, first come, first served; at most as many as the parameter `limit` says.
     pub queue: Vec<Waiter<Text>>,
 }
 
@@ -266,6 +271,16 @@ pub struct Waiter<Text = String> {
     /// How long it has waited, in milliseconds.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waited_ms: u64,
+    /// When it came, less its headstart: RFC 3339 in UTC with milliseconds, by the clock of Redis. Absent from a server of an
+    /// older version, as are the next two.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
+    pub since: Option<Text>,
+    /// The id of its place, a UUIDv7. It is the id of the tenure if the request is granted the lock.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::uuid"))]
+    pub id: Option<Text>,
+    /// The id of the replica at which it waits.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub replica: Option<Text>,
 }
 
 /// How many permits all holders of a shared lock may have.
@@ -288,7 +303,8 @@ pub struct Limit<Text = String> {
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Page"))]
 pub struct Page<S = State> {
-    /// The locks, in no order. A page may be empty without being the last.
+    /// The locks: in the order that the parameter `sort` names, or else in no order. A page may be empty without being the
+    /// last.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::held_locks"))]
     pub locks: Vec<S>,
     /// What the API key of the request may list: what the names of resources begin with, and whole names. Absent if no key
@@ -298,6 +314,28 @@ pub struct Page<S = State> {
     pub scope: Option<Vec<String>>,
     /// The parameter `cursor` for the next page; null on the last page.
     pub cursor: Option<String>,
+    /// How many locks there are; only with the parameter `sort`.
+    #[serde(flatten)]
+    pub counted: Option<Counted>,
+}
+
+/// How many locks a sorted list has, and when they were looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(not(feature = "server"), non_exhaustive)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Counted"))]
+pub struct Counted {
+    /// Only with `sort`: how many locks were held that match the parameters, and that the caller may list.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
+    pub total: u64,
+    /// Only with `sort`: when the replica began to look at all locks, by the clock of Redis. The order and the total are of
+    /// then; the locks on the page are as they are now.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
+    pub counted_at: String,
+    /// Only with `sort`: how much of all locks the order and the total are of, from 0 to 1. Below 1 the replica is looking at
+    /// them for the first time: ask again.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::part"))]
+    pub progress: f64,
 }
 
 /// A lock that was broken, or that ends after a grace.

@@ -4,6 +4,8 @@
 mod answer;
 mod batch;
 mod code;
+mod contention;
+mod fleet;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -13,11 +15,16 @@ mod request;
 mod seconds;
 
 pub use answer::{
-    Alive, Broken, Group, Health, Holder, Limit, Lock, LockSet, Mode, Page, Queue, Readiness, Ready, Share, State,
-    Tenure, Token, Waiter,
+    Alive, Broken, Counted, Group, Health, Holder, Limit, Lock, LockSet, Mode, Page, Queue, Readiness, Ready, Share,
+    State, Tenure, Token, Waiter,
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
+pub use contention::{Blocking, Contended, Contention, Cycle, CycleWait, Waiting};
+pub use fleet::{
+    Count, Features, Identity, Me, Period, Redis, RedisInfo, RedisNode, RedisReplica, Replica, ReplicaState, Replicas,
+    Resources, Series, Spread, Stats, Topology,
+};
 pub use operation::{BATCH, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};

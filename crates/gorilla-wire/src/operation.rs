@@ -44,6 +44,16 @@ pub enum Operation {
     UnpinLimit,
     /// Many operations in one request.
     Batch,
+    /// What all replicas together do.
+    Stats,
+    /// The replicas.
+    Replicas,
+    /// Which locks are waited for, and who waits for whom.
+    Contention,
+    /// What Redis tells of itself.
+    Redis,
+    /// Who asks, and what it may do.
+    Me,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -74,6 +84,8 @@ pub enum Right {
     Everywhere(Verb),
     /// What each item of the body needs, as if it had come alone.
     OfEachItem,
+    /// A valid API key, whatever it allows, where keys are demanded.
+    OfAnyKey,
 }
 
 impl Right {
@@ -86,7 +98,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -102,6 +114,11 @@ impl Operation {
         Self::PinLimit,
         Self::UnpinLimit,
         Self::Batch,
+        Self::Stats,
+        Self::Replicas,
+        Self::Contention,
+        Self::Redis,
+        Self::Me,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -127,6 +144,11 @@ impl Operation {
             Self::PinLimit => "pin_limit",
             Self::UnpinLimit => "unpin_limit",
             Self::Batch => "batch",
+            Self::Stats => "stats",
+            Self::Replicas => "replicas",
+            Self::Contention => "contention",
+            Self::Redis => "redis",
+            Self::Me => "me",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
@@ -147,6 +169,11 @@ impl Operation {
             Self::Queue => "/api/v1/locks/{resource}/queue",
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
             Self::Batch => BATCH,
+            Self::Stats => "/api/v1/stats",
+            Self::Replicas => "/api/v1/replicas",
+            Self::Contention => "/api/v1/contention",
+            Self::Redis => "/api/v1/redis",
+            Self::Me => "/api/v1/me",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -169,7 +196,9 @@ impl Operation {
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
-            Self::Metrics => Right::Everywhere(Verb::Metrics),
+            Self::Contention => Right::OnSome(Verb::Inspect),
+            Self::Me => Right::OfAnyKey,
+            Self::Stats | Self::Replicas | Self::Redis | Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile => Right::Public,
         }
     }
@@ -178,6 +207,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
+            Self::Stats | Self::Replicas | Self::Contention | Self::Redis | Self::Me => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,

@@ -11,7 +11,8 @@ impl Operation {
     /// The codes of its refusals, by their statuses.
     pub fn codes(self) -> Vec<Code> {
         let mut codes = vec![InvalidRequest, HostNotAllowed];
-        if self.path().starts_with(LOCKS) || self.path().starts_with(LIMITS) {
+        let asks_redis = matches!(self, Self::Stats | Self::Replicas | Self::Contention | Self::Redis);
+        if asks_redis || self.path().starts_with(LOCKS) || self.path().starts_with(LIMITS) {
             codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
         }
         if self.method() != Method::GET {
@@ -22,7 +23,7 @@ impl Operation {
         codes.extend_from_slice(match self.right() {
             Right::Public => &[],
             // What an item needs is refused in the answer of the batch.
-            Right::OfEachItem => &[AuthenticationRequired, InvalidKey],
+            Right::OfEachItem | Right::OfAnyKey => &[AuthenticationRequired, InvalidKey],
             Right::On(_) | Right::OnSome(_) | Right::Everywhere(_) => {
                 &[AuthenticationRequired, InvalidKey, InsufficientScope]
             }
@@ -39,6 +40,7 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
+            Operation::Stats | Operation::Replicas | Operation::Contention | Operation::Redis | Operation::Me => &[],
             Operation::OpenApi | Operation::Page | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],

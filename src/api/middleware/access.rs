@@ -67,7 +67,7 @@ impl Gate {
     /// Refuses what the key does not allow.
     fn permit(&self, identity: &Identity, right: Right, request: &Request) -> Result<(), ApiError> {
         match right {
-            Right::Public | Right::OfEachItem => {}
+            Right::Public | Right::OfEachItem | Right::OfAnyKey => {}
             Right::On(verb) => {
                 // A path that names no resource is refused by the handler, whoever asks.
                 if let Ok((resource, _)) = in_path(request.uri().path())

@@ -7,6 +7,7 @@ mod break_lock;
 mod docs;
 mod embedded;
 pub(super) mod extend;
+mod fleet;
 mod health;
 mod limit;
 mod list;
@@ -53,6 +54,11 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::PinLimit => on(method, limit::pin),
         Operation::UnpinLimit => on(method, limit::unpin),
         Operation::Batch => on(method, batch::batch),
+        Operation::Stats => on(method, fleet::stats),
+        Operation::Replicas => on(method, fleet::replicas),
+        Operation::Contention => on(method, fleet::contention),
+        Operation::Redis => on(method, fleet::redis),
+        Operation::Me => on(method, fleet::me),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

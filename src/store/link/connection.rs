@@ -116,6 +116,14 @@ impl Connection {
         self.client.cached_cluster_state().and_then(|slots| slots.get_server(redis_keyslot(key)).cloned())
     }
 
+    /// The address of the only server; nothing of a cluster.
+    pub fn address(&self) -> Option<Server> {
+        if self.client.is_clustered() {
+            return None;
+        }
+        self.client.active_connections().into_iter().next()
+    }
+
     /// The masters that a cluster has now.
     pub fn masters(&self) -> Option<Vec<Server>> {
         self.client.cached_cluster_state().map(|slots| slots.unique_primary_nodes())

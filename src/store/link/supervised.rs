@@ -169,6 +169,26 @@ impl Link {
         self.connection()?.send(node, name, args).await
     }
 
+    /// The address of the only server; nothing without a connection, and of a cluster.
+    pub fn address(&self) -> Option<Server> {
+        self.connection().ok()?.address()
+    }
+
+    /// Sends a command that is not a script to the node that has a key.
+    pub async fn command_at_key(&self, key: &str, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Error> {
+        let begun = Instant::now();
+        loop {
+            let connection = self.connection()?;
+            let node = connection.node_of(key.as_bytes());
+            match connection.send(node, name, args.clone()).await {
+                Err(error) if error.is_moving() && begun.elapsed() < self.connector.settings.command_timeout => {
+                    tokio::time::sleep(MOVING_DELAY).await;
+                }
+                reply => return reply,
+            }
+        }
+    }
+
     /// The nodes among which the keys are divided, in a steady order: the masters of a cluster, or `None` for the only
     /// server.
     pub fn nodes(&self) -> Result<Vec<Option<Server>>, Error> {

@@ -21,8 +21,8 @@ impl Store {
         let lock = self.keys.lock(resource);
         for _ in 0..MOST_CHANGES {
             match self.run(&lock, &Inspect { token: None }).await? {
-                InspectReply::Held { tenure, waiting, breaking, .. } => {
-                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting, breaking });
+                InspectReply::Held { tenure, waiting, breaking, renewals, .. } => {
+                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting, breaking, renewals });
                 }
                 InspectReply::Free { waiting } => return Ok(State::Free { waiting }),
                 InspectReply::Shared => {}
@@ -68,12 +68,17 @@ impl Store {
 
     /// The requests that wait for a lock; at most so many are told.
     pub async fn queue(&self, resource: &ResourceName, most: u64) -> Result<Line, Failure> {
-        let QueueReply { waiting, places } = self.run(&self.keys.lock(resource), &Queue { most }).await?;
-        let waiter = |(place, waited): (gorilla_scripts::Place, u64)| Waiter {
-            owner: place.owner,
-            permits: place.permits,
-            waited: Duration::from_millis(waited),
+        let QueueReply { waiting, now, places } = self.run(&self.keys.lock(resource), &Queue { most }).await?;
+        let waiter = |(place, waited): (gorilla_scripts::Place, u64)| -> Result<Waiter, Error> {
+            Ok(Waiter {
+                owner: place.owner,
+                permits: place.permits,
+                waited: Duration::from_millis(waited),
+                since: protocol::time(now.saturating_sub_unsigned(waited))?,
+                id: place.id,
+                replica: place.channel.rsplit(':').next().unwrap_or_default().into(),
+            })
         };
-        Ok(Line { waiting, first: places.into_iter().map(waiter).collect() })
+        Ok(Line { waiting, first: places.into_iter().map(waiter).collect::<Result<_, _>>()? })
     }
 }

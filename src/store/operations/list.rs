@@ -1,17 +1,12 @@
 //! Lists the held locks page by page, with SCAN.
 
-use fred::types::Resp3Frame;
-use futures_util::future::join_all;
-use gorilla_domain::{Cursor, Failure, List, Page, ResourceName, Scope, State};
-use tracing::warn;
+use gorilla_domain::{Failure, List, Owner, Page, ResourceName, Scope, State};
 
-use crate::store::{base::Store, link};
+use crate::store::base::Store;
 
 /// SCAN steps that a page may take. Each step looks at about as many keys as the page has room for. Bounds the work of
 /// a call if most keys don't match.
 const MOST_STEPS: usize = 100;
-/// How many locks of a page are looked at together. More would have other requests refused meanwhile.
-const AT_ONCE: usize = 256;
 /// How many holders of a shared lock a list tells.
 const HOLDERS: u64 = 10;
 /// More holders than a shared lock may have.
@@ -23,64 +18,41 @@ impl Store {
     /// the last is on at least one page, as SCAN guarantees.
     pub async fn list(&self, asked: &List) -> Result<Page, Failure> {
         let List { prefix, scope, owner, from, limit } = asked;
-        let nodes = self.link.nodes()?;
         let is_shown = |name: &ResourceName| scope.as_ref().is_none_or(|scope| scope.includes(name.as_str()));
         let start = scope.as_ref().map_or(prefix.as_str(), Scope::common_start);
-        let pattern = self.keys.locks_matching(start);
         let mut next = Some(*from);
         let mut names = Vec::new();
         for _ in 0..MOST_STEPS {
-            let Some(Cursor { part: node, position: scan }) = next else { break };
-            let Some(server) = nodes.get(node) else {
-                next = None;
-                break;
-            };
-            let step = limit - names.len();
-            let args = vec![
-                scan.to_string().into(),
-                "MATCH".into(),
-                pattern.as_str().into(),
-                "COUNT".into(),
-                (step as i64).into(),
-            ];
-            let (scan, keys) = scanned(self.link.command(server.clone(), "SCAN", args).await?)?;
-            let found = keys.iter().filter_map(|key| ResourceName::parse(&self.keys.resource(key)?).ok());
-            names.extend(found.filter(is_shown));
-            next = match scan {
-                0 if node + 1 < nodes.len() => Some(Cursor { part: node + 1, position: 0 }),
-                0 => None,
-                scan => Some(Cursor { part: node, position: scan }),
-            };
+            let Some(from) = next else { break };
+            let (found, then) = self.scan(start, from, limit - names.len()).await?;
+            names.extend(found.into_iter().filter(is_shown));
+            next = then;
             if names.len() >= *limit {
                 break;
             }
         }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
-        let most = if owner.is_some() { EVERY_HOLDER } else { HOLDERS };
-        let mut states = Vec::with_capacity(names.len());
-        for some in names.chunks(AT_ONCE) {
-            states.extend(join_all(some.iter().map(|name| self.look_at(name, most))).await);
-        }
-        let mut locks = Vec::with_capacity(names.len());
-        for (name, state) in names.into_iter().zip(states) {
-            match state {
-                Ok(State::Free { .. }) => {}
-                Ok(state) => {
-                    let kept = match owner {
-                        None => Some(state),
-                        Some(owner) => state.held_by(owner),
-                    };
-                    locks.extend(kept.map(|state| (name, shown(state))));
-                }
-                // A key that was changed by hand must not hide all other locks.
-                Err(error) if error.is_of_its_keys() => {
-                    warn!(resource = name.as_str(), ?error, "a lock that can't be read is left out of a list");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let locks = self.show(names, owner.as_ref()).await?;
         Ok(Page { locks, scope: scope.clone(), next })
+    }
+
+    /// These locks as a list tells them, in the same order: those that are held, by this owner if one is given.
+    pub async fn show(
+        &self,
+        names: Vec<ResourceName>,
+        owner: Option<&Owner>,
+    ) -> Result<Vec<(ResourceName, State)>, Failure> {
+        let most = if owner.is_some() { EVERY_HOLDER } else { HOLDERS };
+        let mut locks = Vec::with_capacity(names.len());
+        for (name, state) in self.look_at_all(names, most).await? {
+            let kept = match owner {
+                None => Some(state),
+                Some(owner) => state.held_by(owner),
+            };
+            locks.extend(kept.map(|state| (name, shown(state))));
+        }
+        Ok(locks)
     }
 }
 
@@ -90,21 +62,4 @@ fn shown(mut state: State) -> State {
         holders.truncate(HOLDERS as usize);
     }
     state
-}
-
-/// The reply of SCAN: the cursor of the next step, and keys.
-fn scanned(frame: Resp3Frame) -> Result<(u64, Vec<String>), link::Error> {
-    let text = |frame: &Resp3Frame| match frame {
-        Resp3Frame::BlobString { data, .. } => std::str::from_utf8(data).ok().map(String::from),
-        _ => None,
-    };
-    let Resp3Frame::Array { data, .. } = &frame else { return Err(malformed()) };
-    let [cursor, Resp3Frame::Array { data: keys, .. }] = data.as_slice() else { return Err(malformed()) };
-    let cursor = text(cursor).and_then(|cursor| cursor.parse().ok()).ok_or_else(malformed)?;
-    // A key that is not UTF-8 is not a key of Gorilla.
-    Ok((cursor, keys.iter().filter_map(text).collect()))
-}
-
-fn malformed() -> link::Error {
-    link::Error::Unexpected("Redis did not reply to SCAN with a cursor and keys")
 }

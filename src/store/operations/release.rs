@@ -29,10 +29,14 @@ impl Store {
             }
         };
         let released = match reply {
-            ReleaseReply::Released { turn } => {
+            ReleaseReply::Released { turn, created } => {
                 match is_later {
                     true => self.watch_end(&lock, turn),
-                    false => self.watch_turn(&lock, turn),
+                    false => {
+                        let held = self.metrics.redis.since(created);
+                        self.metrics.fleet.held(resource.as_str(), held);
+                        self.watch_turn(&lock, turn);
+                    }
                 }
                 Released::Released
             }

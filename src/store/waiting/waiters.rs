@@ -165,6 +165,19 @@ impl Waiters {
         self.state().waiters.len()
     }
 
+    /// The queues in which the most requests wait here, by their keys, each with how many, the most first.
+    pub fn longest(&self, most: usize) -> Vec<(String, usize)> {
+        let state = self.state();
+        let mut lines: Vec<_> = state.queues.iter().map(|(queue, local)| (queue, local.waiters)).collect();
+        let longer = |one: &(&String, usize), other: &(&String, usize)| other.1.cmp(&one.1);
+        if lines.len() > most {
+            lines.select_nth_unstable_by(most, longer);
+            lines.truncate(most);
+        }
+        lines.sort_unstable_by(longer);
+        lines.into_iter().map(|(queue, waiting)| (queue.clone(), waiting)).collect()
+    }
+
     /// Takes a message, as `lua/lib/turn.lua`, `lua/lib/queue.lua` and `lua/lib/group/call.lua` send them: the id of an
     /// attempt that has the turn, with its share if it wants to share the lock; or `call`, a time of arrival and the key of
     /// a queue, when those who arrived until then may join the group; or the key of a queue from which Redis dropped the places of this replica; or a lease in milliseconds, a

@@ -96,13 +96,14 @@ impl Api {
         }
     }
 
-    /// The same with connections of its own.
+    /// The same, with the same API key, over connections of its own.
     #[must_use]
     pub fn apart(&self) -> Self {
-        match &self.authority {
+        let apart = match &self.authority {
             None => Self::at(&self.address),
             Some(authority) => Self::secure(&self.address, authority),
-        }
+        };
+        Self { key: self.key.clone(), ..apart }
     }
 
     /// Opens a connection, with TLS if the replica speaks it.

@@ -74,14 +74,17 @@ async fn each_operation_is_served_to_exactly_those_who_have_its_right() {
         let caller = replica.api.with_key(&key_of(name));
         for operation in Operation::ALL {
             let expected = match operation.right() {
-                Right::Public | Right::OfEachItem => true,
+                Right::Public | Right::OfEachItem | Right::OfAnyKey => true,
                 Right::On(verb) => *here && verbs.contains(&verb.as_str()),
                 // The set names the resource. A list shows what the caller may see.
                 Right::Everywhere(verb) => {
                     verbs.contains(&verb.as_str())
                         && EVERYWHERE.iter().any(|kind| name.ends_with(kind) || name.starts_with(kind))
                 }
-                Right::OnSome(verb) => verbs.contains(&verb.as_str()) && (*here || operation == Operation::List),
+                Right::OnSome(verb) => {
+                    verbs.contains(&verb.as_str())
+                        && (*here || [Operation::List, Operation::Contention].contains(&operation))
+                }
             };
             let answer = send(&caller, operation, &resource).await;
             assert_eq!(is_served(&answer), expected, "{name} {operation:?}: {answer:?}");

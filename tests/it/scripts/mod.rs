@@ -110,10 +110,15 @@ impl<'a> Lab<'a> {
     /// The same of a script that must not fail; its reply.
     #[track_caller]
     fn run_on<C: Call>(&self, lock: Option<&str>, other: Option<&str>, call: &C) -> Vec<String> {
-        let reply: Vec<_> = self.try_run_on(lock, other, call).lines().map(String::from).collect();
+        let mut reply: Vec<_> = self.try_run_on(lock, other, call).lines().map(String::from).collect();
         let listed = replies_in_header(&text(C::NAME));
         assert!(reply.first().is_some_and(|name| listed.contains(name)), "the header of {} has no {reply:?}", C::NAME);
         self.seen.borrow_mut().insert(reply[0].clone());
+        // When the lock was granted, which a test can't know beforehand.
+        if reply[0] == "released" && RELEASES.contains(&C::NAME) {
+            let created = reply.remove(2);
+            assert!(number(&created) > 1_700_000_000_000, "{} tells when the lock was granted: {created}", C::NAME);
+        }
         reply
     }
 
@@ -241,6 +246,9 @@ impl<'a> Lab<'a> {
         keys
     }
 }
+
+/// The scripts that release a lock and tell when it was granted.
+const RELEASES: [&str; 4] = ["release", "release_later", "shared_release", "handover"];
 
 /// How a request asks for a share of a lock.
 #[derive(Clone, Copy)]

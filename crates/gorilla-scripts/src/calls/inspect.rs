@@ -32,6 +32,8 @@ pub enum InspectReply {
         waiting: u64,
         /// Whether somebody breaks the lock, and has left its holder a grace.
         breaking: bool,
+        /// How often its holder has extended its lease.
+        renewals: u64,
     },
     /// A group holds the lock, and `shared_inspect` tells it.
     Shared,
@@ -60,7 +62,8 @@ impl Call for Inspect<'_> {
             "held" => {
                 let own = reader.number::<u8>()? == 1;
                 let (tenure, waiting) = (reader.tenure()?, reader.number()?);
-                Ok(InspectReply::Held { own, tenure, waiting, breaking: reader.number::<u8>()? == 1 })
+                let breaking = reader.number::<u8>()? == 1;
+                Ok(InspectReply::Held { own, tenure, waiting, breaking, renewals: reader.number()? })
             }
             "shared" => Ok(InspectReply::Shared),
             "free" => Ok(InspectReply::Free { waiting: reader.number()? }),

@@ -23,6 +23,8 @@ pub struct Queue {
 pub struct QueueReply {
     /// How many requests wait.
     pub waiting: u64,
+    /// The time of Redis, in milliseconds since 1970.
+    pub now: i64,
     /// The first of them, each with how long it has waited in milliseconds.
     pub places: Vec<(Place, u64)>,
 }
@@ -30,6 +32,10 @@ pub struct QueueReply {
 /// A place in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// The id of the attempt that waits.
+    pub id: String,
+    /// The channel of the replica at which it waits.
+    pub channel: String,
     /// A label for people.
     pub owner: String,
     /// The permits that it wants of a shared lock; `None` if it wants the lock alone.
@@ -40,9 +46,10 @@ impl Place {
     /// Takes a member of the queue apart: `<id>*<permits>/<limit> <channel> <owner>`.
     fn read(member: &str) -> Self {
         let mut parts = member.splitn(3, ' ');
-        let share = parts.next().and_then(|id| id.split_once('*')).and_then(|(_, share)| share.split_once('/'));
+        let [id, channel, owner] = [(); 3].map(|()| parts.next().unwrap_or_default());
+        let (id, share) = id.split_once('*').map_or((id, None), |(id, share)| (id, share.split_once('/')));
         let permits = share.and_then(|(permits, _)| permits.parse().ok());
-        Self { owner: parts.nth(1).unwrap_or_default().into(), permits }
+        Self { id: id.into(), channel: channel.into(), owner: owner.into(), permits }
     }
 }
 
@@ -62,9 +69,9 @@ impl Call for Queue {
     fn reply(outcome: &str, reader: &mut Reader) -> Result<QueueReply, Malformed> {
         match outcome {
             "queue" => {
-                let (waiting, count) = (reader.number()?, reader.number::<usize>()?);
+                let (waiting, count, now) = (reader.number()?, reader.number::<usize>()?, reader.number()?);
                 let place = |_| Ok((Place::read(&reader.text()?), reader.number()?));
-                Ok(QueueReply { waiting, places: (0..count).map(place).collect::<Result<_, _>>()? })
+                Ok(QueueReply { waiting, now, places: (0..count).map(place).collect::<Result<_, _>>()? })
             }
             other => unexpected(other),
         }

@@ -29,6 +29,8 @@ pub enum ReleaseReply {
     Released {
         /// In milliseconds.
         turn: Option<u64>,
+        /// When the lock was granted, in milliseconds since 1970.
+        created: i64,
     },
     /// The same Idempotency-Key released the lock before.
     Replayed,
@@ -55,7 +57,7 @@ impl Call for Release<'_> {
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ReleaseReply, Malformed> {
         Ok(match outcome {
-            "released" => ReleaseReply::Released { turn: reader.some_number()? },
+            "released" => ReleaseReply::Released { turn: reader.some_number()?, created: reader.number()? },
             "replayed" => ReleaseReply::Replayed,
             "missing" => ReleaseReply::Missing,
             "mismatch" => ReleaseReply::Mismatch,

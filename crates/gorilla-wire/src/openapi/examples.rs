@@ -89,6 +89,7 @@ pub fn held() -> State {
         updated_at: GRANTED.into(),
         expire_at: ENDS.into(),
         ttl_ms: 30_260,
+        renewals: Some(0),
     };
     State { resource: "stock".into(), held: true, tenure: Some(tenure), group: None, waiting: 0, breaking: false }
 }

@@ -2,6 +2,7 @@
 
 mod component;
 mod examples;
+mod fleet;
 mod operations;
 mod parameters;
 mod schemas;
@@ -69,6 +70,7 @@ pub fn document() -> String {
         security: [],
         tags: json!([
             { "name": "locks", "description": "Taking, extending, releasing and watching locks." },
+            { "name": "fleet", "description": "What all replicas together do, for people who look after them." },
             { "name": "health", "description": "What load balancers and supervisors ask." },
             { "name": "interface", "description": "The interface itself." },
         ]),

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::{
     component::component,
     examples::{self, breaking, broken, extended, free, held, lock, set},
-    parameters::{of_document, of_list, of_release},
+    fleet,
+    parameters::{of_document, of_list, of_queue, of_release},
 };
-use crate::{Alive, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter};
+use crate::{Alive, Counted, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, State, Waiter};
 
 /// What the document says of an operation beside its method and path.
 pub struct Description {
@@ -67,7 +68,8 @@ pub fn describe(operation: Operation) -> Description {
             tag: "locks",
             summary: "The held locks, page by page",
             description: "Walks Redis with SCAN: a page may have a few locks more than `limit`, fewer or none. \
-                          Only a null cursor is the end. A lock held all the while is on one page at least.",
+                          Only a null cursor is the end. A lock held all the while is on one page at least. With `sort` \
+                          the replica looks at all locks, at most every 10 s, and the answer says how many there are.",
             parameters: of_list().into(),
             body: None,
             successes: ok(
@@ -75,9 +77,10 @@ pub fn describe(operation: Operation) -> Description {
                 &[],
                 component("schemas", "Page"),
                 json!({
-                    "page": { "value": Page { locks: vec![held()], scope: None, cursor: Some("0-8".into()) } },
-                    "within": { "value": Page::<()> { locks: vec![], scope: Some(vec!["orders:".into()]), cursor: None } },
-                    "last": { "value": Page::<()> { locks: vec![], scope: None, cursor: None } },
+                    "page": { "value": page(vec![held()], None, Some("0-8")) },
+                    "within": { "value": page(vec![], Some("orders:"), None) },
+                    "sorted": { "value": sorted() },
+                    "last": { "value": page(vec![], None, None) },
                 }),
             ),
         },
@@ -254,7 +257,7 @@ pub fn describe(operation: Operation) -> Description {
             tag: "locks",
             summary: "The requests that wait for a lock",
             description: "First come, first served.",
-            parameters: vec![],
+            parameters: vec![of_queue()],
             body: None,
             successes: ok("The queue.", &[], component("schemas", "Queue"), json!({ "queue": { "value": queue() } })),
         },
@@ -324,6 +327,11 @@ pub fn describe(operation: Operation) -> Description {
                 json!({ "batched": { "value": examples::batched() } }),
             ),
         },
+        Operation::Stats => fleet::stats(),
+        Operation::Replicas => fleet::replicas(),
+        Operation::Contention => fleet::contention(),
+        Operation::Redis => fleet::redis(),
+        Operation::Me => fleet::me(),
         Operation::Health => Description {
             id: "health",
             tag: "health",
@@ -416,7 +424,12 @@ pub fn describe(operation: Operation) -> Description {
     }
 }
 
-fn ok(description: &'static str, headers: &'static [&'static str], schema: Value, examples: Value) -> Vec<Success> {
+pub(super) fn ok(
+    description: &'static str,
+    headers: &'static [&'static str],
+    schema: Value,
+    examples: Value,
+) -> Vec<Success> {
     let content = Some(json!({ "schema": schema, "examples": examples }));
     vec![Success { status: StatusCode::OK, description, headers, content, media: JSON }]
 }
@@ -436,7 +449,24 @@ fn limit(pinned: bool) -> Limit<&'static str> {
 }
 
 fn queue() -> Queue<&'static str> {
-    let (owner, waited_ms) = ("worker-9", 1_204);
-    let waiter = Waiter { position: 1, owner, mode: Mode::Shared, permits: Some(1), waited_ms };
+    let waiter = Waiter {
+        position: 1,
+        owner: "worker-9",
+        mode: Mode::Shared,
+        permits: Some(1),
+        waited_ms: 1_204,
+        since: Some("2026-11-28T03:12:05.910Z"),
+        id: Some("01a207bc-4cb5-75c8-b04d-e6e049346457"),
+        replica: Some("4f3a9c01d2e7"),
+    };
     Queue { resource: "deploys", waiting: 1, queue: vec![waiter] }
+}
+
+fn page(locks: Vec<State>, within: Option<&str>, cursor: Option<&str>) -> Page {
+    Page { locks, scope: within.map(|start| vec![start.into()]), cursor: cursor.map(String::from), counted: None }
+}
+
+fn sorted() -> Page {
+    let counted = Counted { total: 412, counted_at: "2026-11-28T03:12:04.000Z".into(), progress: 1.0 };
+    Page { counted: Some(counted), ..page(vec![held()], None, Some("s-1")) }
 }

@@ -78,7 +78,7 @@ pub fn parameters() -> Value {
 }
 
 /// The parameters of the list alone.
-pub fn of_list() -> [Value; 4] {
+pub fn of_list() -> [Value; 5] {
     [
         json!({
             "name": "prefix",
@@ -98,7 +98,7 @@ pub fn of_list() -> [Value; 4] {
             "name": "cursor",
             "in": "query",
             "description": "The cursor that the previous page gave.",
-            "schema": { "type": "string", "pattern": "^([0-9]{1,4}-[0-9]{1,19})?$" },
+            "schema": { "type": "string", "pattern": "^(([0-9]{1,4}|s)-[0-9]{1,19})?$" },
             "example": "0-8",
         }),
         json!({
@@ -107,7 +107,36 @@ pub fn of_list() -> [Value; 4] {
             "description": "About how many locks a page has, or with `owner` how many locks Gorilla looks at.",
             "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 },
         }),
+        json!({
+            "name": "sort",
+            "in": "query",
+            "description": "The order: by how many wait, by how long the lock has been held (both the most first), by how \
+             much is left of the lease (the least first), or by name. Above 200,000 locks it needs a `prefix` that \
+             fewer have.",
+            "schema": { "type": "string", "enum": ["waiting", "age", "left", "name"] },
+        }),
     ]
+}
+
+/// The parameter of a queue alone.
+pub fn of_queue() -> Value {
+    json!({
+        "name": "limit",
+        "in": "query",
+        "description": "How many requests to tell at most, the first in the queue.",
+        "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 1000 },
+    })
+}
+
+/// The parameter of what is told of a range of time.
+pub fn of_range() -> Value {
+    json!({
+        "name": "range",
+        "in": "query",
+        "description": "How far back, as a whole number with `s`, `m` or `h` behind it: from 1 minute to 1 hour.",
+        "schema": { "type": "string", "pattern": "^[1-9][0-9]{0,3}[smh]$", "default": "15m" },
+        "example": "15m",
+    })
 }
 
 /// The parameter of a release alone.

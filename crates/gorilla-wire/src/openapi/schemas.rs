@@ -9,12 +9,14 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, LockSet, Op,
-    Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Contention, Error, Extend, Group, Health, Holder, Limit, Lock,
+    LockSet, Me, Op, Page, Pin, Problem, Queue, Ready, Redis, Release, Replicas, State, Stats, Tenure,
 };
 
 /// The member of a [`State`] that is there only if it is true.
 const BREAKING: &str = "breaking";
+/// The member of a [`Tenure`] that is there only if it is known.
+const RENEWALS: &str = "renewals";
 
 /// The schemas of all bodies.
 pub fn all() -> Map<String, Value> {
@@ -34,6 +36,11 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Queue>();
     answers.subschema_for::<Limit>();
     answers.subschema_for::<Batched>();
+    answers.subschema_for::<Stats>();
+    answers.subschema_for::<Replicas>();
+    answers.subschema_for::<Contention>();
+    answers.subschema_for::<Redis>();
+    answers.subschema_for::<Me>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();
     answers.subschema_for::<Error>();
@@ -125,7 +132,7 @@ fn states() -> [(String, Value); 3] {
                 members.remove(BREAKING);
             }
         }
-        let always = |name: &&String| *name != BREAKING;
+        let always = |name: &&String| *name != BREAKING && *name != RENEWALS;
         one["required"] =
             one["properties"].as_object().into_iter().flat_map(Map::keys).filter(always).cloned().collect();
         one

@@ -191,3 +191,29 @@ pub fn permits(_: &mut SchemaGenerator) -> Schema {
 pub fn limit(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [permits(generator), { "type": "null" }] })
 }
+
+pub fn count_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["integer", "null"], "minimum": 0 })
+}
+
+/// Times in a second or a minute, or milliseconds with a fraction.
+pub fn rate(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "minimum": 0 })
+}
+
+pub fn rate_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["number", "null"], "minimum": 0 })
+}
+
+/// A part of a whole.
+pub fn part(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+}
+
+pub fn name_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "minLength": 1, "maxLength": 256 })
+}
+
+pub fn time_or_null(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [time(generator), { "type": "null" }] })
+}
