@@ -16,7 +16,7 @@ function eventDetail(event) {
     unknown_outcome: "its outcome was unknown", not_replicated: "too few replicas of Redis confirmed it" }[event.cause] ?? event.cause);
   return parts.join(" · ");
 }
-const marks = { granted: "▶", extended: "↻", released: "✓", expired: "✕", broken: "⚡", undone: "↺", queued: "＋", left: "－", missed: "…" };
+const marks = { granted: "▶", extended: "↻", released: "✓", expired: "✕", broken: "⚡", undone: "↺", queued: "+", left: "−", missed: "…" };
 
 function EventTable({ events, without, none }) {
   if (!events.length) return html`<p class="dim">${none}</p>`;

@@ -25,8 +25,8 @@ function Overview() {
       <${Tile} name="t-waiting" label="Waiting" value=${count(data.waiting)} points=${series.waiting} href="#/contention" />
       <${Tile} name="t-grants" label="Grants" value=${rate(period.grantsPerSecond)} unit="/s" points=${series.grantsPerSecond} />
       <${Tile} name="t-refused" label="Refused" value=${rate(period.refusedPerSecond)} unit="/s" points=${series.refusedPerSecond} />
-      <${Tile} name="t-wait" label="Wait p99" value=${span(period.wait.p99Ms)} points=${series.waitP99Ms.map(n => n ?? 0)} />
-      <${Tile} name="t-hold" label="Hold p50" value=${span(period.hold.p50Ms)} points=${series.holdP50Ms.map(n => n ?? 0)} /></section>`}
+      <${Tile} name="t-wait" label="Wait p99" value=${span(period.wait.p99Ms)} points=${series.waitP99Ms} />
+      <${Tile} name="t-hold" label="Hold p50" value=${span(period.hold.p50Ms)} points=${series.holdP50Ms} /></section>`}
     <${NeedsALook} />
     <div class="columns fleet">
       <section class="panel" aria-labelledby="replicas-title"><h2 id="replicas-title">Replicas</h2><${Problem} problem=${replicas.problem} of="the replicas" />

@@ -3,10 +3,10 @@
 /** When a grant was renewed, as far as anybody has seen it: by its events and by what this page has watched. */
 function renewalsOf(tenure, events, watched = []) {
   // The replica counts them, except of shared locks. An older replica doesn't.
-  const { renewals: counted } = tenure;
   const own = (events ?? []).filter(event => event.id === tenure.id);
   const at = new Set(own.filter(event => event.type === "extended").map(event => time(event.at)));
   const created = time(tenure.createdAt), last = time(tenure.updatedAt);
+  const counted = tenure.renewals === 0 && last > created ? null : tenure.renewals;
   for (const seen of watched) if (seen > created) at.add(seen);
   if (last > created) at.add(last);
   const times = [...at].sort((a, b) => a - b);
