@@ -13,6 +13,7 @@ use super::{base::Service, cached::Cached, caller::Caller, refusal::Refusal};
 use crate::{
     fleet::{self, History, Range, read_info},
     rfc3339::Rfc3339,
+    settings::Record,
     store::Store,
 };
 
@@ -142,6 +143,11 @@ impl Service {
             let of = || Resources { all: scope.is_everything(), prefixes, names: scope.names().to_vec() };
             (!scope.is_empty()).then(of)
         };
+        let events = match self.settings.events.record {
+            Record::Listened => "listened",
+            Record::Always => "always",
+            Record::Off => "off",
+        };
         let rights = Verb::ALL.into_iter().filter_map(|verb| Some((verb.as_str().into(), resources(verb)?)));
         Me {
             replica: self.store.replica().into(),
@@ -154,7 +160,7 @@ impl Service {
                 expires_at: identity.expires.map(|at| Rfc3339::to_millis(at).as_str().into()),
             }),
             rights: rights.collect(),
-            features: Features { events: "off".into(), pulse: self.settings.events.pulse },
+            features: Features { events: events.into(), pulse: self.settings.events.pulse },
         }
     }
 }

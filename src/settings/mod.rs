@@ -12,7 +12,9 @@ use std::{
 };
 
 use kinds::AuthMode;
-pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, OnFailure, RedisUrl, TrustedProxies};
+pub use kinds::{
+    AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, OnFailure, Record, RedisUrl, TrustedProxies,
+};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -84,9 +86,11 @@ pub struct Audit {
     pub on_failure: OnFailure,
 }
 
-/// What replicas tell of what happens.
-#[derive(Clone, Debug)]
+/// What happens to locks and what replicas do, for those who listen and look.
+#[derive(Clone, Copy, Debug)]
 pub struct Events {
+    /// When Redis records what happens to locks.
+    pub record: Record,
     /// Whether a replica tells all others of itself.
     pub pulse: bool,
 }
@@ -223,7 +227,7 @@ impl Settings {
             },
             auth: auth(&mut reader),
             audit: Audit { file: reader.take("audit.file"), on_failure: reader.take("audit.on_failure") },
-            events: Events { pulse: reader.take("events.pulse") },
+            events: Events { record: reader.take("events.record"), pulse: reader.take("events.pulse") },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),

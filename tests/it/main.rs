@@ -14,6 +14,7 @@ mod dev;
 mod docs_page;
 mod documents;
 mod drain;
+mod events;
 mod failover;
 mod fleet;
 mod fuzz;
