@@ -28,6 +28,7 @@ COPY docs/openapi.json docs/
 COPY client client
 COPY crates crates
 COPY src src
+COPY ui ui
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked
 

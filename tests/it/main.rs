@@ -28,6 +28,7 @@ mod model;
 mod observability;
 mod outage;
 mod overload;
+mod page;
 mod queue;
 mod recovery;
 mod refusals;

@@ -77,6 +77,8 @@ pub enum Operation {
     Ready,
     /// The OpenAPI document.
     OpenApi,
+    /// The page that shows the locks to people.
+    Page,
     /// The page that shows the interface to people.
     Docs,
     /// A file that the page needs.
@@ -113,7 +115,7 @@ impl Right {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -143,6 +145,7 @@ impl Operation {
         Self::Health,
         Self::Ready,
         Self::OpenApi,
+        Self::Page,
         Self::Docs,
         Self::DocsFile,
         Self::Metrics,
@@ -178,6 +181,7 @@ impl Operation {
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
+            Self::Page => "page",
             Self::Docs => "docs",
             Self::DocsFile => "docs_file",
             Self::Metrics => "metrics",
@@ -205,6 +209,7 @@ impl Operation {
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
+            Self::Page => "/",
             Self::Docs => "/docs",
             Self::DocsFile => "/docs/{file}",
             Self::Metrics => "/metrics",
@@ -228,7 +233,7 @@ impl Operation {
             Self::Contention => Right::OnSome(Verb::Inspect),
             Self::Me => Right::OfAnyKey,
             Self::Stats | Self::Replicas | Self::Redis | Self::Metrics => Right::Everywhere(Verb::Metrics),
-            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile => Right::Public,
         }
     }
 
@@ -238,7 +243,9 @@ impl Operation {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Method::GET,
             Self::Events | Self::History => Method::GET,
             Self::Stats | Self::Replicas | Self::Contention | Self::Redis | Self::Me => Method::GET,
-            Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile | Self::Metrics => {
+                Method::GET
+            }
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Campaign | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit | Self::Keep => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit | Self::Resign => Method::DELETE,

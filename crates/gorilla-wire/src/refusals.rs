@@ -43,7 +43,7 @@ impl Operation {
             Operation::Events => &[TooManyListeners, EventsOff, Draining],
             Operation::History => &[],
             Operation::Stats | Operation::Replicas | Operation::Contention | Operation::Redis | Operation::Me => &[],
-            Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
+            Operation::OpenApi | Operation::Page | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit | Operation::Leader => &[],
             Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],

@@ -16,6 +16,7 @@ mod limit;
 mod list;
 mod metrics;
 mod openapi;
+mod page;
 mod queue;
 pub(super) mod release;
 mod state;
@@ -71,6 +72,7 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),
+        Operation::Page => on(method, page::page),
         Operation::Docs => on(method, docs::page),
         Operation::DocsFile => on(method, docs::file),
         Operation::Metrics => on(method, metrics::metrics),

@@ -514,6 +514,17 @@ pub fn describe(operation: Operation) -> Description {
                 json!({ "type": "object", "properties": { "openapi": { "type": "string" } }, "required": ["openapi"] }),
             ),
         },
+        Operation::Page => Description {
+            id: "page",
+            tag: "interface",
+            summary: "The locks, as a page",
+            description: "Shows who holds what, who waits and since when, and breaks a lock whose holder is gone. The page \
+                          is one document, always sent with `Content-Encoding: gzip`; it asks nobody but the replica that \
+                          serves it, by the operations of this document.",
+            parameters: vec![of_document()],
+            body: None,
+            successes: document("The page.", "text/html", json!({ "type": "string" })),
+        },
         Operation::Docs => Description {
             id: "docs",
             tag: "interface",

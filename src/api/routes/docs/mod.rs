@@ -3,14 +3,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::{
-    extract::Path,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    response::Response,
-};
+use axum::{extract::Path, http::HeaderMap, response::Response};
 use utoipa_swagger_ui::Config;
 
-use super::embedded::Embedded;
+use super::embedded::{Embedded, guarded};
 use crate::api::error::ApiError;
 
 /// Nothing from elsewhere is loaded, nothing is sent elsewhere, no other page shows this one, and no text becomes a
@@ -42,24 +38,11 @@ fn part_of_swagger_ui(name: &str, media: &'static str) -> Option<Embedded> {
 
 /// The page.
 pub async fn page(headers: HeaderMap) -> Response {
-    guarded(PAGE.answer(&headers))
+    guarded(PAGE.answer(&headers), POLICY)
 }
 
 /// A file of the page.
 pub async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let (_, file) = FILES.iter().find(|(known, _)| *known == name).ok_or(ApiError::UnknownPath)?;
-    Ok(guarded(file.answer(&headers)))
-}
-
-/// Tells the browser what the page needs, so that it refuses everything else.
-fn guarded(mut response: Response) -> Response {
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+    Ok(guarded(file.answer(&headers), POLICY))
 }
