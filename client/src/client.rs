@@ -25,6 +25,9 @@ use crate::{
 const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
 const INVALID_CA: &str = "invalid_ca";
+/// How long the client keeps a connection that it doesn't use. The server closes such a connection after 30 s, maybe
+/// just when the client sends a request.
+const IDLE: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections,
@@ -100,6 +103,7 @@ impl Builder {
             .tls_backend_preconfigured(tls(authorities))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("gorilla-client/", env!("CARGO_PKG_VERSION")));
         if proxy::is_loopback(&url) {

@@ -55,6 +55,8 @@ mod wire;
 pub use acquire::LockRequest;
 pub use asking::Progress;
 pub use client::{Builder, Client};
+#[cfg(feature = "test-clock")]
+pub use clock::test_clock;
 pub use clock::{Moment, sleep_until};
 pub use error::{Busy, Error, Holder, Lost, Sharing};
 /// One of the clients that share a lock.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use gorilla_client::{Client, Error, Kind, Progress};
+use gorilla_client::{Client, Error, Kind, Progress, test_clock};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
@@ -18,6 +18,9 @@ use crate::{
     holds::Hold,
     out,
 };
+
+/// How many of many locks are acquired at once.
+const AT_ONCE: usize = 50;
 
 /// What the agent has.
 #[derive(Default)]
@@ -59,6 +62,10 @@ impl Agent {
             }
             "block" => {
                 thread::sleep(Duration::from_millis(command["ms"].as_u64().unwrap_or_default()));
+                Ok(json!({}))
+            }
+            "advance" => {
+                test_clock::advance(seconds(&command["s"]).unwrap_or_default());
                 Ok(json!({}))
             }
             "many" => self.many(command).await,
@@ -164,11 +171,14 @@ impl Agent {
         let client = self.client()?;
         let ttl = seconds(&command["ttl"]).unwrap_or(Duration::from_secs(30));
         let prefix = command["prefix"].as_str().unwrap_or_default();
-        let mut tasks = JoinSet::new();
-        for number in 0..command["count"].as_u64().unwrap_or_default() {
-            tasks.spawn_local(client.lock(format!("{prefix}{number}")).ttl(ttl).acquire());
-        }
-        while let Some(acquired) = tasks.join_next().await {
+        let count = command["count"].as_u64().unwrap_or_default();
+        let (mut tasks, mut begun) = (JoinSet::new(), 0);
+        loop {
+            while begun < count && tasks.len() < AT_ONCE {
+                tasks.spawn_local(client.lock(format!("{prefix}{begun}")).ttl(ttl).acquire());
+                begun += 1;
+            }
+            let Some(acquired) = tasks.join_next().await else { break };
             let acquired = acquired.map_err(|error| Failed::other(&error.to_string()))?;
             let guard = acquired.map_err(|error| self.failed(error))?;
             self.many.borrow_mut().push(Hold::One(guard));

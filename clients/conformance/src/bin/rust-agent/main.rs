@@ -43,7 +43,6 @@ async fn serve() {
             "atLeast": "not there yet",
             "maxHold": "not there yet",
             "detach": "not there yet",
-            "advance": "not there yet",
         },
     }));
     let agent = Rc::new(Agent::default());
