@@ -180,7 +180,9 @@ impl Guard {
     /// Whether the lock counts as lost at this moment. Looks at the clock itself, so that it is right also if the
     /// renewing could not go on: in a process that was suspended, or whose threads are busy.
     pub fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some() || (self.lease.borrow().ends - self.grace).left().is_zero()
+        // The lease does not change while it is borrowed, so what is lost at this moment stays lost.
+        let lease = self.lease.borrow();
+        self.lost.borrow().is_some() || (lease.ends - self.grace).left().is_zero()
     }
 
     /// Whether the lock is held for sure at this moment: the opposite of [`Guard::is_lost`].

@@ -163,8 +163,7 @@ impl Keeper {
         match self.renewals.renew(&self.wire, &self.resource, &token, self.ttl, until).await {
             Some(Answer::Done(sent, body)) => {
                 if let Ok(lock) = read::<Lock>(body) {
-                    self.lease.send_replace(Lease::new(sent, &lock));
-                    return Ok(());
+                    return self.confirmed(sent, &lock);
                 }
             }
             Some(Answer::Refused(refusal)) => {
@@ -194,8 +193,7 @@ impl Keeper {
         let refused = match answer {
             Ok(Answer::Done(sent, body)) => {
                 let lock: Lock = read(body).map_err(|error| Lost::Unconfirmed(Some(error.to_string())))?;
-                self.lease.send_replace(Lease::new(sent, &lock));
-                return Ok(());
+                return self.confirmed(sent, &lock);
             }
             Ok(Answer::Refused(refusal)) => match refusal.grace() {
                 Some(left) => return self.breaking(begun, left),
@@ -230,8 +228,7 @@ impl Keeper {
         match answer {
             Ok(Answer::Done(sent, body)) => {
                 let lock: Lock = read(body).map_err(|error| Error::Lost(Lost::Unconfirmed(Some(error.to_string()))))?;
-                self.lease.send_replace(Lease::new(sent, &lock));
-                Ok(())
+                self.confirmed(sent, &lock).map_err(Error::Lost)
             }
             Ok(Answer::Refused(refusal)) => Err(refusal.not_converted()),
             Err(Error::Unknown(why)) => {
@@ -239,6 +236,25 @@ impl Keeper {
                 Err(Error::Lost(Lost::Unconfirmed(Some(why))))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The lease goes on, unless its deadline is over: whoever looked since then was told that the lock is lost, and must
+    /// not be told otherwise later.
+    fn confirmed(&self, sent: Moment, lock: &Lock) -> Result<(), Lost> {
+        let mut is_late = false;
+        // Nobody looks at the lease meanwhile.
+        self.lease.send_modify(|lease| {
+            is_late = (lease.ends - self.grace).left().is_zero();
+            match is_late {
+                // The token with which the lock can be released.
+                true => lease.token = lock.token.clone(),
+                false => *lease = Lease::new(sent, lock),
+            }
+        });
+        match is_late {
+            true => Err(Lost::Unconfirmed(Some("the answer came too late".into()))),
+            false => Ok(()),
         }
     }
 
