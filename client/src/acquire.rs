@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::{
     Lock,
-    asking::{Asking, Progress},
+    asking::Asking,
     clock::Moment,
     error::Error,
     guard::Guard,
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
     wire::{Answer, Wire, read},
@@ -97,9 +98,10 @@ impl LockRequest {
         self
     }
 
-    /// Calls `report` with what happens while the request waits.
+    /// Calls `report` with what happens while the request waits, and with the trouble that renewals have as long as the
+    /// lock is held. `report` must not block.
     pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.asking.report = Box::new(report);
+        self.asking.report = Report::to(report);
         self
     }
 
@@ -127,7 +129,8 @@ impl LockRequest {
                     Err(error) => return Err(error),
                 },
             };
-            return Ok(Guard::new(self.asking.wire, self.asking.renewals, lock, lease, ttl, grace));
+            let Asking { wire, renewals, report, .. } = self.asking;
+            return Ok(Guard::new(wire, renewals, report, lock, lease, ttl, grace));
         }
     }
 

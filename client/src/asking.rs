@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::Moment,
-    error::{Busy, Error},
+    error::Error,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::new_key,
     wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, Wire},
@@ -24,16 +25,6 @@ const OUTAGE: Duration = Duration::from_secs(60);
 /// How much later than the end of the wait an answer may come. The server gives Redis a second.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What happens while a request waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// Another client has the lock.
-    Waiting(Busy),
-    /// The server can't be reached or can't serve. The client asks again.
-    Trouble(String),
-}
-
 /// What a request for a lock and a request for several locks have in common.
 pub struct Asking {
     pub wire: Wire,
@@ -43,7 +34,7 @@ pub struct Asking {
     pub grace: Option<Duration>,
     pub wait: Duration,
     pub metadata: Value,
-    pub report: Box<dyn FnMut(Progress) + Send>,
+    pub report: Report,
 }
 
 /// The fields that both have.
@@ -64,7 +55,7 @@ impl Asking {
             grace: None,
             wait: Duration::ZERO,
             metadata: json!([]),
-            report: Box::new(|_| {}),
+            report: Report::nobody(),
         }
     }
 
@@ -114,7 +105,7 @@ impl Asking {
                         false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
                     };
                     let Trouble { why, .. } = &trouble;
-                    (self.report)(Progress::Trouble(why.clone()));
+                    self.report.tell(Progress::Trouble(why.clone()));
                     retry.pause(trouble, give_up).await?;
                     continue;
                 }
@@ -126,7 +117,7 @@ impl Asking {
                     if deadline.left().is_zero() {
                         return Err(Error::NotAcquired(Box::new(busy)));
                     }
-                    (self.report)(Progress::Waiting(busy));
+                    self.report.tell(Progress::Waiting(busy));
                     piece = longest.min(piece * 4);
                 }
                 // The server granted the lock, the answer got lost, and the lease has ended since.

@@ -23,6 +23,7 @@ use crate::{
     keeper::{Keeper, Order},
     kind::Kind,
     lease::Lease,
+    progress::Report,
     renewals::Renewals,
     wire::Wire,
 };
@@ -62,6 +63,7 @@ impl Guard {
     pub(crate) fn new(
         wire: Wire,
         renewals: Arc<Renewals>,
+        report: Report,
         lock: Lock,
         lease: Lease,
         ttl: Duration,
@@ -74,6 +76,7 @@ impl Guard {
         let keeper = Keeper {
             wire: wire.clone(),
             renewals,
+            report,
             resource: lock.resource.clone(),
             ttl,
             grace,

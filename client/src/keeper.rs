@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Lost},
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
@@ -37,6 +38,8 @@ pub enum Order {
 pub struct Keeper {
     pub wire: Wire,
     pub renewals: Arc<Renewals>,
+    /// Whom to tell the trouble of renewals.
+    pub report: Report,
     pub resource: String,
     pub ttl: Duration,
     pub grace: Duration,
@@ -187,7 +190,7 @@ impl Keeper {
         request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
         let begun = Moment::now();
         let answer = tokio::select! {
-            answer = self.wire.send(&request, deadline) => answer,
+            answer = self.wire.send_telling(&request, deadline, |why| self.trouble(why)) => answer,
             () = sleep_until(deadline) => return Err(self.no_answer()),
         };
         let refused = match answer {
@@ -262,6 +265,10 @@ impl Keeper {
     fn breaking(&self, sent: Moment, left: Duration) -> Result<(), Lost> {
         self.lease.send_modify(|lease| *lease = lease.breaking(sent, left));
         Ok(())
+    }
+
+    fn trouble(&self, why: &str) {
+        self.report.tell(Progress::Trouble(why.into()));
     }
 
     fn no_answer(&self) -> Lost {

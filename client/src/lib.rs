@@ -46,6 +46,7 @@ mod guard;
 mod keeper;
 mod kind;
 mod lease;
+mod progress;
 mod proxy;
 mod renewals;
 mod requests;
@@ -53,7 +54,6 @@ mod set;
 mod wire;
 
 pub use acquire::LockRequest;
-pub use asking::Progress;
 pub use client::{Builder, Client};
 #[cfg(feature = "test-clock")]
 pub use clock::test_clock;
@@ -67,4 +67,5 @@ pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Shar
 pub use guard::Guard;
 pub use kind::Kind;
 pub use lease::{Grant, Lease};
+pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};

@@ -7,11 +7,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    asking::{Asking, Progress},
+    asking::Asking,
     error::{Error, Lost},
     guard::{Guard, Left},
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
     wire::{Answer, Wire, read},
@@ -91,9 +92,9 @@ impl LocksRequest {
         self
     }
 
-    /// Calls `report` with what happens while the request waits.
+    /// Calls `report` as [`LockRequest::on_progress`](crate::LockRequest::on_progress) does.
     pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.asking.report = Box::new(report);
+        self.asking.report = Report::to(report);
         self
     }
 
@@ -129,8 +130,8 @@ impl LocksRequest {
             let from = sent + Duration::from_millis(set.waited_ms);
             let guards = set.locks.into_iter().map(|lock| {
                 let lease = Lease::new(from, &lock);
-                let Asking { wire, renewals, ttl, .. } = &self.asking;
-                Guard::new(wire.clone(), Arc::clone(renewals), lock, lease, *ttl, grace)
+                let Asking { wire, renewals, report, ttl, .. } = &self.asking;
+                Guard::new(wire.clone(), Arc::clone(renewals), report.clone(), lock, lease, *ttl, grace)
             });
             let set = GuardSet { guards: guards.collect() };
             // If an answer was lost, the grants may be old.

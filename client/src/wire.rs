@@ -188,11 +188,24 @@ impl Wire {
 
     /// Sends a request until there is an answer, or until `give_up`.
     pub async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
+        self.send_telling(request, give_up, |_| {}).await
+    }
+
+    /// The same, which calls `trouble` with why there is no answer yet.
+    pub async fn send_telling(
+        &self,
+        request: &Request<'_>,
+        give_up: Moment,
+        trouble: impl Fn(&str),
+    ) -> Result<Answer, Error> {
         let mut retry = Retry::new();
         loop {
             match self.exchange(request).await {
                 Ok(answer) => return Ok(answer),
-                Err(trouble) => retry.pause(trouble, give_up).await?,
+                Err(met) => {
+                    trouble(&met.why);
+                    retry.pause(met, give_up).await?;
+                }
             }
         }
     }
