@@ -64,7 +64,7 @@ impl Asking {
         let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
         if grace > self.ttl / 2 {
             let message = format!("the grace ({grace:?}) must be at most half of the lease ({:?})", self.ttl);
-            return Err(Error::Refused { code: Code::InvalidRequest.as_str().into(), message });
+            return Err(Error::refused(Code::InvalidRequest.as_str(), message));
         }
         Ok(grace)
     }
@@ -105,7 +105,7 @@ impl Asking {
                         false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
                     };
                     let Trouble { why, .. } = &trouble;
-                    self.report.tell(Progress::Trouble(why.clone()));
+                    self.report.tell(Progress::Trouble(why.to_string()));
                     retry.pause(trouble, give_up).await?;
                     continue;
                 }

@@ -74,28 +74,27 @@ impl Builder {
     /// # Errors
     /// [`Error::Refused`] with the code `invalid_url`, `invalid_api_key` or `invalid_ca`.
     pub fn build(self) -> Result<Client, Error> {
-        let refused = |code: &str, message: String| Error::Refused { code: code.into(), message };
         let url = reqwest::Url::parse(&self.url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let Some(url) = url.filter(|url| url.query().is_none() && url.fragment().is_none()) else {
             let message =
                 format!("{:?} is not the address of a server; an address looks like http://127.0.0.1:4000", self.url);
-            return Err(refused(INVALID_URL, message));
+            return Err(Error::refused(INVALID_URL, message));
         };
         let api_key = match self.api_key {
             None => None,
             Some(key) => {
                 let value = HeaderValue::try_from(format!("Bearer {key}"));
                 let mut value = value.map_err(|_| {
-                    refused(INVALID_API_KEY, "the API key has characters that a header must not have".into())
+                    Error::refused(INVALID_API_KEY, "the API key has characters that a header must not have".into())
                 })?;
                 value.set_sensitive(true);
                 Some(value)
             }
         };
         let authorities = match &self.authorities {
-            Some(pem) => authorities_in(pem).map_err(|message| refused(INVALID_CA, message))?,
+            Some(pem) => authorities_in(pem).map_err(|message| Error::refused(INVALID_CA, message))?,
             None if url.scheme() == "https" => authorities_of_machine(),
             None => RootCertStore::empty(),
         };
@@ -109,7 +108,8 @@ impl Builder {
         if proxy::is_loopback(&url) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
+        let http =
+            http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}").into()))?;
         let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
         Ok(Client { renewals: Arc::default(), wire: Wire { http, url, proxy, api_key, patience: self.patience } })
     }

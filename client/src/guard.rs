@@ -212,7 +212,7 @@ impl Guard {
     /// confirm the release in time; then the lease ends the lock.
     pub async fn release(self) -> Result<(), Error> {
         drop(self.orders);
-        self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
+        self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}").into())))
     }
 
     /// Ends the renewing at once, and tells when it has ended. The caller releases the lock.

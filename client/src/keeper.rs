@@ -123,7 +123,7 @@ impl Keeper {
         loop {
             if let Some(Order::Convert { done, .. }) = next.take() {
                 let message = "somebody breaks the lock, so nobody can convert it".into();
-                let _ = done.send(Err(Error::Refused { code: Code::LockBreaking.as_str().into(), message }));
+                let _ = done.send(Err(Error::refused(Code::LockBreaking.as_str(), message)));
             }
             tokio::select! {
                 order = orders.recv() => match order {
@@ -236,7 +236,7 @@ impl Keeper {
             Ok(Answer::Refused(refusal)) => Err(refusal.not_converted()),
             Err(Error::Unknown(why)) => {
                 sleep_until(deadline).await;
-                Err(Error::Lost(Lost::Unconfirmed(Some(why))))
+                Err(Error::Lost(Lost::Unconfirmed(Some(why.to_string()))))
             }
             Err(error) => Err(error),
         }

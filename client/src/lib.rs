@@ -51,6 +51,7 @@ mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod why;
 mod wire;
 
 pub use acquire::LockRequest;
@@ -69,3 +70,4 @@ pub use kind::Kind;
 pub use lease::{Grant, Lease};
 pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};
+pub use why::Why;

@@ -21,7 +21,7 @@ use crate::{
     Token,
     clock::{Moment, sleep_until},
     requests,
-    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
+    wire::{ANSWER_TIMEOUT, Answer, Hints, Wire, read},
 };
 
 /// How long the first guard waits for others.
@@ -164,7 +164,7 @@ async fn send(wire: Wire, renewals: Arc<Renewals>, due: Vec<Due>) {
                 let Some(due) = due.remove(&index) else { continue };
                 let Ok(status) = StatusCode::from_u16(status) else { continue };
                 // An item that was not executed, or perhaps not, is asked for again singly.
-                if let Ok(answer) = wire.judge(sent, status, None, body.unwrap_or_default()) {
+                if let Ok(answer) = wire.judge(sent, status, Hints::default(), body.unwrap_or_default()) {
                     // Fails if the guard has given up.
                     let _ = due.told.send(answer);
                 }

@@ -15,7 +15,7 @@ use crate::{
     progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
-    wire::{Answer, Wire, read},
+    wire::{Answer, Hints, Wire, read},
 };
 
 /// How long one request waits at most: long, because a set begins anew with each request, and gives back what it has.
@@ -198,7 +198,7 @@ impl GuardSet {
     pub async fn release(mut self) -> Result<(), Error> {
         let guards = mem::take(&mut self.guards);
         let released = tokio::spawn(release(guards)).await;
-        released.unwrap_or_else(|error| Err(Error::Unknown(format!("the releasing has ended: {error}"))))
+        released.unwrap_or_else(|error| Err(Error::Unknown(format!("the releasing has ended: {error}").into())))
     }
 }
 
@@ -233,7 +233,7 @@ async fn release(mut guards: Vec<Guard>) -> Result<(), Error> {
         for ItemResult { index, status, body, .. } in told {
             let Ok(status) = StatusCode::from_u16(status) else { continue };
             if let Some(result) = results.get_mut(index)
-                && let Ok(answer) = wire.judge(sent, status, None, body.unwrap_or_default())
+                && let Ok(answer) = wire.judge(sent, status, Hints::default(), body.unwrap_or_default())
             {
                 *result = Some(match answer {
                     Answer::Done(..) => Ok(()),
