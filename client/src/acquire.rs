@@ -15,8 +15,8 @@ use crate::{
     lease::Lease,
     progress::{Progress, Report},
     renewals::Renewals,
-    requests::{self, new_key},
-    wire::{Answer, Wire, read},
+    requests,
+    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
 
 /// How long one request waits at most. The server keeps the place from one request to the next.
@@ -121,7 +121,7 @@ impl LockRequest {
             let lease = Lease::new(from, &lock);
             let (lock, lease) = match lease.ends.left() < ttl.mul_f64(0.9) {
                 false => (lock, lease),
-                true => match renew(&self.asking.wire, &lock, ttl, lease.ends).await {
+                true => match renew(&self.asking, &lock, lease.ends).await {
                     Ok(renewed) => renewed,
                     Err(Error::Lost(_)) => continue,
                     // The lock ends soon, and was of no use yet.
@@ -173,11 +173,13 @@ impl LockRequest {
     }
 }
 
-async fn renew(wire: &Wire, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
-    let key = new_key();
+/// Renews a lock that nobody keeps yet.
+pub(crate) async fn renew(asking: &Asking, lock: &Lock, ends: Moment) -> Result<(Lock, Lease), Error> {
+    let Asking { wire, renewals, report, ttl, .. } = asking;
     // Asks even if the lease may just be over: the answer tells.
-    let give_up = ends.max(wire.give_up());
-    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, None, &key), give_up).await? {
+    let patience = (ANSWER_TIMEOUT, ends.max(wire.give_up()));
+    let trouble = |why: &str| report.tell(Progress::Trouble(why.into()));
+    match renewals.renew_one(wire, &lock.resource, &lock.token, *ttl, patience, trouble).await? {
         Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;

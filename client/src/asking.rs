@@ -11,7 +11,7 @@ use crate::{
     progress::{Progress, Report},
     renewals::Renewals,
     requests::new_key,
-    wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, Wire},
+    wire::{ANSWER_TIMEOUT, Answer, KEY_LASTS, Request, Retry, Trouble, Wire},
 };
 
 const TTL: Duration = Duration::from_secs(30);
@@ -80,6 +80,8 @@ impl Asking {
         let deadline = begun + self.wait;
         let new_retry = || if self.wait.is_zero() { Retry::new() } else { Retry::of_waiter() };
         let (mut key, mut retry) = (new_key(), new_retry());
+        // When the first copy with this key was sent, or the last refusal came.
+        let mut key_since = begun;
         let mut piece = FIRST_PIECE;
         let mut heard = None;
         let owner = self.owner.clone().unwrap_or_else(default_owner);
@@ -107,10 +109,14 @@ impl Asking {
                     let Trouble { why, .. } = &trouble;
                     self.report.tell(Progress::Trouble(why.to_string()));
                     retry.pause(trouble, give_up).await?;
+                    if key_since.elapsed() >= KEY_LASTS {
+                        // The place in the queue is gone by now, and what may have been granted ends with its lease.
+                        (key, key_since) = (new_key(), Moment::now());
+                    }
                     continue;
                 }
             };
-            (heard, retry) = (Some(Moment::now()), new_retry());
+            (heard, retry, key_since) = (Some(Moment::now()), new_retry(), Moment::now());
             match refusal.known() {
                 Some(Code::WaitTimeout | Code::LockHeld | Code::LockReserved) => {
                     let busy = refusal.busy();

@@ -184,13 +184,14 @@ impl Keeper {
 
     /// The same without other guards.
     async fn renew_singly(&self, deadline: Moment) -> Result<(), Lost> {
-        let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = requests::extend(&self.resource, &token, self.ttl, None, &key);
+        let token = self.lease.borrow().token.clone();
         // Short enough for a second attempt.
-        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let patience = (ANSWER_TIMEOUT.min(self.ttl / 4), deadline);
         let begun = Moment::now();
+        let trouble = |why: &str| self.trouble(why);
+        let renewing = self.renewals.renew_one(&self.wire, &self.resource, &token, self.ttl, patience, trouble);
         let answer = tokio::select! {
-            answer = self.wire.send_telling(&request, deadline, |why| self.trouble(why)) => answer,
+            answer = renewing => answer,
             () = sleep_until(deadline) => return Err(self.no_answer()),
         };
         let refused = match answer {

@@ -22,6 +22,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer may take, beside the time that the request waits for the lock. The server gives Redis a second.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long copies of a request may be sent with one key. The server knows a key for a minute.
+pub const KEY_LASTS: Duration = Duration::from_secs(55);
 /// The pauses after the first attempt and after many attempts. They vary at random, so that clients that failed
 /// together don't come back together.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -200,7 +202,7 @@ impl Wire {
         Moment::now() + self.patience
     }
 
-    /// Sends a request until there is an answer, or until `give_up`.
+    /// Sends a request until there is an answer, or until `give_up`; with one key for [`KEY_LASTS`] at most.
     pub async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
         self.send_telling(request, give_up, |_| {}).await
     }
@@ -213,6 +215,7 @@ impl Wire {
         trouble: impl Fn(&str),
     ) -> Result<Answer, Error> {
         let mut retry = Retry::new();
+        let give_up = request.key.map_or(give_up, |_| give_up.min(Moment::now() + KEY_LASTS));
         loop {
             match self.exchange(request).await {
                 Ok(answer) => return Ok(answer),
