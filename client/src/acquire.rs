@@ -16,6 +16,7 @@ use crate::{
     progress::{Progress, Report},
     renewals::Renewals,
     requests,
+    undo::Granted,
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
 
@@ -107,7 +108,8 @@ impl LockRequest {
 
     /// Takes the lock, and renews it until the guard is released or dropped.
     ///
-    /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted.
+    /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted. To be
+    /// sure of that, the client asks once more in the background, and releases what it is granted.
     ///
     /// # Errors
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
@@ -121,13 +123,23 @@ impl LockRequest {
             let lease = Lease::new(from, &lock);
             let (lock, lease) = match lease.ends.left() < ttl.mul_f64(0.9) {
                 false => (lock, lease),
-                true => match renew(&self.asking, &lock, lease.ends).await {
-                    Ok(renewed) => renewed,
-                    Err(Error::Lost(_)) => continue,
-                    // The lock ends soon, and was of no use yet.
-                    Err(Error::Refused { code, .. }) if code == Code::LockBreaking.as_str() => continue,
-                    Err(error) => return Err(error),
-                },
+                true => {
+                    let granted = Granted::new(&self.asking.wire, lock.clone());
+                    let renewed = renew(&self.asking, &lock, lease.ends).await;
+                    match renewed {
+                        Ok(renewed) => {
+                            granted.keep();
+                            renewed
+                        }
+                        Err(Error::Lost(_)) => {
+                            granted.keep();
+                            continue;
+                        }
+                        // The lock ends soon, and was of no use yet.
+                        Err(Error::Refused { code, .. }) if code == Code::LockBreaking.as_str() => continue,
+                        Err(error) => return Err(error),
+                    }
+                }
             };
             let Asking { wire, renewals, report, .. } = self.asking;
             return Ok(Guard::new(wire, renewals, report, lock, lease, ttl, grace));

@@ -11,6 +11,7 @@ use crate::{
     progress::{Progress, Report},
     renewals::Renewals,
     requests::new_key,
+    undo::Undo,
     wire::{ANSWER_TIMEOUT, Answer, KEY_LASTS, Request, Retry, Trouble, Wire},
 };
 
@@ -83,7 +84,8 @@ impl Asking {
         // When the first copy with this key was sent, or the last refusal came.
         let mut key_since = begun;
         let mut piece = FIRST_PIECE;
-        let mut heard = None;
+        let (mut heard, mut in_doubt) = (None, false);
+        let mut undo = Undo::new(&self.wire);
         let owner = self.owner.clone().unwrap_or_else(default_owner);
         loop {
             let wait = deadline.left().min(piece);
@@ -97,10 +99,22 @@ impl Asking {
             if !self.wait.is_zero() {
                 request.timeout = (wait + ANSWER_TIMEOUT).min((deadline + LATE).left());
             }
+            undo.arm(&request);
             let refusal = match self.wire.exchange(&request).await {
-                Ok(Answer::Done(sent, body)) => return Ok((sent, body)),
-                Ok(Answer::Refused(refusal)) => refusal,
+                Ok(Answer::Done(sent, body)) => {
+                    undo.disarm();
+                    return Ok((sent, body));
+                }
+                Ok(Answer::Refused(refusal)) => {
+                    undo.disarm();
+                    in_doubt = false;
+                    refusal
+                }
                 Err(trouble) => {
+                    in_doubt |= trouble.in_doubt;
+                    if !in_doubt {
+                        undo.disarm();
+                    }
                     let patient = begun + self.wire.patience;
                     let give_up = match self.wait.is_zero() {
                         true => patient,
@@ -108,7 +122,11 @@ impl Asking {
                     };
                     let Trouble { why, .. } = &trouble;
                     self.report.tell(Progress::Trouble(why.to_string()));
-                    retry.pause(trouble, give_up).await?;
+                    if let Err(error) = retry.pause(trouble, give_up).await {
+                        // The caller learns of the doubt, and the server does not answer.
+                        undo.disarm();
+                        return Err(error);
+                    }
                     if key_since.elapsed() >= KEY_LASTS {
                         // The place in the queue is gone by now, and what may have been granted ends with its lease.
                         (key, key_since) = (new_key(), Moment::now());

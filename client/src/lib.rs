@@ -51,6 +51,7 @@ mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod undo;
 mod why;
 mod wire;
 
