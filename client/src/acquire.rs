@@ -6,7 +6,7 @@ use gorilla_wire::{Acquire, Code};
 use serde_json::Value;
 
 use crate::{
-    Lock,
+    Lock, Token,
     asking::Asking,
     clock::Moment,
     error::Error,
@@ -77,6 +77,19 @@ impl LockRequest {
         self
     }
 
+    /// Sets for how long others are not granted the lock, at least, also if it is released before: so that a quick job
+    /// that several machines start at the same minute runs once. Only for exclusive locks.
+    pub fn at_least(mut self, at_least: Duration) -> Self {
+        self.asking.at_least = at_least;
+        self
+    }
+
+    /// Sets after how long the lock counts as lost, whatever the server says. By default it may be held for ever.
+    pub fn max_hold(mut self, max_hold: Duration) -> Self {
+        self.asking.max_hold = max_hold;
+        self
+    }
+
     /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
     /// [`Duration::MAX`] is for ever.
     ///
@@ -115,6 +128,10 @@ impl LockRequest {
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
         let grace = self.asking.checked_grace()?;
+        if !self.asking.at_least.is_zero() && self.kind != Kind::Exclusive {
+            let message = "only an exclusive lock can be held for at least so long".into();
+            return Err(Error::refused(Code::InvalidRequest.as_str(), message));
+        }
         let ttl = self.asking.ttl;
         loop {
             let (from, lock) = self.ask().await?;
@@ -125,7 +142,9 @@ impl LockRequest {
                 false => (lock, lease),
                 true => {
                     let granted = Granted::new(&self.asking.wire, lock.clone());
-                    let renewed = renew(&self.asking, &lock, lease.ends).await;
+                    // Asks even if the lease may just be over: the answer tells.
+                    let give_up = lease.ends.max(self.asking.wire.give_up());
+                    let renewed = renew(&self.asking, &lock.resource, &lock.token, give_up).await;
                     match renewed {
                         Ok(renewed) => {
                             granted.keep();
@@ -141,8 +160,9 @@ impl LockRequest {
                     }
                 }
             };
+            let terms = self.asking.terms(grace);
             let Asking { wire, renewals, report, .. } = self.asking;
-            return Ok(Guard::new(wire, renewals, report, lock, lease, ttl, grace));
+            return Ok(Guard::new(wire, renewals, report, lock, lease, terms));
         }
     }
 
@@ -186,12 +206,16 @@ impl LockRequest {
 }
 
 /// Renews a lock that nobody keeps yet.
-pub(crate) async fn renew(asking: &Asking, lock: &Lock, ends: Moment) -> Result<(Lock, Lease), Error> {
+pub(crate) async fn renew(
+    asking: &Asking,
+    resource: &str,
+    token: &Token,
+    give_up: Moment,
+) -> Result<(Lock, Lease), Error> {
     let Asking { wire, renewals, report, ttl, .. } = asking;
-    // Asks even if the lease may just be over: the answer tells.
-    let patience = (ANSWER_TIMEOUT, ends.max(wire.give_up()));
+    let patience = (ANSWER_TIMEOUT, give_up);
     let trouble = |why: &str| report.tell(Progress::Trouble(why.into()));
-    match renewals.renew_one(wire, &lock.resource, &lock.token, *ttl, patience, trouble).await? {
+    match renewals.renew_one(wire, resource, token, *ttl, patience, trouble).await? {
         Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;

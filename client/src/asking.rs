@@ -11,6 +11,7 @@ use crate::{
     progress::{Progress, Report},
     renewals::Renewals,
     requests::new_key,
+    terms::Terms,
     undo::Undo,
     wire::{ANSWER_TIMEOUT, Answer, KEY_LASTS, Request, Retry, Trouble, Wire},
 };
@@ -33,6 +34,8 @@ pub struct Asking {
     pub owner: Option<String>,
     pub ttl: Duration,
     pub grace: Option<Duration>,
+    pub at_least: Duration,
+    pub max_hold: Duration,
     pub wait: Duration,
     pub metadata: Value,
     pub report: Report,
@@ -54,6 +57,8 @@ impl Asking {
             owner: None,
             ttl: TTL,
             grace: None,
+            at_least: Duration::ZERO,
+            max_hold: Duration::MAX,
             wait: Duration::ZERO,
             metadata: json!([]),
             report: Report::nobody(),
@@ -68,6 +73,12 @@ impl Asking {
             return Err(Error::refused(Code::InvalidRequest.as_str(), message));
         }
         Ok(grace)
+    }
+
+    /// How to hold a lock that was granted just now.
+    pub fn terms(&self, grace: Duration) -> Terms {
+        let now = Moment::now();
+        Terms { ttl: self.ttl, grace, at_least: now + self.at_least, at_most: now + self.max_hold }
     }
 
     /// Asks until the server grants or refuses, in requests of which each waits for `longest` at most. Returns when the

@@ -12,12 +12,15 @@ use serde::de::DeserializeOwned;
 use crate::{
     Broken, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
+    adopt::Adoption,
+    asking::Asking,
     error::Error,
     kind::Kind,
     proxy,
     renewals::Renewals,
     requests::{self, new_key},
     set::{LocksRequest, Part},
+    ticket::Ticket,
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
@@ -171,6 +174,11 @@ impl Client {
     /// A request for a lock.
     pub fn lock(&self, resource: impl Into<String>) -> LockRequest {
         LockRequest::new(self.wire.clone(), Arc::clone(&self.renewals), resource.into())
+    }
+
+    /// A request to keep the lock of a [`Ticket`], which another process has detached.
+    pub fn adopt(&self, ticket: Ticket) -> Adoption {
+        Adoption::new(Asking::new(self.wire.clone(), Arc::clone(&self.renewals)), ticket)
     }
 
     /// A request for several locks, all or none: names, which are locked exclusively, or [parts](Part) of other kinds.

@@ -81,6 +81,8 @@ pub enum Lost {
     /// A client breaks the lock, and has left this client a grace, which is about to end. The server does not renew the
     /// lock any more.
     Breaking,
+    /// The lock was held for as long as the caller allows.
+    MaxHold,
     /// The lease may run out before the server confirms a renewal. Says why the last attempt failed, if there was one.
     Unconfirmed(Option<String>),
 }
@@ -153,6 +155,7 @@ impl fmt::Display for Lost {
         match self {
             Self::Ended(why) => f.write_str(why.trim_end_matches('.')),
             Self::Breaking => f.write_str("somebody broke the lock, and the grace is over"),
+            Self::MaxHold => f.write_str("it was held for as long as the caller allows"),
             Self::Unconfirmed(Some(why)) => write!(f, "no renewal was confirmed in time ({why})"),
             Self::Unconfirmed(None) => f.write_str("no renewal was confirmed in time"),
         }

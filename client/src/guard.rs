@@ -1,11 +1,8 @@
 //! The guard of a lock: what its holder knows of the lock, and does with it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use gorilla_wire::Mode;
@@ -25,6 +22,8 @@ use crate::{
     lease::Lease,
     progress::Report,
     renewals::Renewals,
+    terms::Terms,
+    ticket::Ticket,
     wire::Wire,
 };
 
@@ -49,7 +48,7 @@ pub struct Guard {
     wire: Wire,
     resource: String,
     owner: String,
-    grace: Duration,
+    terms: Terms,
     lease: Receiver<Lease>,
     lost: Receiver<Option<Lost>>,
     /// Whether the keeper releases the lock when it ends.
@@ -66,8 +65,7 @@ impl Guard {
         report: Report,
         lock: Lock,
         lease: Lease,
-        ttl: Duration,
-        grace: Duration,
+        terms: Terms,
     ) -> Self {
         let (lease, leases) = watch::channel(lease);
         let (lost, losses) = watch::channel(None);
@@ -78,8 +76,7 @@ impl Guard {
             renewals,
             report,
             resource: lock.resource.clone(),
-            ttl,
-            grace,
+            terms: terms.clone(),
             lease,
             lost,
             releases: Arc::clone(&releases),
@@ -89,7 +86,7 @@ impl Guard {
             wire,
             resource: lock.resource,
             owner: lock.owner,
-            grace,
+            terms,
             lease: leases,
             lost: losses,
             releases,
@@ -185,7 +182,7 @@ impl Guard {
     pub fn is_lost(&self) -> bool {
         // The lease does not change while it is borrowed, so what is lost at this moment stays lost.
         let lease = self.lease.borrow();
-        self.lost.borrow().is_some() || (lease.ends - self.grace).left().is_zero()
+        self.lost.borrow().is_some() || self.terms.deadline(&lease).left().is_zero()
     }
 
     /// Whether the lock is held for sure at this moment: the opposite of [`Guard::is_lost`].
@@ -201,7 +198,7 @@ impl Guard {
         match self.is_held() {
             true => Ok(()),
             // The keeper has not noticed yet, if it could not go on.
-            false => Err(Error::Lost(self.lost.borrow().clone().unwrap_or(Lost::Unconfirmed(None)))),
+            false => Err(Error::Lost(self.lost.borrow().clone().unwrap_or(self.terms.lost(Lost::Unconfirmed(None))))),
         }
     }
 
@@ -213,6 +210,19 @@ impl Guard {
     pub async fn release(self) -> Result<(), Error> {
         drop(self.orders);
         self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}").into())))
+    }
+
+    /// Ends the guard, and leaves the lock for another process to [adopt](crate::Client::adopt) before the lease ends.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if the lock was lost before.
+    pub async fn detach(self) -> Result<Ticket, Error> {
+        let (id, fence) = (self.id(), self.fence());
+        let Left { resource, token, lost, .. } = self.leave().await;
+        match lost {
+            Some(lost) => Err(lost),
+            None => Ok(Ticket { resource, id, fence, token }),
+        }
     }
 
     /// Ends the renewing at once, and tells when it has ended. The caller releases the lock.

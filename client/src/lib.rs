@@ -38,6 +38,7 @@
 //! ```
 
 mod acquire;
+mod adopt;
 mod asking;
 mod client;
 mod clock;
@@ -51,11 +52,14 @@ mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod terms;
+mod ticket;
 mod undo;
 mod why;
 mod wire;
 
 pub use acquire::LockRequest;
+pub use adopt::Adoption;
 pub use client::{Builder, Client};
 #[cfg(feature = "test-clock")]
 pub use clock::test_clock;
@@ -71,4 +75,5 @@ pub use kind::Kind;
 pub use lease::{Grant, Lease};
 pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};
+pub use ticket::Ticket;
 pub use why::Why;

@@ -113,6 +113,12 @@ pub fn release<'a>(resource: &str, token: &'a Token, key: &'a str) -> Request<'a
     }
 }
 
+/// Releases a lock so much later.
+pub fn release_later<'a>(resource: &str, token: &'a Token, after: Duration, key: &'a str) -> Request<'a> {
+    let path = format!("{}?after={:.3}", path(resource), after.as_secs_f64());
+    Request { path, ..release(resource, token, key) }
+}
+
 pub fn break_lock<'a>(resource: &str, fence: Option<u64>, grace: Duration, reason: &str, key: &'a str) -> Request<'a> {
     let grace = (!grace.is_zero()).then(|| grace.as_secs_f64().into());
     Request {

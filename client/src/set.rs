@@ -130,8 +130,8 @@ impl LocksRequest {
             let from = sent + Duration::from_millis(set.waited_ms);
             let guards = set.locks.into_iter().map(|lock| {
                 let lease = Lease::new(from, &lock);
-                let Asking { wire, renewals, report, ttl, .. } = &self.asking;
-                Guard::new(wire.clone(), Arc::clone(renewals), report.clone(), lock, lease, *ttl, grace)
+                let Asking { wire, renewals, report, .. } = &self.asking;
+                Guard::new(wire.clone(), Arc::clone(renewals), report.clone(), lock, lease, self.asking.terms(grace))
             });
             let set = GuardSet { guards: guards.collect() };
             // If an answer was lost, the grants may be old.
