@@ -62,6 +62,7 @@ pub fn reason(lost: &Lost) -> &'static str {
         Lost::Ended(_) => "ended",
         // The server does not renew it any more, and it ends.
         Lost::Breaking => "ended",
+        Lost::MaxHold => "max_hold",
         _ => "unconfirmed",
     }
 }
