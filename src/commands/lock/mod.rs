@@ -172,7 +172,7 @@ impl Lock {
                 reporter.say("not_acquired", facts, &format!("not acquired: {sentence}."));
                 ExitCode::from(self.conflict_exit_code)
             }
-            Error::Refused { code, message } if code == Code::Replaced.as_str() => {
+            Error::Refused { code, message, .. } if code == Code::Replaced.as_str() => {
                 let sentence = format!("not acquired: {}.", message.trim_end_matches('.'));
                 reporter.say("not_acquired", json!({ "reason": message }), &sentence);
                 ExitCode::from(self.conflict_exit_code)
