@@ -85,7 +85,8 @@ class Acquire:
             holds = [self._hold(lock, base) for lock in locks]
             if all(self._is_fresh(lock, base) for lock in locks):
                 break
-            # The grants are older than their answer: a request of a client that was stopped, or an answer that was lost.
+            # The grants are older than their answer: a request of a client that was stopped, or an answer that was
+            # lost.
             try:
                 renewed = yield from self._renew_all(holds)
             except GorillaError:

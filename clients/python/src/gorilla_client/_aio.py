@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, TypeVar
 
 import httpcore2
@@ -57,7 +57,7 @@ class AsyncTransport:
         )
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, idle: float) -> AsyncIterator[httpcore2.Response]:
+    async def stream(self, request: Request, idle: float) -> AsyncGenerator[httpcore2.Response]:
         """An answer that goes on. Ends if nothing comes for so long."""
         server = self._server
         address = server.address_of(request.path)
@@ -83,8 +83,8 @@ async def drive(steps: Steps[T], transport: AsyncTransport, clock: Clock) -> T:
 
 
 async def drive_to_end(steps: Steps[T], transport: AsyncTransport, clock: Clock) -> T:
-    """The same for what must be done although the task is cancelled: the loop ends, for example. The steps are bounded by
-    time themselves."""
+    """The same for what must be done although the task is cancelled: the loop ends, for example. The steps are bounded
+    by time themselves."""
     outcome: Outcome = None
     while True:
         try:
@@ -116,7 +116,7 @@ async def shielded(task: asyncio.Task[T]) -> int:
 
 
 async def sleep_until(until: float, clock: Clock) -> None:
-    while (left := until - clock.now()) > 0:
+    while (left := until - clock.now()) > 0:  # noqa: ASYNC110 - timers stand still while the machine is suspended
         await asyncio.sleep(min(left, LOOK))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import math
 import os
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from . import _fencing as fencing
 from ._acquire import Acquire
 from ._aio import AsyncKeeper, AsyncTransport, drive, drive_to_end, shielded, sleep_until
-from ._client import SKIPPED, BaseClient, Part, Skipped, attach, first_loss, parts_of
+from ._client import SKIPPED, BaseClient, Part, Skipped, attach, first_loss, in_use, parts_of
 from ._clock import Clock
 from ._deliver import PATIENCE
 from ._errors import GorillaError, LockLost, NotAcquired, Unavailable, Unknown
@@ -64,7 +65,7 @@ class _AsyncScope:
 
     async def _acquire(self) -> list[Hold]:
         if self._is_acquiring or self._holds:
-            raise RuntimeError("this lock object is in use; call lock() for each use")
+            raise in_use()
         self._is_acquiring = True
         client = self._client
         client._open()
@@ -116,8 +117,8 @@ class _AsyncScope:
             self._on_lost(hold.lost)
 
     async def _release(self) -> tuple[LockLost | None, int]:
-        """Gives back what is held, also if this task is cancelled meanwhile. The loss, if a lock was lost, and how often
-        this task was cancelled."""
+        """Gives back what is held, also if this task is cancelled meanwhile. The loss, if a lock was lost, and how
+        often this task was cancelled."""
         holds, self._holds = self._holds, []
         holds = [hold for hold in holds if not hold.is_foreign]
         if not holds:
@@ -184,8 +185,8 @@ class AsyncLock(View, _AsyncScope):
         _AsyncScope.__init__(self, client, parts, options, is_set=False, on_lost=on_lost, on_event=on_event)
 
     async def acquire(self) -> Self:
-        """Acquires the lock, or raises `NotAcquired` at the end of the wait. A loss then cancels nothing: look at `lost`.
-        `release` gives the lock back; prefer `async with`."""
+        """Acquires the lock, or raises `NotAcquired` at the end of the wait. A loss then cancels nothing: look at
+        `lost`. `release` gives the lock back; prefer `async with`."""
         self._hold = (await self._acquire())[0]
         return self
 
@@ -307,8 +308,8 @@ class AsyncLeader(View):
 class AsyncClient(BaseClient):
     """A Gorilla server, or a load balancer in front of several replicas, for programs with asyncio.
 
-    Use one client for all locks of a program: it renews them together. A client belongs to the event loop in which it was
-    used first.
+    Use one client for all locks of a program: it renews them together. A client belongs to the event loop in which it
+    was used first.
     """
 
     def __init__(
@@ -368,8 +369,8 @@ class AsyncClient(BaseClient):
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> AsyncLock:
-        """A lock, for one `async with`, whose body is cancelled when the lock is lost; `LockLost` comes out of it then. The
-        arguments are those of `Client.lock`."""
+        """A lock, for one `async with`, whose body is cancelled when the lock is lost; `LockLost` comes out of it then.
+        The arguments are those of `Client.lock`."""
         options = self._options(
             ttl=ttl,
             wait=wait,
@@ -399,8 +400,8 @@ class AsyncClient(BaseClient):
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> AsyncLockSet:
-        """Several locks, all or none. Each is a name, or a name with `{"mode": …, "limit": …, "permits": …}`. No two such
-        calls can wait for each other, whatever the order of the names."""
+        """Several locks, all or none. Each is a name, or a name with `{"mode": …, "limit": …, "permits": …}`. No two
+        such calls can wait for each other, whatever the order of the names."""
         options = self._options(ttl=ttl, wait=wait, owner=owner, metadata=metadata, grace=grace, max_hold=max_hold)
         return AsyncLockSet(self, parts_of(resources), options, on_lost, on_event or self._on_event)
 
@@ -414,7 +415,8 @@ class AsyncClient(BaseClient):
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> AsyncLock:
-        """Takes over a lock that another process has detached. It is held already: leave it by `async with` or `release`.
+        """Takes over a lock that another process has detached. It is held already: leave it by `async with` or
+        `release`.
 
         Raises `LockLost` if the lock has ended.
         """
@@ -464,9 +466,9 @@ class AsyncClient(BaseClient):
         grace: float | None = None,
         on_event: Listener | None = None,
     ) -> T:
-        """Campaigns until this process leads, then runs `run`. When `run` returns, resigns and returns its result. If the
-        leadership is lost, `run` is cancelled; when it has ended, this campaigns again. Any error of `run` resigns, and
-        passes. Cancel this to resign."""
+        """Campaigns until this process leads, then runs `run`. When `run` returns, resigns and returns its result. If
+        the leadership is lost, `run` is cancelled; when it has ended, this campaigns again. Any error of `run` resigns,
+        and passes. Cancel this to resign."""
         while True:
             lock = self.lock(
                 name, ttl=ttl, wait=math.inf, owner=owner, metadata=metadata, grace=grace, on_event=on_event
@@ -495,8 +497,8 @@ class AsyncClient(BaseClient):
         since: str | None = None,
         snapshot: bool = False,
     ) -> AsyncIterator[LockEvent]:
-        """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes on
-        where it was; an event `missed` says that events may have been lost."""
+        """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
+        on where it was; an event `missed` says that events may have been lost."""
         self._open()
         watch = Watch(
             self._clock,
@@ -567,11 +569,9 @@ class AsyncClient(BaseClient):
         """Runs steps that a cancelled request has left, to their end."""
 
         async def run() -> None:
-            try:
+            # If it fails, the lock ends with its lease.
+            with contextlib.suppress(GorillaError):
                 await drive_to_end(steps, self._transport, self._clock)
-            except GorillaError:
-                # The lock ends with its lease.
-                pass
 
         task = asyncio.create_task(run(), name="gorilla-undo")
         self._background.add(task)

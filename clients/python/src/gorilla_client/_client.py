@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import _requests as requests
 from ._clock import Clock
 from ._deliver import ask
+from ._errors import LockLost, Refused
 from ._options import Listener, Options
 from ._server import Server
 from ._steps import Steps
@@ -99,13 +100,19 @@ Part = str | tuple[str, dict[str, Any]]
 
 
 def parts_of(names: Sequence[Part]) -> list[tuple[str, dict[str, Any]]]:
-    parts = [(part, {}) if isinstance(part, str) else (part[0], dict(part[1])) for part in names]
+    none: dict[str, Any] = {}
+    parts = [(part, none) if isinstance(part, str) else part for part in names]
     if not parts:
         raise ValueError("locks needs at least one name")
     return parts
 
 
-def first_loss(holds: Sequence[Hold]) -> Any:
+def in_use() -> Refused:
+    """What a second task or thread is told that enters a lock object: its token belongs to the first."""
+    return Refused("this lock object is in use; call lock() for each use", code="lock_in_use")
+
+
+def first_loss(holds: Sequence[Hold]) -> LockLost | None:
     """The loss of the first lock that was lost."""
     return next((hold.lost for hold in holds if hold.lost is not None), None)
 

@@ -7,8 +7,8 @@ import time
 _CLOCK: int = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
 
 LOOK = 0.5
-"""How long a sleep lasts at most before the clock is looked at again, in seconds. Timers stand still while the machine is
-suspended."""
+"""How long a sleep lasts at most before the clock is looked at again, in seconds. Timers stand still while the machine
+is suspended."""
 
 
 class Clock:

@@ -58,8 +58,8 @@ class LockLost(GorillaError):  # noqa: N818
     """The client held the lock and does not any more, or not for sure. Stop what needs the lock.
 
     The reason is `ended` (the server says that the grant has ended: somebody broke the lock, or the lease ran out),
-    `unconfirmed` (the lease may run out before the server confirms a renewal), `max_hold` (the lock was held for as long
-    as `max_hold` allows) or `foreign` (this process was forked while its parent held the lock).
+    `unconfirmed` (the lease may run out before the server confirms a renewal), `max_hold` (the lock was held for as
+    long as `max_hold` allows) or `foreign` (this process was forked while its parent held the lock).
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class LockLost(GorillaError):  # noqa: N818
 
 
 class Unknown(GorillaError):  # noqa: N818
-    """In spite of all retries no answer tells what became of the request. If the server granted a lock, the lock ends with
-    its lease at the latest."""
+    """In spite of all retries no answer tells what became of the request. If the server granted a lock, the lock ends
+    with its lease at the latest."""
 
 
 class Unavailable(GorillaError):  # noqa: N818

@@ -12,8 +12,8 @@ from . import _fencing as fencing
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A lock that `gorilla lock` holds while this process runs, renews, and releases. It stops this process when the lock
-    is lost."""
+    """A lock that `gorilla lock` holds while this process runs, renews, and releases. It stops this process when the
+    lock is lost."""
 
     resource: str
     fence: int
@@ -33,7 +33,8 @@ class Inherited:
 
 
 def inherited(resource: str | None = None, *, environ: Mapping[str, str] | None = None) -> Inherited | None:
-    """The lock that `gorilla lock` holds for this process: the one with this name, or the only one. None if there is none.
+    """The lock that `gorilla lock` holds for this process: the one with this name, or the only one. None if there is
+    none.
 
     Raises `ValueError` if `gorilla lock` holds several locks and no name is given.
     """

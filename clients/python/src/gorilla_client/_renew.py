@@ -191,7 +191,8 @@ def read_batch(done: Done) -> dict[int, Done | Refusal | Trouble]:
 
 
 def release(clock: Clock, holds: list[Hold], give_up: float) -> Steps[None]:
-    """Gives locks back that their holders have begun to release. Tells of each what became of it, and raises nothing."""
+    """Gives locks back that their holders have begun to release. Tells of each what became of it, and raises
+    nothing."""
     over: list[Hold] = []
     for hold in holds:
         if hold.lost is not None and hold.lost.reason == "ended" and not hold.is_breaking:

@@ -9,7 +9,7 @@ import ssl
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 import httpcore2
@@ -22,10 +22,7 @@ from ._steps import Failure, Request
 IDLE = 20.0
 """How long a connection may be idle before it is used no more, in seconds. The server closes it after 30 s."""
 
-try:
-    VERSION = version("gorilla-client")
-except PackageNotFoundError:  # pragma: no cover - run from a folder that is not installed
-    VERSION = "0"
+VERSION = version("gorilla-client")
 
 # Nothing was sent before the connection stood.
 _NOT_SENT = (

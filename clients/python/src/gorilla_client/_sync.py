@@ -8,14 +8,14 @@ import os
 import signal
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from . import _fencing as fencing
 from ._acquire import Acquire
-from ._client import SKIPPED, BaseClient, Part, Skipped, attach, first_loss, parts_of
+from ._client import SKIPPED, BaseClient, Part, Skipped, attach, first_loss, in_use, parts_of
 from ._clock import Clock
 from ._deliver import PATIENCE
 from ._errors import GorillaError, LockLost, NotAcquired, Unavailable, Unknown
@@ -71,8 +71,8 @@ class _Scope:
         """Set when the lock counts as lost."""
 
     def cancel(self) -> None:
-        """Cancels an acquire that another thread waits for: it raises `concurrent.futures.CancelledError`, and the server
-        takes the request out of its queue."""
+        """Cancels an acquire that another thread waits for: it raises `concurrent.futures.CancelledError`, and the
+        server takes the request out of its queue."""
         acquiring = self._acquiring
         if acquiring is not None:
             acquiring.cancel()
@@ -84,7 +84,7 @@ class _Scope:
             self.lost, self._pid = threading.Event(), os.getpid()
         with self._mutex:
             if self._acquiring is not None or self._holds:
-                raise RuntimeError("this lock object is in use; call lock() for each use")
+                raise in_use()
             cancel = self._acquiring = Cancel()
         client = self._client
         acquire = Acquire(
@@ -283,8 +283,8 @@ class Leader(View):
 class Client(BaseClient):
     """A Gorilla server, or a load balancer in front of several replicas, for programs with threads.
 
-    Use one client for all locks of a program: it renews them together. A client is safe to use from several threads, and
-    after a fork: the child holds none of the locks of its parent.
+    Use one client for all locks of a program: it renews them together. A client is safe to use from several threads,
+    and after a fork: the child holds none of the locks of its parent.
     """
 
     def __init__(
@@ -351,8 +351,8 @@ class Client(BaseClient):
 
         - `ttl`: the lease: how long the lock lasts after the last renewal.
         - `wait`: how long to wait for the lock, first come, first served; `math.inf` is for ever.
-        - `grace`: the lock counts as lost so long before the lease may run out, so that there is time to stop. By default a
-          sixth of the ttl, and at most 5 s.
+        - `grace`: the lock counts as lost so long before the lease may run out, so that there is time to stop. By
+          default a sixth of the ttl, and at most 5 s.
         - `mode="shared"`: with all others that share the lock. `limit`: with at most so many permits for all of them, a
           semaphore; `permits`: takes so many of them, by default one.
         - `at_least`: others are granted the lock so long after this grant at the earliest.
@@ -390,8 +390,8 @@ class Client(BaseClient):
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> LockSet:
-        """Several locks, all or none. Each is a name, or a name with `{"mode": …, "limit": …, "permits": …}`. No two such
-        calls can wait for each other, whatever the order of the names."""
+        """Several locks, all or none. Each is a name, or a name with `{"mode": …, "limit": …, "permits": …}`. No two
+        such calls can wait for each other, whatever the order of the names."""
         options = self._options(ttl=ttl, wait=wait, owner=owner, metadata=metadata, grace=grace, max_hold=max_hold)
         return LockSet(self, parts_of(resources), options, on_lost, on_event or self._on_event)
 
@@ -455,9 +455,9 @@ class Client(BaseClient):
         grace: float | None = None,
         on_event: Listener | None = None,
     ) -> T:
-        """Campaigns until this process leads, then runs `run` in this thread. When `run` returns, resigns and returns its
-        result. If the leadership is lost, `leader.lost` is set; `run` should return, or let `LockLost` of `leader.check()`
-        pass, and then this campaigns again. Any other error of `run` resigns, and passes."""
+        """Campaigns until this process leads, then runs `run` in this thread. When `run` returns, resigns and returns
+        its result. If the leadership is lost, `leader.lost` is set; `run` should return, or let `LockLost` of
+        `leader.check()` pass, and then this campaigns again. Any other error of `run` resigns, and passes."""
         while True:
             lock = self.lock(
                 name, ttl=ttl, wait=math.inf, owner=owner, metadata=metadata, grace=grace, on_event=on_event
@@ -491,8 +491,8 @@ class Client(BaseClient):
         since: str | None = None,
         snapshot: bool = False,
     ) -> Iterator[LockEvent]:
-        """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes on
-        where it was; an event `missed` says that events may have been lost."""
+        """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
+        on where it was; an event `missed` says that events may have been lost."""
         watch = Watch(
             self._clock,
             self._patience,
@@ -605,7 +605,7 @@ class _Adopted(Lock):
 
 
 @contextmanager
-def _acquired(lock: Lock) -> Iterator[Lock]:
+def _acquired(lock: Lock) -> Generator[Lock]:
     """The scope of a lock that is acquired already."""
     try:
         yield lock

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ class Cancel:
         self.check()
 
     @contextlib.contextmanager
-    def watching(self, sock: socket.socket | None) -> Iterator[None]:
+    def watching(self, sock: socket.socket | None) -> Generator[None]:
         """While this thread reads from a socket."""
         with self._mutex:
             self.check()
@@ -169,7 +169,7 @@ class Transport:
         )
 
     @contextlib.contextmanager
-    def stream(self, request: Request, idle: float) -> Iterator[httpcore2.Response]:
+    def stream(self, request: Request, idle: float) -> Generator[httpcore2.Response]:
         """An answer that goes on. Ends if nothing comes for so long."""
         server, context = self._server, self._context
         context.deadline, context.cancel = float("inf"), None
