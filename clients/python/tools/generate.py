@@ -4,6 +4,8 @@
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,6 @@ def generate(document: dict[str, Any]) -> str:
     lines = [
         '"""The codes of errors and the types of the wire. Written by tools/generate.py from docs/openapi.json."""',
         "",
-        "# ruff: noqa: E501, N815",
         "from __future__ import annotations",
         "",
         "from enum import StrEnum",
@@ -94,6 +95,17 @@ def generate(document: dict[str, Any]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def formatted(text: str) -> str:
+    """As `ruff format` writes it."""
+    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(GENERATED), "-"]
+    return subprocess.run(ruff, input=text, capture_output=True, text=True, check=True, cwd=HERE).stdout
+
+
+def current() -> str:
+    """What the module must be."""
+    return formatted(generate(json.loads(OPENAPI.read_text())))
+
+
 if __name__ == "__main__":
-    GENERATED.write_text(generate(json.loads(OPENAPI.read_text())))
+    GENERATED.write_text(current())
     print(f"wrote {GENERATED}")

@@ -214,6 +214,7 @@ class Acquire:
             grace=options.shown_grace,
             at_least=options.at_least,
             max_hold=options.max_hold,
+            renews=options.renew,
             on_event=self._on_event,
         )
 

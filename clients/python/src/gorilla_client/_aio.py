@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -104,12 +105,15 @@ async def drive_to_end(steps: Steps[T], transport: AsyncTransport, clock: Clock)
             continue
 
 
-async def shielded(task: asyncio.Task[T]) -> int:
-    """Waits for the end of a task, also if this task is cancelled meanwhile. Returns how often it was cancelled."""
+async def shielded(task: asyncio.Task[T], longest: float = math.inf) -> int:
+    """Waits for the end of a task, also if this task is cancelled meanwhile, for `longest` seconds at most. Returns how
+    often this task was cancelled."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + longest
     cancelled = 0
-    while not task.done():
+    while not task.done() and loop.time() < end:
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=None if longest == math.inf else end - loop.time())
         except asyncio.CancelledError:
             cancelled += 1
     return cancelled

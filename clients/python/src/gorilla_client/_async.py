@@ -7,6 +7,8 @@ import contextlib
 import functools
 import math
 import os
+import warnings
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -20,7 +22,7 @@ from ._deliver import PATIENCE
 from ._errors import GorillaError, LockLost, NotAcquired, Unavailable, Unknown
 from ._hold import Hold, Ticket
 from ._options import TTL, Listener, Mode, Options
-from ._renew import adopt, release
+from ._renew import adopt, extend, release
 from ._server import TROUBLES
 from ._steps import Steps
 from ._view import View
@@ -34,6 +36,8 @@ T = TypeVar("T")
 
 _PAUSE_OF_CANDIDATE = 1.0
 """How long a candidate pauses that can't reach the server, in seconds."""
+_MOMENT = 1.0
+"""How long a cancelled acquire waits at most until the server has taken it back, in seconds."""
 
 
 class _AsyncScope:
@@ -83,7 +87,7 @@ class _AsyncScope:
             raise
         except BaseException:
             if acquire.is_in_doubt:
-                client._in_background(acquire.undo())
+                await client._in_background(acquire.undo())
             raise
         finally:
             self._is_acquiring = False
@@ -94,7 +98,7 @@ class _AsyncScope:
         self.lost.clear()
         self._holds = holds
         for hold in holds:
-            hold.when_lost(functools.partial(self._tell_lost, hold))
+            hold.when_lost(functools.partial(_tell_lost, weakref.ref(self), hold))
             self._client._keeper.add(hold)
 
     def _enter_body(self) -> None:
@@ -168,6 +172,20 @@ class _AsyncScope:
         if loss is not None:
             raise loss
 
+    def __del__(self) -> None:
+        holds = [hold for hold in self._holds if hold.is_held()]
+        for hold in holds:
+            # A finalizer may run anywhere, so it sends nothing: the lock ends with its lease.
+            self._client._keeper.remove(hold)
+            warnings.warn(f'the lock "{hold.resource}" was never released', ResourceWarning, source=self, stacklevel=2)
+
+
+def _tell_lost(scope: weakref.ref[_AsyncScope], hold: Hold) -> None:
+    """Tells a loss to the lock object, if it is still there: the keeper keeps no lock object alive."""
+    found = scope()
+    if found is not None:
+        found._tell_lost(hold)
+
 
 class AsyncLock(View, _AsyncScope):
     """A lock, for `async with`. Made by `AsyncClient.lock`."""
@@ -195,14 +213,14 @@ class AsyncLock(View, _AsyncScope):
         self._enter_body()
         return self
 
-    def __del__(self) -> None:
-        hold = getattr(self, "_hold", None)
-        if hold is not None and self._holds and hold.is_held():
-            import warnings
+    async def extend(self, ttl: float) -> None:
+        """Gives the lease another length, counted from now: of a lock that is not renewed. A lease can't be shortened.
 
-            # A finalizer may run anywhere, so it sends nothing: the lock ends with its lease.
-            self._client._keeper.remove(hold)
-            warnings.warn(f"{self!r} was never released", ResourceWarning, source=self, stacklevel=2)
+        Raises `LockLost` if the lock has ended.
+        """
+        client = self._client
+        give_up = client._clock.now() + client._patience
+        await client._run(extend(client._clock, self._held_once(), ttl, give_up))
 
     def detach(self) -> Ticket:
         """Ends the renewing, and leaves the lock to another process, which adopts the ticket before the lease ends."""
@@ -366,6 +384,7 @@ class AsyncClient(BaseClient):
         max_hold: float | None = None,
         headstart: float = 0.0,
         replaces: str | None = None,
+        renew: bool = True,
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> AsyncLock:
@@ -384,6 +403,7 @@ class AsyncClient(BaseClient):
             max_hold=max_hold,
             headstart=headstart,
             replaces=replaces,
+            renew=renew,
         )
         return AsyncLock(self, resource, options, on_lost, on_event or self._on_event)
 
@@ -565,8 +585,9 @@ class AsyncClient(BaseClient):
         self._open()
         return await drive(steps, self._transport, self._clock)
 
-    def _in_background(self, steps: Steps[object]) -> None:
-        """Runs steps that a cancelled request has left, to their end."""
+    async def _in_background(self, steps: Steps[object]) -> None:
+        """Runs steps that a cancelled request has left, to their end. Waits for them for a moment, because the event loop
+        may be about to end, and would leave a new task undone."""
 
         async def run() -> None:
             # If it fails, the lock ends with its lease.
@@ -576,6 +597,7 @@ class AsyncClient(BaseClient):
         task = asyncio.create_task(run(), name="gorilla-undo")
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        await shielded(task, _MOMENT)
 
     async def _release(self, holds: Sequence[Hold]) -> None:
         """Releases, and tells what became of it."""

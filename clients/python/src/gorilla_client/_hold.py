@@ -83,6 +83,7 @@ class Hold:
         grace: float,
         at_least: float = 0.0,
         max_hold: float | None = None,
+        renews: bool = True,
         on_event: Listener | None = None,
     ) -> None:
         """The lease counts from `base`: a moment before the server granted it."""
@@ -95,6 +96,7 @@ class Hold:
         self.ttl = ttl
         self.grace = grace
         self.begun = base
+        self.renews = renews
         self.at_least = at_least
         self.end_of_hold = None if max_hold is None else base + max_hold
         self.ends = base + lock["ttlMs"] / 1000 * (1 - DRIFT)
@@ -145,6 +147,10 @@ class Hold:
         """The seconds for which the lock is held for sure; 0 if it is not."""
         return max(0.0, self.deadline - self._clock.now()) if self.is_held() else 0.0
 
+    def lasts(self) -> float:
+        """How long the lease lasts; less than 0 after its end."""
+        return self.ends - self._clock.now()
+
     def when_lost(self, call: Callable[[], None]) -> None:
         """Calls this once, when the lock is lost, from whichever thread finds out."""
         self._on_loss.append(call)
@@ -181,10 +187,11 @@ class Hold:
         self.tell("renewed", ttlMs=lock["ttlMs"])
 
     def begin_anew(self, lock: WireLock, sent: float) -> None:
-        """A renewal was confirmed before anyone has got the lock from this client."""
-        self.token = lock["token"]
-        self.grant = Grant.of(lock)
-        self.ends = sent + lock["ttlMs"] / 1000 * (1 - DRIFT)
+        """The lease was extended by hand, or before the holder has got the lock."""
+        with self._mutex:
+            self.token = lock["token"]
+            self.grant = Grant.of(lock)
+            self.ends = sent + lock["ttlMs"] / 1000 * (1 - DRIFT)
 
     def end(self, loss: LockLost) -> None:
         """The server says that the grant has ended."""

@@ -46,6 +46,7 @@ class Options:
     max_hold: float | None = None
     headstart: float = 0.0
     replaces: str | None = None
+    renew: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.ttl < math.inf:

@@ -56,7 +56,7 @@ class Renewals:
             if hold.loss() is not None or hold.phase is not Phase.HELD:
                 continue
             again = min(again, hold.deadline)
-            if hold.is_renewing or hold.is_breaking:
+            if hold.is_renewing or hold.is_breaking or not hold.renews:
                 continue
             if hold.due <= now:
                 due.append(hold)
@@ -246,6 +246,20 @@ def _release_one(clock: Clock, hold: Hold, key: str, give_up: float) -> Steps[Do
     return (yield from deliver(clock, requests.release(hold.resource, hold.token, key, after), give_up))
 
 
+def extend(clock: Clock, hold: Hold, ttl: float, give_up: float) -> Steps[None]:
+    """Gives the lease another length, counted from now. Raises `LockLost` if the lock has ended."""
+    verdict = yield from deliver(clock, requests.extend(hold.resource, hold.token, ttl, new_key()), give_up)
+    if isinstance(verdict, Done):
+        hold.ttl = ttl
+        hold.begin_anew(verdict.body, verdict.sent)
+        return
+    if verdict.is_end:
+        loss = verdict.lost(hold.resource)
+        hold.end(loss)
+        raise loss
+    raise verdict.error()
+
+
 def adopt(clock: Clock, resource: str, token: str, ttl: float, patience: float) -> Steps[Done]:
     """Renews the lock of a ticket."""
     give_up = clock.now() + patience
@@ -255,4 +269,4 @@ def adopt(clock: Clock, resource: str, token: str, ttl: float, patience: float) 
     return verdict
 
 
-__all__ = ["LockLost", "Renewals", "adopt", "read_batch", "release"]
+__all__ = ["LockLost", "Renewals", "adopt", "extend", "read_batch", "release"]

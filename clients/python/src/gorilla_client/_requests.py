@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ._errors import Refused
 from ._steps import Request, new_key
 
 API = "/api/v1"
@@ -13,12 +14,16 @@ LOCKS = f"{API}/locks"
 
 
 def path_of(resource: str) -> str:
-    """The path of a lock. Bytes that UTF-8 can't have are refused by the server like all wrong names."""
+    """The path of a lock."""
     return f"{LOCKS}/{_escaped(resource)}"
 
 
 def _escaped(name: str) -> str:
-    return quote(name, safe="", errors="replace")
+    try:
+        return quote(name, safe="")
+    except UnicodeEncodeError:
+        message = "the name of a lock can't have halves of surrogate pairs"
+        raise Refused(message, code="invalid_request", field="resource") from None
 
 
 def acquire(resource: str, body: Mapping[str, Any], key: str) -> Request:

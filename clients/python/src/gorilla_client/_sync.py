@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from ._errors import GorillaError, LockLost, NotAcquired, Unavailable, Unknown
 from ._hold import Hold, Ticket
 from ._keeper import Keeper
 from ._options import TTL, Event, Listener, Mode, Options
-from ._renew import adopt, release
+from ._renew import adopt, extend, release
 from ._server import TROUBLES
 from ._steps import Steps
 from ._threads import Cancel, Transport, drive, sleep_until
@@ -112,7 +113,7 @@ class _Scope:
         self.lost.clear()
         self._holds = holds
         for hold in holds:
-            hold.when_lost(functools.partial(self._tell_lost, hold))
+            hold.when_lost(functools.partial(_tell_lost, weakref.ref(self), hold))
             self._client._keeper.add(hold)
 
     def _tell_lost(self, hold: Hold) -> None:
@@ -152,6 +153,20 @@ class _Scope:
         if loss is not None:
             raise loss
 
+    def __del__(self) -> None:
+        holds = [hold for hold in self._holds if hold.is_held()]
+        for hold in holds:
+            # A finalizer may run anywhere, so it sends nothing: the lock ends with its lease.
+            self._client._keeper.remove(hold)
+            warnings.warn(f'the lock "{hold.resource}" was never released', ResourceWarning, source=self, stacklevel=2)
+
+
+def _tell_lost(scope: weakref.ref[_Scope], hold: Hold) -> None:
+    """Tells a loss to the lock object, if it is still there: the keeper keeps no lock object alive."""
+    found = scope()
+    if found is not None:
+        found._tell_lost(hold)
+
 
 class Lock(View, _Scope):
     """A lock, for `with`. Made by `Client.lock`."""
@@ -175,14 +190,14 @@ class Lock(View, _Scope):
 
     __enter__ = acquire
 
-    def __del__(self) -> None:
-        hold = getattr(self, "_hold", None)
-        if hold is not None and self._holds and hold.is_held():
-            import warnings
+    def extend(self, ttl: float) -> None:
+        """Gives the lease another length, counted from now: of a lock that is not renewed. A lease can't be shortened.
 
-            # A finalizer may run anywhere, so it sends nothing: the lock ends with its lease.
-            self._client._keeper.remove(hold)
-            warnings.warn(f"{self!r} was never released", ResourceWarning, source=self, stacklevel=2)
+        Raises `LockLost` if the lock has ended.
+        """
+        client = self._client
+        give_up = client._clock.now() + client._patience
+        client._run(extend(client._clock, self._held_once(), ttl, give_up))
 
     def detach(self) -> Ticket:
         """Ends the renewing, and leaves the lock to another process, which adopts the ticket before the lease ends."""
@@ -344,6 +359,7 @@ class Client(BaseClient):
         max_hold: float | None = None,
         headstart: float = 0.0,
         replaces: str | None = None,
+        renew: bool = True,
         on_lost: Callable[[LockLost], object] | None = None,
         on_event: Listener | None = None,
     ) -> Lock:
@@ -358,6 +374,7 @@ class Client(BaseClient):
         - `at_least`: others are granted the lock so long after this grant at the earliest.
         - `max_hold`: the lock counts as lost after so long.
         - `headstart`, `replaces`: docs/guides/waiting.md.
+        - `renew=False`: the lock ends after the ttl, unless `Lock.extend` extends it.
         - `on_lost`: called when the lock is lost, from any thread; `terminate` ends the process.
         - `on_event`: in place of that of the client.
         """
@@ -374,6 +391,7 @@ class Client(BaseClient):
             max_hold=max_hold,
             headstart=headstart,
             replaces=replaces,
+            renew=renew,
         )
         return Lock(self, resource, options, on_lost, on_event or self._on_event)
 
