@@ -1,13 +1,14 @@
 """`AsyncClient` with a real server."""
 
 import asyncio
+import contextlib
 import math
 import time
 
 import pytest
 
 from gorilla_client import SKIPPED, AsyncClient, LockLost, NotAcquired, Refused, Unavailable
-from waiting import auntil
+from waiting import auntil, until
 
 
 async def test_a_lock_is_held_in_the_body_and_free_after_it(aclient, name, events):
@@ -140,27 +141,35 @@ async def test_an_acquire_that_is_cancelled_at_any_moment_frees_the_lock(aclient
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await (await task).release()
-    except asyncio.CancelledError:
-        pass
     async with aclient.lock(name, wait=20):
         pass
 
 
-def test_a_loop_that_ends_undoes_a_cancelled_acquire(url, name):
+def test_a_loop_that_ends_undoes_cancelled_acquires(url, name):
+    cancelled = []
+
     async def main():
         client = AsyncClient(url)
-        task = asyncio.create_task(client.lock(name, ttl=60).acquire())
-        await asyncio.sleep(0.004)
-        task.cancel()
+        tasks = [asyncio.create_task(client.lock(f"{name}-{n}", ttl=60).acquire()) for n in range(50)]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                await task.result().release()
+        cancelled.extend(task for task in tasks if not task.done())
+        for task in cancelled:
+            task.cancel()
+        # The loop ends now.
 
     async def look():
-        async with AsyncClient(url) as client, client.lock(name, wait=20):
-            pass
+        async with AsyncClient(url) as client:
+            return await client.list(name)
 
     asyncio.run(main())
-    asyncio.run(look())
+    done = [task for task in cancelled if not task.cancelled()]
+    until(lambda: len(asyncio.run(look())) == len(done))
+    assert cancelled
 
 
 async def test_two_tasks_cant_share_a_lock_object(aclient, name):

@@ -586,8 +586,8 @@ class AsyncClient(BaseClient):
         return await drive(steps, self._transport, self._clock)
 
     async def _in_background(self, steps: Steps[object]) -> None:
-        """Runs steps that a cancelled request has left, to their end. Waits for them for a moment, because the event loop
-        may be about to end, and would leave a new task undone."""
+        """Runs steps that a cancelled request has left, to their end. Waits for them for a moment, because the event
+        loop may be about to end, and would leave a new task undone."""
 
         async def run() -> None:
             # If it fails, the lock ends with its lease.
