@@ -24,6 +24,7 @@ from gorilla_client import (
     AsyncLeader,
     AsyncLock,
     AsyncLockSet,
+    Cancel,
     Client,
     Clock,
     Event,
@@ -84,6 +85,11 @@ class Agent:
 
         return tell
 
+    def elect_listener(self, lock: str) -> Callable[[Event], None]:
+        """Without the losses: each ends a term, and not the election."""
+        tell = self.listener(lock)
+        return lambda event: tell(event) if event.name != "lost" else None
+
     def block(self, command: Command) -> None:
         # PyDLL keeps the GIL.
         ctypes.PyDLL(None).usleep(int(command["ms"] * 1000))
@@ -98,7 +104,7 @@ class Agent:
         except Exception as error:
             self.error(command, error, held=held)
         else:
-            self.ok(command, held=held, leftMs=round(lock.remaining() * 1000))
+            self.ok(command, held=held, leftMs=left_ms(lock))
 
     def options(self, command: Command) -> dict[str, Any]:
         names = {"atLeast": "at_least", "maxHold": "max_hold"}
@@ -138,8 +144,14 @@ def error_json(error: BaseException) -> dict[str, Any]:
     return {"kind": kind, **facts}
 
 
+def left_ms(lock: Any) -> int:
+    """How long the lease lasts; the grace is a part of it."""
+    lasts: list[float] = [one._hold.lasts() for one in getattr(lock, "locks", [lock])]
+    return round(min(lasts) * 1000)
+
+
 def granted(lock: Any) -> dict[str, Any]:
-    left = {"leftMs": round(lock.remaining() * 1000)}
+    left = {"leftMs": left_ms(lock)}
     if isinstance(lock, LockSet | AsyncLockSet):
         return {"fences": [str(one.fence) for one in lock.locks], **left}
     return {"fence": str(lock.fence), "floor": str(lock.floor), **left}
@@ -317,8 +329,12 @@ class ThreadsAgent(Agent):
             finally:
                 write({"event": "stopped", "lock": name, "term": str(leader.term)})
 
+        cancel = Cancel()
+        self.cancels[command["id"]] = cancel.cancel
         try:
-            self.client.elect(command["name"], lead, ttl=command["ttl"], on_event=self.listener(name))
+            self.client.elect(
+                command["name"], lead, ttl=command["ttl"], cancel=cancel, on_event=self.elect_listener(name)
+            )
             self.ok(command)
         except Exception as error:
             self.error(command, error)
@@ -393,7 +409,6 @@ class AsyncioAgent(Agent):
         self.background: set[asyncio.Task[None]] = set()
         self.resigning: dict[str, asyncio.Event] = {}
         self.many: list[AsyncLock] = []
-        self.exiting = False
         self.lines: asyncio.Queue[str] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -410,8 +425,8 @@ class AsyncioAgent(Agent):
             command: Command = json.loads(await self.lines.get())
             if command["do"] == "exit":
                 self.ok(command)
-                self.exiting = True
-                return
+                # asyncio.run would cancel the bodies, and so release their locks.
+                os._exit(0)
             self.take(command)
 
     def take(self, command: Command) -> None:
@@ -491,8 +506,7 @@ class AsyncioAgent(Agent):
             try:
                 return await self.queues[name].get()
             except asyncio.CancelledError:
-                if self.exiting:
-                    raise
+                continue
 
     def detach(self, command: Command, lock: AsyncLock) -> None:
         try:
@@ -563,13 +577,13 @@ class AsyncioAgent(Agent):
                         resigning.clear()
                         return
                     except asyncio.CancelledError:
-                        if not command.get("stubborn") or self.exiting:
+                        if not command.get("stubborn"):
                             raise
             finally:
                 write({"event": "stopped", "lock": name, "term": str(leader.term)})
 
         try:
-            await self.client.elect(command["name"], lead, ttl=command["ttl"], on_event=self.listener(name))
+            await self.client.elect(command["name"], lead, ttl=command["ttl"], on_event=self.elect_listener(name))
             self.ok(command)
         except BaseException as error:
             self.error(command, error)

@@ -28,6 +28,7 @@ from ._hold import Ticket
 from ._inherited import Inherited, inherited
 from ._options import Event
 from ._sync import Client, HeldLock, Leader, Lock, LockSet, terminate
+from ._threads import Cancel
 from ._watching import LockEvent
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncLeader",
     "AsyncLock",
     "AsyncLockSet",
+    "Cancel",
     "Client",
     "Clock",
     "Code",

@@ -234,6 +234,9 @@ class Acquire:
             hold.begin_anew(verdict.body, verdict.sent)
             return True
         if verdict.is_end or verdict.code == Code.LOCK_BREAKING:
+            # There is nothing to give back.
+            self._asked.granted = [lock for lock in self._asked.granted if lock["token"] != hold.token]
+            self._asked.request = None
             return False
         raise verdict.error()
 

@@ -195,7 +195,7 @@ def release(clock: Clock, holds: list[Hold], give_up: float) -> Steps[None]:
     nothing."""
     over: list[Hold] = []
     for hold in holds:
-        if hold.lost is not None and hold.lost.reason == "ended" and not hold.is_breaking:
+        if hold.lost is not None and hold.lost.reason == "ended":
             hold.over()
         else:
             over.append(hold)
@@ -263,10 +263,14 @@ def extend(clock: Clock, hold: Hold, ttl: float, give_up: float) -> Steps[None]:
 def adopt(clock: Clock, resource: str, token: str, ttl: float, patience: float) -> Steps[Done]:
     """Renews the lock of a ticket."""
     give_up = clock.now() + patience
-    verdict = yield from deliver(clock, requests.extend(resource, token, ttl, new_key()), give_up)
-    if isinstance(verdict, Refusal):
-        raise verdict.lost(resource) if verdict.is_end else verdict.error()
-    return verdict
+    while True:
+        verdict = yield from deliver(clock, requests.extend(resource, token, ttl, new_key()), give_up)
+        if isinstance(verdict, Done):
+            return verdict
+        if verdict.code != Code.TIMEOUT_SHORTER:
+            raise verdict.lost(resource) if verdict.is_end else verdict.error()
+        # The lease is longer than the one that is asked for, and can't be shortened: it goes on as it is.
+        ttl = verdict.facts["ttlMs"] / 1000
 
 
 __all__ = ["LockLost", "Renewals", "adopt", "extend", "read_batch", "release"]

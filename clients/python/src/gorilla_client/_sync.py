@@ -78,7 +78,7 @@ class _Scope:
         if acquiring is not None:
             acquiring.cancel()
 
-    def _acquire(self) -> list[Hold]:
+    def _acquire(self, cancel: Cancel | None = None) -> list[Hold]:
         if self._pid != os.getpid():
             # A child of the process that made this object: what the parent holds is not the child's.
             self._mutex, self._holds, self._acquiring = threading.Lock(), [], None
@@ -86,7 +86,7 @@ class _Scope:
         with self._mutex:
             if self._acquiring is not None or self._holds:
                 raise in_use()
-            cancel = self._acquiring = Cancel()
+            cancel = self._acquiring = cancel or Cancel()
         client = self._client
         acquire = Acquire(
             client._clock,
@@ -189,6 +189,9 @@ class Lock(View, _Scope):
         return self
 
     __enter__ = acquire
+
+    def _acquire_until(self, cancel: Cancel) -> None:
+        self._hold = self._acquire(cancel)[0]
 
     def extend(self, ttl: float) -> None:
         """Gives the lease another length, counted from now: of a lock that is not renewed. A lease can't be shortened.
@@ -471,33 +474,43 @@ class Client(BaseClient):
         owner: str | None = None,
         metadata: Any = None,
         grace: float | None = None,
+        cancel: Cancel | None = None,
         on_event: Listener | None = None,
     ) -> T:
         """Campaigns until this process leads, then runs `run` in this thread. When `run` returns, resigns and returns
         its result. If the leadership is lost, `leader.lost` is set; `run` should return, or let `LockLost` of
-        `leader.check()` pass, and then this campaigns again. Any other error of `run` resigns, and passes."""
+        `leader.check()` pass, and then this campaigns again. Any other error of `run` resigns, and passes.
+
+        Another thread ends this by `cancel`: `leader.lost` is set, and when `run` has ended, this resigns and raises
+        `concurrent.futures.CancelledError`.
+        """
+        cancel = cancel or Cancel()
         while True:
             lock = self.lock(
                 name, ttl=ttl, wait=math.inf, owner=owner, metadata=metadata, grace=grace, on_event=on_event
             )
             try:
-                lock.acquire()
+                lock._acquire_until(cancel)
             except (Unavailable, Unknown):
                 # A candidate goes on: the server comes back.
-                sleep_until(self._clock.now() + _PAUSE_OF_CANDIDATE, self._clock)
+                sleep_until(self._clock.now() + _PAUSE_OF_CANDIDATE, self._clock, cancel)
                 continue
+            cancel.when_cancelled(lock.lost.set)
             try:
                 result = run(Leader(lock))
             except LockLost:
                 if lock._release() is None:
                     # Of another lock.
                     raise
-                continue
             except BaseException as error:
                 attach(error, lock._release())
                 raise
-            if lock._release() is None:
-                return result
+            else:
+                is_lost = lock._release() is not None
+                cancel.check()
+                if not is_lost:
+                    return result
+            cancel.check()
 
     def watch(
         self,

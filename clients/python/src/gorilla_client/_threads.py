@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -21,20 +21,38 @@ T = TypeVar("T")
 
 
 class Cancel:
-    """Cancels what another thread waits for: wakes it from a sleep, and closes the connection that it waits at."""
+    """Cancels what another thread waits for: wakes it from a sleep, and closes the connection that it waits at. What is
+    cancelled raises `concurrent.futures.CancelledError`."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._calls: list[Callable[[], None]] = []
         self._mutex = threading.Lock()
         self._socket: socket.socket | None = None
 
     def cancel(self) -> None:
+        """Cancels. Once is enough, and for ever."""
         with self._mutex:
             self._event.set()
+            calls, self._calls = self._calls, []
             if self._socket is not None:
                 # A close would not wake the thread that reads.
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
+        for call in calls:
+            call()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def when_cancelled(self, call: Callable[[], None]) -> None:
+        """Calls this when it is cancelled, in the thread that cancels; at once if it is cancelled already."""
+        with self._mutex:
+            if not self._event.is_set():
+                self._calls.append(call)
+                return
+        call()
 
     def check(self) -> None:
         if self._event.is_set():
