@@ -65,7 +65,7 @@ def test_redis_pys_own_tests_pass(url, source, tmp_path, kind):
     (tmp_path / "conftest.py").write_text((HERE / "redis_py_conftest.py").read_text())
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "no:gorilla"),
+            *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"),
             *("-o", "asyncio_mode=auto", "--rootdir", str(tmp_path), "--gorilla-url", url, str(tmp_path)),
         ],
         capture_output=True,

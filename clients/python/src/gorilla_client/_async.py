@@ -10,6 +10,7 @@ import os
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -212,6 +213,11 @@ class AsyncLock(View, _AsyncScope):
         await self.acquire()
         self._enter_body()
         return self
+
+    def scope(self) -> AbstractAsyncContextManager[AsyncLock]:
+        """The body of a lock that `acquire` has acquired: `async with lock.scope():` releases it at its end, and is
+        cancelled when the lock is lost."""
+        return _Acquired(self)
 
     async def extend(self, ttl: float) -> None:
         """Gives the lease another length, counted from now: of a lock that is not renewed. A lease can't be shortened.
@@ -468,7 +474,7 @@ class AsyncClient(BaseClient):
                     await lock.acquire()
                 except NotAcquired:
                     return SKIPPED
-                async with _Acquired(lock):
+                async with lock.scope():
                     return await function(*args, **kwargs)
 
             return once
@@ -500,7 +506,7 @@ class AsyncClient(BaseClient):
                 await sleep_until(self._clock.now() + _PAUSE_OF_CANDIDATE, self._clock)
                 continue
             try:
-                async with _Acquired(lock):
+                async with lock.scope():
                     return await run(AsyncLeader(lock))
             except LockLost:
                 if lock.loss is None:
@@ -619,7 +625,7 @@ class AsyncClient(BaseClient):
             self._keeper.remove(hold)
 
 
-class _Acquired:
+class _Acquired(AbstractAsyncContextManager[AsyncLock]):
     """The scope of a lock that is acquired already."""
 
     def __init__(self, lock: AsyncLock) -> None:

@@ -10,7 +10,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+L = TypeVar("L", bound="Lock")
 
 _PAUSE_OF_CANDIDATE = 1.0
 """How long a candidate pauses that can't reach the server, in seconds."""
@@ -189,6 +190,10 @@ class Lock(View, _Scope):
         return self
 
     __enter__ = acquire
+
+    def scope(self) -> AbstractContextManager[Self]:
+        """The body of a lock that `acquire` has acquired: `with lock.scope():` releases it at its end."""
+        return _acquired(self)
 
     def _acquire_until(self, cancel: Cancel) -> None:
         self._hold = self._acquire(cancel)[0]
@@ -458,7 +463,7 @@ class Client(BaseClient):
                     lock.acquire()
                 except NotAcquired:
                     return SKIPPED
-                with _acquired(lock):
+                with lock.scope():
                     return function(*args, **kwargs)
 
             return once
@@ -636,7 +641,7 @@ class _Adopted(Lock):
 
 
 @contextmanager
-def _acquired(lock: Lock) -> Generator[Lock]:
+def _acquired(lock: L) -> Generator[L]:
     """The scope of a lock that is acquired already."""
     try:
         yield lock
