@@ -1,0 +1,1 @@
+"""Locks inside of other libraries. Each module needs its library, and nothing else imports it."""
