@@ -208,6 +208,10 @@ async function renew(
       way.rotates = true;
       return renew(way, resource, token, ttlMs, giveUp, signal);
     }
+    // The lease lasts for longer than the one that was asked for, which leaves it as it is.
+    const { ttlMs: left } = error.body;
+    if (error.code === "timeout_shorter" && left !== undefined)
+      return renew(way, resource, token, left, giveUp, signal);
     // A lock that somebody breaks ends soon.
     if (error.code === "lock_breaking") throw new LockLostError(resource, "ended", error.message, error.requestId);
     throw error.lost(resource);

@@ -201,9 +201,9 @@ function innermost(error: unknown): string {
   return String(cause?.code ?? cause?.message ?? cause);
 }
 
-/** What the runtimes call it if no connection was opened. Node.js has codes, Bun names, Deno a text. */
+/** What the runtimes call it if no connection was opened. Node.js has codes and a text, Bun names, Deno a text. */
 const NO_CONNECTION =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket)$|client error \(Connect\)/;
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket|bad port)$|client error \(Connect\)/;
 
 function neverConnected(error: unknown): boolean {
   for (let cause = error; cause; cause = (cause as { cause?: unknown }).cause) {
