@@ -188,6 +188,18 @@ impl Guard {
         !self.is_lost()
     }
 
+    /// Looks whether the lock is held for sure at this moment, as [`Guard::is_held`] does.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if it is not.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.is_held() {
+            true => Ok(()),
+            // The keeper has not noticed yet, if it could not go on.
+            false => Err(Error::Lost(self.lost.borrow().clone().unwrap_or(Lost::Unconfirmed(None)))),
+        }
+    }
+
     /// Gives the lock back, and waits until the server has confirmed it.
     ///
     /// # Errors
