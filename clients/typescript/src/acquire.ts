@@ -12,6 +12,7 @@ import type { AcquireOptions, AdoptOptions, AskOptions, Kind, Terms } from "./op
 import { kindOf, termsOf, time } from "./options.js";
 import * as requests from "./requests.js";
 import { invalid, newKey, readLock, readSet } from "./requests.js";
+import type { Sending } from "./retry.js";
 import { send } from "./retry.js";
 
 /** How long one request waits at most. The server keeps the place from one request to the next. */
@@ -101,7 +102,8 @@ export async function adoptOne(
 ): Promise<Hold> {
   const { way } = client;
   const terms = termsOf(options);
-  const [lock, ends] = await renew(way, resource, token, terms.ttlMs, way.clock.now() + way.patienceMs);
+  const onTrouble = troubleOf(resource, tell);
+  const [lock, ends] = await renew(way, resource, token, terms.ttlMs, way.clock.now() + way.patienceMs, { onTrouble });
   const hold = new Hold(way, terms, tell, lock, ends);
   tell({ event: "acquired", resource, fence: hold.fence });
   return hold;
@@ -176,7 +178,10 @@ async function handOut(
         const ends = endOf(from, lock.ttlMs);
         const now = way.clock.now();
         if (ends - now >= FRESH * terms.ttlMs) return [lock, ends];
-        return renew(way, lock.resource, lock.token, terms.ttlMs, Math.max(ends, now + way.patienceMs), signal);
+        return renew(way, lock.resource, lock.token, terms.ttlMs, Math.max(ends, now + way.patienceMs), {
+          signal,
+          onTrouble: troubleOf(lock.resource, tell),
+        });
       }),
     );
     signal?.throwIfAborted();
@@ -189,29 +194,33 @@ async function handOut(
   }
 }
 
+function troubleOf(resource: string, tell: Listener): (reason: string) => void {
+  return (reason) => tell({ event: "trouble", resource, reason });
+}
+
 async function renew(
   way: Way,
   resource: string,
   token: string,
   ttlMs: number,
   giveUp: number,
-  signal?: AbortSignal,
+  sending: Sending,
 ): Promise<[Lock, number]> {
   const body = { timeout: ttlMs / 1000, ...(way.rotates ? {} : { rotate: false }) };
   try {
-    const { sent, body: said } = await send(way, requests.extend(resource, token, body, newKey()), giveUp, signal);
+    const { sent, body: said } = await send(way, requests.extend(resource, token, body, newKey()), giveUp, sending);
     const lock = readLock(said);
     return [lock, endOf(sent, lock.ttlMs)];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.body.field === "rotate" && !way.rotates) {
       way.rotates = true;
-      return renew(way, resource, token, ttlMs, giveUp, signal);
+      return renew(way, resource, token, ttlMs, giveUp, sending);
     }
     // The lease lasts for longer than the one that was asked for, which leaves it as it is.
     const { ttlMs: left } = error.body;
     if (error.code === "timeout_shorter" && left !== undefined)
-      return renew(way, resource, token, left, giveUp, signal);
+      return renew(way, resource, token, left, giveUp, sending);
     // A lock that somebody breaks ends soon.
     if (error.code === "lock_breaking") throw new LockLostError(resource, "ended", error.message, error.requestId);
     throw error.lost(resource);

@@ -47,14 +47,28 @@ export class Retry {
   }
 }
 
+/** What may happen while a request is repeated. */
+export interface Sending {
+  /** Ends it, and rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told why an attempt failed. */
+  readonly onTrouble?: (reason: string) => void;
+}
+
 /** Sends a request until there is an answer or until `giveUp`. Throws a `Refusal` or an error for the caller. */
-export async function send(way: Way, request: Request, giveUp: number, signal?: AbortSignal): Promise<Done> {
+export async function send(
+  way: Way,
+  request: Request,
+  giveUp: number,
+  { signal, onTrouble }: Sending = {},
+): Promise<Done> {
   const retry = new Retry();
   for (;;) {
     try {
       return await exchange(way, request, signal);
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
+      onTrouble?.(error.message);
       await retry.pause(way, error, giveUp, signal);
     }
   }

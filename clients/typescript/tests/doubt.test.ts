@@ -331,7 +331,7 @@ test("the API key goes along with each request, and its refusal is told", async 
     gorilla.acquire("orders"),
     (error) => error instanceof RefusedError && error.code === "invalid_key",
   );
-  assert.equal(fake.got[0]?.headers["authorization"], "Bearer secret");
+  assert.equal(fake.got[0]?.headers.authorization, "Bearer secret");
 });
 
 test("a wait ends in time although the server is silent", async () => {

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { Gorilla, type GorillaOptions, type LockNews } from "gorilla-client";
 
 /** The address of a real server: the script `test` starts one. */
-export const SERVER: string = process.env["GORILLA_URL"] ?? missing();
+export const SERVER: string = process.env.GORILLA_URL ?? missing();
 
 function missing(): never {
   throw new Error("GORILLA_URL is the address of a server: run clients/typescript/test");
