@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    os::unix::process::ExitStatusExt,
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -28,6 +29,8 @@ pub struct Agent {
     stdin: Option<ChildStdin>,
     pid: Pid,
     heard: Arc<Heard>,
+    /// The runner has ended it by a signal.
+    is_terminated: bool,
 }
 
 /// What an agent has said.
@@ -82,7 +85,7 @@ impl Agent {
             tokio::spawn(listen(stderr, Arc::clone(&heard), false));
         }
         let stdin = child.stdin.take();
-        let agent = Self { child, stdin, pid, heard };
+        let agent = Self { child, stdin, pid, heard, is_terminated: false };
         agent.until("who the agent is", HELLO, |state| state.hello.clone().map(drop)).await?;
         Ok(agent)
     }
@@ -145,9 +148,24 @@ impl Agent {
         line.split_whitespace().next()?.parse().ok()
     }
 
+    /// Sends SIGTERM, and expects that the agent dies of it, as a process does that has no handler.
+    pub async fn terminate(&mut self, within: Duration) -> Result<(), String> {
+        self.signal(Signal::TERM)?;
+        let ended = timeout(within, self.child.wait()).await.map_err(|_| "the agent did not end after SIGTERM")?;
+        let ended = ended.map_err(|error| error.to_string())?;
+        self.is_terminated = true;
+        match ended.signal() == Some(Signal::TERM.as_raw()) {
+            true => Ok(()),
+            false => Err(format!("the agent handled SIGTERM: it ended with {ended}")),
+        }
+    }
+
     /// Ends the standard input, and tells what is wrong with how the agent ends.
     pub async fn end(&mut self) -> Option<String> {
         self.stdin = None;
+        if self.is_terminated {
+            return None;
+        }
         let problem = match timeout(END, self.child.wait()).await {
             Ok(Ok(status)) if status.success() => None,
             Ok(Ok(status)) => Some(format!("the agent ended with {status}")),

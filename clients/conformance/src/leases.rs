@@ -10,37 +10,40 @@ use serde_json::Value;
 
 use crate::wire::{Item, On, Operation};
 
-/// The present grant of a resource.
+/// The last grant of a resource.
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub id: String,
     pub token: String,
     pub fence: u64,
-    /// The latest moment at which the server may have ended the lease.
-    pub ends: Instant,
 }
 
 /// A time in which the server let the client hold a resource.
 #[derive(Clone, Debug)]
 pub struct Span {
     pub resource: String,
+    /// Which grant it was.
+    fence: u64,
     pub from: Instant,
+    /// When the lease would have ended by itself.
+    pub due: Instant,
+    /// When it ended.
     pub ends: Instant,
 }
 
 /// The grants of all resources of a scenario.
 #[derive(Default)]
 pub struct Leases {
-    present: Mutex<BTreeMap<String, Lease>>,
+    last: Mutex<BTreeMap<String, Lease>>,
     /// One for each grant and each extend.
     spans: Mutex<Vec<Span>>,
-    /// Every token that there was: none of them may be seen anywhere.
-    tokens: Mutex<Vec<String>>,
+    /// Every token that there was, none of which may be seen anywhere, and its grant.
+    tokens: Mutex<BTreeMap<String, Option<u64>>>,
 }
 
 impl Leases {
     pub fn of(&self, resource: &str) -> Option<Lease> {
-        lock(&self.present).get(resource).cloned()
+        lock(&self.last).get(resource).cloned()
     }
 
     pub fn spans(&self) -> Vec<Span> {
@@ -48,7 +51,7 @@ impl Leases {
     }
 
     pub fn tokens(&self) -> Vec<String> {
-        lock(&self.tokens).clone()
+        lock(&self.tokens).keys().cloned().collect()
     }
 
     /// Notes what an executed request means, from the body of its answer. `at` is when the lease began at the latest.
@@ -75,37 +78,36 @@ impl Leases {
 
     fn note_item(&self, item: &Item, body: &Value, at: Instant) {
         if item.on == On::Delete {
-            self.end(&item.resource, at);
+            self.end_item(item, at);
             return;
         }
         let text = |member: &str| body[member].as_str().unwrap_or_default().to_string();
         let (Some(ttl), Some(fence)) = (body["ttlMs"].as_u64(), body["fence"].as_u64()) else { return };
         let ends = at + Duration::from_millis(ttl);
-        let lease = Lease { id: text("id"), token: text("token"), fence, ends };
-        lock(&self.tokens).push(lease.token.clone());
-        lock(&self.spans).push(Span { resource: item.resource.clone(), from: at, ends });
-        let mut present = lock(&self.present);
-        // Those who share a lock end at different times: the runner knows only until when one of them holds it.
-        let is_shared = body["mode"] == "shared";
-        match present.get(&item.resource) {
-            Some(before) if is_shared && before.ends > lease.ends => {}
-            _ => drop(present.insert(item.resource.clone(), lease)),
-        }
+        let lease = Lease { id: text("id"), token: text("token"), fence };
+        lock(&self.tokens).insert(lease.token.clone(), Some(fence));
+        lock(&self.spans).push(Span { resource: item.resource.clone(), fence, from: at, due: ends, ends });
+        lock(&self.last).insert(item.resource.clone(), lease);
     }
 
     /// Nobody holds the resource from that moment on, or another client does.
     pub fn end(&self, resource: &str, at: Instant) {
-        if let Some(lease) = lock(&self.present).get_mut(resource) {
-            lease.ends = lease.ends.min(at);
-        }
-        for span in lock(&self.spans).iter_mut().filter(|span| span.resource == resource) {
-            span.ends = span.ends.min(at);
-        }
+        self.end_where(at, |span| span.resource == resource);
+    }
+
+    /// The grant of this token ends. Others may share the resource.
+    pub fn end_item(&self, item: &Item, at: Instant) {
+        let fence = item.token.as_ref().and_then(|token| lock(&self.tokens).get(token).copied().flatten());
+        self.end_where(at, |span| span.resource == item.resource && Some(span.fence) == fence);
+    }
+
+    fn end_where(&self, at: Instant, is: impl Fn(&Span) -> bool) {
+        lock(&self.spans).iter_mut().filter(|span| is(span)).for_each(|span| span.ends = span.ends.min(at));
     }
 
     /// A token that is to be kept secret too.
     pub fn secret(&self, token: &str) {
-        lock(&self.tokens).push(token.into());
+        lock(&self.tokens).entry(token.into()).or_default();
     }
 }
 

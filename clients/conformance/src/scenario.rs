@@ -65,6 +65,9 @@ pub struct Step {
 pub struct About {
     pub ok: Option<Value>,
     pub error: Option<Value>,
+    /// Any answer is as good.
+    #[serde(default)]
+    pub free: bool,
     /// Don't wait for the answer, and call the command so.
     #[serde(rename = "as")]
     pub name: Option<String>,
@@ -99,6 +102,9 @@ pub struct Expect {
     /// How many requests came.
     #[serde(default)]
     pub requests: BTreeMap<String, Value>,
+    /// How many requests were answered to the end: the client did not hang up.
+    #[serde(default)]
+    pub answered: BTreeMap<String, Value>,
     /// How many seconds before the end of the lease at the server, at least, the event `lost` came.
     #[serde(default)]
     pub lost_early: Option<f64>,

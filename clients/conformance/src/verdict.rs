@@ -69,6 +69,13 @@ impl Seen {
                 problems.push(format!("{count} requests {on} came, not {bounds}"));
             }
         }
+        for (on, bounds) in &expect.answered {
+            let of = self.entries.iter().filter(|entry| entry.operation.on.to_string() == *on);
+            let count = of.filter(|entry| entry.status.is_some()).count();
+            if !is_within(bounds, count as f64) {
+                problems.push(format!("{count} requests {on} were answered, not {bounds}"));
+            }
+        }
         for (on, bounds) in &expect.keys {
             let of = self.entries.iter().filter(|entry| entry.operation.on.to_string() == *on);
             let keys: BTreeSet<_> = of.map(|entry| &entry.operation.key).collect();
@@ -78,7 +85,7 @@ impl Seen {
         }
         if let Some(early) = expect.lost_early {
             for event in events.iter().filter(|event| event.value["event"] == "lost") {
-                let ends = self.spans.iter().filter(|span| span.from <= event.at).map(|span| span.ends).max();
+                let ends = self.spans.iter().filter(|span| span.from <= event.at).map(|span| span.due).max();
                 let left = ends.map_or(Duration::ZERO, |ends| ends.saturating_duration_since(event.at));
                 if left.as_secs_f64() < early {
                     problems.push(format!(

@@ -18,6 +18,11 @@ pub fn answer(rule: &Rule, operation: &Operation, script: &mut Script, leases: &
         On::Delete => (204, Value::Null),
         _ => (200, json!({})),
     });
+    if let (Some(item), Some(name)) = (operation.items.first(), given["token"].as_str())
+        && let (Value::Bool(false), Some(token)) = (&item.body["rotate"], &item.token)
+    {
+        script.keep_token(name, token);
+    }
     name_to_token(&mut given, script);
     if !(200..300).contains(&status) {
         return (status, refusal(status, given));
@@ -52,13 +57,12 @@ fn lock(item: &Item, given: &Value, script: &mut Script, leases: &Leases) -> Val
     let seconds = &item.body["timeout"];
     let seconds = seconds.as_f64().or_else(|| seconds.as_str()?.parse().ok()).unwrap_or_default();
     let fence = before.as_ref().map_or(FIRST_FENCE, |before| before.fence);
-    let Lease { id, token, fence, .. } = match (item.on, before) {
+    let Lease { id, token, fence } = match (item.on, before) {
         (On::Put, Some(before)) => before,
         (_, before) => Lease {
             id: Uuid::new_v4().to_string(),
             token: script.token("the first"),
             fence: before.map_or(fence, |before| before.fence + 1),
-            ends: std::time::Instant::now(),
         },
     };
     let now = "2026-11-23T09:28:30.645Z";

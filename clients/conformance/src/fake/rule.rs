@@ -14,6 +14,7 @@ pub struct Rule {
     pub times: Times,
     /// The name of the token in the script.
     pub token: Option<String>,
+    pub resource: Option<String>,
     pub key: Option<Key>,
     pub body: Value,
     pub after: Option<(f64, f64)>,
@@ -84,6 +85,8 @@ struct Members {
     #[serde(default)]
     token: Option<String>,
     #[serde(default)]
+    resource: Option<String>,
+    #[serde(default)]
     same_key: bool,
     #[serde(default)]
     new_key: bool,
@@ -140,6 +143,7 @@ impl<'de> Deserialize<'de> for Rule {
             on: members.on,
             times,
             token: members.token,
+            resource: members.resource,
             key,
             body: members.body.unwrap_or_default(),
             after: members.after,

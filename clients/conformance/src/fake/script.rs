@@ -84,6 +84,11 @@ impl Script {
         self.tokens.entry(name.into()).or_insert_with(|| Uuid::new_v4().to_string()).clone()
     }
 
+    /// The name means this token from now on: the client asked to keep the token.
+    pub fn keep_token(&mut self, name: &str, token: &str) {
+        self.tokens.insert(name.into(), token.into());
+    }
+
     fn mismatch(&self, rule: &Rule, request: &Request, operation: &Operation) -> Option<String> {
         if rule.on != operation.on {
             return Some(format!("expected {}", rule.on));
@@ -95,6 +100,10 @@ impl Script {
                 return Some(format!("expected the token {name}, not {:?}", known.map(|(name, _)| name)));
             }
         }
+        let resource = operation.items.first().map(|item| &item.resource);
+        if rule.resource.is_some() && rule.resource.as_ref() != resource {
+            return Some(format!("expected the resource {:?}, not {resource:?}", rule.resource));
+        }
         let before = self.keys.get(&operation.on);
         match rule.key {
             Some(Key::Same) if before != operation.key.as_ref() => return Some("expected the same key".into()),
@@ -105,7 +114,7 @@ impl Script {
             return Some(format!("expected a body with {}, not {}", rule.body, without_token(&request.body)));
         }
         if let Some((least, most)) = rule.after
-            && !operation.after.is_some_and(|after| (least..=most).contains(&after))
+            && !(least..=most).contains(&operation.after.unwrap_or_default())
         {
             return Some(format!("expected after from {least} to {most}, not {:?}", operation.after));
         }

@@ -122,7 +122,7 @@ impl Serving {
                 self.leases.note(&operation, &body, executed);
             }
             if matches!(status, 404 | 409) && matches!(operation.on, On::Put | On::Delete) && ends_the_lock(&body) {
-                operation.items.iter().for_each(|item| self.leases.end(&item.resource, executed));
+                operation.items.iter().for_each(|item| self.leases.end_item(item, executed));
             }
             let whole = whole(status, &body, &rule);
             match ending {
