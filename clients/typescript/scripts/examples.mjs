@@ -10,7 +10,7 @@ mkdirSync(folder, { recursive: true });
 for (const [page, path] of Object.entries(pages)) {
   const text = readFileSync(new URL(path, import.meta.url), "utf8");
   let count = 0;
-  for (const [, hidden = "", example] of text.matchAll(/(?:<!-- example\n([^]*?)-->\n)?```ts\n([^]*?)```/g)) {
+  for (const [, hidden = "", example] of text.matchAll(/(?:<!-- example\n([\s\S]*?)-->\n)?```ts\n([\s\S]*?)```/g)) {
     writeFileSync(new URL(`${page}-${++count}.ts`, folder), `${imports(hidden + example)}\nexport {};\n`);
   }
   if (count === 0) throw new Error(`${path} has no examples`);

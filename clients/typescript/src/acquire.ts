@@ -187,9 +187,15 @@ async function handOut(
     signal?.throwIfAborted();
     return fresh.map(([lock, ends]) => new Hold(way, terms, tell, lock, ends));
   } catch (error) {
-    client.background(giveBack(way, locks));
+    const ended = error instanceof LockLostError ? error.resource : undefined;
+    client.background(
+      giveBack(
+        way,
+        locks.filter(({ resource }) => resource !== ended),
+      ),
+    );
     // The lock was of no use yet.
-    if (error instanceof LockLostError) return null;
+    if (ended !== undefined) return null;
     throw error;
   }
 }
@@ -205,22 +211,22 @@ async function renew(
   ttlMs: number,
   giveUp: number,
   sending: Sending,
+  askedMs: number = ttlMs,
 ): Promise<[Lock, number]> {
-  const body = { timeout: ttlMs / 1000, ...(way.rotates ? {} : { rotate: false }) };
+  const body = { timeout: askedMs / 1000, ...(way.rotates ? {} : { rotate: false }) };
   try {
     const { sent, body: said } = await send(way, requests.extend(resource, token, body, newKey()), giveUp, sending);
     const lock = readLock(said);
-    return [lock, endOf(sent, lock.ttlMs)];
+    return [lock, endOf(sent, Math.min(lock.ttlMs, ttlMs))];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.body.field === "rotate" && !way.rotates) {
       way.rotates = true;
-      return renew(way, resource, token, ttlMs, giveUp, sending);
+      return renew(way, resource, token, ttlMs, giveUp, sending, askedMs);
     }
-    // The lease lasts for longer than the one that was asked for, which leaves it as it is.
-    const { ttlMs: left } = error.body;
-    if (error.code === "timeout_shorter" && left !== undefined)
-      return renew(way, resource, token, left, giveUp, sending);
+    // The lease lasts for longer than the one that is wanted. It stays as it is, and counts as the one that is wanted.
+    const left = error.code === "timeout_shorter" && error.body.ttlMs;
+    if (left) return renew(way, resource, token, ttlMs, giveUp, sending, left);
     // A lock that somebody breaks ends soon.
     if (error.code === "lock_breaking") throw new LockLostError(resource, "ended", error.message, error.requestId);
     throw error.lost(resource);

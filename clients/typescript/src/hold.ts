@@ -91,7 +91,7 @@ export class Hold {
     if (this.#loss || this.#over) return this.#loss;
     const now = this.way.clock.now();
     if (now >= this.#ends - this.terms.graceMs) {
-      if (this.#breaking) return this.lose("ended", "somebody broke the lock, and the grace is over");
+      if (this.#breaking) return this.end("somebody broke the lock, and the grace is over", null);
       const why = this.renewal?.trouble;
       return this.lose("unconfirmed", `no renewal was confirmed in time${why ? ` (${why})` : ""}`);
     }

@@ -78,7 +78,7 @@ export class Renewal {
       hold.break(refusal.sent, ttlMs);
     } else if (refusal.code === "timeout_shorter" && ttlMs !== undefined) {
       // Somebody with the token has given the lease a longer time.
-      hold.confirm(refusal.sent, ttlMs, hold.token);
+      hold.confirm(refusal.sent, Math.min(ttlMs, hold.terms.ttlMs), hold.token);
     } else if (refusal.code === "invalid_request" && field === "rotate" && !hold.way.rotates) {
       hold.way.rotates = true;
       this.nextAt = hold.way.clock.now();

@@ -13,7 +13,9 @@ test("there are examples", () => assert.ok(examples.length > 5));
 
 for (const example of examples) {
   test(`the example ${example} runs`, { concurrency: true, timeout: 60_000 }, async () => {
-    const child = spawn(process.execPath, [fileURLToPath(new URL(example, folder))], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [fileURLToPath(new URL(example, folder))], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let complaints = "";
     child.stderr.on("data", (bytes) => {
       complaints += bytes;

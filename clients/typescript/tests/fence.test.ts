@@ -16,7 +16,15 @@ async function databases(): Promise<[string, Database, () => unknown][]> {
   const like = await PGlite.create();
   await like.exec(FENCE_TABLE);
   return [
-    ["node:sqlite", sqlite, () => sqlite.prepare("SELECT * FROM gorilla_fence").all().map((row) => ({ ...row }))],
+    [
+      "node:sqlite",
+      sqlite,
+      () =>
+        sqlite
+          .prepare("SELECT * FROM gorilla_fence")
+          .all()
+          .map((row) => ({ ...row })),
+    ],
     ["PGlite", pg, async () => (await pg.query("SELECT * FROM gorilla_fence")).rows],
     [
       // pg tells `rowCount`, and gives bigints as text.
@@ -88,9 +96,15 @@ test("the lock of a server is fenced, with the table that the caller names", asy
 test("a driver that doesn't tell how many rows changed is no pass", async () => {
   const silent = (() => ({ ok: true })) as unknown as Database;
   await assert.rejects(fenceIn(silent, exclusive(5)), TypeError);
-  await assert.rejects(fenceIn(() => ({ rowCount: null }), exclusive(5)), TypeError);
+  await assert.rejects(
+    fenceIn(() => ({ rowCount: null }), exclusive(5)),
+    TypeError,
+  );
   await fenceIn(() => 1n, exclusive(5));
-  await assert.rejects(fenceIn(() => ({ changes: 0n }), exclusive(5)), SupersededError);
+  await assert.rejects(
+    fenceIn(() => ({ changes: 0n }), exclusive(5)),
+    SupersededError,
+  );
 });
 
 test("a process under gorilla lock inherits its locks", () => {

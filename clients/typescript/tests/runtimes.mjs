@@ -19,7 +19,10 @@ async function serve(handler) {
 const resource = name("lock");
 const events = [];
 await gorilla.using(resource, { ttlMs: 900, onEvent: ({ event }) => events.push(event) }, async (lock, lost) => {
-  await assert.rejects(gorilla.acquire(resource), (error) => error instanceof NotAcquiredError && error.holder.fence === lock.fence);
+  await assert.rejects(
+    gorilla.acquire(resource),
+    (error) => error instanceof NotAcquiredError && error.holder.fence === lock.fence,
+  );
   await sleep(1500);
   lock.check();
   assert.equal(lost.aborted, false);
@@ -36,7 +39,9 @@ await gorilla.usingAll([name("a"), name("b")], { ttlMs: 900 }, async (set) => {
 // What waits is served, and can be cancelled.
 const first = await gorilla.acquire(resource);
 const second = gorilla.acquire(resource, { waitMs: 30_000 });
-await assert.rejects(gorilla.acquire(resource, { waitMs: 30_000, signal: AbortSignal.timeout(200) }), { name: "TimeoutError" });
+await assert.rejects(gorilla.acquire(resource, { waitMs: 30_000, signal: AbortSignal.timeout(200) }), {
+  name: "TimeoutError",
+});
 await first.release();
 await (await second).release();
 
@@ -54,7 +59,9 @@ await assert.rejects(new Gorilla({ url: breaks, patienceMs: 300 }).acquire("x"),
 breaking.close();
 
 // A redirect is refused.
-const { server: redirecting, url: redirects } = await serve((_, response) => response.writeHead(302, { location: gorilla.url }).end());
+const { server: redirecting, url: redirects } = await serve((_, response) =>
+  response.writeHead(302, { location: gorilla.url }).end(),
+);
 await assert.rejects(new Gorilla({ url: redirects }).acquire("x"), { code: "redirect" });
 redirecting.close();
 
@@ -78,5 +85,9 @@ streaming.close();
 
 // A lock doesn't keep the process alive.
 await gorilla.acquire(name("held"), { ttlMs: 600_000 });
-const runtime = globalThis.Deno ? `Deno ${Deno.version.deno}` : globalThis.Bun ? `Bun ${Bun.version}` : `Node.js ${process.version}`;
+const runtime = globalThis.Deno
+  ? `Deno ${Deno.version.deno}`
+  : globalThis.Bun
+    ? `Bun ${Bun.version}`
+    : `Node.js ${process.version}`;
 console.log(`${runtime}: all is well`);

@@ -65,14 +65,29 @@ test("changes are told, and the stream is resumed behind the last cursor, bookma
       );
     }
     // In a Cluster an event may come twice.
-    return stream({ type: "hello", resumed: true }, change("granted", "e.2"), { type: "missed", reason: "slow" }, change("expired", "e.4.e"), change("granted", "e.4"));
+    return stream(
+      { type: "hello", resumed: true },
+      change("granted", "e.2"),
+      { type: "missed", reason: "slow" },
+      change("expired", "e.4.e"),
+      change("granted", "e.4"),
+    );
   });
   const gorilla = new Gorilla({ url: fake.url, apiKey: "k" });
-  const options = { prefix: "a&b", resources: ["a", "b c"], owner: "me", types: ["granted", "expired"] as const, snapshot: true };
+  const options = {
+    prefix: "a&b",
+    resources: ["a", "b c"],
+    owner: "me",
+    types: ["granted", "expired"] as const,
+    snapshot: true,
+  };
   const taken = await take(gorilla.watch(options), 6);
   assert.deepEqual(taken, ["state", "synced e.1", "granted e.2", "missed", "expired e.4.e", "granted e.4"]);
   const [first, second] = fake.got;
-  assert.equal(first?.url, "/api/v1/events?prefix=a%26b&resource=a&resource=b+c&owner=me&types=granted%2Cexpired&snapshot=1");
+  assert.equal(
+    first?.url,
+    "/api/v1/events?prefix=a%26b&resource=a&resource=b+c&owner=me&types=granted%2Cexpired&snapshot=1",
+  );
   assert.equal(first?.headers.accept, "text/event-stream");
   assert.equal(first?.headers.authorization, "Bearer k");
   assert.ok(second?.url.endsWith("&since=e.3"));
@@ -88,7 +103,10 @@ test("a stream that breaks off, and a server that can't serve, are asked again",
       setTimeout(() => response.destroy(), 20);
     };
   });
-  const gorilla = new Gorilla({ url: fake.url, onEvent: (news) => news.event === "trouble" && reasons.push(news.reason) });
+  const gorilla = new Gorilla({
+    url: fake.url,
+    onEvent: (news) => news.event === "trouble" && reasons.push(news.reason),
+  });
   assert.deepEqual(await take(gorilla.watch({ since: "e.0" }), 2), ["granted e.2", "granted e.3"]);
   assert.deepEqual(
     fake.got.map(({ url }) => url.slice(-3)),
@@ -99,11 +117,16 @@ test("a stream that breaks off, and a server that can't serve, are asked again",
 
 test("what is refused, or not allowed any more, is an error", async () => {
   await using fake = await Fake.serve((_, index) => {
-    return index === 0 ? refusal(403, "insufficient_scope") : stream({ type: "hello" }, { type: "bye", reason: "rights" });
+    return index === 0
+      ? refusal(403, "insufficient_scope")
+      : stream({ type: "hello" }, { type: "bye", reason: "rights" });
   });
   const gorilla = new Gorilla({ url: fake.url });
   for (const _ of [1, 2]) {
-    await assert.rejects(take(gorilla.watch(), 1), (error) => error instanceof RefusedError && error.code === "insufficient_scope");
+    await assert.rejects(
+      take(gorilla.watch(), 1),
+      (error) => error instanceof RefusedError && error.code === "insufficient_scope",
+    );
   }
 });
 
