@@ -7,14 +7,14 @@ import { PGlite } from "@electric-sql/pglite";
 import { type Database, FENCE_TABLE, type Fenced, fenceIn, inherited, SupersededError } from "gorilla-client";
 import { client, name } from "./support/server.js";
 
+/** PostgreSQL in this process, which takes seconds to start. */
+const pg = await PGlite.create();
+
 /** The databases, and drivers that take statements in other ways. */
 async function databases(): Promise<[string, Database, () => unknown][]> {
   const sqlite = new DatabaseSync(":memory:");
   sqlite.exec(FENCE_TABLE);
-  const pg = await PGlite.create();
-  await pg.exec(FENCE_TABLE);
-  const like = await PGlite.create();
-  await like.exec(FENCE_TABLE);
+  await emptied();
   return [
     [
       "node:sqlite",
@@ -27,12 +27,19 @@ async function databases(): Promise<[string, Database, () => unknown][]> {
     ],
     ["PGlite", pg, async () => (await pg.query("SELECT * FROM gorilla_fence")).rows],
     [
-      // pg tells `rowCount`, and gives bigints as text.
+      // As pg does, which gives bigints as text.
       "a function",
-      async (sql, values) => ({ rowCount: (await like.query(sql, values)).affectedRows ?? null }),
-      async () => (await like.query("SELECT * FROM gorilla_fence")).rows,
+      async (sql, values) => ({
+        rowCount: (await pg.query(sql.replaceAll("gorilla_fence", "like_fence"), values)).affectedRows ?? null,
+      }),
+      async () => (await pg.query("SELECT * FROM like_fence")).rows,
     ],
   ];
+}
+
+async function emptied(): Promise<void> {
+  await pg.exec("DROP TABLE IF EXISTS gorilla_fence, like_fence");
+  await pg.exec(`${FENCE_TABLE}; ${FENCE_TABLE.replace("gorilla_fence", "like_fence")}`);
 }
 
 const exclusive = (fence: number): Fenced => ({ resource: "stock", fence, floor: fence });
@@ -66,8 +73,7 @@ test("those that share a lock don't reject each other, and reject the exclusive 
 });
 
 test("in a transaction that is rolled back nothing is noted", async () => {
-  const pg = await PGlite.create();
-  await pg.exec(FENCE_TABLE);
+  await emptied();
   const failure = new Error("rolled back");
   await assert.rejects(
     pg.transaction(async (transaction) => {

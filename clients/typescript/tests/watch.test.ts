@@ -14,8 +14,8 @@ function stream(...messages: Record<string, unknown>[]): (response: ServerRespon
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("retry: 2000\n\n");
     for (const message of messages) {
-      const id = message["cursor"] ? `id: ${message["cursor"]}\n` : "";
-      response.write(`event: ${message["type"]}\n${id}data: ${JSON.stringify(message)}\n\n`);
+      const id = message.cursor ? `id: ${message.cursor}\n` : "";
+      response.write(`event: ${message.type}\n${id}data: ${JSON.stringify(message)}\n\n`);
     }
   };
 }
