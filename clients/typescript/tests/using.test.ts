@@ -331,6 +331,8 @@ test("many locks of one client are renewed by few requests", async () => {
   });
   const resources = Array.from({ length: 100 }, () => name());
   const locks = await Promise.all(resources.map((resource) => gorilla.acquire(resource, { ttlMs: 6000 })));
+  // A lock whose grant was slow to come was renewed at once, by itself.
+  [requests, batches] = [0, 0];
   await sleep(7000);
   assert.ok(locks.every((lock) => lock.held));
   assert.ok(batches >= 2 && batches + requests < 60, `${batches} batches and ${requests} single renewals`);

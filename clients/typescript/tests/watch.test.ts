@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Gorilla, type LockEvent, RefusedError } from "gorilla-client";
 import { Messages } from "../dist/sse.js";
 import { Fake, refusal } from "./support/fake.js";
-import { eventually } from "./support/server.js";
+import { client, eventually, Link, name, SERVER } from "./support/server.js";
 
 /** A stream of the fake. */
 function stream(...messages: Record<string, unknown>[]): (response: ServerResponse) => void {
@@ -149,4 +149,42 @@ test("the signal, the end of the loop and close end the stream", async () => {
   assert.deepEqual(await closing, ["granted e.1"]);
   await eventually("none is open", () => open === 0);
   assert.deepEqual(await take(gorilla.watch(), 1), []);
+});
+
+test("a real server tells the changes of a lock, also over a connection that breaks", async () => {
+  await using link = await Link.open();
+  const { gorilla } = client();
+  const watcher = client({ url: link.url });
+  const resource = name("watched");
+  const told: LockEvent[] = [];
+  const controller = new AbortController();
+  const options = { resources: [resource], snapshot: true, signal: controller.signal };
+  const watching = (async () => {
+    for await (const event of watcher.gorilla.watch(options)) told.push(event);
+  })();
+  const types = () => told.map(({ type }) => type);
+  await eventually("the state is told", () => types().includes("synced"));
+  assert.ok(types().includes("state"));
+
+  const lock = await gorilla.acquire(resource);
+  await eventually("the grant is told", () => types().includes("granted"));
+  link.cut();
+  await lock.release();
+  await eventually("the release is told, behind the cursor", () => types().includes("released"), 30_000);
+  await gorilla.acquire(resource, { ttlMs: 60_000 }).then(async ({ fence }) => {
+    const body = JSON.stringify({ fence, reason: "a test" });
+    const headers = { "content-type": "application/json" };
+    await fetch(`${SERVER}/api/v1/locks/${resource}/break`, { method: "POST", headers, body });
+  });
+  await eventually("the break is told", () => types().includes("broken"), 30_000);
+  controller.abort();
+  await watching;
+  const changes = told.filter(({ type }) => ["granted", "released", "broken"].includes(type));
+  assert.deepEqual(
+    changes.map(({ type }) => type),
+    ["granted", "released", "granted", "broken"],
+  );
+  const [granted, , , broken] = changes;
+  assert.ok(granted?.type === "granted" && granted.fence === lock.fence && granted.owner === lock.owner);
+  assert.ok(broken?.type === "broken" && broken.reason === "a test");
 });
