@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         eprintln!("no scenario has such a name");
         return ExitCode::from(2);
     }
-    let runner = Runner { agent, jobs: arguments.jobs };
+    let runner = Runner { agent, jobs: arguments.jobs, retries: true };
     let report = runtime.block_on(run_all(&runner, scenarios, |result| {
         println!("{}", result.line());
         let has_failed = matches!(result.status, Status::Failed(_) | Status::PassedAlone(_));

@@ -29,9 +29,11 @@ pub struct Runner {
     pub agent: Vec<String>,
     /// How many scenarios run at once.
     pub jobs: usize,
+    /// Whether a scenario that fails is run once more, alone.
+    pub retries: bool,
 }
 
-/// Runs scenarios, and calls `told` with each as it ends. A scenario that fails is run once more, alone.
+/// Runs scenarios, and calls `told` with each as it ends.
 pub async fn run_all(runner: &Runner, scenarios: Vec<Scenario>, told: impl Fn(&Result)) -> Report {
     let mut scenarios: Vec<_> = scenarios.into_iter().map(Arc::new).collect();
     // The longest first, so that none of them is left at the end.
@@ -51,7 +53,7 @@ pub async fn run_all(runner: &Runner, scenarios: Vec<Scenario>, told: impl Fn(&R
         let Ok(((result, client), scenario)) = ended else { continue };
         report.client = client.unwrap_or(report.client);
         match &result.status {
-            Status::Failed(reasons) => again.push((scenario, reasons.clone())),
+            Status::Failed(reasons) if runner.retries => again.push((scenario, reasons.clone())),
             _ => {
                 told(&result);
                 report.results.push(result);
@@ -108,11 +110,6 @@ async fn run(
     }
     let begun = Instant::now();
     let mut problems = Vec::new();
-    if !scenario.client.is_empty()
-        && let Err(error) = options(&mut session).await
-    {
-        problems.push(error);
-    }
     for (number, step) in scenario.steps.iter().enumerate() {
         if let Err(error) = session.step(step).await {
             problems.push(format!("step {} ({}): {error}", number + 1, step.name));
@@ -141,13 +138,6 @@ async fn run(
     problems.extend(seen.problems(&scenario.expect));
     let story = story(&seen, begun);
     (if problems.is_empty() { Status::Passed } else { Status::Failed(problems) }, story, client)
-}
-
-async fn options(session: &mut Session) -> std::result::Result<(), String> {
-    let options = serde_json::Value::Object(session.scenario.client.clone());
-    let id = session.first.send("client", &options).await?;
-    let answer = session.first.answer(id, Duration::from_secs(15)).await?;
-    if answer["ok"].is_object() { Ok(()) } else { Err(format!("client: {answer}")) }
 }
 
 /// Everything that was said, without tokens.

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Instant,
+    num::NonZero,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
 };
 
 use gorilla_harness::{Api, Redis, Replica, WallClock};
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
     scenario::{self, About, Scenario, Server},
     wire::WireLog,
 };
+
+/// How long an agent may take to make its client.
+const CLIENT: Duration = Duration::from_secs(30);
 
 /// A run.
 pub struct Session {
@@ -91,7 +95,7 @@ impl Session {
         }
         let clock = scenario.steps.iter().any(|step| step.name == "wall_clock").then(WallClock::new);
         env.extend(clock.iter().flat_map(WallClock::env));
-        let first = Agent::start(command, &env).await?;
+        let first = start(scenario, command, &env).await?;
         Ok(Self {
             resource: format!("{}-{}", scenario.name, &Uuid::new_v4().simple().to_string()[..8]),
             scenario: Arc::clone(scenario),
@@ -116,7 +120,9 @@ impl Session {
         match (which, &mut self.second) {
             (scenario::Agent::First, _) => Ok(&mut self.first),
             (scenario::Agent::Second, Some(second)) => Ok(second),
-            (scenario::Agent::Second, second) => Ok(second.insert(Agent::start(&self.command, &self.env).await?)),
+            (scenario::Agent::Second, second) => {
+                Ok(second.insert(start(&self.scenario, &self.command, &self.env).await?))
+            }
         }
     }
 
@@ -131,6 +137,20 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Starts an agent, and has it make its client. Many runtimes need much of the processor for that, so that few agents
+/// start at once: those that run hold leases, and must not wait for the processor.
+async fn start(scenario: &Scenario, command: &[String], env: &[(String, String)]) -> Result<Agent, String> {
+    static STARTING: LazyLock<Semaphore> = LazyLock::new(|| {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Semaphore::new(processors)
+    });
+    let _place = STARTING.acquire().await;
+    let mut agent = Agent::start(command, env).await?;
+    let id = agent.send("client", &Value::Object(scenario.client.clone())).await?;
+    let answer = agent.answer(id, CLIENT).await?;
+    if answer["ok"].is_object() { Ok(agent) } else { Err(format!("client: {answer}")) }
 }
 
 async fn own_replica(scenario: &Scenario) -> Replica {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use gorilla_client::{Client, Error, Kind, Progress};
+use gorilla_client::{Client, Error, Kind, Progress, test_clock};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
@@ -18,6 +18,9 @@ use crate::{
     holds::Hold,
     out,
 };
+
+/// How many of many locks are acquired at once.
+const AT_ONCE: usize = 50;
 
 /// What the agent has.
 #[derive(Default)]
@@ -50,6 +53,15 @@ impl Agent {
                 let _turn = turn.lock().await;
                 self.raise(name, command["message"].as_str().unwrap_or_default())
             }
+            "detach" => {
+                let _turn = turn.lock().await;
+                self.detach(name).await
+            }
+            "adopt" => {
+                let _turn = turn.lock().await;
+                self.adopt(name, command).await
+            }
+            "once" => self.once(command).await,
             "check" => self.with(name, Hold::check),
             "fence" => self.with(name, |hold| Ok(hold.facts())),
             "repr" => {
@@ -59,6 +71,10 @@ impl Agent {
             }
             "block" => {
                 thread::sleep(Duration::from_millis(command["ms"].as_u64().unwrap_or_default()));
+                Ok(json!({}))
+            }
+            "advance" => {
+                test_clock::advance(seconds(&command["s"]).unwrap_or_default());
                 Ok(json!({}))
             }
             "many" => self.many(command).await,
@@ -90,12 +106,7 @@ impl Agent {
 
     async fn acquire(&self, name: &str, command: &Value) -> Answer {
         let client = self.client()?;
-        let lock = name.to_string();
-        let report = move |progress: Progress| match progress {
-            Progress::Waiting(busy) => out::event("waiting", &lock, json!({ "position": busy.position })),
-            Progress::Trouble(why) => out::event("trouble", &lock, json!({ "reason": why })),
-            _ => {}
-        };
+        let report = reporting(name);
         let ttl = seconds(&command["ttl"]).unwrap_or(Duration::from_secs(30));
         let (wait, grace) = (seconds(&command["wait"]).unwrap_or_default(), seconds(&command["grace"]));
         let owner = command["owner"].as_str();
@@ -114,6 +125,12 @@ impl Agent {
                 if let Some(grace) = grace {
                     request = request.grace(grace);
                 }
+                if let Some(at_least) = seconds(&command["atLeast"]) {
+                    request = request.at_least(at_least);
+                }
+                if let Some(max_hold) = seconds(&command["maxHold"]) {
+                    request = request.max_hold(max_hold);
+                }
                 if let Some(owner) = owner {
                     request = request.owner(owner);
                 }
@@ -131,11 +148,57 @@ impl Agent {
                 return Err(self.failed(error));
             }
         };
+        Ok(self.hold(name, hold))
+    }
+
+    /// Keeps a lock that was acquired, and tells about it.
+    fn hold(&self, name: &str, hold: Hold) -> Value {
         out::event("acquired", name, hold.facts());
         hold.report(name);
         let facts = hold.facts();
         self.holds.borrow_mut().insert(name.into(), hold);
-        Ok(facts)
+        facts
+    }
+
+    async fn detach(&self, name: &str) -> Answer {
+        let hold = self.holds.borrow_mut().remove(name);
+        let Some(Hold::One(guard)) = hold else { return Err(Failed::other("no such lock")) };
+        let ticket = guard.detach().await.map_err(|error| self.failed(error))?;
+        let mut ticket = serde_json::to_value(ticket).map_err(|error| Failed::other(&error.to_string()))?;
+        ticket["fence"] = ticket["fence"].to_string().into();
+        Ok(json!({ "ticket": ticket }))
+    }
+
+    async fn adopt(&self, name: &str, command: &Value) -> Answer {
+        let mut ticket = command["ticket"].clone();
+        // The protocol has fences as text.
+        ticket["fence"] = ticket["fence"].as_str().and_then(|fence| fence.parse::<u64>().ok()).into();
+        let ticket = serde_json::from_value(ticket).map_err(|error| Failed::other(&error.to_string()))?;
+        let mut adoption = self.client()?.adopt(ticket).on_progress(reporting(name));
+        if let Some(ttl) = seconds(&command["ttl"]) {
+            adoption = adoption.ttl(ttl);
+        }
+        if let Some(grace) = seconds(&command["grace"]) {
+            adoption = adoption.grace(grace);
+        }
+        let guard = adoption.take().await.map_err(|error| self.failed(error))?;
+        Ok(self.hold(name, Hold::One(guard)))
+    }
+
+    /// Works under the lock if nobody else has it, as programs do.
+    async fn once(&self, command: &Value) -> Answer {
+        let name = command["name"].as_str().unwrap_or_default();
+        let request = self.client()?.lock(name).ttl(seconds(&command["ttl"]).unwrap_or(Duration::from_secs(30)));
+        let request = request.wait(seconds(&command["wait"]).unwrap_or_default());
+        match request.at_least(seconds(&command["atLeast"]).unwrap_or_default()).acquire().await {
+            Ok(guard) => {
+                tokio::time::sleep(Duration::from_millis(command["ms"].as_u64().unwrap_or_default())).await;
+                guard.release().await.map_err(|error| self.failed(error))?;
+                Ok(json!({ "ran": true }))
+            }
+            Err(Error::NotAcquired(_)) => Ok(json!({ "ran": false })),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     async fn release(&self, name: &str) -> Answer {
@@ -164,11 +227,14 @@ impl Agent {
         let client = self.client()?;
         let ttl = seconds(&command["ttl"]).unwrap_or(Duration::from_secs(30));
         let prefix = command["prefix"].as_str().unwrap_or_default();
-        let mut tasks = JoinSet::new();
-        for number in 0..command["count"].as_u64().unwrap_or_default() {
-            tasks.spawn_local(client.lock(format!("{prefix}{number}")).ttl(ttl).acquire());
-        }
-        while let Some(acquired) = tasks.join_next().await {
+        let count = command["count"].as_u64().unwrap_or_default();
+        let (mut tasks, mut begun) = (JoinSet::new(), 0);
+        loop {
+            while begun < count && tasks.len() < AT_ONCE {
+                tasks.spawn_local(client.lock(format!("{prefix}{begun}")).ttl(ttl).acquire());
+                begun += 1;
+            }
+            let Some(acquired) = tasks.join_next().await else { break };
             let acquired = acquired.map_err(|error| Failed::other(&error.to_string()))?;
             let guard = acquired.map_err(|error| self.failed(error))?;
             self.many.borrow_mut().push(Hold::One(guard));
@@ -183,6 +249,16 @@ impl Agent {
     fn failed(&self, error: Error) -> Failed {
         *self.last_error.borrow_mut() = format!("{error:?}");
         error.into()
+    }
+}
+
+/// Tells what happens while the lock is waited for and held.
+fn reporting(name: &str) -> impl FnMut(Progress) + Send + 'static {
+    let lock = name.to_string();
+    move |progress| match progress {
+        Progress::Waiting(busy) => out::event("waiting", &lock, json!({ "position": busy.position })),
+        Progress::Trouble(why) => out::event("trouble", &lock, json!({ "reason": why })),
+        _ => {}
     }
 }
 

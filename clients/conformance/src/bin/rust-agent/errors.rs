@@ -33,8 +33,8 @@ impl Failed {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
-        Self(match &error {
+        let (message, request_id) = (error.to_string(), error.request_id().map(String::from));
+        let mut failed = match &error {
             Error::NotAcquired(busy) => {
                 let holder = busy.holder.as_ref().map(|holder| {
                     let ttl = holder.ttl.as_millis() as u64;
@@ -46,9 +46,13 @@ impl From<Error> for Failed {
             Error::Lost(lost) => json!({ "kind": "LockLost", "message": message, "reason": reason(lost) }),
             Error::Unknown(_) => json!({ "kind": "Unknown", "message": message }),
             Error::Unavailable(_) => json!({ "kind": "Unavailable", "message": message }),
-            Error::Refused { code, .. } => json!({ "kind": "Refused", "message": message, "code": code }),
+            Error::Refused { code, field, .. } => {
+                json!({ "kind": "Refused", "message": message, "code": code, "field": field })
+            }
             _ => json!({ "kind": "Other", "message": message }),
-        })
+        };
+        failed["requestId"] = request_id.into();
+        Self(failed)
     }
 }
 
@@ -58,6 +62,7 @@ pub fn reason(lost: &Lost) -> &'static str {
         Lost::Ended(_) => "ended",
         // The server does not renew it any more, and it ends.
         Lost::Breaking => "ended",
+        Lost::MaxHold => "max_hold",
         _ => "unconfirmed",
     }
 }

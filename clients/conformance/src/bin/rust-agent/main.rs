@@ -38,12 +38,7 @@ async fn serve() {
             "close": "a client holds nothing: each guard releases its own lock",
             "stubborn": "not there yet",
             "elect": "not there yet",
-            "once": "not there yet",
             "watch": "not there yet",
-            "atLeast": "not there yet",
-            "maxHold": "not there yet",
-            "detach": "not there yet",
-            "advance": "not there yet",
         },
     }));
     let agent = Rc::new(Agent::default());
