@@ -14,7 +14,7 @@ use crate::{
     kind::Kind,
     lease::Lease,
     renewals::Renewals,
-    requests::{self, new_key},
+    requests::{self, Change, new_key},
     wire::{Answer, Wire, read},
 };
 
@@ -78,6 +78,16 @@ impl LockRequest {
         self
     }
 
+    /// How long the request waits.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.asking.wait
+    }
+
+    /// Sets how long the next attempt waits.
+    pub(crate) fn set_wait(&mut self, wait: Duration) {
+        self.asking.wait = wait;
+    }
+
     /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
     /// [`Duration::MAX`] is for ever.
     ///
@@ -127,6 +137,11 @@ impl LockRequest {
     /// # Errors
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
+        self.take().await
+    }
+
+    /// As [`LockRequest::acquire`], for a request that is made again later.
+    pub(crate) async fn take(&mut self) -> Result<Guard, Error> {
         let grace = self.asking.checked_grace()?;
         let ttl = self.asking.ttl;
         loop {
@@ -144,7 +159,8 @@ impl LockRequest {
                     Err(error) => return Err(error),
                 },
             };
-            return Ok(Guard::new(self.asking.wire, self.asking.renewals, lock, lease, ttl, grace));
+            let (wire, renewals) = (self.asking.wire.clone(), Arc::clone(&self.asking.renewals));
+            return Ok(Guard::new(wire, renewals, lock, lease, ttl, grace));
         }
     }
 
@@ -195,7 +211,7 @@ async fn renew(wire: &Wire, lock: &Lock, ttl: Duration, ends: Moment) -> Result<
     let key = new_key();
     // Asks even if the lease may just be over: the answer tells.
     let give_up = ends.max(wire.give_up());
-    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, None, &key), give_up).await? {
+    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, Change::Lease, &key), give_up).await? {
         Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;

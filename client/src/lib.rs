@@ -41,21 +41,26 @@ mod acquire;
 mod asking;
 mod client;
 mod clock;
+mod elect;
 mod error;
 mod guard;
 mod keeper;
 mod kind;
+mod leading;
 mod lease;
+mod observe;
 mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod watch;
 mod wire;
 
 pub use acquire::LockRequest;
 pub use asking::Progress;
 pub use client::{Builder, Client};
 pub use clock::{Moment, sleep_until};
+pub use elect::Campaign;
 pub use error::{Busy, Error, Holder, Lost, Sharing};
 /// One of the clients that share a lock.
 #[doc(inline)]
@@ -64,5 +69,7 @@ pub use gorilla_wire::Holder as Member;
 pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
 pub use guard::Guard;
 pub use kind::Kind;
+pub use leading::Leading;
 pub use lease::{Grant, Lease};
+pub use observe::Leader;
 pub use set::{GuardSet, LocksRequest, Part};

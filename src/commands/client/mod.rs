@@ -16,7 +16,7 @@ mod status;
 mod token;
 
 pub use acquire::Acquire;
-pub use asking::{Asking, duration, name};
+pub use asking::{Asking, Holding, duration, name};
 pub use break_lock::Break;
 pub use cells::age;
 pub use extend::Extend;
