@@ -46,7 +46,9 @@ async fn the_history_is_newest_first_and_goes_on_before_a_cursor() {
 #[tokio::test]
 async fn wrong_parameters_of_the_history_are_refused() {
     let api = Replica::shared().await;
-    for (query, field) in [("?limit=0", "limit"), ("?limit=501", "limit"), ("?before=x", "before"), ("?since=1", "query")] {
+    for (query, field) in
+        [("?limit=0", "limit"), ("?limit=501", "limit"), ("?before=x", "before"), ("?since=1", "query")]
+    {
         let answer = api.get(&format!("/api/v1/locks/past/events{query}")).await;
         assert_eq!((answer.status, &answer.json()["field"]), (400, &json!(field)), "{query}: {answer:?}");
     }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{PATIENCE, Stream, ask, poll};
-use crate::harness::{Api, Replica, Redis, eventually, name, token};
+use crate::harness::{Api, Redis, Replica, eventually, name, token};
 
 /// Opens a stream, and reads no more than its head.
 async fn unread(api: &Api, query: &str) -> TcpStream {

@@ -1,6 +1,5 @@
 //! Events over HTTP: the stream, the long poll, the history, and waiting until a lock is free.
 
-mod cases;
 mod cli;
 mod client;
 mod drain;

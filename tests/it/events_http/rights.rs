@@ -50,7 +50,8 @@ impl Guarded {
 async fn only_locks_with_the_right_events_are_told_also_as_states() {
     let mine = name("rights-mine");
     let other = name("rights-other");
-    let guarded = guarded(&format!("{{name=\"{mine}\", verbs=[\"events\"]}}, {{prefix=\"rights-\", verbs=[\"inspect\"]}}")).await;
+    let guarded =
+        guarded(&format!("{{name=\"{mine}\", verbs=[\"events\"]}}, {{prefix=\"rights-\", verbs=[\"inspect\"]}}")).await;
     let api = &guarded.operator;
     let locks = [api.granted(&other, "me", 30).await, api.granted(&mine, "me", 30).await];
     let mut stream = guarded.listen("?snapshot=1").await;
@@ -62,10 +63,14 @@ async fn only_locks_with_the_right_events_are_told_also_as_states() {
     let first = stream.told().await.data;
     assert_eq!((&first["resource"], &first["type"]), (&json!(mine), &json!("released")), "{first}");
 
-    let refused = ask(&guarded.replica.api.address, &format!("?resource={other}"), &[("Authorization", &guarded.bearer)]).await;
+    let refused =
+        ask(&guarded.replica.api.address, &format!("?resource={other}"), &[("Authorization", &guarded.bearer)]).await;
     assert_eq!(refused.status(), 403);
     let body: Value = refused.json().await.expect("JSON");
-    assert_eq!((&body["code"], &body["verb"], &body["resource"]), (&json!("insufficient_scope"), &json!("events"), &json!(other)));
+    assert_eq!(
+        (&body["code"], &body["verb"], &body["resource"]),
+        (&json!("insufficient_scope"), &json!("events"), &json!(other))
+    );
     let listener = guarded.replica.api.with_key(&Key::new("listener"));
     assert_eq!(listener.get(&format!("{}/events", lock_path(&other))).await.status, 403);
     assert_eq!(listener.get(&format!("{}/events", lock_path(&mine))).await.status, 200);

@@ -10,7 +10,9 @@ use crate::harness::{Method, Redis, Replica, eventually, name, token};
 /// What is not a time, a number or an id.
 fn kept(event: &Value) -> Value {
     let mut event = event.clone();
-    for member in ["cursor", "at", "fence", "id", "expireAt", "expiredAt", "heldMs", "waitedMs", "place", "previousFence"] {
+    for member in
+        ["cursor", "at", "fence", "id", "expireAt", "expiredAt", "heldMs", "waitedMs", "place", "previousFence"]
+    {
         if let Some(value) = event.get_mut(member) {
             assert!(!value.is_null(), "{member}");
             *value = "…".into();
