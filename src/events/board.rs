@@ -7,7 +7,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use gorilla_domain::event::{Cursor, Missed};
+use gorilla_domain::{
+    Failure,
+    event::{Cursor, Epoch, Missed},
+};
 use tokio::sync::watch;
 
 use super::recorded::Recorded;
@@ -41,6 +44,12 @@ pub struct State {
     pub position: Option<Cursor>,
     /// What comes before this cursor isn't on the board: it was dropped, or the reader began behind it.
     pub begins: Option<Cursor>,
+    /// The number of the first frame of the present epoch.
+    epoch_first: u64,
+    /// The epoch before the present one, and why it ended.
+    pub before: Option<(Epoch, Missed)>,
+    /// Why the reader can't read now, if it can't.
+    pub trouble: Option<Failure>,
     /// Since when Redis has recorded, as far as that is kept.
     pub recorded_since: Option<DateTime<Utc>>,
     /// Whether the replica is about to end.
@@ -77,10 +86,13 @@ impl State {
     /// Adds a frame, and drops the oldest if there are too many.
     pub fn push(&mut self, frame: Frame) {
         if self.frames.len() == KEPT {
-            if let Some(Frame::Event(dropped)) = self.frames.pop_front() {
+            let dropped = self.frames.pop_front();
+            self.first += 1;
+            if let Some(Frame::Event(dropped)) = dropped
+                && self.first > self.epoch_first
+            {
                 self.begins = dropped.cursor;
             }
-            self.first += 1;
         }
         self.frames.push_back(frame);
     }
@@ -101,19 +113,24 @@ impl State {
         if self.begins.is_some_and(|begins| begins.epoch != cursor.epoch || cursor.order(&begins).is_lt()) {
             return Err(Dropped);
         }
-        let is_behind = |frame: &Frame| match frame {
-            Frame::Event(event) => event.cursor.is_some_and(|at| at.epoch == cursor.epoch && at.order(cursor).is_gt()),
-            Frame::Missed(_) => false,
+        let is_before = |frame: &Frame| match frame {
+            Frame::Event(event) => event.cursor.is_some_and(|at| at.order(cursor).is_le()),
+            Frame::Missed(_) => true,
         };
-        let index = self.frames.iter().position(is_behind).unwrap_or(self.frames.len());
-        Ok(self.first + index as u64)
+        // The last of those before, because frames that come later may be before it too where events are missing.
+        let of_epoch = self.epoch_first.saturating_sub(self.first) as usize;
+        let behind = self.frames.iter().skip(of_epoch).rposition(is_before).map_or(0, |index| index + 1);
+        Ok(self.first + (of_epoch + behind) as u64)
     }
 
-    /// Forgets everything: the frames belong to another epoch.
+    /// From now on the frames belong to another epoch, whose events before this cursor are not on the board.
+    pub fn begin_epoch(&mut self, begins: Cursor) {
+        (self.epoch_first, self.begins) = (self.next(), Some(begins));
+    }
+
+    /// Forgets everything: nobody reads any more.
     pub fn clear(&mut self) {
-        self.first = self.next();
-        self.frames.clear();
-        (self.position, self.begins, self.recorded_since) = (None, None, None);
+        *self = Self { first: self.next(), epoch_first: self.next(), is_draining: self.is_draining, ..Self::default() };
     }
 }
 

@@ -3,11 +3,18 @@
 
 mod board;
 mod feed;
+mod fold;
 mod json;
+mod line;
 mod listener;
+mod place;
+mod reader;
+mod reading;
 mod recorded;
+mod seeds;
 
-pub use feed::{Feed, History, ListenError, MOST_LISTENERS};
+pub use feed::{Feed, History, ListenError};
 pub use json::json;
 pub use listener::Listener;
+pub use place::MOST_LISTENERS;
 pub use recorded::{End, Recorded, Told};

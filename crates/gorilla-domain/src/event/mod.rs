@@ -103,6 +103,8 @@ pub enum UndoneCause {
     HungUp,
     /// Too few replicas of Redis confirmed the grant.
     NotReplicated,
+    /// The set of locks that it was a part of did not come together.
+    Incomplete,
 }
 
 /// Why a request waits no more.
@@ -214,7 +216,7 @@ impl EventType {
 
 impl UndoneCause {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::UnknownOutcome, Self::HungUp, Self::NotReplicated];
+    pub const ALL: [Self; 4] = [Self::UnknownOutcome, Self::HungUp, Self::NotReplicated, Self::Incomplete];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -222,6 +224,7 @@ impl UndoneCause {
             Self::UnknownOutcome => "unknown_outcome",
             Self::HungUp => "hung_up",
             Self::NotReplicated => "not_replicated",
+            Self::Incomplete => "incomplete",
         }
     }
 }
