@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::{
-    Broken, Limit, Lock, Page, Queue, State, Token,
+    Broken, History, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
     elect::Campaign,
     error::Error,
@@ -21,6 +21,8 @@ use crate::{
     renewals::Renewals,
     requests::{self, Change, new_key},
     set::{LocksRequest, Part},
+    until::{self, Until},
+    watch_request::WatchRequest,
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
@@ -276,6 +278,38 @@ impl Client {
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn queue(&self, resource: &str) -> Result<Queue, Error> {
         self.ask(&requests::queue(resource)).await
+    }
+
+    /// What happens to locks, as it happens. Add filters, then [`start`](WatchRequest::start).
+    pub fn watch(&self) -> WatchRequest {
+        WatchRequest::new(self.wire.clone())
+    }
+
+    /// What has happened to a lock, newest first, as far as the server's Redis has recorded it: the newest page, or that
+    /// before a cursor. A page may be empty without being the last: only a page without a cursor is.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn history(&self, resource: &str, before: Option<&str>) -> Result<History, Error> {
+        self.ask(&requests::history(resource, before)).await
+    }
+
+    /// Waits until nobody holds a lock, and takes nothing: another client may take the lock before this one does. The state
+    /// of the lock then, or at the end of the wait.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn until_free(&self, resource: &str, wait: Duration) -> Result<State, Error> {
+        until::wait(&self.wire, resource, Until::Free, wait).await
+    }
+
+    /// Waits until another grant stands than the one with this fence, or none. A fence of 0 stands for no grant. The state of
+    /// the lock then, or at the end of the wait.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn until_changed(&self, resource: &str, fence: u64, wait: Duration) -> Result<State, Error> {
+        until::wait(&self.wire, resource, Until::Changed(fence), wait).await
     }
 
     /// How many permits all holders of a shared lock may have, and whether this limit is pinned.

@@ -22,9 +22,9 @@ use crate::{
     kind::Kind,
     leading::Leading,
     lease::{Lease, is_lost, told},
+    loss_watch::watch,
     renewals::Renewals,
     requests::Change,
-    watch,
     wire::Wire,
 };
 
@@ -176,7 +176,7 @@ impl Guard {
     /// It costs the server a request that waits, all the time, and the right to inspect the lock. The task ends with the
     /// guard.
     pub fn watch(&self) {
-        tokio::spawn(watch::watch(
+        tokio::spawn(watch(
             self.wire.clone(),
             self.resource.clone(),
             self.lease.clone(),

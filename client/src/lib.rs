@@ -48,12 +48,15 @@ mod keeper;
 mod kind;
 mod leading;
 mod lease;
+mod loss_watch;
 mod observe;
 mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod until;
 mod watch;
+mod watch_request;
 mod wire;
 
 pub use acquire::LockRequest;
@@ -66,10 +69,15 @@ pub use error::{Busy, Error, Holder, Lost, Sharing};
 #[doc(inline)]
 pub use gorilla_wire::Holder as Member;
 #[doc(inline)]
-pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
+pub use gorilla_wire::{
+    Broken, Code, Event, Events, Group, History, Limit, Lock, Missed, Mode, Page, Queue, Share, State, Tenure, Token,
+    Waiter,
+};
 pub use guard::Guard;
 pub use kind::Kind;
 pub use leading::Leading;
 pub use lease::{Grant, Lease};
 pub use observe::Leader;
 pub use set::{GuardSet, LocksRequest, Part};
+pub use watch::{Told, Watch};
+pub use watch_request::WatchRequest;

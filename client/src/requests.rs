@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The characters that need no escape in a URL.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An Idempotency-Key: the same for all attempts of one request.
 pub fn new_key() -> String {
@@ -178,11 +178,16 @@ pub fn leader_after(resource: &str, known: Option<u64>, wait: Duration) -> Reque
     Request { timeout: wait + ANSWER_TIMEOUT, ..get(path, None) }
 }
 
+pub fn history(resource: &str, before: Option<&str>) -> Request<'static> {
+    let before = before.map(|before| format!("&before={}", utf8_percent_encode(before, PLAIN))).unwrap_or_default();
+    get(format!("{}/events?limit=500{before}", path(resource)), None)
+}
+
 fn get(path: String, token: Option<&Token>) -> Request<'_> {
     Request { method: Method::GET, path, token, key: None, body: None, timeout: ANSWER_TIMEOUT }
 }
 
-fn path(resource: &str) -> String {
+pub fn path(resource: &str) -> String {
     format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
 }
 

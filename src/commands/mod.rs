@@ -57,6 +57,10 @@ enum Command {
     Queue(client::Queue),
     /// Show, pin or unpin how many permits the holders of a shared lock may have
     Limit(client::Limit),
+    /// Wait until nobody holds a lock, and take nothing
+    Wait(client::Wait),
+    /// Tell what happens to locks, as it happens
+    Events(client::Events),
     /// List the locks that are held
     Ls(client::Ls),
     /// End a lock whose holder is gone
@@ -124,6 +128,8 @@ pub fn run() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Queue(queue) => queue.run(),
         Command::Limit(limit) => limit.run(),
+        Command::Wait(wait) => wait.run(),
+        Command::Events(events) => events.run(),
         Command::Ls(ls) => ls.run(),
         Command::Break(command) => command.run(),
         Command::Completions(completions) => completions.run(Cli::command()),

@@ -7,10 +7,11 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, load::Load, room::Room, watches::Watches};
+use super::{last_look::LastLook, listening::Ends, load::Load, room::Room, watches::Watches};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
+    events::Feed,
     metrics::Metrics,
     settings::Limits,
     store::Store,
@@ -19,6 +20,8 @@ use crate::{
 /// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
+    /// What happens to locks.
+    pub(super) feed: Arc<Feed>,
     pub(super) room: Room,
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
@@ -28,6 +31,7 @@ pub struct Service {
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
     pub(super) watches: Arc<Watches>,
+    pub(super) ends: Ends,
     load: Load,
     draining: AtomicBool,
 }
@@ -44,6 +48,7 @@ impl Service {
     ) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
         Arc::new(Self {
+            feed: Feed::new(Arc::clone(&store)),
             store,
             room,
             access,
@@ -53,6 +58,7 @@ impl Service {
             metrics,
             last_look: LastLook::default(),
             watches: Arc::default(),
+            ends: Ends::default(),
             draining: AtomicBool::new(false),
         })
     }

@@ -5,6 +5,7 @@ mod answer;
 mod batch;
 mod code;
 mod election;
+mod event;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -20,7 +21,8 @@ pub use answer::{
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
 pub use election::{Campaign, Election, Keep, Leader, Leadership};
-pub use operation::{BATCH, ELECTIONS, LIMITS, LOCKS, Operation, Right};
+pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use operation::{BATCH, ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
 pub use seconds::seconds;

@@ -14,6 +14,9 @@ pub const LIMITS: &str = "/api/v1/limits";
 /// Where the elections are; each is below, by its name, which is that of its lock.
 pub const ELECTIONS: &str = "/api/v1/elections";
 
+/// Where events are told.
+pub const EVENTS: &str = "/api/v1/events";
+
 /// An operation of the interface. HEAD is there wherever GET is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -55,6 +58,10 @@ pub enum Operation {
     Resign,
     /// Many operations in one request.
     Batch,
+    /// What happens to locks, as it happens.
+    Events,
+    /// What has happened to a lock.
+    History,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -86,16 +93,16 @@ pub enum Right {
 }
 
 impl Right {
-    /// Whether an operation with this right counts against the rate of the caller: acquires, looks and lists do. Whoever
+    /// Whether an operation with this right counts against the rate of the caller: acquires, looks, lists and events do. Whoever
     /// could not extend or release a lock would only hold it for longer.
     pub const fn is_rated(self) -> bool {
-        matches!(self, Self::On(Verb::Acquire | Verb::Inspect) | Self::OnSome(_))
+        matches!(self, Self::On(Verb::Acquire | Verb::Inspect | Verb::Events) | Self::OnSome(_))
     }
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -115,6 +122,8 @@ impl Operation {
         Self::Keep,
         Self::Resign,
         Self::Batch,
+        Self::Events,
+        Self::History,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -143,6 +152,8 @@ impl Operation {
             Self::Keep => "keep",
             Self::Resign => "resign",
             Self::Batch => "batch",
+            Self::Events => "events",
+            Self::History => "history",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
@@ -163,6 +174,8 @@ impl Operation {
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
             Self::Leader | Self::Campaign | Self::Keep | Self::Resign => "/api/v1/elections/{resource}",
             Self::Batch => BATCH,
+            Self::Events => EVENTS,
+            Self::History => "/api/v1/locks/{resource}/events",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -184,6 +197,8 @@ impl Operation {
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
+            Self::Events => Right::OnSome(Verb::Events),
+            Self::History => Right::On(Verb::Events),
             Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
         }
@@ -193,6 +208,7 @@ impl Operation {
     pub const fn method(self) -> Method {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Method::GET,
+            Self::Events | Self::History => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Campaign | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit | Self::Keep => Method::PUT,

@@ -4,14 +4,14 @@ use http::Method;
 
 use crate::{
     Code::{self, *},
-    ELECTIONS, LIMITS, LOCKS, Operation, Right,
+    ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right,
 };
 
 impl Operation {
     /// The codes of its refusals, by their statuses.
     pub fn codes(self) -> Vec<Code> {
         let mut codes = vec![InvalidRequest, HostNotAllowed];
-        if [LOCKS, LIMITS, ELECTIONS].iter().any(|below| self.path().starts_with(below)) {
+        if [LOCKS, LIMITS, ELECTIONS, EVENTS].iter().any(|path| self.path().starts_with(path)) {
             codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
         }
         if self.method() != Method::GET {
@@ -39,6 +39,8 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
+            Operation::Events => &[TooManyListeners, EventsOff, Draining],
+            Operation::History => &[],
             Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
             Operation::Limit | Operation::PinLimit | Operation::UnpinLimit | Operation::Leader => &[],

@@ -87,7 +87,7 @@ pub fn leader(State(app): State<App>, request: WithQuery) -> impl Future<Output 
     Box::pin(async move {
         let WithQuery { target: Target { caller, resource, .. }, query } = request;
         let [after, wait] = parameters(&query, ["after", "wait"])?;
-        let wait = fields::wait_in_query(wait.as_deref(), app.limits().max_wait)?;
+        let wait = fields::wait_in_query(wait.as_deref(), app.limits().max_wait)?.unwrap_or_default();
         let known = after.as_deref().map(Known::parse).transpose()?;
         if !wait.is_zero() && known.is_none() {
             return Err(Invalid::new("after", "is needed with `wait`: it says which leader is no news").into());

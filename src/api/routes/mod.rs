@@ -7,8 +7,10 @@ mod break_lock;
 mod docs;
 mod election;
 mod embedded;
+pub(super) mod events;
 pub(super) mod extend;
 mod health;
+mod history;
 mod limit;
 mod list;
 mod metrics;
@@ -16,6 +18,7 @@ mod openapi;
 mod queue;
 pub(super) mod release;
 mod state;
+mod until;
 
 use axum::{
     Router,
@@ -57,6 +60,8 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Keep => on(method, election::keep),
         Operation::Resign => on(method, election::resign),
         Operation::Batch => on(method, batch::batch),
+        Operation::Events => on(method, events::events),
+        Operation::History => on(method, history::history),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

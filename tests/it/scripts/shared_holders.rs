@@ -109,7 +109,7 @@ fn a_break_with_a_grace_shortens_the_lease_of_one_holder_which_may_release_and_n
     let lab = Lab::on(Redis::shared());
     let [(fence, _), _] = shared(&lab);
     let (print, grace) = (Some("print"), Some(5_000));
-    let call = SharedBreak(Break { fence: Some(&fence), request: Some("k"), print, grace });
+    let call = SharedBreak(Break { fence: Some(&fence), request: Some("k"), print, grace, by: None, reason: None });
     let breaking = lab.run(&call);
     assert_eq!(breaking[..4], ["breaking".into(), "a-1".into(), "owner-of-a-1".into(), fence.clone()]);
     assert_eq!(breaking[4..], ["5000", "0"]);
@@ -136,6 +136,8 @@ fn shared_break_gives_every_reply_of_its_header() {
             request,
             print,
             grace: None,
+            by: None,
+            reason: None,
         }))
     };
     assert_eq!(break_lock("", ""), ["unnamed", "3", "5", "2"]);
@@ -151,7 +153,7 @@ fn shared_break_gives_every_reply_of_its_header() {
     assert_eq!(break_lock(&fence, "")[0], "changed");
     assert_eq!(lab.cli(&["HGET"], "lock", &["owner"]), "owner-of-a-2");
     let grace = Some(5_000);
-    lab.run(&SharedBreak(Break { fence: Some(&fence_2), request: None, print: None, grace }));
+    lab.run(&SharedBreak(Break { fence: Some(&fence_2), request: None, print: None, grace, by: None, reason: None }));
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(break_lock(&fence, ""), ["missing"]);
     lab.saw_every_reply_of("shared_break");

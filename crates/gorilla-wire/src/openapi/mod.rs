@@ -130,6 +130,9 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
         });
         if let Some(content) = success.content.filter(|_| !head) {
             response["content"] = json!({ success.media: content });
+            if let Some((media, content)) = success.other {
+                response["content"][media] = content;
+            }
         }
         responses.insert(success.status.as_str().into(), response);
     }

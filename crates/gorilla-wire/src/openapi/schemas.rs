@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, AcquireSet, Batch, Batched, Break, Broken, Campaign, Election, Error, Extend, Group, Health, Holder, Keep,
-    Leadership, Limit, Lock, LockSet, Op, Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Campaign, Election, Error, Events, Extend, Group, Health,
+    History, Holder, Keep, Leadership, Limit, Lock, LockSet, Op, Page, Pin, Problem, Queue, Ready, Release, State,
+    Tenure,
 };
 
 /// The member of a [`State`] that is there only if it is true.
@@ -37,6 +38,8 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Limit>();
     answers.subschema_for::<Leadership>();
     answers.subschema_for::<Election>();
+    answers.subschema_for::<Events>();
+    answers.subschema_for::<History>();
     answers.subschema_for::<Batched>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();
