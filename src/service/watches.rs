@@ -188,7 +188,7 @@ impl Watches {
 fn end_of_lease(seen: &Look) -> Option<Instant> {
     let tenure = match &*seen.state {
         State::Held { tenure, .. } => tenure,
-        State::Shared { holders, .. } => &holders.first()?.0,
+        State::Shared { holders, .. } => &holders.first()?.tenure,
         State::Free { .. } => return None,
     };
     // Counted from the beginning of the look, it would come too early.
