@@ -93,6 +93,16 @@ impl LockRequest {
         self
     }
 
+    /// How long the request waits.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.asking.wait
+    }
+
+    /// Sets how long the next attempt waits.
+    pub(crate) fn set_wait(&mut self, wait: Duration) {
+        self.asking.wait = wait;
+    }
+
     /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
     /// [`Duration::MAX`] is for ever.
     ///
@@ -144,6 +154,11 @@ impl LockRequest {
     /// # Errors
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
+        self.take().await
+    }
+
+    /// As [`LockRequest::acquire`], for a request that is made again later.
+    pub(crate) async fn take(&mut self) -> Result<Guard, Error> {
         let grace = self.asking.checked_grace()?;
         if !self.asking.at_least.is_zero() && self.kind != Kind::Exclusive {
             let message = "only an exclusive lock can be held for at least so long".into();
@@ -178,8 +193,8 @@ impl LockRequest {
                 }
             };
             let terms = self.asking.terms(grace);
-            let Asking { wire, renewals, report, .. } = self.asking;
-            return Ok(Guard::new(wire, renewals, report, lock, lease, terms));
+            let Asking { wire, renewals, report, .. } = &self.asking;
+            return Ok(Guard::new(wire.clone(), Arc::clone(renewals), report.clone(), lock, lease, terms));
         }
     }
 

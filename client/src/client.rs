@@ -8,17 +8,20 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::{
     Broken, History, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
     adopt::Adoption,
     asking::Asking,
+    elect::Campaign,
     error::Error,
     kind::Kind,
+    observe::{self, Leader},
     proxy,
     renewals::Renewals,
-    requests::{self, new_key},
+    requests::{self, Change, new_key},
     set::{LocksRequest, Part},
     ticket::Ticket,
     until::{self, Until},
@@ -189,6 +192,22 @@ impl Client {
         LocksRequest::new(self.wire.clone(), Arc::clone(&self.renewals), parts)
     }
 
+    /// A campaign for the leadership of an election, which is the lock of this name.
+    pub fn elect(&self, election: impl Into<String>) -> Campaign {
+        Campaign::new(self.lock(election))
+    }
+
+    /// Who leads an election, as it changes, without taking part in it. None until the first answer, while nobody leads,
+    /// and from the end of the leader's lease by the clock of this machine, also if no server can be reached. Terms only
+    /// rise; some may be skipped. A change of the `ends` alone wakes nobody who waits for a change.
+    ///
+    /// This is what others believe. Whether this client leads, only its own lease says: [`Leading`](crate::Leading).
+    ///
+    /// A task in the background asks until all receivers are dropped. It goes on asking while the server refuses.
+    pub fn observe(&self, election: impl Into<String>) -> watch::Receiver<Option<Leader>> {
+        observe::observe(self.wire.clone(), election.into())
+    }
+
     /// Makes a lease last for `ttl` from now. Replaces the token: the answer has the new token. For locks that outlive
     /// a process: a [`Guard`](crate::Guard) renews its lock by itself.
     ///
@@ -197,7 +216,7 @@ impl Client {
     /// and has left this holder a grace: the holder still has the lock, and may release it.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&requests::extend(resource, token, ttl, None, &key)).await? {
+        match self.send(&requests::extend(resource, token, ttl, Change::Lease, &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
@@ -212,7 +231,7 @@ impl Client {
     /// token.
     pub async fn convert(&self, resource: &str, token: &Token, ttl: Duration, kind: Kind) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&requests::extend(resource, token, ttl, Some(kind), &key)).await? {
+        match self.send(&requests::extend(resource, token, ttl, Change::Kind(kind), &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.not_converted()),
         }

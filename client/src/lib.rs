@@ -42,11 +42,15 @@ mod adopt;
 mod asking;
 mod client;
 mod clock;
+mod elect;
 mod error;
 mod guard;
 mod keeper;
 mod kind;
+mod leading;
 mod lease;
+mod loss_watch;
+mod observe;
 mod progress;
 mod proxy;
 mod renewals;
@@ -67,6 +71,7 @@ pub use client::{Builder, Client};
 #[cfg(feature = "test-clock")]
 pub use clock::test_clock;
 pub use clock::{Moment, sleep_until};
+pub use elect::Campaign;
 pub use error::{Busy, Error, Holder, Lost, Sharing};
 /// One of the clients that share a lock.
 #[doc(inline)]
@@ -78,7 +83,9 @@ pub use gorilla_wire::{
 };
 pub use guard::Guard;
 pub use kind::Kind;
+pub use leading::Leading;
 pub use lease::{Grant, Lease};
+pub use observe::Leader;
 pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};
 pub use ticket::Ticket;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use gorilla_domain::{AcquireSet, Lock, LockSet, Part, ResourceName, State, Tenure};
+use gorilla_domain::{AcquireSet, Lock, LockSet, Member, Part, ResourceName, State, Tenure};
 use gorilla_wire::{Mode, seconds};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -122,10 +122,12 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicS
         }
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
-            let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
-            let holder = |(tenure, permits): &'a (Tenure, u32)| gorilla_wire::Holder {
-                tenure: public_tenure(tenure),
-                permits: *permits,
+            let last = holders.first().map(|member| public_tenure(&member.tenure));
+            let breaking = holders.first().is_some_and(|member| member.breaking);
+            let holder = |member: &'a Member| gorilla_wire::Holder {
+                tenure: public_tenure(&member.tenure),
+                permits: member.permits,
+                breaking: member.breaking,
             };
             let group = gorilla_wire::Group {
                 mode: Mode::Shared,
@@ -134,7 +136,7 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicS
                 holder_count: group.holders,
                 holders: holders.iter().map(holder).collect(),
             };
-            (last, Some(group), *waiting, false)
+            (last, Some(group), *waiting, breaking)
         }
         State::Free { waiting } => (None, None, *waiting, false),
     };

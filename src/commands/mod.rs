@@ -43,6 +43,8 @@ enum Command {
     Dev(dev::Dev),
     /// Run a command while holding a lock
     Lock(Box<lock::Lock>),
+    /// Run a command while leading an election
+    Elect(Box<lock::Elect>),
     /// Acquire a lock that outlives this command
     Acquire(client::Acquire),
     /// Make the lease of a lock last longer, or convert the lock
@@ -119,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Healthcheck(sources) => healthcheck::run(&sources),
         Command::Lock(lock) => lock.run(),
+        Command::Elect(elect) => elect.run(),
         Command::Acquire(acquire) => acquire.run(),
         Command::Extend(extend) => extend.run(),
         Command::Release(release) => release.run(),

@@ -94,6 +94,11 @@ impl Feed {
         Ok(Listener::new(self.source.clone(), place, start))
     }
 
+    /// Whether events are recorded also while nobody listens.
+    pub fn always_records(&self) -> bool {
+        self.source.store.record() == Record::Always
+    }
+
     /// How many listen.
     pub fn listeners(&self) -> usize {
         self.source.listeners.load(Relaxed)

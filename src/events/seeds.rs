@@ -66,7 +66,7 @@ async fn walk(store: &Store, found: &mpsc::Sender<Vec<Seed>>) {
 fn seeds(resource: ResourceName, state: State) -> Vec<Seed> {
     let tenures = match state {
         State::Held { tenure, .. } => vec![tenure],
-        State::Shared { holders, .. } => holders.into_iter().map(|(tenure, _)| tenure).collect(),
+        State::Shared { holders, .. } => holders.into_iter().map(|member| member.tenure).collect(),
         State::Free { .. } => Vec::new(),
     };
     let seed = |Tenure { id, owner, fence, created, expires, .. }| Seed {

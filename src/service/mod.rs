@@ -12,6 +12,7 @@ mod census;
 mod contention;
 mod extend;
 mod fleet;
+mod hastener;
 mod inspect;
 mod last_look;
 mod limit;

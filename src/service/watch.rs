@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     base::Service,
     caller::Caller,
+    hastener::hasten,
     permission::permit_time,
     refusal::Refusal,
     watches::{HOLDERS, Look, Looks},
@@ -29,7 +30,7 @@ impl Service {
     /// the request came, so news that came before is not missed, and no older state is taken for news.
     ///
     /// A change that comes through this replica is told at once, the end of a lease within some milliseconds, and any
-    /// other change within 1.25 s, or at once if the events of Redis are recorded. Many requests that watch one lock cost
+    /// other change within 1.25 s, or at once if this replica reads the events of Redis anyway. Many requests that watch one lock cost
     /// Redis a look when each begins and ends, and a look a second for all of them together.
     ///
     /// The caller needs the right to inspect the lock, also at the end of the wait. A replica that is about to end tells
@@ -50,6 +51,9 @@ impl Service {
         let came = Instant::now();
         // Watched before the first look, so that no change falls between the two.
         let looks = (!wait.is_zero()).then(|| self.watches.watch(&self.store, resource));
+        if looks.is_some() && self.watches.begin_hastening() {
+            tokio::spawn(hasten(Arc::clone(&self.watches), Arc::clone(&self.feed)));
+        }
         let first = self.look(resource).await?;
         let looks = match looks {
             Some(looks) if !is_news(&first.state) => looks,

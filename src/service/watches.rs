@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub(super) struct Watches {
     locks: Mutex<HashMap<ResourceName, Arc<Watched>>>,
     /// How many these are, to be read without the mutex.
     count: AtomicUsize,
+    /// Whether events are used to hasten the looks.
+    is_hastened: AtomicBool,
     /// Whether nobody may watch any more.
     dismissed: watch::Sender<bool>,
 }
@@ -104,12 +106,29 @@ impl Watches {
     /// Notes that a lock may have changed, so that a look at it comes soon, if it is watched.
     pub fn changed(&self, resource: &ResourceName) {
         // Most requests come while nobody watches anything.
-        if self.count.load(Relaxed) == 0 {
+        if !self.is_watching() {
             return;
         }
         if let Some(watched) = self.locks().get(resource) {
             watched.changed.notify_one();
         }
+    }
+
+    /// Whether a lock is watched.
+    pub fn is_watching(&self) -> bool {
+        self.count.load(Relaxed) > 0
+    }
+
+    /// Whether whoever asks is to begin to hasten the looks, because nobody does.
+    pub fn begin_hastening(&self) -> bool {
+        !self.is_hastened.swap(true, Relaxed)
+    }
+
+    /// Whether whoever hastens the looks is to go on. If not, the next who watches has another begin.
+    pub fn go_on_hastening(&self) -> bool {
+        let locks = self.locks();
+        self.is_hastened.store(!locks.is_empty(), Relaxed);
+        !locks.is_empty()
     }
 
     /// Ends the waiting of all who watch, because the replica is about to end.
@@ -169,7 +188,7 @@ impl Watches {
 fn end_of_lease(seen: &Look) -> Option<Instant> {
     let tenure = match &*seen.state {
         State::Held { tenure, .. } => tenure,
-        State::Shared { holders, .. } => &holders.first()?.0,
+        State::Shared { holders, .. } => &holders.first()?.tenure,
         State::Free { .. } => return None,
     };
     // Counted from the beginning of the look, it would come too early.

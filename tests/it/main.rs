@@ -16,6 +16,7 @@ mod documents;
 mod drain;
 mod elections;
 mod events;
+mod events_http;
 mod failover;
 mod fleet;
 mod fuzz;

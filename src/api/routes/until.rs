@@ -80,7 +80,7 @@ pub async fn answer(app: &App, caller: &Caller, resource: &ResourceName, asked: 
 fn fence(state: &State) -> u64 {
     match state {
         State::Held { tenure, .. } => tenure.fence,
-        State::Shared { holders, .. } => holders.first().map_or(0, |(tenure, _)| tenure.fence),
+        State::Shared { holders, .. } => holders.first().map_or(0, |member| member.tenure.fence),
         State::Free { .. } => 0,
     }
 }

@@ -1,13 +1,23 @@
 //! `gorilla events`: tells what happens to locks, as it happens.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Args;
 use gorilla_client::{Client, Error, Event, History, Missed, Told};
 use gorilla_wire::{Control, EVENT_TYPES};
 
-use super::{Remote, asking::name, cells::shown, remote::block_on, show};
-use crate::commands::{exit, messages::tell, runtime::runtime};
+use super::{Remote, asking::name, cells::shown, remote::block_on};
+use crate::{
+    commands::{
+        exit,
+        messages::{fail, tell},
+        runtime::runtime,
+    },
+    printable::in_json,
+};
 
 /// Tell what happens to locks, as it happens.
 #[derive(Args)]
@@ -82,11 +92,11 @@ impl Events {
                         }
                         (has_connected, is_away) = (true, false);
                     }
-                    Ok(Told::Event(event)) => self.print(&event),
+                    Ok(Told::Event(event)) => self.print(&event)?,
                     Ok(Told::Missed(reason)) => {
                         tell(format_args!("events are missing here: {}.", because(reason)));
                         if self.json {
-                            show::json(&Control::Missed { reason });
+                            self.write(serde_json::to_string(&Control::Missed { reason }).unwrap_or_default())?;
                         }
                     }
                     Ok(_) => {}
@@ -105,34 +115,41 @@ impl Events {
 
     /// Prints what has happened to a lock.
     fn look_back(&self, client: &Client, name: &str) -> Result<(), ExitCode> {
-        block_on(async {
-            let mut before = None;
-            let mut is_first = true;
-            loop {
-                let History { recorded_since, events, cursor, .. } = client.history(name, before.as_deref()).await?;
-                if std::mem::take(&mut is_first) && !self.json {
-                    match recorded_since {
-                        Some(since) => tell(format_args!("recorded since {since}, newest first.")),
-                        None => tell(
-                            "the server records no events now: it does while somebody listens, and always with \
+        let mut before = None;
+        let mut is_first = true;
+        loop {
+            let page = block_on(client.history(name, before.as_deref()))?;
+            let History { recorded_since, events, cursor, .. } = page;
+            if std::mem::take(&mut is_first) && !self.json {
+                match recorded_since {
+                    Some(since) => tell(format_args!("recorded since {since}, newest first.")),
+                    None => tell(
+                        "the server records no events now: it does while somebody listens, and always with \
                                       events.record = \"always\".",
-                        ),
-                    }
-                }
-                events.iter().for_each(|event| self.print(event));
-                before = cursor;
-                if before.is_none() {
-                    return Ok(());
+                    ),
                 }
             }
-        })
+            events.iter().try_for_each(|event| self.print(event))?;
+            before = cursor;
+            if before.is_none() {
+                return Ok(());
+            }
+        }
     }
 
-    fn print(&self, event: &Event) {
+    fn print(&self, event: &Event) -> Result<(), ExitCode> {
         match self.json {
-            true => show::json(event),
-            false => anstream::println!("{}", line(event)),
+            true => self.write(serde_json::to_string(event).map(in_json).unwrap_or_default()),
+            false => self.write(line(event)),
         }
+    }
+
+    /// Writes a line. Ends if nobody reads any more, as behind `| head`.
+    fn write(&self, line: String) -> Result<(), ExitCode> {
+        writeln!(anstream::stdout(), "{line}").map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            _ => fail(format_args!("the events can't be written: {error}.")),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ mod token;
 mod wait;
 
 pub use acquire::Acquire;
-pub use asking::{Asking, duration, name};
+pub use asking::{Asking, Holding, duration, name};
 pub use break_lock::Break;
 pub use cells::age;
 pub use events::Events;

@@ -27,6 +27,8 @@ async fn send(api: &Api, operation: Operation, resource: &str) -> Answer {
         _ => None,
     };
     let headers: &[_] = match operation {
+        // A stream would not end.
+        Operation::Events => &[("Accept", "application/json")],
         Operation::ExtendByHeader | Operation::ReleaseByHeader | Operation::Keep | Operation::Resign => &token,
         _ => &[],
     };
@@ -76,14 +78,14 @@ async fn each_operation_is_served_to_exactly_those_who_have_its_right() {
             let expected = match operation.right() {
                 Right::Public | Right::OfEachItem | Right::OfAnyKey => true,
                 Right::On(verb) => *here && verbs.contains(&verb.as_str()),
-                // The set names the resource. A list shows what the caller may see.
+                // The set names the resource. A list and a stream show what the caller may see.
                 Right::Everywhere(verb) => {
                     verbs.contains(&verb.as_str())
                         && EVERYWHERE.iter().any(|kind| name.ends_with(kind) || name.starts_with(kind))
                 }
                 Right::OnSome(verb) => {
                     verbs.contains(&verb.as_str())
-                        && (*here || [Operation::List, Operation::Contention].contains(&operation))
+                        && (*here || [Operation::List, Operation::Events, Operation::Contention].contains(&operation))
                 }
             };
             let answer = send(&caller, operation, &resource).await;

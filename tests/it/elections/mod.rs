@@ -1,5 +1,7 @@
 //! Elections: the interface, the Rust client and the commands.
 
+mod client;
+mod commands;
 mod http;
 mod watching;
 
