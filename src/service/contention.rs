@@ -113,7 +113,7 @@ impl Seen {
         match &self.state {
             State::Held { tenure, .. } => vec![(tenure.owner.as_str(), held(tenure))],
             State::Shared { holders, .. } => {
-                holders.iter().map(|(tenure, _)| (tenure.owner.as_str(), held(tenure))).collect()
+                holders.iter().map(|member| (member.tenure.owner.as_str(), held(&member.tenure))).collect()
             }
             State::Free { .. } => Vec::new(),
         }

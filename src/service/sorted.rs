@@ -58,7 +58,7 @@ impl Row {
     pub fn of((name, state): (ResourceName, State)) -> Self {
         let (tenures, waiting): (Vec<_>, _) = match &state {
             State::Held { tenure, waiting, .. } => (vec![tenure], *waiting),
-            State::Shared { holders, waiting, .. } => (holders.iter().map(|(tenure, _)| tenure).collect(), *waiting),
+            State::Shared { holders, waiting, .. } => (holders.iter().map(|member| &member.tenure).collect(), *waiting),
             State::Free { waiting } => (vec![], *waiting),
         };
         let created = tenures.iter().map(|tenure| tenure.created.timestamp_millis()).min();
