@@ -5,6 +5,7 @@ mod answer;
 mod batch;
 mod code;
 mod event;
+mod event_type;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -19,7 +20,8 @@ pub use answer::{
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
-pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use event::{Bye, Control, Event, Events, History, Missed};
+pub use event_type::{EVENT_STREAM, EVENT_TYPES};
 pub use operation::{BATCH, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
