@@ -9,7 +9,7 @@
 --   owner    of the grant
 --   fence    of the grant, as text
 --   created  when it was granted (ms since 1970); absent if nobody knows
---   ends     when its lease ended, as the replica has read (ms since 1970)
+--   ended    when its lease ended, as the replica has read (ms since 1970)
 --   latest   the last fence of the lock that the replica has read of, as text
 --   floor    of the group that shares the lock, as text; absent if the grant has the lock alone
 --   kind     how it ends: 'expired'; 'released' or 'broken' if that was settled before
@@ -42,8 +42,8 @@ local told = beside(lock, 'told')
 if redis.call('SADD', told, req.fence) == 0 then return {'told'} end
 redis.call('PEXPIRE', told, REMEMBERED)
 if recorded() then
-  local held = req.created and math.max(0, req.ends - req.created)
-  if req.kind == 'expired' then note('expired', lock, req.id, req.owner, req.fence, held or nil, req.ends)
+  local held = req.created and math.max(0, req.ended - req.created)
+  if req.kind == 'expired' then note('expired', lock, req.id, req.owner, req.fence, held or nil, req.ended)
   else note(req.kind, lock, req.id, req.owner, req.fence, held or nil, req.by, req.reason) end
 end
 return {'ended'}

@@ -14,6 +14,7 @@ mod dev;
 mod docs_page;
 mod documents;
 mod drain;
+mod events;
 mod events_http;
 mod failover;
 mod fuzz;
