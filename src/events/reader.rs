@@ -219,7 +219,7 @@ impl Reader {
             match missed {
                 // What came since is not told: it may follow on something that is missing.
                 Some(why) => {
-                    state.push(Frame::Missed(why));
+                    state.push(Frame::Missed(why, position));
                     state.begin_epoch(position);
                 }
                 None => {
@@ -263,9 +263,7 @@ impl Reader {
     }
 
     fn take(&mut self, entries: Vec<Entry>) {
-        let (Some((reading, epoch)), Some(last)) = (&mut self.reading, entries.last()) else {
-            return self.tell(|_| {});
-        };
+        let (Some((reading, epoch)), Some(last)) = (&mut self.reading, entries.last()) else { return };
         self.position = last.id;
         let position = Cursor::behind(*epoch, last.id);
         let mut frames = Vec::new();
