@@ -27,9 +27,7 @@ mod watches;
 pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
-pub use listening::{Filter, Heard, Kinds, Listening};
+pub use listening::{Filter, Happened, Heard, Kinds, Listening};
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};
 pub use watch::Seen;
-
-pub use crate::events::{History, Recorded};

@@ -15,6 +15,7 @@ mod docs_page;
 mod documents;
 mod drain;
 mod elections;
+mod events;
 mod events_http;
 mod failover;
 mod fuzz;

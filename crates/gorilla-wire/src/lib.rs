@@ -6,6 +6,7 @@ mod batch;
 mod code;
 mod election;
 mod event;
+mod event_type;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -21,7 +22,8 @@ pub use answer::{
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
 pub use election::{Campaign, Election, Keep, Leader, Leadership};
-pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use event::{Bye, Control, Event, Events, History, Missed};
+pub use event_type::{EVENT_STREAM, EVENT_TYPES};
 pub use operation::{BATCH, ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
