@@ -90,8 +90,15 @@ impl fmt::Debug for Watch {
     }
 }
 
+impl WatchRequest {
+    /// Begins to watch. Connects to the server with the first [`Watch::next`].
+    pub fn start(self) -> Watch {
+        Watch::new(self)
+    }
+}
+
 impl Watch {
-    pub(crate) fn new(request: WatchRequest) -> Self {
+    fn new(request: WatchRequest) -> Self {
         let cursor = request.since.clone();
         Self { request, cursor, open: None, next_open: Moment::now(), retry: Retry::new(), told: Seen::default() }
     }

@@ -9,7 +9,6 @@ use reqwest::Method;
 use crate::{
     error::Error,
     requests::PLAIN,
-    watch::Watch,
     wire::{ANSWER_TIMEOUT, Answer, Request, Wire, read},
 };
 
@@ -68,11 +67,6 @@ impl WatchRequest {
     pub fn since(mut self, cursor: impl Into<String>) -> Self {
         self.since = Some(cursor.into());
         self
-    }
-
-    /// Begins to watch. Connects to the server with the first [`Watch::next`].
-    pub fn start(self) -> Watch {
-        Watch::new(self)
     }
 
     /// One long poll: the events after the cursor of [`WatchRequest::since`], or after a wait what has come by then. Give

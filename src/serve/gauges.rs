@@ -43,6 +43,7 @@ impl Collector for Gauges {
         let Self { store, service, access, certificate, .. } = self;
         let (up, draining) = (store.is_connected(), service.is_draining());
         page.gauge("gorilla_waiters", "Requests that wait for a lock at this replica", store.waiting() as f64)?;
+        page.gauge("gorilla_listeners", "Clients that are told of events", service.listeners() as f64)?;
         page.gauge("gorilla_redis_up", "Whether there is a usable connection to Redis", f64::from(up))?;
         page.gauge("gorilla_redis_in_flight", "Requests that wait for Redis", store.in_flight() as f64)?;
         let help = "For how long new grants wait, because Redis may have lost data";

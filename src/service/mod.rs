@@ -34,11 +34,9 @@ pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
 pub use census::MOST as MOST_SORTED;
-pub use listening::{Filter, Heard, Kinds, Listening};
+pub use listening::{Filter, Happened, Heard, Kinds, Listening};
 pub use pulse::begin as begin_to_tell;
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};
 pub use sorted::{Sorted, SortedList};
 pub use watch::Seen;
-
-pub use crate::events::{History, Recorded};

@@ -5,13 +5,6 @@ use serde_json::Value;
 
 use crate::Mode;
 
-/// The types of events.
-pub const EVENT_TYPES: [&str; 10] =
-    ["granted", "extended", "released", "expired", "broken", "undone", "queued", "left", "leader", "vacant"];
-
-/// The type of the body of a stream.
-pub const EVENT_STREAM: &str = "text/event-stream";
-
 /// One thing that happened to a lock. Which members it has beside `type`, `resource` and `at` depends on its type. It
 /// never has a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod contention;
 mod election;
 mod event;
 mod fleet;
+mod event_type;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -24,7 +25,8 @@ pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
 pub use contention::{Blocking, Contended, Contention, Cycle, CycleWait, Waiting};
 pub use election::{Campaign, Election, Keep, Leader, Leadership};
-pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use event::{Bye, Control, Event, Events, History, Missed};
+pub use event_type::{EVENT_STREAM, EVENT_TYPES};
 pub use fleet::{
     Count, Features, Identity, Me, Period, Redis, RedisInfo, RedisNode, RedisReplica, Replica, ReplicaState, Replicas,
     Resources, Series, Spread, Stats, Topology,

@@ -2,9 +2,10 @@
 
 mod ending;
 mod filter;
+mod happened;
 mod standing;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use gorilla_domain::{
@@ -15,10 +16,11 @@ use gorilla_wire::Bye;
 use tokio::time::{Instant, sleep_until};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
-use crate::events::{End, History, ListenError, Listener, Recorded, Told};
+use crate::events::{End, History, ListenError, Listener, Told};
 use ending::Ending;
 pub(super) use ending::Ends;
 pub use filter::{Filter, Kinds};
+pub use happened::Happened;
 use standing::Standing;
 
 /// How many holders of a shared lock a state in a stream tells.
@@ -28,13 +30,24 @@ const HOLDERS: u64 = 100;
 #[derive(Debug)]
 pub enum Heard {
     /// Something happened.
-    Event(Arc<Recorded>),
+    Event(Happened),
     /// Events are missing here.
     Missed(Missed),
     /// Nothing before this position is left to be told.
     Bookmark(Cursor),
     /// Nothing more is told.
     Bye(Bye),
+}
+
+/// What has happened to a lock.
+#[derive(Debug)]
+pub struct Past {
+    /// The newest first.
+    pub events: Vec<Happened>,
+    /// Since when Redis has recorded; `None` if it records nothing.
+    pub recorded_since: Option<DateTime<Utc>>,
+    /// What is older comes before this; `None` if nothing is.
+    pub before: Option<Cursor>,
 }
 
 /// Somebody who listens.
@@ -75,9 +88,10 @@ impl Service {
         resource: &ResourceName,
         before: Option<Cursor>,
         limit: usize,
-    ) -> Result<History, Refusal> {
+    ) -> Result<Past, Refusal> {
         self.permit(caller, Verb::Events, resource)?;
-        Ok(self.feed.history(resource, before, limit).await?)
+        let History { events, recorded_since, before } = self.feed.history(resource, before, limit).await?;
+        Ok(Past { events: events.into_iter().map(Happened).collect(), recorded_since, before })
     }
 
     /// The state of a lock whose events the caller follows.
@@ -142,7 +156,7 @@ impl Listening {
             match told {
                 Told::Event(event) => {
                     if self.filter.passes(&event.event) && self.standing.may_see(&event.event.resource) {
-                        return Heard::Event(event);
+                        return Heard::Event(Happened(event));
                     }
                 }
                 Told::Missed(why) => return Heard::Missed(why),

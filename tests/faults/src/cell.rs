@@ -151,11 +151,11 @@ impl Cell {
         use Property::*;
         // A lock that is gone or has come back ends grants early, may have an old floor, and may have lost its limit. A set
         // may have lost a lock before it is answered.
-        let forgets = [Exclusion, Standing, Floors, Limits, SafeRetry, Sets];
+        let forgets = [Exclusion, Standing, Floors, Limits, SafeRetry, Sets, Leaders];
         let mut broken = match (self.fault, self.grace, self.acked) {
             // Gorilla can't answer again from a request record that Redis has lost, not even if new grants wait.
             (RedisEmptied | Flushed, false, _) => forgets.to_vec(),
-            (RedisEmptied | Flushed, true, _) => vec![Standing, Limits, SafeRetry],
+            (RedisEmptied | Flushed, true, _) => vec![Standing, Limits, SafeRetry, Leaders],
             // A lock that Redis evicted is free, and its data are still of the same incarnation.
             (Evicted | ClockForward, ..) => forgets.to_vec(),
             // If Redis loses a release or an extend, the token that it had ended is valid again, and what a batch or a refused
@@ -163,12 +163,14 @@ impl Cell {
             (MasterKilled | MasterHung | MasterCutOff, false, false) => {
                 [&forgets[..], &[StaleTokens, Batches]].concat()
             }
-            (MasterKilled | MasterHung, true, false) => vec![Standing, Limits, StaleTokens, SafeRetry, Sets, Batches],
-            // No replica of Redis confirms a pinned limit.
-            (MasterKilled, true, true) => vec![Limits],
+            (MasterKilled | MasterHung, true, false) => {
+                vec![Standing, Limits, StaleTokens, SafeRetry, Sets, Batches, Leaders]
+            }
+            // No replica of Redis confirms a pinned limit, or what a look has seen.
+            (MasterKilled, true, true) => vec![Limits, Leaders],
             // A master that is cut off knows no grants of the other master, and refuses their tokens; and it keeps what the
             // other master was given back.
-            (MasterCutOff, true, true) => vec![Limits, Standing, Sets, Batches],
+            (MasterCutOff, true, true) => vec![Limits, Standing, Sets, Batches, Leaders],
             _ => vec![],
         };
         if self.mixed || matches!(self.fault, Upgrade | RollBack) {

@@ -38,6 +38,8 @@ pub enum Event {
     Update(Update),
     /// A client read what the lock protects.
     Read(Read),
+    /// A client that holds nothing asked who leads.
+    Look(Look),
     /// A client broke a grant that it had been told of.
     Break(Break),
     /// A client pinned or unpinned a limit.
@@ -312,6 +314,19 @@ pub enum End {
     Unknown,
 }
 
+/// A look at an election: who has the lock alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Which lock.
+    pub resource: String,
+    /// The term that was told, which is a fence; `None` if nobody led.
+    pub term: Option<u64>,
+    /// When the look began, at the earliest: when it was sent and, if it waited for news, after the wait.
+    pub began: Moment,
+    /// When its answer had come.
+    pub answered: Moment,
+}
+
 /// A break of a grant by its fence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Break {
@@ -440,6 +455,14 @@ impl History {
     pub fn reads(&self) -> impl Iterator<Item = &Read> {
         self.events.iter().filter_map(|event| match event {
             Event::Read(read) => Some(read),
+            _ => None,
+        })
+    }
+
+    /// All looks at elections.
+    pub fn looks(&self) -> impl Iterator<Item = &Look> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Look(look) => Some(look),
             _ => None,
         })
     }

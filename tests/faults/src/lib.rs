@@ -8,6 +8,7 @@ pub mod history;
 pub mod mistake;
 pub mod nemesis;
 pub mod observer;
+pub mod onlooker;
 pub mod register;
 pub mod report;
 pub mod run;

@@ -93,6 +93,11 @@ pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
     sound: "replies[index] = done and cmsgpack.pack(reply) or reply",
     broken: "replies[index] = replies[1] or cmsgpack.pack(reply)",
 };
+/// A look tells another fence than the holder's.
+pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {
+    sound: "return {'held', own, id, owner, metadata, fence, created, updated, expires, ttl, waiting,",
+    broken: "return{'held',own,id,owner,metadata,ttl+1,created,updated,expires,ttl,waiting,",
+};
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.

@@ -45,8 +45,8 @@ impl Table {
     /// The table in Markdown, in the order of all cells. In brackets stands what may break in a cell.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
-            "| where/fault | runs | grants | injections | 1 exclusion | 1 early ends | 2 fencing | 2 floors | 3 stale tokens | 4 orphans | 5 retries | order | idle | limits | 8 sets | batches | lost updates, fenced / not | longest without a grant |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+            "| where/fault | runs | grants | injections | 1 exclusion | 1 early ends | 2 fencing | 2 floors | 3 stale tokens | 4 orphans | 5 retries | order | idle | limits | 8 sets | batches | leaders | lost updates, fenced / not | longest without a grant |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         let mut total = Row::default();
         for cell in Cell::all() {
@@ -72,18 +72,19 @@ impl Table {
                 retries,
                 sets,
                 batches,
+                leaders,
             ] = Property::ALL.map(count);
             let gap = row.longest_gap as f64 / SECOND as f64;
             // Writing to a string can't fail.
             let _ = writeln!(
                 text,
-                "| `{cell}` | {} | {} | {} | {exclusion} | {standing} | {fencing} | {floors} | {stale} | {orphans} | {retries} | {order} | {idle} | {limits} | {sets} | {batches} | {register} / {} | {gap:.1} s |",
+                "| `{cell}` | {} | {} | {} | {exclusion} | {standing} | {fencing} | {floors} | {stale} | {orphans} | {retries} | {order} | {idle} | {limits} | {sets} | {batches} | {leaders} | {register} / {} | {gap:.1} s |",
                 row.runs, row.grants, row.injections, row.lost_unfenced
             );
         }
         let _ = writeln!(
             text,
-            "| all | {} | {} | {} | | | | | | | | | | | | | | |",
+            "| all | {} | {} | {} | | | | | | | | | | | | | | | |",
             total.runs, total.grants, total.injections
         );
         text

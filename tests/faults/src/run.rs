@@ -14,7 +14,7 @@ use crate::{
     client::{Client, LONGEST_LEASE},
     deployment::{Deployment, world},
     history::{Event, History},
-    nemesis, observer,
+    nemesis, observer, onlooker,
     world::{Sum, World},
 };
 
@@ -75,6 +75,10 @@ async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcom
     let hangs_up = if cell.fault == Fault::ClientsGone { 3 } else { 25 };
     for index in 0..CLIENTS {
         tasks.spawn(Client::new(&world, format!("c{index}"), seed * 1000 + index, hangs_up, index < PATIENT).run());
+    }
+    for (index, resource) in world.resources.iter().enumerate() {
+        let seed = seed * 1000 + CLIENTS + index as u64;
+        tasks.spawn(onlooker::look_on(Arc::clone(&world), resource.clone(), seed));
     }
     nemesis::strike_for(time, cell, &mut deployment, &world, seed).await;
     world.end();

@@ -127,3 +127,8 @@ fn releases_of_a_batch_that_are_not_made_are_found() {
 fn an_item_of_a_batch_that_is_told_what_came_of_another_is_found() {
     is_found(mistake::TOLD_OF_THE_FIRST, "standalone/nothing", Property::Batches);
 }
+
+#[test]
+fn a_look_that_tells_another_leader_is_found() {
+    is_found(mistake::LEADERS_OF_ANY_TERM, "standalone/nothing", Property::Leaders);
+}

@@ -57,6 +57,13 @@ async fn a_listener_that_reads_nothing_is_cut_off_and_the_others_do_not_notice()
     let api = &replica.api;
     let mut reader = Stream::listen(api, "?types=granted").await;
     let _silent = unread(api, "").await;
+    let memory = || {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", replica.process.child.id())).expect("a process");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        resident.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    };
+    let before = memory();
     let line = || replica.log().lines().any(|line| line.contains("\"/api/v1/events\""));
     // Until more has been told than the buffers of the sockets take.
     let begun = Instant::now();
@@ -79,6 +86,9 @@ async fn a_listener_that_reads_nothing_is_cut_off_and_the_others_do_not_notice()
             assert_eq!(reader.told().await.event, "granted", "the reader lacks nothing");
         }
     }
+    // The newest 8,192 events are kept for all listeners, and nothing for the one that doesn't read.
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 64, "{grown} MiB more after {count} grants");
     // The reader goes on, and so does the replica.
     let lock = api.granted("after", "me", 30).await;
     assert_eq!(reader.expect("granted").await.data["fence"], lock["fence"]);

@@ -113,7 +113,7 @@ async fn each_filter_leaves_out_what_does_not_pass() {
     let encoded = named.replace(',', "%2C");
     let mut by_prefix = Stream::listen(&api, &format!("?prefix={prefix}")).await;
     let mut by_name = Stream::listen(&api, &format!("?resource={encoded}&resource={mine}")).await;
-    let mut by_owner = Stream::listen(&api, &format!("?prefix=filter-&owner=b%2Fc")).await;
+    let mut by_owner = Stream::listen(&api, "?prefix=filter-&owner=b%2Fc").await;
     let mut by_types = Stream::listen(&api, "?prefix=filter-&types=released,broken").await;
     for (resource, owner) in [(&other, "a"), (&named, "a"), (&mine, "b/c")] {
         let lock = api.granted(resource, owner, 30).await;

@@ -33,7 +33,6 @@ async fn a_request_about_one_lock_takes_no_parameters() {
     let before = all_of(&resource);
     for (method, path, body) in [
         (Method::POST, &lock_path(&free), Some(r#"{"owner":"me","timeout":30}"#)),
-        (Method::GET, &path, None),
         (Method::GET, &by_token, None),
         (Method::PUT, &by_token, Some(r#"{"timeout":60}"#)),
         (Method::POST, &format!("{path}/break"), None),

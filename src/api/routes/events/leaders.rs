@@ -10,7 +10,7 @@ use gorilla_domain::{
 };
 use serde_json::value::RawValue;
 
-use crate::{rfc3339::Rfc3339, service::Recorded};
+use crate::{rfc3339::Rfc3339, service::Happened};
 
 /// `leader` or `vacant`, as the wire has it.
 pub type Told<'a> = gorilla_wire::Event<Cow<'a, str>, &'a RawValue>;
@@ -45,8 +45,8 @@ impl Leaders {
     }
 
     /// What follows from an event.
-    pub fn follow<'a>(&mut self, recorded: &'a Recorded) -> Option<Told<'a>> {
-        let event = &recorded.event;
+    pub fn follow<'a>(&mut self, happened: &'a Happened) -> Option<Told<'a>> {
+        let event = happened.event();
         let known = self.0.get(&event.resource).copied();
         let fence = event.fence?;
         let is_leader = known.is_none_or(|known| known == Leader::Of(fence));
@@ -56,15 +56,15 @@ impl Leaders {
             Change::Granted { permits: None, expire_at, metadata, .. } => {
                 let metadata = metadata.as_ref().map(|metadata| raw(metadata.as_str()));
                 let omitted = metadata.is_none();
-                let told = Told { metadata, metadata_omitted: omitted, ..of_event(recorded, *expire_at) };
+                let told = Told { metadata, metadata_omitted: omitted, ..of_event(happened, *expire_at) };
                 (Leader::Of(fence), Some(told))
             }
             Change::Granted { permits: Some(_), .. } => {
-                let told = matches!(known, Some(Leader::Of(_))).then(|| no_leader(recorded));
+                let told = matches!(known, Some(Leader::Of(_))).then(|| no_leader(happened));
                 (Leader::Nobody, told)
             }
-            Change::Extended { expire_at } if is_leader => (Leader::Of(fence), Some(of_event(recorded, *expire_at))),
-            _ if event.kind().is_end() && is_leader => (Leader::Nobody, Some(no_leader(recorded))),
+            Change::Extended { expire_at } if is_leader => (Leader::Of(fence), Some(of_event(happened, *expire_at))),
+            _ if event.kind().is_end() && is_leader => (Leader::Nobody, Some(no_leader(happened))),
             _ => return None,
         };
         self.0.insert(event.resource.clone(), now);
@@ -72,22 +72,22 @@ impl Leaders {
     }
 }
 
-fn of_event(recorded: &Recorded, expire_at: DateTime<Utc>) -> Told<'_> {
-    let Event { owner, fence, id, at, .. } = &recorded.event;
+fn of_event(happened: &Happened, expire_at: DateTime<Utc>) -> Told<'_> {
+    let Event { owner, fence, id, at, .. } = happened.event();
     Told {
         owner: Some(owner.as_str().into()),
         fence: *fence,
         id: id.as_deref().map(Cow::Borrowed),
         expire_at: Some(time(expire_at)),
         ttl_ms: Some((expire_at - at).num_milliseconds().try_into().unwrap_or_default()),
-        cursor: recorded.cursor.map(|cursor| cursor.to_string().into()),
-        ..bare(EventType::Leader, &recorded.event.resource, *at)
+        cursor: happened.cursor().map(|cursor| cursor.to_string().into()),
+        ..bare(EventType::Leader, &happened.event().resource, *at)
     }
 }
 
-fn no_leader(recorded: &Recorded) -> Told<'_> {
-    let cursor = recorded.cursor.map(|cursor| cursor.to_string().into());
-    Told { cursor, ..vacant(&recorded.event.resource, recorded.event.at) }
+fn no_leader(happened: &Happened) -> Told<'_> {
+    let cursor = happened.cursor().map(|cursor| cursor.to_string().into());
+    Told { cursor, ..vacant(&happened.event().resource, happened.event().at) }
 }
 
 fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
@@ -148,7 +148,6 @@ fn bare(kind: EventType, resource: &ResourceName, at: DateTime<Utc>) -> Told<'_>
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
     use gorilla_domain::{Metadata, event::UndoneCause};
 
     use super::*;
@@ -161,7 +160,7 @@ mod tests {
         DateTime::from_timestamp_millis(ms).expect("a time")
     }
 
-    fn recorded(fence: u64, change: Change) -> Recorded {
+    fn recorded(fence: u64, change: Change) -> Happened {
         let event = Event {
             resource: name(),
             owner: "me".into(),
@@ -170,23 +169,23 @@ mod tests {
             at: at(1000),
             change,
         };
-        Recorded { event, cursor: None, json: Bytes::new() }
+        Happened::unrecorded(event)
     }
 
-    fn granted(fence: u64, permits: Option<u32>) -> Recorded {
+    fn granted(fence: u64, permits: Option<u32>) -> Happened {
         let metadata = Some(Metadata::from_stored("[1]".into()));
         let change =
             Change::Granted { expire_at: at(31_000), waited_ms: None, previous_fence: None, metadata, permits };
         recorded(fence, change)
     }
 
-    fn ended(fence: u64) -> Recorded {
+    fn ended(fence: u64) -> Happened {
         recorded(fence, Change::Released { held_ms: None })
     }
 
     /// What follows: the type and the fence.
-    fn follow(leaders: &mut Leaders, recorded: &Recorded) -> Option<(String, Option<u64>)> {
-        leaders.follow(recorded).map(|told| (told.kind.into_owned(), told.fence))
+    fn follow(leaders: &mut Leaders, happened: &Happened) -> Option<(String, Option<u64>)> {
+        leaders.follow(happened).map(|told| (told.kind.into_owned(), told.fence))
     }
 
     fn leads(fence: u64) -> Option<(String, Option<u64>)> {

@@ -49,7 +49,7 @@ pub async fn answer(app: &App, caller: &Caller, asked: Asked<Poll>) -> Result<Re
         }
     }
     // The JSON of an event was written once, and is taken as it is.
-    let json = events.iter().filter_map(|event| serde_json::from_slice::<&RawValue>(&event.json).ok());
+    let json = events.iter().filter_map(|event| serde_json::from_slice::<&RawValue>(event.json()).ok());
     let cursor = listening.cursor().to_string();
     let mut response = answer::json(&Events { events: json.collect(), cursor, missed: why });
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{answer::public_state, app::App, error::ApiError},
     rfc3339::Rfc3339,
-    service::{Caller, Heard, Listening, Recorded, Service},
+    service::{Caller, Happened, Heard, Listening, Service},
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -144,15 +144,15 @@ impl Stream {
         Ok(())
     }
 
-    fn event(&mut self, recorded: &Recorded) {
-        let event = &recorded.event;
+    fn event(&mut self, happened: &Happened) {
+        let event = happened.event();
         if self.states_at.is_some_and(|states| event.at < states) {
             return;
         }
         self.states_at = None;
-        let (filter, cursor) = (self.listening.filter(), recorded.cursor.map(|cursor| cursor.to_string()));
+        let (filter, cursor) = (self.listening.filter(), happened.cursor().map(|cursor| cursor.to_string()));
         let is_told = filter.wants(event.kind());
-        let follows = self.leaders.as_mut().and_then(|leaders| leaders.follow(recorded));
+        let follows = self.leaders.as_mut().and_then(|leaders| leaders.follow(happened));
         if let Some(told) =
             follows.filter(|told| EventType::from_word(&told.kind).is_some_and(|kind| filter.wants(kind)))
         {
@@ -161,7 +161,7 @@ impl Stream {
             self.frames.push_json(&told.kind, id, &told);
         }
         if is_told {
-            self.frames.push(event.kind().as_str(), cursor.as_deref(), &recorded.json);
+            self.frames.push(event.kind().as_str(), cursor.as_deref(), happened.json());
         }
     }
 

@@ -8,6 +8,7 @@ mod fences;
 mod floors;
 mod holders;
 mod idle;
+mod leaders;
 mod limits;
 mod orphans;
 mod retries;
@@ -43,5 +44,6 @@ pub fn check(history: &History) -> Vec<Violation> {
     idle::check(history, &mut found);
     sets::check(&tenures, history, &mut found);
     batches::check(history, &mut found);
+    leaders::check(&tenures, history, &mut found);
     found
 }

@@ -33,11 +33,13 @@ pub enum Property {
     Sets,
     /// An item of a batch is the single call.
     Batches,
+    /// Who looks at an election sees terms that rise, and nobody but the leader.
+    Leaders,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Exclusion,
         Self::Standing,
         Self::Fencing,
@@ -51,6 +53,7 @@ impl Property {
         Self::SafeRetry,
         Self::Sets,
         Self::Batches,
+        Self::Leaders,
     ];
 }
 
@@ -277,6 +280,28 @@ pub enum Violation {
         /// The lease of its lock that ends first.
         least: Moment,
     },
+    /// A look at an election told a term though a later term had been told before.
+    TermsBack {
+        /// Of which election.
+        resource: String,
+        /// The term that was told.
+        term: u64,
+        /// The later term.
+        later: u64,
+        /// When the look began.
+        at: Moment,
+    },
+    /// A look at an election told another leader than the one that surely led, or none.
+    OtherLeader {
+        /// Of which election.
+        resource: String,
+        /// The term of the one that led.
+        leader: u64,
+        /// The term that was told.
+        told: Option<u64>,
+        /// When the look began.
+        at: Moment,
+    },
     /// A set was not answered though its wait was over, and nothing had failed.
     SetUnanswered {
         /// Whose set.
@@ -403,6 +428,7 @@ impl Violation {
                 Property::NoOrphans
             }
             Self::OutOfTurn { .. } => Property::Order,
+            Self::TermsBack { .. } | Self::OtherLeader { .. } => Property::Leaders,
             Self::SetNotWhole { .. }
             | Self::SetTooLong { .. }
             | Self::SetUnanswered { .. }
@@ -438,6 +464,17 @@ impl fmt::Display for Violation {
                 "the holders of {resource} had {permits} permits together at {}, and the grant with fence {} says that there are {limit}",
                 at(latest.1),
                 latest.0
+            ),
+            Self::TermsBack { resource, term, later, at: began } => write!(
+                f,
+                "{resource}: a look that began at {} told the term {term}, though {later} had been told before",
+                at(*began)
+            ),
+            Self::OtherLeader { resource, leader, told, at: began } => write!(
+                f,
+                "{resource}: {leader} led, and a look that began at {} told {}",
+                at(*began),
+                told.map_or_else(|| "nobody".into(), |told| told.to_string())
             ),
             Self::GrantedBetween { resource, from, to, between } => write!(
                 f,

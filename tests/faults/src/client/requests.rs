@@ -30,7 +30,11 @@ impl Client {
         if wait > 0 {
             body["wait"] = (wait as f64 / 1000.0).into();
         }
-        let (asked, path) = (self.world.now(), lock_path(&resource));
+        // To campaign for an election is to take the lock.
+        let campaigns = share.is_none() && self.one_in(3);
+        let path = lock_path(&resource);
+        let (asked, path) = (self.world.now(), if campaigns { path.replace("/locks/", "/elections/") } else { path });
+        let what = if campaigns { "campaign" } else { "acquire" };
         let answer = match hangs_up {
             Some(after) => {
                 let headers: Vec<_> = key.iter().map(|key| ("Idempotency-Key", key.as_str())).collect();
@@ -38,7 +42,7 @@ impl Client {
             }
             None => {
                 let patience = PATIENCE + Duration::from_millis(wait);
-                self.send("acquire", Method::POST, &path, key.as_deref(), Some(body), patience).await
+                self.send(what, Method::POST, &path, key.as_deref(), Some(body), patience).await
             }
         };
         let mut acquire = Acquire { resource, owner, waits: wait > 0, key, asked, ..Acquire::default() };
