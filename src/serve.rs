@@ -153,7 +153,8 @@ impl Replica {
         };
         let begun = Instant::now();
         service.drain();
-        service.tell_end(false).await;
+        let draining = Arc::clone(&service);
+        tokio::spawn(async move { draining.tell_end(false).await });
         if end == End::Patient {
             info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
             tokio::select! {
@@ -169,11 +170,11 @@ impl Replica {
         let finish = async {
             connections.finish().await;
             store.cancellations().finished().await;
+            service.tell_end(true).await;
         };
         if timeout_at(begun + settings.server.drain_timeout, finish).await.is_err() {
             warn!(timeout = ?settings.server.drain_timeout, "requests were still in flight at the end of the drain");
         }
-        service.tell_end(true).await;
         if let Some(audit) = audit {
             audit.end().await;
         }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use gorilla_domain::{Failure, Line, ResourceName, Scope, State, Verb};
 use gorilla_wire::{Contended, Contention};
 
-use super::{base::Service, caller::Caller, refusal::Refusal};
+use super::{aside::aside, base::Service, caller::Caller, refusal::Refusal};
 use crate::{
     fleet::{Held, Range, contended, tree},
     metrics,
@@ -47,10 +47,13 @@ impl Service {
 
     async fn look_for_contention(&self, range: Range, scope: Option<Scope>) -> Result<Arc<Contention>, Failure> {
         let (history, now) = self.fleet.history(&self.store).await?;
-        let is_seen = |name: &str| scope.as_ref().is_none_or(|scope| scope.includes(name));
-        let told = contended(&history, now - range.millis()).into_iter().filter(|(name, _)| is_seen(name));
-        let named = told.filter_map(|(name, told)| Some((ResourceName::parse(name).ok()?, told)));
-        let mut hottest: Vec<_> = named.collect();
+        let of = scope.clone();
+        let mut hottest: Vec<_> = aside(move || {
+            let is_seen = |name: &str| of.as_ref().is_none_or(|scope| scope.includes(name));
+            let told = contended(&history, now - range.millis()).into_iter().filter(|(name, _)| is_seen(name));
+            told.filter_map(|(name, told)| Some((ResourceName::parse(name).ok()?, told))).collect()
+        })
+        .await?;
         hottest.sort_by(|(one, (a, a_line)), (other, (b, b_line))| {
             (b.waited_ms, b_line).cmp(&(a.waited_ms, a_line)).then_with(|| one.as_str().cmp(other.as_str()))
         });

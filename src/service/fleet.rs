@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gorilla_domain::{Failure, Verb};
 use gorilla_wire::{Features, Identity, Me, Redis, RedisNode, Replicas, Resources, Stats, Topology};
 
-use super::{base::Service, caller::Caller, refusal::Refusal};
+use super::{aside::aside, base::Service, caller::Caller, refusal::Refusal};
 use crate::{
     fleet::{self, Range, read_info},
     rfc3339::Rfc3339,
@@ -14,16 +14,20 @@ use crate::{
 
 impl Service {
     /// What all replicas together did in a range that ends now, and do now.
-    pub async fn stats(self: &Arc<Self>, range: Range) -> Result<Stats, Refusal> {
-        let (history, now) = self.fleet.history(&self.store).await?;
-        self.census.count(&history, now);
-        Ok(fleet::stats(&history, range, now, self.census.counted()))
+    pub async fn stats(&self, range: Range) -> Result<Arc<Stats>, Refusal> {
+        let add_up = async {
+            let (history, now) = self.fleet.history(&self.store).await?;
+            self.census.count(&history, now);
+            let counted = self.census.counted();
+            aside(move || Arc::new(fleet::stats(&history, range, now, counted))).await
+        };
+        Ok(self.fleet.stats.or(range, add_up).await?)
     }
 
     /// The replicas that are there.
     pub async fn replicas(&self) -> Result<Replicas, Refusal> {
         let (history, now) = self.fleet.history(&self.store).await?;
-        let replicas = fleet::replicas(&history, now);
+        let replicas = aside(move || fleet::replicas(&history, now)).await?;
         let now = Rfc3339::from_millis(now).as_str().into();
         Ok(Replicas { now, answered_by: self.store.replica().into(), replicas })
     }

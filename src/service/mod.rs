@@ -3,6 +3,7 @@
 
 mod acquire;
 mod acquire_set;
+mod aside;
 mod base;
 mod batch;
 mod break_lock;

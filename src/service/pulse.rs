@@ -35,7 +35,7 @@ impl Service {
             beats.tick().await;
             self.tell(false).await;
             self.census.forget();
-            self.fleet.is_asked();
+            self.fleet.forget();
         }
     }
 

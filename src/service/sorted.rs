@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gorilla_domain::{Order, Owner, Page, ResourceName, Scope, Verb};
 
-use super::{base::Service, caller::Caller, census::Seen, refusal::Refusal, row::Row};
+use super::{aside::aside, base::Service, caller::Caller, census::Seen, refusal::Refusal, row::Row};
 
 /// A page of a sorted list.
 #[derive(Clone, Debug)]
@@ -57,12 +57,8 @@ impl Service {
             }
         };
         let (at, progress, owner) = (seen.at, seen.progress, asked.owner.clone());
-        let picked = {
-            let scope = scope.clone();
-            // It takes a while for so many locks, during which nothing else could be served.
-            tokio::task::spawn_blocking(move || pick(&seen, &asked, scope.as_ref())).await
-        };
-        let Ok((names, total, next)) = picked else { return Ok(Sorted::TooMany) };
+        let of = scope.clone();
+        let (names, total, next) = aside(move || pick(&seen, &asked, of.as_ref())).await?;
         let locks = self.store.show(names, owner.as_ref()).await?;
         Ok(Sorted::Page { page: Page { locks, scope, next: None }, total, at, progress, next })
     }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use gorilla_domain::{Failure, Scope};
-use gorilla_wire::{Contention, RedisNode};
+use gorilla_wire::{Contention, RedisNode, Stats};
 use tokio::time::Instant;
 
-use super::cached::Cached;
+use super::{aside::aside, cached::Cached};
 use crate::{
     fleet::{History, Range},
     store::Store,
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What all replicas have told, as far as this replica has read it, and what Redis has told.
 pub struct Fleet {
     read: Cached<(), (Arc<History>, i64)>,
+    /// What all replicas did, by the range.
+    pub stats: Cached<Range, Arc<Stats>>,
     /// What Redis has told of itself.
     pub redis: Cached<(), Vec<RedisNode>>,
     /// What was seen of locks that are waited for, by the range and by what the caller may see.
@@ -45,6 +47,7 @@ impl Default for Fleet {
     fn default() -> Self {
         Self {
             read: Cached::new(FRESH),
+            stats: Cached::new(FRESH),
             redis: Cached::new(LOOK_FRESH),
             contention: Cached::new(LOOK_FRESH),
             kept: Mutex::default(),
@@ -67,25 +70,28 @@ impl Fleet {
                 None => (now - Range::LONGEST.millis()).to_string(),
             };
             let told = store.told_since(&after).await?;
-            let changed = Arc::make_mut(&mut history);
-            told.iter().for_each(|told| changed.add(told.at(), &told.text));
-            changed.forget(now);
+            let last = told.last().map(|told| told.id.clone()).or(last);
+            let history = aside(move || {
+                let changed = Arc::make_mut(&mut history);
+                told.iter().for_each(|told| changed.add(told.at(), &told.text));
+                changed.forget(now);
+                history
+            })
+            .await?;
             let mut kept = self.kept();
-            kept.last = told.last().map(|told| told.id.clone()).or(last);
+            kept.last = last;
             kept.history = Arc::clone(&history);
             Ok((history, now))
         };
         self.read.or((), read).await
     }
 
-    /// Whether somebody has asked lately. If not, forgets what was read.
-    pub fn is_asked(&self) -> bool {
+    /// Forgets what was read, if nobody has asked lately.
+    pub fn forget(&self) {
         let mut kept = self.kept();
-        let is_asked = kept.asked.is_some_and(|asked| asked.elapsed() < PATIENCE);
-        if !is_asked {
+        if kept.asked.is_none_or(|asked| asked.elapsed() >= PATIENCE) {
             *kept = Kept::default();
         }
-        is_asked
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
