@@ -47,7 +47,8 @@ end
 if req.grace then
   redis.call('HSET', lock, 'breaking', '1')
   local left, look_in = shorten(lock, req.grace, fence)
-  if recorded() then note('extended', lock, id, owner, fence, whole(now_ms() + left), 'broken', req.by, req.reason) end
+  local on = recorded()
+  if on then on.note('extended', lock, id, owner, fence, whole(now_ms() + left), 'broken', req.by, req.reason) end
   return {'breaking', id, owner, fence, left, look_in}
 end
 remove_holder(lock, 'broken', req.by, req.reason)

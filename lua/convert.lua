@@ -34,6 +34,7 @@
 --- decide
 --- include record
 --- include grant
+--- include events
 --- include holders/ending
 --- include holders/find
 --- include group/limit
@@ -78,7 +79,8 @@ if req.share then
   local wanted = named ~= '' and named or pinned or limit_waiting(lock, hint) or 'none'
   local limit, in_force = limit_for(lock, nil, tonumber(permits), wanted == 'none' and '' or wanted)
   if not limit then return {'limited', in_force} end
-  if recorded() then note_end('released', lock) end
+  local on = recorded()
+  if on then on.ended(lock, 'released') end
   redis.call('DEL', lock)
   local new_fence, created, last = next_fence(lock)
   group = group_new(lock, limit, new_fence)
@@ -87,8 +89,9 @@ if req.share then
   holder_write(lock, req.id, {secret = select(2, token_parts(req.new_token)), fence = new_fence, permits = permits,
     created = created, updated = created, owner = owner, metadata = metadata})
   group_until(lock, req.id, permits, now + req.lease)
-  if recorded() then
-    note_granted(lock, req.id, owner, new_fence, whole(now + req.lease), last, nil, metadata, tonumber(permits), new_fence)
+  if on then
+    local to = {id = req.id, owner = owner, metadata = metadata}
+    on.granted(lock, to, new_fence, whole(now + req.lease), last, tonumber(permits), new_fence)
   end
   local turn = group_changed(lock, group)
   remember(req.id, new_fence, created)
@@ -104,10 +107,15 @@ if holders > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit,
 if req.lease < ttl then return {'shorter', ttl} end
 local left = recovers()
 if left > 0 then return {'recovering', left} end
-if recorded() then note('released', lock, id, holder.owner, holder.fence, math.max(0, now - holder.created)) end
+local on = recorded()
+if on then on.holder_ended(lock, id, holder, 'released') end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
 metadata = req.metadata or holder.metadata
-local granted = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease)
+local granted, last = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease)
+if on then
+  local to = {id = req.id, owner = holder.owner, metadata = metadata}
+  on.granted(lock, to, granted[2], whole(now + req.lease), last)
+end
 -- The first waiter looks when this lease ends.
 queue_tell(beside(lock, 'queue'), '', req.lease, granted[2])
 remember(req.id, granted[2], granted[3])

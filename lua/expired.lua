@@ -9,7 +9,7 @@
 --   owner    of the grant
 --   fence    of the grant, as text
 --   created  when it was granted (ms since 1970); absent if nobody knows
---   ends     when its lease ended, as the replica has read (ms since 1970)
+--   ended    when its lease ended, as the replica has read (ms since 1970)
 --   latest   the last fence of the lock that the replica has read of, as text
 --   floor    of the group that shares the lock, as text; absent if the grant has the lock alone
 --   kind     how it ends: 'expired'; 'released' or 'broken' if that was settled before
@@ -22,11 +22,8 @@
 --   {'superseded'} there was a grant since that the replica has not read of
 
 --- decide
---- include keys
 --- include events
 --- include group/holder
--- How long it is remembered that the end was told (ms).
-local REMEMBERED = '60000'
 local current, mode, floor = unpack(redis.call('HMGET', lock, 'id', 'mode', 'floor'))
 if current == req.id then return {'held', redis.call('PTTL', lock)} end
 if mode then
@@ -38,12 +35,11 @@ if not (mode and floor == req.floor) then
   local last = redis.call('GET', beside(lock, 'fence'))
   if current or last and last ~= req.latest then return {'superseded'} end
 end
-local told = beside(lock, 'told')
-if redis.call('SADD', told, req.fence) == 0 then return {'told'} end
-redis.call('PEXPIRE', told, REMEMBERED)
-if recorded() then
-  local held = req.created and math.max(0, req.ends - req.created)
-  if req.kind == 'expired' then note('expired', lock, req.id, req.owner, req.fence, held or nil, req.ends)
-  else note(req.kind, lock, req.id, req.owner, req.fence, held or nil, req.by, req.reason) end
-end
-return {'ended'}
+local on = recorded()
+-- Nobody listens any more.
+if not on then return {'told'} end
+local is_new
+if req.kind == 'expired' then is_new = on.expired(lock, req, req.ended)
+else is_new = on.expired(lock, req, req.ended, req.kind, req.by, req.reason) end
+if is_new then return {'ended'} end
+return {'told'}

@@ -66,5 +66,6 @@ redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)
 if request then
   record_write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = whole(now)}, WINDOW)
 end
-if recorded() then note('extended', lock, id, owner, fence, whole(now + req.lease)) end
+local on = recorded()
+if on then on.note('extended', lock, id, owner, fence, whole(now + req.lease)) end
 return {'extended', req.new_token, id, owner, metadata, fence, created, now, now + req.lease, req.lease}

@@ -52,9 +52,10 @@ if req.commit then
   -- The first waiter was told of the longer lease of the part, whichever replica it is at.
   if req.lease < held.ttl then queue_tell(beside(lock, 'queue'), nil, req.lease, group and group.floor or held.fence) end
 end
-if req.commit and recorded() then
+local on = req.commit and recorded()
+if on then
   local owner = group and held.in_group.owner or redis.call('HGET', lock, 'owner')
-  note('extended', lock, req.id, owner, held.fence, ends)
+  on.note('extended', lock, req.id, owner, held.fence, ends)
 end
 -- Each renewal keeps the record for the whole window, because a set may wait longer than that. If Redis lost the record,
 -- this writes it anew.

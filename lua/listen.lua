@@ -21,7 +21,8 @@ local NONE = string.rep('0', 40)
 local stream, epoch_key = lock, KEYS[count + 1]
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')
 local function field(name)
-  return assert(string.match(info, name .. ':(%w+)'), 'INFO lacks a field')
+  -- In brackets, because assert returns its message too.
+  return (assert(string.match(info, name .. ':(%w+)'), 'INFO lacks a field'))
 end
 local now = now_ms()
 local run, replid, replid2 = field('run_id'), field('master_replid'), field('master_replid2')

@@ -15,14 +15,14 @@
 --   {'reused'}    this Idempotency-Key came before with another request
 
 --- include keys
---- include events
+--- include stream
 --- plain
--- The usual case: nobody waits, and Redis need not keep a record of the release.
-if request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
+-- The usual case: nobody waits, nobody listens, and Redis need not keep a record of the release.
+local queue = beside(lock, 'queue')
+if request or redis.call('EXISTS', queue, STREAM or queue) > 0 then return nil end
 local current, created = unpack(redis.call('HMGET', lock, 'token', 'created'))
 if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
-if recorded() then note_end('released', lock) end
 redis.call('DEL', lock)
 return {'released', 0, created}
 

@@ -34,5 +34,6 @@ if current ~= req.token then return {'mismatch'} end
 redis.call('HSET', lock, 'token', req.new_token, 'released', '1')
 if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
 local left, look_in = shorten(lock, req.after, fence)
-if recorded() then note('extended', lock, id, owner, fence, whole(now_ms() + left), 'released') end
+local on = recorded()
+if on then on.note('extended', lock, id, owner, fence, whole(now_ms() + left), 'released') end
 return {'released', look_in, created}

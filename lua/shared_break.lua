@@ -59,8 +59,9 @@ end
 if req.grace then
   holder_settle(lock, id, 'breaking')
   local left, look_in = group_shorten(lock, group, id, holder.permits, ends, req.grace)
-  if recorded() then
-    note('extended', lock, id, holder.owner, holder.fence, whole(now_ms() + left), 'broken', req.by, req.reason)
+  local on = recorded()
+  if on then
+    on.note('extended', lock, id, holder.owner, holder.fence, whole(now_ms() + left), 'broken', req.by, req.reason)
   end
   group_changed(lock, group)
   return {'breaking', id, holder.owner, holder.fence, left, look_in}

@@ -69,5 +69,6 @@ if request then
   record_write(request,
     {outcome = 'extended', print = req.print, id = req.id, token = req.id .. '.' .. holder.secret, updated = whole(now)}, WINDOW)
 end
-if recorded() then note('extended', lock, req.id, holder.owner, holder.fence, whole(now + req.lease)) end
+local on = recorded()
+if on then on.note('extended', lock, req.id, holder.owner, holder.fence, whole(now + req.lease)) end
 return {'extended', told(now, req.lease)}

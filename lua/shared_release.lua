@@ -39,7 +39,8 @@ if req.after then
   holder_write(lock, req.id, holder)
   holder_settle(lock, req.id, 'released')
   local left, look_in = group_shorten(lock, group, req.id, holder.permits, ends, req.after)
-  if recorded() then note('extended', lock, req.id, holder.owner, holder.fence, whole(now_ms() + left), 'released') end
+  local on = recorded()
+  if on then on.note('extended', lock, req.id, holder.owner, holder.fence, whole(now_ms() + left), 'released') end
   group_changed(lock, group)
   return {'released', look_in, holder.created}
 end

@@ -33,11 +33,12 @@
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
 --- include grant
+--- include stream
 --- constant GRACE
 --- plain
--- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
+-- The usual case: the lock is free, nobody waits, nobody listens, Redis has no record of the request, and need not keep one.
 local is_plain = GRACE == '0' and not print and not (rank and rank[3])
-  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. request)) == 0
+  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. request), STREAM or lock) == 0
 return is_plain and grant(lock, id, token, owner, metadata, lease)
 
 --- decide

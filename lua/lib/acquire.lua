@@ -7,6 +7,7 @@
 --- include rank
 --- include record
 --- include turn
+--- include events
 --- include incarnation
 --- include stale
 --- constant WINDOW
@@ -142,11 +143,6 @@ local function acquire_meets_group(block)
   return block.holder and block.holder[3]
 end
 
--- When the request joined the queue (microseconds), if it did. A headstart has it arrive earlier.
-local function acquire_joined(req)
-  return req.arrived and req.arrived + (req.rank and req.rank[1] or 0)
-end
-
 -- Grants the lock, if nothing prevents that.
 local function acquire_granted(lock, req, others_wait)
   local key = beside(lock, 'queue')
@@ -162,7 +158,9 @@ local function acquire_granted(lock, req, others_wait)
     if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
     turn_take(lock)
   end
-  local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease, acquire_joined(req))
+  local reply, last = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
+  local on = recorded()
+  if on then on.granted(lock, req, reply[2], whole(reply[3] + req.lease), last) end
   if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end
   if req.replaces then acquire_note_newest(req) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
@@ -214,8 +212,9 @@ local function acquire_queued(lock, req, block)
     local over = req.rank and not req.arrived and quota_reached(lock, req, false)
     local refused = over or acquire_join(key, req, block)
     if refused then return refused end
-    if recorded() then
-      note('queued', lock, req.id, req.owner, redis.call('ZRANK', key, req.own) + 1, redis.call('ZCARD', key),
+    local on = recorded()
+    if on then
+      on.note('queued', lock, req.id, req.owner, redis.call('ZRANK', key, req.own) + 1, redis.call('ZCARD', key),
         block.holder and block.holder[2] or nil)
     end
   end

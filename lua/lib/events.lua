@@ -1,54 +1,78 @@
 --- include clock
---- constant EVENTS
+--- include keys
+--- include stream
 -- Records what happens to locks, for those who listen (docs/internals/events.md). Each change is noted when it is made, and
 -- the end of the call writes all that was noted as one entry of a stream. The stream exists while somebody listens; while
--- there is none, nothing is noted. EVENTS is the key of the stream; 'slot' in a Cluster, where the last of KEYS is the stream
--- of the slot; '' if nothing is ever recorded.
+-- there is none, nothing is noted. All but `recorded` is made only then: to define a function costs each call of a script.
 
--- Entries that the stream keeps, about.
-local MOST_ENTRIES = '20000'
--- The longest metadata that an event has, in bytes.
-local LONGEST_METADATA = 256
+-- What notes changes; false if they are not recorded, and nil until this call has looked.
+local events
 
--- What was noted, packed: how many values there are, and the values: the kind of change, the key of the lock, when it
--- happened (ms since 1970), and what the kind has. And whether there is a stream, nil until this call has looked.
-local noted, is_recorded
-
-local function events_key()
-  return EVENTS == 'slot' and KEYS[#KEYS] or EVENTS
-end
-
--- Whether changes are recorded. Redis is asked once in a call.
+-- What notes changes, if they are recorded: a table with the functions below. Redis is asked once in a call.
 local function recorded()
-  if is_recorded == nil then is_recorded = EVENTS ~= '' and redis.call('EXISTS', events_key()) == 1 end
-  return is_recorded
-end
+  if events ~= nil then return events end
+  events = STREAM and redis.call('EXISTS', STREAM) == 1 and {}
+  if not events then return false end
 
--- Notes a change. Only while changes are recorded.
-local function note(kind, lock, ...)
-  local _, ms = clock()
-  noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(3 + select('#', ...), kind, lock, ms, ...)
-end
+  -- Entries that the stream keeps, about; the longest metadata that an event has, in bytes; and how long it is remembered
+  -- that the end of a lease was told (ms).
+  local MOST_ENTRIES, LONGEST_METADATA, TOLD = '20000', 256, '60000'
+  -- Each change packed: how many values there are, and the values: the kind of change, the key of the lock, when it happened
+  -- (ms since 1970), the id, the owner, and what the kind has.
+  local noted = {}
+  local function since(ms) return math.max(0, math.floor(ms)) end
 
--- Notes a grant. `last` is the last fence before, `joined` when the request joined the queue (microseconds), both false or nil
--- if there is none; `permits` and `floor` are those of a shared lock.
-local function note_granted(lock, id, owner, fence, ends, last, joined, metadata, permits, floor)
-  local us = joined and clock()
-  local waited = us and math.max(0, math.floor((us - joined) / 1000))
-  note('granted', lock, id, owner, fence, ends, waited or nil, last or nil,
-    #metadata <= LONGEST_METADATA and metadata or nil, permits, floor)
-end
+  function events.note(kind, lock, ...)
+    local _, ms = clock()
+    noted[#noted + 1] = cmsgpack.pack(3 + select('#', ...), kind, lock, ms, ...)
+  end
 
--- Notes the end of the grant that has the lock alone, before it is removed.
-local function note_end(kind, lock, ...)
-  local id, owner, fence, created = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence', 'created'))
-  if not id then return end
-  local _, ms = clock()
-  note(kind, lock, id, owner, fence, math.max(0, ms - created), ...)
-end
+  -- A grant to `to`: {id, owner, metadata; arrived and rank as an acquire has them}. `last` is the last fence before, false
+  -- or nil if there is none; `permits` and `floor` are those of a shared lock.
+  function events.granted(lock, to, fence, ends, last, permits, floor)
+    local waited
+    if to.arrived then
+      -- A headstart has a request arrive earlier.
+      waited = since((clock() - to.arrived - (to.rank and to.rank[1] or 0)) / 1000)
+    end
+    events.note('granted', lock, to.id, to.owner, fence, ends, waited, last or nil,
+      #to.metadata <= LONGEST_METADATA and to.metadata or nil, permits, floor)
+  end
 
--- Writes what was noted. It must not fail what was done: a stream that can't be written is found by those who listen.
-local function events_write()
-  if noted then redis.pcall('XADD', events_key(), 'MAXLEN', '~', MOST_ENTRIES, '*', 'e', table.concat(noted)) end
+  -- The end of the grant that has the lock alone, before it is removed.
+  function events.ended(lock, kind, ...)
+    local id, owner, fence, created = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence', 'created'))
+    local _, ms = clock()
+    if id then events.note(kind, lock, id, owner, fence, since(ms - created), ...) end
+  end
+
+  -- The end of a holder of a shared lock.
+  function events.holder_ended(lock, id, holder, kind, ...)
+    local _, ms = clock()
+    events.note(kind, lock, id, holder.owner, holder.fence, since(ms - holder.created), ...)
+  end
+
+  -- That a lease has ended at `ends` by itself, unless that was told before. `kind` and what follows are another end that was
+  -- settled. Returns whether it is told now.
+  function events.expired(lock, of, ends, kind, ...)
+    local told = beside(lock, 'told')
+    if redis.call('SADD', told, of.fence) == 0 then return false end
+    redis.call('PEXPIRE', told, TOLD)
+    local held = of.created and since(ends - of.created) or nil
+    if kind then events.note(kind, lock, of.id, of.owner, of.fence, held, ...)
+    else events.note('expired', lock, of.id, of.owner, of.fence, held, ends) end
+    return true
+  end
+
+  -- That a request waits no more.
+  function events.left(lock, place, arrived, cause)
+    local id, owner = string.match(place, '^([^ *]+)%S* %S+ (.*)$')
+    events.note('left', lock, id, owner, since((clock() - arrived) / 1000), cause)
+  end
+
+  -- Writes what was noted. It must not fail what was done: those who listen find out that a stream can't be written.
+  function events.write()
+    if #noted > 0 then redis.pcall('XADD', STREAM, 'MAXLEN', '~', MOST_ENTRIES, '*', 'e', table.concat(noted)) end
+  end
+  return events
 end

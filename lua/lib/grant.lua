@@ -1,13 +1,10 @@
 --- include fence
---- include events
 -- Grants a lock that nobody holds, for `lease` ms. Returns the reply, with the fence and the ms since 1970 at which the
--- lock was granted as text. `joined` is when the request joined the queue (microseconds), if it did.
-local function grant(lock, id, token, owner, metadata, lease, joined)
+-- lock was granted as text; and the last fence before, if there is one.
+local function grant(lock, id, token, owner, metadata, lease)
   local fence, now, last = next_fence(lock)
   redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence,
     'metadata', metadata, 'created', now, 'updated', now)
-  local ends = whole(now + lease)
-  redis.call('PEXPIREAT', lock, ends)
-  if recorded() then note_granted(lock, id, owner, fence, ends, last, joined, metadata) end
-  return {'granted', fence, now}
+  redis.call('PEXPIREAT', lock, whole(now + lease))
+  return {'granted', fence, now}, last
 end

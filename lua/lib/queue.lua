@@ -8,13 +8,10 @@
 -- Takes a place out. `cause` says why its request waits no more; absent if it is granted the lock. Returns whether the place
 -- was there.
 local function queue_remove(key, place, cause)
-  local arrived = cause and recorded() and redis.call('ZSCORE', key, place)
-  if arrived then
-    local us = clock()
-    local id, owner = string.match(place, '^([^ *]+)%S* %S+ (.*)$')
-    -- The key of the queue is beside that of the lock.
-    note('left', string.sub(key, 1, -6) .. 'lock', id, owner, math.max(0, math.floor((us - arrived) / 1000)), cause)
-  end
+  local on = cause and recorded()
+  local arrived = on and redis.call('ZSCORE', key, place)
+  -- The key of the queue is beside that of the lock.
+  if arrived then on.left(string.sub(key, 1, -6) .. 'lock', place, arrived, cause) end
   return redis.call('ZREM', key, place) == 1
 end
 

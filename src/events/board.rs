@@ -23,8 +23,8 @@ pub const KEPT: usize = 8_192;
 pub enum Frame {
     /// An event.
     Event(Arc<Recorded>),
-    /// Events are missing here.
-    Missed(Missed),
+    /// Events are missing here, and what is told from now on comes behind this cursor.
+    Missed(Missed, Cursor),
 }
 
 /// What the reader has read.
@@ -115,7 +115,7 @@ impl State {
         }
         let is_before = |frame: &Frame| match frame {
             Frame::Event(event) => event.cursor.is_some_and(|at| at.order(cursor).is_le()),
-            Frame::Missed(_) => true,
+            Frame::Missed(..) => true,
         };
         // The last of those before, because frames that come later may be before it too where events are missing.
         let of_epoch = self.epoch_first.saturating_sub(self.first) as usize;

@@ -39,7 +39,7 @@ pub struct Feed {
 pub enum ListenError {
     /// The replica has `MOST_LISTENERS` listeners.
     Full,
-    /// `events.record` is `off`.
+    /// `events.record` is `off`, or Redis is a Cluster.
     Off,
     /// The replica is about to end.
     Draining,
@@ -108,9 +108,13 @@ impl Feed {
         limit: usize,
     ) -> Result<History, Failure> {
         let store = &self.source.store;
+        let nothing = History { events: Vec::new(), recorded_since: None, before: None };
+        if store.record() == Record::Off {
+            return Ok(nothing);
+        }
         let (first, epoch) = (store.entries_from(EntryId::default(), 1).await?, store.epoch().await?);
         let Some((first, epoch)) = first.first().zip(epoch) else {
-            return Ok(History { events: Vec::new(), recorded_since: None, before: None });
+            return Ok(nothing);
         };
         let (events, before) = backwards(store, epoch, resource, before, limit).await?;
         Ok(History { events, recorded_since: time(first.id.ms as i64), before })

@@ -82,7 +82,10 @@ impl Listener {
                                 self.cursor = event.cursor.unwrap_or(self.cursor);
                                 return Told::Event(Arc::clone(event));
                             }
-                            Frame::Missed(why) => return Told::Missed(*why),
+                            Frame::Missed(why, position) => {
+                                self.cursor = *position;
+                                return Told::Missed(*why);
+                            }
                         }
                     }
                     Ok(None) if state.is_draining => return Told::End(End::Draining),
@@ -117,7 +120,7 @@ impl Listener {
         self.has_lagged = true;
         if !is_same_epoch {
             self.first.push_back(Told::Missed(Missed::Slow));
-            self.next = state.next();
+            (self.next, self.cursor) = (state.next(), state.position.unwrap_or(self.cursor));
             return true;
         }
         let Ok(Ok(events)) = replayed else { return false };

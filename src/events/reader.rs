@@ -17,7 +17,7 @@ use gorilla_domain::{
 };
 use gorilla_scripts::{Expired, ExpiredReply, Settlement};
 use tokio::{sync::mpsc, time::Instant};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{
     board::{Board, Frame, State},
@@ -219,7 +219,7 @@ impl Reader {
             match missed {
                 // What came since is not told: it may follow on something that is missing.
                 Some(why) => {
-                    state.push(Frame::Missed(why));
+                    state.push(Frame::Missed(why, position));
                     state.begin_epoch(position);
                 }
                 None => {
@@ -230,7 +230,7 @@ impl Reader {
             }
             (state.position, state.recorded_since, state.before) = (Some(position), since, before(now));
         });
-        info!(epoch = %now.epoch, first = %now.first, last = %self.position, "reading events");
+        debug!(epoch = %now.epoch, first = %now.first, last = %self.position, "reading events");
         self.reading = Some((reading, now.epoch));
         self.ended.clear();
         self.seeds = Some(find(&self.source.store));
@@ -263,9 +263,7 @@ impl Reader {
     }
 
     fn take(&mut self, entries: Vec<Entry>) {
-        let (Some((reading, epoch)), Some(last)) = (&mut self.reading, entries.last()) else {
-            return self.tell(|_| {});
-        };
+        let (Some((reading, epoch)), Some(last)) = (&mut self.reading, entries.last()) else { return };
         self.position = last.id;
         let position = Cursor::behind(*epoch, last.id);
         let mut frames = Vec::new();
@@ -359,7 +357,7 @@ async fn ask(store: &Store, due: &Due) -> Result<ExpiredReply, Failure> {
         owner: &grant.owner,
         fence: &fence,
         created: grant.created,
-        ends: grant.ends,
+        ended: grant.ends,
         latest: &latest,
         floor: floor.as_deref(),
         kind,

@@ -58,8 +58,10 @@ impl Store {
         let keys = Keys::new(&settings.redis.key_prefix.0);
         let replica = Uuid::new_v4().simple().to_string();
         let (channel, waiters) = (keys.channel(&replica[..12]), Arc::<Waiters>::default());
-        let (clustered, record) = (settings.redis.url.is_cluster(), settings.events.record);
-        let stream = keys.events(None);
+        let clustered = settings.redis.url.is_cluster();
+        // A script of a Cluster can't write to a stream that is in another slot.
+        let record = if clustered { Record::Off } else { settings.events.record };
+        let stream = keys.events();
         let scripts = Arc::new(Scripts::new(&Constants {
             grace: settings.redis.failover_grace,
             window: settings.idempotency_window,
@@ -70,8 +72,7 @@ impl Store {
             holders: settings.limits.max_holders,
             events: match record {
                 Record::Off => Recording::Off,
-                _ if clustered => Recording::OfSlot,
-                _ => Recording::At(&stream),
+                Record::Listened | Record::Always => Recording::At(&stream),
             },
         }));
         let recovery = Recovery::new(&settings.redis, &keys, &scripts);

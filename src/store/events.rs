@@ -70,14 +70,9 @@ impl Drop for Tail {
 }
 
 impl Store {
-    /// When Redis records events.
+    /// When Redis records events: never in a Cluster.
     pub fn record(&self) -> Record {
         self.record
-    }
-
-    /// Whether the keys are divided among the nodes of a cluster.
-    pub fn is_clustered(&self) -> bool {
-        self.clustered
     }
 
     /// The resource that the key of a lock belongs to.
@@ -96,8 +91,8 @@ impl Store {
         let keep = if is_always { KEPT_ALWAYS } else { KEPT };
         let millis = |duration: Duration| duration.as_millis() as u64;
         let call = Listen { keep: millis(keep), age: is_always.then(|| millis(KEPT_ALWAYS)) };
-        let request = Request::new(&self.scripts, Some(self.keys.events(None)), &call);
-        let request = request.and(Some(self.keys.events_epoch(None)));
+        let request = Request::new(&self.scripts, Some(self.keys.events()), &call);
+        let request = request.and(Some(self.keys.events_epoch()));
         let reply = read::<Listen>(self.link.call_uncounted(request).await.map_err(Error::from)?)?;
         let id = |text: &str| text.parse().map_err(|_| malformed("an id that is not an id of an entry"));
         Ok(Listening {
@@ -118,7 +113,7 @@ impl Store {
 
     /// Which epoch the events belong to; `None` if nothing was ever recorded.
     pub async fn epoch(&self) -> Result<Option<Epoch>, Failure> {
-        let args = vec![self.keys.events_epoch(None).into(), "epoch".into()];
+        let args = vec![self.keys.events_epoch().into(), "epoch".into()];
         Ok(match self.link.command(None, "HGET", args).await? {
             Resp3Frame::BlobString { data, .. } => std::str::from_utf8(&data).ok().and_then(|text| text.parse().ok()),
             _ => None,
@@ -137,7 +132,7 @@ impl Store {
     }
 
     async fn entries(&self, command: &'static str, from: &str, to: &str, count: usize) -> Result<Vec<Entry>, Failure> {
-        let args = vec![self.keys.events(None).into(), from.into(), to.into(), "COUNT".into(), (count as i64).into()];
+        let args = vec![self.keys.events().into(), from.into(), to.into(), "COUNT".into(), (count as i64).into()];
         Ok(entries(self.link.command(None, command, args).await?)?)
     }
 
@@ -146,7 +141,7 @@ impl Store {
         let (connection, router, run) = self.link.beside().await?;
         // A read must not take longer than a command may.
         let block = LONGEST_BLOCK.min(self.command_timeout / 2).max(Duration::from_millis(1));
-        Ok(Tail { connection, router, stream: self.keys.events(None), block, run })
+        Ok(Tail { connection, router, stream: self.keys.events(), block, run })
     }
 }
 

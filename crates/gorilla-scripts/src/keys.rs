@@ -57,15 +57,15 @@ impl Keys {
         format!("{}:pulse", self.prefix)
     }
 
-    /// The stream that scripts record events in, while somebody listens. There is one for all locks or for each slot,
-    /// likewise.
-    pub fn events(&self, slot: Option<u16>) -> String {
-        self.of_slot(slot, "events")
+    /// The stream that scripts record events in, while somebody listens. It is in no slot with the locks, so there is none
+    /// in a cluster.
+    pub fn events(&self) -> String {
+        format!("{}:events", self.prefix)
     }
 
     /// Which epoch the events of that stream belong to, a hash.
-    pub fn events_epoch(&self, slot: Option<u16>) -> String {
-        self.of_slot(slot, "events:epoch")
+    pub fn events_epoch(&self) -> String {
+        format!("{}:events:epoch", self.prefix)
     }
 
     /// A glob that matches the locks of all resources whose names begin with `start`.
@@ -129,9 +129,8 @@ mod tests {
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");
         assert_eq!(keys.confirmation(Some(9842)), "gorilla:{1}:confirmation");
-        assert_eq!(keys.events(None), "gorilla:events");
-        assert_eq!(keys.events(Some(9842)), "gorilla:{1}:events");
-        assert_eq!(keys.events_epoch(None), "gorilla:events:epoch");
+        assert_eq!(keys.events(), "gorilla:events");
+        assert_eq!(keys.events_epoch(), "gorilla:events:epoch");
         assert_eq!(Sibling::Told.key(&orders), "gorilla:{orders}:told");
         assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");
     }

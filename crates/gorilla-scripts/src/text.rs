@@ -20,10 +20,10 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 30] = library!(
+const LIBRARY: [(&str, &str); 31] = library!(
     "acquire" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
     "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
-    "number" "place" "queue" "quota" "rank" "record" "released" "stale" "turn"
+    "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "turn"
 );
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
@@ -53,10 +53,8 @@ pub struct Constants<'a> {
 pub enum Recording<'a> {
     /// Nowhere.
     Off,
-    /// In one stream for all locks, at this key.
+    /// In one stream for all locks, at this key. Not in a Cluster, where a script can have keys of one slot only.
     At(&'a str),
-    /// In the stream of the slot, which is the last of the keys: in a Cluster.
-    OfSlot,
 }
 
 /// A script that Redis runs, with the name by which Redis knows it.
@@ -116,7 +114,6 @@ impl Constants<'_> {
             "EVENTS" => match self.events {
                 Recording::Off => String::new(),
                 Recording::At(key) => key.into(),
-                Recording::OfSlot => "slot".into(),
             },
             // The texts are a part of this program, and a test puts all of them together.
             _ => panic!("a script asks for the constant {name}, which there isn't"),
@@ -168,7 +165,7 @@ impl Text<'_> {
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
             }
             // What happened is recorded when all of it has been done.
-            let record = if self.included.contains("events") { "events_write() " } else { "" };
+            let record = if self.included.contains("events") { "if events then events.write() end " } else { "" };
             let _ = writeln!(self.all, "{}\nend) then {record}return replies end", body.join("\n"));
         }
         // If a request has no reply after the last part, an error says so.

@@ -63,10 +63,8 @@ local function join_granted(lock, group, req, permits, limit)
   holder_write(lock, req.id, {secret = secret, fence = fence, permits = permits, created = now, updated = now,
     owner = req.owner, metadata = req.metadata})
   group_until(lock, req.id, permits, now + req.lease)
-  if recorded() then
-    note_granted(lock, req.id, req.owner, fence, whole(now + req.lease), last, acquire_joined(req), req.metadata, permits,
-      group.floor)
-  end
+  local on = recorded()
+  if on then on.granted(lock, req, fence, whole(now + req.lease), last, permits, group.floor) end
   local turn = group_changed(lock, group)
   if turn == 0 then queue_tell(beside(lock, 'queue'), req.channel, group_next_end(lock, group), group.floor) end
   if req.replaces then acquire_note_newest(req) end

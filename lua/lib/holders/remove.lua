@@ -1,6 +1,7 @@
 --- include events
 -- Ends the current grant. `kind` and what follows say how, as in lib/events.lua.
 local function remove_holder(lock, kind, ...)
-  if recorded() then note_end(kind, lock, ...) end
+  local on = recorded()
+  if on then on.ended(lock, kind, ...) end
   redis.call('DEL', lock)
 end

@@ -120,6 +120,30 @@ async fn a_stream_that_cannot_be_written_costs_no_answer() {
 }
 
 #[tokio::test]
+async fn a_user_with_only_the_documented_rights_records_and_listens() {
+    let redis = Redis::start(&[]);
+    let rules = crate::topology::rules("a server").split(' ').map(String::from).collect::<Vec<_>>();
+    let user: Vec<_> =
+        ["ACL", "SETUSER", "gorilla", "on", ">secret"].into_iter().chain(rules.iter().map(String::as_str)).collect();
+    assert_eq!(redis.cli(&user), "OK");
+    let url = redis.url().replace("redis://", "redis://gorilla:secret@");
+    let (replica, feed, resource) = (Replica::with(&url, &[]).await, feed(&url), name("rights"));
+    let mut listener = listen(&feed, None).await;
+    let lock = replica.api.granted(&resource, "a", 0.3).await;
+    let events = until(&mut listener, &resource, "expired").await;
+    assert_eq!(kinds(&events), ["granted", "expired"]);
+    assert_eq!(events[0].event.fence, lock["fence"].as_u64());
+    let resource = gorilla_domain::ResourceName::parse(&resource).expect("a name");
+    assert_eq!(kinds(&feed.history(&resource, None, 10).await.expect("a history").events), ["expired", "granted"]);
+}
+
+#[tokio::test]
+async fn in_a_cluster_nothing_is_recorded() {
+    let feed = feed("redis-cluster://127.0.0.1:1");
+    assert!(matches!(feed.listen(None).await, Err(ListenError::Off)));
+}
+
+#[tokio::test]
 async fn locks_of_a_set_are_told_when_they_are_taken_and_when_the_set_is_complete() {
     let redis = Redis::start(&[]);
     let replica = Replica::on(&redis).await;

@@ -26,7 +26,7 @@ const LIMIT: u32 = 5;
 const GRACE: u64 = 6;
 const AFTER: u64 = 7;
 const CREATED: i64 = 9;
-const ENDS: i64 = 10;
+const ENDED: i64 = 10;
 const KEEP: u64 = 11;
 const AGE: u64 = 12;
 /// The first item of the list.
@@ -54,7 +54,7 @@ impl Contract {
                 (_, Some(KEEP)) => Some("keep".into()),
                 (_, Some(AGE)) => Some("age".into()),
                 (_, Some(time)) if time as i64 == CREATED => Some("created".into()),
-                (_, Some(time)) if time as i64 == ENDS => Some("ends".into()),
+                (_, Some(time)) if time as i64 == ENDED => Some("ended".into()),
                 (_, Some(MOST)) => Some("most".into()),
                 (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
                 _ if value.is_boolean() => Some(flag_of(C::NAME).into()),
@@ -131,7 +131,7 @@ fn contracts() -> Vec<Contract> {
             owner: "owner",
             fence: "fence",
             created: Some(CREATED),
-            ends: ENDS,
+            ended: ENDED,
             latest: "latest",
             floor: Some("floor"),
             kind: "kind",

@@ -23,6 +23,33 @@ pub fn rules(topology: &str) -> String {
     rule.unwrap_or_else(|| panic!("the document has a rule for {topology}")).into()
 }
 
+/// The scripts call their commands by name.
+#[test]
+fn the_user_of_each_topology_may_run_every_command_that_a_script_calls() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua");
+    let (mut folders, mut commands) = (vec![root], std::collections::BTreeSet::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(path).expect("a script");
+            let calls = text.split("redis.call('").chain(text.split("redis.pcall('")).skip(1);
+            commands.extend(calls.filter_map(|rest| rest.split('\'').next().map(str::to_lowercase)));
+        }
+    }
+    commands.retain(|command| !command.contains(char::is_whitespace));
+    assert!(commands.contains("xadd") && commands.contains("zrangebyscore"), "{commands:?}");
+    for topology in ["a server", "behind Sentinel", "in a Cluster"] {
+        let rules = rules(topology);
+        let lacks: Vec<_> =
+            commands.iter().filter(|&command| !rules.split(' ').any(|right| right[1..] == *command)).collect();
+        assert!(lacks.is_empty(), "{topology}: {lacks:?}");
+    }
+}
+
 async fn replica(url: &str, security: &Security) -> Replica {
     let trust = security.trust();
     let trust: Vec<_> = trust.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -23,7 +23,7 @@ pub struct Expired<'a> {
     /// When it was granted, if that is known.
     pub created: Option<i64>,
     /// When its lease ended, as the replica has read.
-    pub ends: i64,
+    pub ended: i64,
     /// The last fence of the lock that the replica has read of.
     pub latest: &'a str,
     /// The fence of the first grant of the group, if it was a holder of a shared lock.
