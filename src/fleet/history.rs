@@ -1,6 +1,6 @@
 //! What replicas have told, and what each did from one time to the next.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     pulse::{Pulse, State, Totals},
@@ -13,9 +13,9 @@ const SEEN_WITHIN: i64 = 15_000;
 /// A replica that tells of itself the first time is known from its start, if it has not run for longer, in milliseconds.
 const YOUNG: i64 = 15_000;
 
-/// What replicas have told in the longest range, the oldest first.
+/// What replicas have told in the longest range, the oldest first. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct History(Vec<Seen>);
+pub struct History(Vec<Arc<Seen>>);
 
 /// What a replica has told, and when, in milliseconds since 1970 by the clock of Redis.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl History {
     /// Adds what was told later. Text that is not a pulse is left out.
     pub fn add(&mut self, at: i64, text: &str) {
         if let Ok(pulse) = serde_json::from_str::<Pulse>(text) {
-            self.0.push(Seen { at, pulse });
+            self.0.push(Arc::new(Seen { at, pulse }));
         }
     }
 
@@ -61,7 +61,7 @@ impl History {
     }
 
     /// All that was told after a time.
-    pub fn after(&self, time: i64) -> &[Seen] {
+    pub fn after(&self, time: i64) -> &[Arc<Seen>] {
         &self.0[self.0.partition_point(|seen| seen.at <= time)..]
     }
 
@@ -82,7 +82,7 @@ impl History {
         let mut spans = Vec::new();
         let nothing = Pulse::default();
         for seen in &self.0 {
-            let Seen { at, pulse } = seen;
+            let Seen { at, pulse } = &**seen;
             let earlier = before.insert(&pulse.id, seen);
             let base = match earlier {
                 Some(earlier) => Some((earlier.at, &earlier.pulse)),

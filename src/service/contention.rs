@@ -1,20 +1,18 @@
 //! Look at the locks that are waited for, and at who waits for whom.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use gorilla_domain::{Failure, Line, ResourceName, Scope, State, Verb};
 use gorilla_wire::{Contended, Contention};
 
-use super::{base::Service, cached::Cached, caller::Caller, refusal::Refusal};
+use super::{aside::aside, base::Service, caller::Caller, refusal::Refusal};
 use crate::{
     fleet::{Held, Range, contended, tree},
     metrics,
     rfc3339::Rfc3339,
 };
 
-/// How long an answer holds.
-const FRESH: Duration = Duration::from_secs(2);
 /// How many locks are looked at.
 const MOST: usize = 200;
 /// How many waiters of each are looked at.
@@ -23,14 +21,6 @@ const WAITERS: u64 = 50;
 const HOLDERS: u64 = 100;
 /// How many locks are looked at together.
 const AT_ONCE: usize = 32;
-
-/// The last answers, by the range and by what the caller may see.
-pub type Answers = Cached<(Range, Option<Scope>), Arc<Contention>>;
-
-/// No answers yet.
-pub fn no_answers() -> Answers {
-    Cached::new(FRESH)
-}
 
 /// A lock as replicas have told of it, and as it is now.
 struct Seen {
@@ -52,15 +42,18 @@ impl Service {
             _ => None,
         };
         let question = (range, scope.clone());
-        Ok(self.contentions.or(question, self.look_for_contention(range, scope)).await?)
+        Ok(self.fleet.contention.or(question, self.look_for_contention(range, scope)).await?)
     }
 
     async fn look_for_contention(&self, range: Range, scope: Option<Scope>) -> Result<Arc<Contention>, Failure> {
         let (history, now) = self.fleet.history(&self.store).await?;
-        let is_seen = |name: &str| scope.as_ref().is_none_or(|scope| scope.includes(name));
-        let told = contended(&history, now - range.millis()).into_iter().filter(|(name, _)| is_seen(name));
-        let named = told.filter_map(|(name, told)| Some((ResourceName::parse(name).ok()?, told)));
-        let mut hottest: Vec<_> = named.collect();
+        let of = scope.clone();
+        let mut hottest: Vec<_> = aside(move || {
+            let is_seen = |name: &str| of.as_ref().is_none_or(|scope| scope.includes(name));
+            let told = contended(&history, now - range.millis()).into_iter().filter(|(name, _)| is_seen(name));
+            told.filter_map(|(name, told)| Some((ResourceName::parse(name).ok()?, told))).collect()
+        })
+        .await?;
         hottest.sort_by(|(one, (a, a_line)), (other, (b, b_line))| {
             (b.waited_ms, b_line).cmp(&(a.waited_ms, a_line)).then_with(|| one.as_str().cmp(other.as_str()))
         });

@@ -3,6 +3,7 @@
 
 mod acquire;
 mod acquire_set;
+mod aside;
 mod base;
 mod batch;
 mod break_lock;
@@ -25,8 +26,11 @@ mod readiness;
 mod refusal;
 mod release;
 mod room;
+mod row;
 mod sorted;
+mod told;
 mod trail;
+mod voice;
 mod watch;
 mod watches;
 

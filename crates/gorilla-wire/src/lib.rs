@@ -7,8 +7,8 @@ mod code;
 mod contention;
 mod election;
 mod event;
-mod fleet;
 mod event_type;
+mod fleet;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;

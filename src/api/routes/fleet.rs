@@ -15,7 +15,7 @@ use crate::{
 /// What all replicas together do.
 pub async fn stats(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let range = range(query)?;
-    Ok(answer::json(&app.service.stats(range).await?))
+    Ok(answer::json(&*app.service.stats(range).await?))
 }
 
 /// The replicas.
