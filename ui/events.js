@@ -67,7 +67,7 @@ function StreamNotice() {
   const { live, me } = useApp();
   if (live === "missing") return html`<${Notice} title="Versions differ.">This replica has no stream of events: it is older than this page. The page asks again and again instead.</>`;
   if (live === "off" || me?.features?.events === "off") return html`<${Notice} title="Events are off.">This deployment records no events (<code>events.record = "off"</code>). The page asks again and again instead.</>`;
-  if (live === "forbidden") return html`<${Notice} title="Your key may not see events here.">It needs the right <code>inspect</code>. Without it nothing is told.</>`;
+  if (live === "forbidden") return html`<${Notice} title="Your key may not see events here.">It needs the right <code>events</code>. Locks are shown as far as it may look at them.</>`;
   if (live === "full") return html`<${Notice} title="Too many listeners.">This replica has as many listeners as it serves. The page asks again and again instead.</>`;
   if (live === "shared") return html`<${Notice}>Other tabs of this browser follow the events; this one asks again and again instead.</>`;
   return null;

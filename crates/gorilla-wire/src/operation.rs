@@ -208,7 +208,9 @@ impl Operation {
         match self {
             Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
             Self::Stats | Self::Replicas | Self::Contention | Self::Redis | Self::Me => Method::GET,
-            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
+            Self::Health | Self::Ready | Self::OpenApi | Self::Page | Self::Docs | Self::DocsFile | Self::Metrics => {
+                Method::GET
+            }
             Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
             Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
             Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,

@@ -52,8 +52,7 @@ static PAGE: LazyLock<(Embedded, String)> = LazyLock::new(|| {
 /// A source without the comments that have lines of their own, and without indentation: people read those in `ui/`. No
 /// text of the sources goes over several lines in which white space counts.
 fn squeezed(source: &str) -> String {
-    let is_comment =
-        |line: &str| line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"));
+    let is_comment = |line: &str| line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"));
     let lines = source.lines().map(str::trim).filter(|line| !line.is_empty() && !is_comment(line));
     lines.flat_map(|line| [line, "\n"]).collect()
 }

@@ -103,11 +103,15 @@ async fn a_break_whose_answer_is_lost_is_asked_for_again_with_the_same_key() {
     browser.click("dialog button", "Break this grant").await;
     browser.shows("dialog", "Nobody knows yet whether it was broken.").await;
     let held = format!("gorilla:{{{name}}}:lock");
-    eventually("Redis has executed it", Duration::from_secs(10), || async { redis.cli(&["EXISTS", &held]) == "0" }).await;
+    eventually("Redis has executed it", Duration::from_secs(10), || async { redis.cli(&["EXISTS", &held]) == "0" })
+        .await;
     // Somebody else takes the lock meanwhile. The break, asked for again, must not reach that grant.
     link.set(Mode::Pass);
     link.cut();
-    eventually("the replica serves again", Duration::from_secs(20), || async { api.acquire(&name, "second", 600).await.status == 200 }).await;
+    eventually("the replica serves again", Duration::from_secs(20), || async {
+        api.acquire(&name, "second", 600).await.status == 200
+    })
+    .await;
     browser.becomes(
         "the page asks again until it knows",
         "const dialog = document.querySelector('dialog'); [...dialog.querySelectorAll('button')].find(button => button.innerText === 'Ask again')?.click(); return dialog.innerText.includes('Broken.')",

@@ -143,7 +143,12 @@ impl Browser {
     /// Waits until the first element for a selector shows a text.
     pub async fn shows(&self, selector: &str, wanted: &str) {
         let what = format!("{selector} shows {wanted:?}");
-        self.becomes(&what, "return (document.querySelector(arguments[0][0])?.innerText ?? '').includes(arguments[0][1])", json!([selector, wanted])).await;
+        self.becomes(
+            &what,
+            "return (document.querySelector(arguments[0][0])?.innerText ?? '').includes(arguments[0][1])",
+            json!([selector, wanted]),
+        )
+        .await;
     }
 
     /// Waits until the body of a function in the page returns true.
@@ -185,7 +190,13 @@ impl Browser {
 
     /// Presses a key, wherever the focus is.
     pub async fn press(&self, key: &str) {
-        let text = if key.chars().count() == 1 { key } else if key == "Enter" { "\r" } else { "" };
+        let text = if key.chars().count() == 1 {
+            key
+        } else if key == "Enter" {
+            "\r"
+        } else {
+            ""
+        };
         let code = match key {
             "Enter" => 13,
             "Escape" => 27,
@@ -193,7 +204,8 @@ impl Browser {
         };
         let down = json!({ "type": "keyDown", "key": key, "text": text, "windowsVirtualKeyCode": code });
         self.tell("Input.dispatchKeyEvent", down).await;
-        self.tell("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": key, "windowsVirtualKeyCode": code })).await;
+        self.tell("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": key, "windowsVirtualKeyCode": code }))
+            .await;
     }
 
     /// Moves the pointer onto the first element for a selector; where that is.

@@ -17,11 +17,15 @@ async fn rows_follow_by_themselves_and_hold_still_under_a_pointer() {
     browser.shows("table.locks", &format!("{prefix}-2")).await;
 
     browser.point_at("tr[data-row]").await;
-    let before = browser.run("return [...document.querySelectorAll('tr[data-row] a')].map(link => link.innerText)", Value::Null).await;
+    let before = browser
+        .run("return [...document.querySelectorAll('tr[data-row] a')].map(link => link.innerText)", Value::Null)
+        .await;
     api.granted(&format!("{prefix}-0"), "me", 600).await;
     assert_eq!(api.release(&format!("{prefix}-1"), token(&first)).await.status, 204);
     browser.shows(".changes", "2 changes: show").await;
-    let during = browser.run("return [...document.querySelectorAll('tr[data-row] a')].map(link => link.innerText)", Value::Null).await;
+    let during = browser
+        .run("return [...document.querySelectorAll('tr[data-row] a')].map(link => link.innerText)", Value::Null)
+        .await;
     assert_eq!(before, during, "rows moved under the pointer");
     browser.click(".changes", "show").await;
     browser.becomes(
@@ -76,7 +80,9 @@ async fn eight_tabs_are_all_usable_although_a_browser_has_six_connections() {
 async fn thousands_of_locks_are_a_few_rows_of_the_document() {
     let redis = Redis::start(&[]);
     let replica = Replica::on(&redis).await;
-    let locks: Vec<_> = (0..3000).map(|i| json!({ "op": "acquire", "resource": format!("many:{i:04}"), "owner": "me", "timeout": 3600 })).collect();
+    let locks: Vec<_> = (0..3000)
+        .map(|i| json!({ "op": "acquire", "resource": format!("many:{i:04}"), "owner": "me", "timeout": 3600 }))
+        .collect();
     for part in locks.chunks(60) {
         assert_eq!(replica.api.batch(&json!({ "operations": part }), &[]).await.json()["failed"], 0);
     }

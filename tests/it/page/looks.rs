@@ -98,7 +98,13 @@ async fn no_view_has_a_serious_barrier_or_sticks_out_in_any_size_and_theme() {
         for (view, hash, wanted) in views {
             let at = format!("{view}, {width} pixels, {theme}");
             browser.open(hash).await;
-            browser.becomes(&format!("{at} is there"), "return document.querySelector(arguments[0]) != null && document.querySelector('.loading') == null", wanted).await;
+            browser
+                .becomes(
+                    &format!("{at} is there"),
+                    "return document.querySelector(arguments[0]) != null && document.querySelector('.loading') == null",
+                    wanted,
+                )
+                .await;
             browser.picture(&pictures().join(format!("{view}-{width}-{theme}.png"))).await;
             let wide = browser.run("return document.documentElement.scrollWidth - innerWidth", Value::Null).await;
             assert!(wide.as_i64().is_some_and(|wide| wide <= 0), "{at}: {wide} pixels stick out");

@@ -11,7 +11,12 @@ use crate::harness::{Method, Redis, Replica, lock_path, name};
 async fn copied(browser: &Browser, what: &str) -> String {
     browser.click_with_mouse(&format!("[data-copy={what}]")).await;
     browser.shows(".toast b", &format!("Copied {what}")).await;
-    browser.run("return document.querySelector('[data-copied]').textContent", Value::Null).await.as_str().expect("text").into()
+    browser
+        .run("return document.querySelector('[data-copied]').textContent", Value::Null)
+        .await
+        .as_str()
+        .expect("text")
+        .into()
 }
 
 fn run(line: &str) -> String {
@@ -30,7 +35,12 @@ async fn a_name_that_could_do_harm_is_text_and_the_copied_commands_hit_exactly_t
     // As text, with what would turn it around made visible. Nothing of it became an element.
     browser.shows("h1", "<img src=x onerror=alert(1)>").await;
     browser.shows("h1", "U+202E").await;
-    assert_eq!(browser.run("return document.querySelectorAll('img, b:not([class]) b, #page script').length", Value::Null).await, 0);
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('img, b:not([class]) b, #page script').length", Value::Null)
+            .await,
+        0
+    );
     let hash = browser.run("return location.hash", Value::Null).await;
 
     let state: Value = serde_json::from_str(&run(&copied(&browser, "curl").await)).expect("curl prints the state");
@@ -43,7 +53,10 @@ async fn a_name_that_could_do_harm_is_text_and_the_copied_commands_hit_exactly_t
     let line = copied(&browser, "redis-cli").await;
     let line = line.replacen("redis-cli ", &format!("redis-cli -p {} ", Redis::shared().port), 1);
     let hash_of_lock = run(&line);
-    assert!(hash_of_lock.contains("<b>an owner</b>") && hash_of_lock.contains(&lock["fence"].to_string()), "{hash_of_lock}");
+    assert!(
+        hash_of_lock.contains("<b>an owner</b>") && hash_of_lock.contains(&lock["fence"].to_string()),
+        "{hash_of_lock}"
+    );
     assert!(!hash_of_lock.contains(lock["token"].as_str().expect("a token")), "the token is shown");
     let link = copied(&browser, "link").await;
     assert!(link.ends_with(hash.as_str().expect("text")), "{link} {hash}");
@@ -78,7 +91,9 @@ async fn search_finds_an_exact_name_first_and_keys_lead_everywhere() {
     let browser = Browser::at(&api, "#/locks").await;
     browser.shows("h1", "Locks").await;
     browser.press("/").await;
-    browser.becomes("the search has the focus", "return document.activeElement.matches('.search input')", Value::Null).await;
+    browser
+        .becomes("the search has the focus", "return document.activeElement.matches('.search input')", Value::Null)
+        .await;
     browser.fill(".search input", &name).await;
     browser.shows("#found", "exactly this").await;
     browser.press("Enter").await;
@@ -92,7 +107,13 @@ async fn search_finds_an_exact_name_first_and_keys_lead_everywhere() {
     browser.shows("table.locks", &format!("{name}-too")).await;
     browser.press("j").await;
     browser.press("j").await;
-    browser.becomes("the second row is chosen", "return document.querySelector('tr.selected')?.innerText.includes('-too')", Value::Null).await;
+    browser
+        .becomes(
+            "the second row is chosen",
+            "return document.querySelector('tr.selected')?.innerText.includes('-too')",
+            Value::Null,
+        )
+        .await;
     browser.press("Enter").await;
     browser.shows("h1", &format!("{name}-too")).await;
     // Keys do nothing but what they should while somebody types.

@@ -55,7 +55,12 @@ async fn a_replica_that_demands_keys_is_told_one_and_no_more_is_shown_than_the_k
     browser.press("Enter").await;
     browser.shows("main", "Your key may not see this.").await;
     // In the memory of the tab alone.
-    let kept = browser.run("return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])", Value::Null).await;
+    let kept = browser
+        .run(
+            "return JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])",
+            Value::Null,
+        )
+        .await;
     assert!(!kept.to_string().contains("gorilla_"), "{kept}");
     browser.run("location.hash = '#/locks/seen:1'", Value::Null).await;
     browser.shows(".holder", "somebody").await;
@@ -84,10 +89,19 @@ async fn while_redis_is_away_the_last_data_stay_with_their_age() {
     browser.shows(".notice.bad", "Redis is away.").await;
     browser.shows(".notice.bad", "What you see is").await;
     browser.shows(".live", "stale").await;
-    browser.becomes("the data are greyed", "return getComputedStyle(document.querySelector('main > .panel')).opacity < 1", Value::Null).await;
+    browser
+        .becomes(
+            "the data are greyed",
+            "return getComputedStyle(document.querySelector('main > .panel')).opacity < 1",
+            Value::Null,
+        )
+        .await;
     browser.shows("table.locks", &name).await;
     redis.run();
-    eventually("the replica is ready again", Duration::from_secs(30), || async { replica.api.get("/_ready").await.status == 200 }).await;
+    eventually("the replica is ready again", Duration::from_secs(30), || async {
+        replica.api.get("/_ready").await.status == 200
+    })
+    .await;
     browser.becomes("the page is as before", "return document.querySelector('.notice.bad') == null", Value::Null).await;
     assert_eq!(browser.wrong().await, Vec::<String>::new());
 }
@@ -97,7 +111,10 @@ async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks
     let redis = Redis::start(&[]);
     let new = Replica::on(&redis).await;
     let old = Replica::of(&Replica::program_of_0_1(), &redis.url(), &[]);
-    eventually("the old replica is ready", Duration::from_secs(20), || async { old.api.get("/_ready").await.status == 200 }).await;
+    eventually("the old replica is ready", Duration::from_secs(20), || async {
+        old.api.get("/_ready").await.status == 200
+    })
+    .await;
     let name = name("both-know-it");
     new.api.granted(&name, "somebody", 3600).await;
     let front = Front::balancing(&[&new.api, &old.api]).await;
@@ -110,7 +127,13 @@ async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks
     let mut told = false;
     for view in ["#/", "#/contention", "#/events", "#/locks"] {
         browser.open(view).await;
-        browser.becomes("the view is there", "return document.querySelector('h1') != null && document.querySelector('.loading') == null", Value::Null).await;
+        browser
+            .becomes(
+                "the view is there",
+                "return document.querySelector('h1') != null && document.querySelector('.loading') == null",
+                Value::Null,
+            )
+            .await;
         told |= browser.text("main").await.contains("Versions differ.");
         assert_eq!(browser.wrong().await, Vec::<String>::new());
     }

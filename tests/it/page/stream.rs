@@ -32,7 +32,8 @@ async fn following(api: &Api, hash: &str) -> (Front, Browser) {
 
 #[tokio::test]
 async fn events_are_shown_as_they_happen_and_gaps_are_told() {
-    let (front, browser) = following(&Replica::shared().await, "#/events?prefix='&types=granted,released,expired,broken,undone").await;
+    let (front, browser) =
+        following(&Replica::shared().await, "#/events?prefix='&types=granted,released,expired,broken,undone").await;
     let asked = front.asked();
     assert!(asked[0].contains("prefix=%27") && asked[0].contains("types=granted"), "{asked:?}");
     front.tell(&granted(NASTY, 1));
