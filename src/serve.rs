@@ -138,7 +138,7 @@ impl Replica {
             None => Some(page),
         };
         let api = Api::new(&service, access, &metrics, here, &settings);
-        let connections = Connections::new(api, certificate, &settings);
+        let connections = Connections::new(api, certificate, &settings, &metrics);
         // A load balancer may send requests before it has checked the replica. The replica would refuse them for want
         // of a connection that it is about to open. So they wait in the queue of the kernel until the replica has tried
         // Redis.
@@ -234,14 +234,22 @@ struct Tls {
 }
 
 impl Connections {
-    fn new(api: Api, certificate: Option<watch::Receiver<Arc<Certificate>>>, settings: &Settings) -> Self {
+    fn new(
+        api: Api,
+        certificate: Option<watch::Receiver<Arc<Certificate>>>,
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let mut http = http1::Builder::new();
         http.max_buf_size(LONGEST_HEAD).max_headers(MOST_HEADERS);
         let patrol = Patrol::begin(settings.server.header_timeout);
         let max_connections = settings.server.max_connections;
         let room = Arc::new(Semaphore::new(max_connections));
         let write_timeout = settings.server.write_timeout;
-        let tls = certificate.map(|certificate| Tls { certificate, handshakes: Handshakes::new(max_connections) });
+        let tls = certificate.map(|certificate| {
+            let handshakes = Handshakes::new(max_connections, Arc::clone(metrics));
+            Tls { certificate, handshakes }
+        });
         Self { api: Arc::new(api), http, patrol, write_timeout, all: GracefulShutdown::new(), room, tls }
     }
 

@@ -35,11 +35,15 @@ function EventsView({ query }) {
   const [held, setHeld] = useState(0);
   const filter = new URLSearchParams({ ...(prefix && { prefix }), ...(owner && { owner }), ...(types && { types }) }).toString();
   const { live, paused, me } = useApp();
-  const waiting = useRef([]), looks = useRef(false);
+  // In a Cluster an event may come twice.
+  const waiting = useRef([]), looks = useRef(false), seen = useRef(new Set());
   useEffect(() => { document.title = "Events · Gorilla"; }, []);
   useEffect(() => { waiting.current = []; setEvents([]); setHeld(0); }, [filter]);
   useStream(filter, (type, body) => {
     if (type !== "missed" && !(type in eventWords)) return;
+    if (seen.current.has(body.cursor)) return;
+    if (body.cursor) seen.current.add(body.cursor);
+    if (seen.current.size > 5000) seen.current = new Set([body.cursor]);
     waiting.current.unshift(type === "missed" ? { type, reason: body.reason, key: `missed ${performance.now()}` } : body);
     waiting.current.length = Math.min(waiting.current.length, 1000);
   });

@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod fleet;
+mod handshakes;
 mod hot;
 mod page;
 mod redis;
@@ -19,6 +20,7 @@ use prometheus_client::{metrics::counter::Counter, registry::Registry};
 
 pub use access::Authentication;
 pub use fleet::Fleet;
+pub use handshakes::HandshakeFailed;
 pub use hot::Contended;
 pub use page::{Format, Page};
 pub use redis::{Cancelled, Redis};
@@ -39,6 +41,8 @@ pub struct Metrics {
     pub shed: shed::Shed,
     /// What all other replicas are told.
     pub fleet: Fleet,
+    /// Handshakes of TLS.
+    pub handshakes: handshakes::Handshakes,
     /// Bugs that cost a request.
     pub panics: Counter,
 }
@@ -57,6 +61,7 @@ impl Metrics {
         self.audit.register(registry);
         self.shed.register(registry);
         self.fleet.register(registry);
+        self.handshakes.register(registry);
         registry.register("gorilla_panics", "Requests that met a bug in Gorilla", self.panics.clone());
     }
 }

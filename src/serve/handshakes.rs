@@ -19,6 +19,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
 
 use super::{client::Client, socket::Socket};
+use crate::metrics::{HandshakeFailed, Metrics};
 
 /// How long a handshake may last.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ pub struct Handshakes {
     places: Arc<Semaphore>,
     /// From the oldest to the newest. Some have ended. What is dropped here gives its handshake up.
     under_way: Mutex<VecDeque<UnderWay>>,
+    metrics: Arc<Metrics>,
 }
 
 struct UnderWay {
@@ -52,15 +54,16 @@ pub struct Place(#[expect(dead_code, reason = "it is taken as long as it lives")
 pub struct Handshake {
     acceptor: TlsAcceptor,
     given_up: oneshot::Receiver<()>,
+    metrics: Arc<Metrics>,
     _place: Place,
 }
 
 impl Handshakes {
     /// For a replica that serves so many connections at once. Connections whose handshake never ends can take no more
     /// than half of them.
-    pub fn new(max_connections: usize) -> Self {
+    pub fn new(max_connections: usize, metrics: Arc<Metrics>) -> Self {
         let places = Arc::new(Semaphore::new(MOST.min(max_connections / 2).max(1)));
-        Self { places, under_way: Mutex::default() }
+        Self { places, under_way: Mutex::default(), metrics }
     }
 
     /// Waits for a place. If all are taken, the oldest handshake has to make room.
@@ -86,7 +89,7 @@ impl Handshakes {
         let (sender, receiver) = oneshot::channel();
         self.oldest();
         self.under_way().push_back(UnderWay { begun: Instant::now(), given_up: sender });
-        Handshake { acceptor, given_up: receiver, _place: place }
+        Handshake { acceptor, given_up: receiver, metrics: Arc::clone(&self.metrics), _place: place }
     }
 
     /// Gives all handshakes up.
@@ -111,7 +114,8 @@ impl Handshakes {
 impl Handshake {
     /// Does the handshake. None if there is no connection with TLS in the end.
     pub async fn done(self, client: &Client, socket: Socket) -> Option<TlsStream<Socket>> {
-        let Self { acceptor, given_up, _place } = self;
+        let Self { acceptor, given_up, metrics, _place } = self;
+        let failed = |why: HandshakeFailed| metrics.handshakes.failed(why);
         let handshake = async {
             match speaks_plain_http(client).await? {
                 true => refuse(socket).await.map(|()| None),
@@ -120,17 +124,24 @@ impl Handshake {
         };
         tokio::select! {
             ended = timeout(LONGEST, handshake) => match ended {
-                Ok(Ok(stream)) => stream,
+                Ok(Ok(Some(stream))) => Some(stream),
+                Ok(Ok(None)) => {
+                    failed(HandshakeFailed::PlainHttp);
+                    None
+                }
                 Ok(Err(error)) => {
+                    failed(HandshakeFailed::Error);
                     debug!(%error, "a TLS handshake failed");
                     None
                 }
                 Err(_) => {
+                    failed(HandshakeFailed::TimedOut);
                     debug!(error = "it took too long", "a TLS handshake failed");
                     None
                 }
             },
             _ = given_up => {
+                failed(HandshakeFailed::GivenUp);
                 debug!(error = "others needed its place, or the replica ends", "a TLS handshake failed");
                 None
             }

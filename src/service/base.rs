@@ -7,15 +7,7 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{
-    census::Census,
-    contention::{self, Answers},
-    fleet::Fleet,
-    last_look::LastLook,
-    load::Load,
-    pulse::Voice,
-    room::Room,
-};
+use super::{census::Census, last_look::LastLook, load::Load, room::Room, told::Fleet, voice::Voice};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
@@ -43,7 +35,6 @@ pub struct Service {
     pub(super) voice: Voice,
     /// What all replicas have told.
     pub(super) fleet: Fleet,
-    pub(super) contentions: Answers,
     /// What was seen of all locks.
     pub(super) census: Arc<Census>,
     load: Load,
@@ -67,7 +58,6 @@ impl Service {
             settings: Arc::clone(settings),
             voice: Voice::default(),
             fleet: Fleet::default(),
-            contentions: contention::no_answers(),
             census: Census::new(Arc::clone(&store)),
             store,
             room,

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::sorted::Row;
+use super::row::Row;
 use crate::{
     fleet::{Counted, History, Range},
     store::Store,

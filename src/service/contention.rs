@@ -1,20 +1,18 @@
 //! Look at the locks that are waited for, and at who waits for whom.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use gorilla_domain::{Failure, Line, ResourceName, Scope, State, Verb};
 use gorilla_wire::{Contended, Contention};
 
-use super::{base::Service, cached::Cached, caller::Caller, refusal::Refusal};
+use super::{base::Service, caller::Caller, refusal::Refusal};
 use crate::{
     fleet::{Held, Range, contended, tree},
     metrics,
     rfc3339::Rfc3339,
 };
 
-/// How long an answer holds.
-const FRESH: Duration = Duration::from_secs(2);
 /// How many locks are looked at.
 const MOST: usize = 200;
 /// How many waiters of each are looked at.
@@ -23,14 +21,6 @@ const WAITERS: u64 = 50;
 const HOLDERS: u64 = 100;
 /// How many locks are looked at together.
 const AT_ONCE: usize = 32;
-
-/// The last answers, by the range and by what the caller may see.
-pub type Answers = Cached<(Range, Option<Scope>), Arc<Contention>>;
-
-/// No answers yet.
-pub fn no_answers() -> Answers {
-    Cached::new(FRESH)
-}
 
 /// A lock as replicas have told of it, and as it is now.
 struct Seen {
@@ -52,7 +42,7 @@ impl Service {
             _ => None,
         };
         let question = (range, scope.clone());
-        Ok(self.contentions.or(question, self.look_for_contention(range, scope)).await?)
+        Ok(self.fleet.contention.or(question, self.look_for_contention(range, scope)).await?)
     }
 
     async fn look_for_contention(&self, range: Range, scope: Option<Scope>) -> Result<Arc<Contention>, Failure> {

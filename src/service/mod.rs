@@ -23,8 +23,11 @@ mod readiness;
 mod refusal;
 mod release;
 mod room;
+mod row;
 mod sorted;
+mod told;
 mod trail;
+mod voice;
 
 pub use base::Service;
 pub use batch::{Done, Operation};

@@ -2,14 +2,11 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use gorilla_wire::{Code, Operation};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, MissedTickBehavior, interval, timeout},
-};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, warn};
 
 use super::base::Service;
@@ -28,29 +25,6 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// Acquires that end so were refused because others hold the lock or wait for it.
 const REFUSED: [Code; 6] =
     [Code::LockHeld, Code::LockReserved, Code::WaitTimeout, Code::Replaced, Code::QueueFull, Code::TooManyHolders];
-
-/// What a replica knows of its own telling. One pulse is made at a time.
-pub struct Voice {
-    started: SystemTime,
-    since: Instant,
-    last: Mutex<Last>,
-}
-
-#[derive(Default)]
-struct Last {
-    /// How long Redis took to answer, in microseconds.
-    round_trip: Option<u64>,
-    /// Whether the log says that Redis does not allow it.
-    is_refused: bool,
-    /// Nothing is told any more.
-    has_ended: bool,
-}
-
-impl Default for Voice {
-    fn default() -> Self {
-        Self { started: SystemTime::now(), since: Instant::now(), last: Mutex::default() }
-    }
-}
 
 impl Service {
     /// Tells of this replica every 5 s, as long as it is polled.

@@ -192,8 +192,7 @@ pub struct Tenure<Text = String, Json = Value> {
     /// How long the lease lasted when Redis answered, in milliseconds.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: u64,
-    /// How often the holder has extended its lease. Absent where that is not counted: of shared locks, and of grants whose
-    /// holder has extended its lease at a replica of an older version.
+    /// How often the holder has extended its lease. Absent where that is not counted: of shared locks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub renewals: Option<u64>,

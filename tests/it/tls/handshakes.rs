@@ -6,10 +6,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use super::secure;
-use crate::harness::Api;
+use crate::harness::{Api, Replica, eventually};
 
 /// How many handshakes never end.
 const MANY: usize = 3000;
+
+/// Waits until so many handshakes have failed for this reason.
+async fn counted(replica: &Replica, reason: &str, count: u32) {
+    let line = format!("\ngorilla_tls_handshakes_failed_total{{reason=\"{reason}\"}} {count}\n");
+    let page = async || replica.api.get("/metrics").await.text;
+    eventually("it is counted", Duration::from_secs(10), || async { page().await.contains(&line) }).await;
+}
 
 #[tokio::test]
 async fn a_request_in_plain_http_is_told_to_use_https() {
@@ -20,6 +27,8 @@ async fn a_request_in_plain_http_is_told_to_use_https() {
     assert!(answer.contains("\"code\":\"https_required\",\"outcome\":\"not_executed\""), "{answer}");
     // An ordinary client understands it, on whatever path: the replica has not read it.
     assert_eq!(plain.get("/").await.code(), "https_required");
+    drop(plain);
+    counted(&replica, "plain_http", 2).await;
     assert_eq!(replica.api.get("/_health").await.status, 200);
 }
 
@@ -30,6 +39,7 @@ async fn bytes_that_are_no_handshake_end_the_connection() {
         let answer = Api::at(&replica.api.address).raw(bytes).await;
         assert!(!answer.contains("HTTP"), "{answer}");
     }
+    counted(&replica, "error", 4).await;
     assert_eq!(replica.api.get("/_health").await.status, 200);
 }
 
@@ -45,6 +55,7 @@ async fn a_handshake_that_is_not_over_after_five_seconds_is_given_up() {
         assert!(closed.is_ok(), "still open after {:?}", begun.elapsed());
         assert!(begun.elapsed() > Duration::from_secs(4), "closed after {:?}", begun.elapsed());
     }
+    counted(&replica, "timed_out", 2).await;
 }
 
 #[tokio::test]

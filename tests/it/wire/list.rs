@@ -41,7 +41,7 @@ async fn the_public_state_tells_everything_but_the_token() {
     let state = state.json();
     assert_eq!(
         fields(&state),
-        "createdAt expireAt fence held id metadata owner resource ttlMs updatedAt waiting",
+        "createdAt expireAt fence held id metadata owner renewals resource ttlMs updatedAt waiting",
         "{state}"
     );
     for same in ["id", "owner", "resource", "fence", "metadata", "createdAt", "updatedAt", "expireAt"] {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     component::component,
-    operations::{Description, ok},
+    description::{Description, ok},
     parameters::of_range,
 };
 use crate::{

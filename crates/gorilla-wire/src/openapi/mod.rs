@@ -1,6 +1,7 @@
 //! docs/openapi.json: the interface for machines, made from the operations, the types and the codes.
 
 mod component;
+mod description;
 mod examples;
 mod fleet;
 mod operations;
@@ -13,7 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{Code, Operation, Right};
 use component::component;
-use operations::{Description, describe};
+use description::Description;
+use operations::describe;
 
 const ABOUT: &str = "\
 Errors are JSON with a stable `code`; with `Accept: application/problem+json` they are RFC 9457. HEAD works \

@@ -1,63 +1,18 @@
 //! What the document says of each operation.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     component::component,
+    description::{Description, JSON, RequestBody, Success, document, ok},
     examples::{self, breaking, broken, extended, free, held, lock, set},
     fleet,
     parameters::{of_document, of_list, of_queue, of_release},
 };
 use crate::{Alive, Counted, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, State, Waiter};
 
-/// What the document says of an operation beside its method and path.
-pub struct Description {
-    /// The name that generated clients call it by.
-    pub id: &'static str,
-    /// The group that it belongs to.
-    pub tag: &'static str,
-    /// A line that says what it does.
-    pub summary: &'static str,
-    /// What else there is to know.
-    pub description: &'static str,
-    /// Parameters beside those of the path and X-Request-Id.
-    pub parameters: Vec<Value>,
-    /// The body that it takes.
-    pub body: Option<RequestBody>,
-    /// Its answers that are not refusals.
-    pub successes: Vec<Success>,
-}
-
-/// The body of a request.
-pub struct RequestBody {
-    /// The name of its schema.
-    pub schema: &'static str,
-    /// Whether the request must have it.
-    pub required: bool,
-    /// By their names.
-    pub examples: Value,
-    /// The most bytes.
-    pub longest: &'static str,
-}
-
 const LONGEST: &str = "16,384";
-const JSON: &str = "application/json";
-
-/// An answer that is not a refusal.
-pub struct Success {
-    /// The status.
-    pub status: StatusCode,
-    /// When the server gives it.
-    pub description: &'static str,
-    /// Headers beside X-Request-Id.
-    pub headers: &'static [&'static str],
-    /// The schema and examples of its body, if it has one.
-    pub content: Option<Value>,
-    /// The type of its body.
-    pub media: &'static str,
-}
-
 /// Describes an operation.
 pub fn describe(operation: Operation) -> Description {
     let key = || component("parameters", "Idempotency-Key");
@@ -422,26 +377,6 @@ pub fn describe(operation: Operation) -> Description {
             }],
         },
     }
-}
-
-pub(super) fn ok(
-    description: &'static str,
-    headers: &'static [&'static str],
-    schema: Value,
-    examples: Value,
-) -> Vec<Success> {
-    let content = Some(json!({ "schema": schema, "examples": examples }));
-    vec![Success { status: StatusCode::OK, description, headers, content, media: JSON }]
-}
-
-/// The answers with a file that a client may keep.
-fn document(description: &'static str, media: &'static str, schema: Value) -> Vec<Success> {
-    let headers: &[&str] = &["ETag", "Cache-Control"];
-    let content = Some(json!({ "schema": schema }));
-    vec![
-        Success { status: StatusCode::OK, description, headers, content, media },
-        Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None, media },
-    ]
 }
 
 fn limit(pinned: bool) -> Limit<&'static str> {
