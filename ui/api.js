@@ -43,21 +43,22 @@ async function ask(path, { method = "GET", json, once, signal, patience = 20000 
     code: body?.code ?? "", message: body?.errorMessage ?? "" };
   // A replica of another version has not this path, or not this parameter.
   answer.isMissing = (status === 404 && answer.code !== "lock_not_found") || status === 405 || status === 400 && (/unknown parameter/.test(answer.message) || body?.field === "query");
-  judge(answer, method);
+  // What doesn't ask Redis says nothing about the age of the data.
+  judge(answer, method === "GET" && !/^(_health|api\/v1\/me)$/.test(path));
   return answer;
 }
 
-function judge(answer, method) {
+function judge(answer, isLook) {
   if (answer.status === -1) return;
   if (answer.ok) {
     clock.learnFrom(answer);
-    if (app.trouble || app.lastGood == null || answer.received - app.lastGood > 900) changed();
-    if (method === "GET") Object.assign(app, { trouble: null, lastGood: answer.received, keyRefused: "" });
+    if (isLook && (app.trouble || app.lastGood == null || answer.received - app.lastGood > 900)) changed();
+    if (isLook) Object.assign(app, { trouble: null, lastGood: answer.received, keyRefused: "" });
     if (app.key) app.keyDemanded = false;
   } else if (answer.status === 401) {
     Object.assign(app, { keyDemanded: true, keyRefused: answer.code === "invalid_key" ? answer.message : "" });
     changed();
-  } else if (method === "GET" && (answer.status === 0 || answer.status === 429 || answer.status >= 500)) {
+  } else if (isLook && (answer.status === 0 || answer.status === 429 || answer.status >= 500)) {
     app.trouble = { status: answer.status, code: answer.code, message: answer.message };
     changed();
   }

@@ -35,11 +35,15 @@ function EventsView({ query }) {
   const [held, setHeld] = useState(0);
   const filter = new URLSearchParams({ ...(prefix && { prefix }), ...(owner && { owner }), ...(types && { types }) }).toString();
   const { live, paused, me } = useApp();
-  const waiting = useRef([]), looks = useRef(false);
+  // In a Cluster an event may come twice.
+  const waiting = useRef([]), looks = useRef(false), seen = useRef(new Set());
   useEffect(() => { document.title = "Events · Gorilla"; }, []);
   useEffect(() => { waiting.current = []; setEvents([]); setHeld(0); }, [filter]);
   useStream(filter, (type, body) => {
     if (type !== "missed" && !(type in eventWords)) return;
+    if (seen.current.has(body.cursor)) return;
+    if (body.cursor) seen.current.add(body.cursor);
+    if (seen.current.size > 5000) seen.current = new Set([body.cursor]);
     waiting.current.unshift(type === "missed" ? { type, reason: body.reason, key: `missed ${performance.now()}` } : body);
     waiting.current.length = Math.min(waiting.current.length, 1000);
   });
@@ -67,7 +71,7 @@ function StreamNotice() {
   const { live, me } = useApp();
   if (live === "missing") return html`<${Notice} title="Versions differ.">This replica has no stream of events: it is older than this page. The page asks again and again instead.</>`;
   if (live === "off" || me?.features?.events === "off") return html`<${Notice} title="Events are off.">This deployment records no events (<code>events.record = "off"</code>). The page asks again and again instead.</>`;
-  if (live === "forbidden") return html`<${Notice} title="Your key may not see events here.">It needs the right <code>inspect</code>. Without it nothing is told.</>`;
+  if (live === "forbidden") return html`<${Notice} title="Your key may not see events here.">It needs the right <code>events</code>. Locks are shown as far as it may look at them.</>`;
   if (live === "full") return html`<${Notice} title="Too many listeners.">This replica has as many listeners as it serves. The page asks again and again instead.</>`;
   if (live === "shared") return html`<${Notice}>Other tabs of this browser follow the events; this one asks again and again instead.</>`;
   return null;

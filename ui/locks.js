@@ -195,8 +195,11 @@ function LocksView({ query }) {
     addEventListener("resize", place);
     return () => { removeEventListener("scroll", place); removeEventListener("resize", place); };
   }, [order.length, rows.cursor]);
+  const chosen = useRef(-1);
+  chosen.current = selected;
   const go = step => {
-    const next = Math.max(0, Math.min(order.length - 1, selected + step));
+    // Two keys may come before the page is drawn anew.
+    const next = chosen.current = Math.max(0, Math.min(order.length - 1, chosen.current + step));
     setSelected(next);
     const top = body.current.getBoundingClientRect().top + scrollY + next * view.height;
     if (top < scrollY + 160 || top > scrollY + innerHeight - 120) scrollTo({ top: top - innerHeight / 2 });

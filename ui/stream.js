@@ -34,14 +34,13 @@ function useStream(query, tell) {
       const alive = () => { clearTimeout(quiet); quiet = setTimeout(() => control?.abort(), QUIET); };
       alive();
       const headers = { Accept: "text/event-stream", ...(app.key && { Authorization: `Bearer ${app.key}` }) };
-      const since = place.at ? `&since=${encodeURIComponent(place.at)}` : "";
       let again = 2000;
       try {
         const sent = performance.now();
-        const response = await fetch(`api/v1/events?${query}${since}`, { headers, signal, cache: "no-store" });
+        const response = await fetch(`api/v1/events?${[query, place.at && `since=${encodeURIComponent(place.at)}`].filter(Boolean).join("&")}`, { headers, signal, cache: "no-store" });
         if (response.status !== 200) {
           const refusal = await response.json().catch(() => ({}));
-          if (response.status === 401) judge({ status: 401, code: refusal.code, message: refusal.errorMessage }, "GET");
+          if (response.status === 401) judge({ status: 401, code: refusal.code, message: refusal.errorMessage }, true);
           state({ 404: "missing", 405: "missing", 400: "missing", 403: "forbidden", 429: "full", 401: "polling" }[response.status] ?? "polling");
           again = response.status < 500 ? 30000 : 3000;
           return again;

@@ -4,12 +4,14 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::Browser;
-use crate::harness::{Api, Redis, Replica};
+use crate::harness::{Api, Method, Redis, Replica, eventually};
 
 const RUN_AXE: &str = "const done = arguments[arguments.length - 1];
     axe.run(document, { resultTypes: ['violations'] }).then(found => done(found.violations
@@ -30,7 +32,8 @@ fn pictures() -> PathBuf {
 }
 
 /// Locks as they are at night: a queue, a semaphore, readers, an old lock that nobody renews, many small ones.
-async fn night(api: &Api) {
+/// Whoever waits does so as long as the connections are there.
+async fn night(api: &Api) -> Vec<TcpStream> {
     for i in 1..=26 {
         api.granted(&format!("orders:{}", 40_311 + i), &format!("worker-{}", i % 7), 60 * i).await;
     }
@@ -42,32 +45,43 @@ async fn night(api: &Api) {
     }
     let body = json!({ "owner": "web-1", "timeout": 300, "mode": "shared" });
     api.acquire_with("config", &body, &[]).await;
-    let body = json!({ "owner": "ci/4709", "timeout": 30, "metadata": { "job": "nightly", "commit": "9fceb02" } });
-    let before = api.acquire_with("deploy-web", &body, &[]).await.json();
-    for (lock, owner, timeout) in [
-        ("deploy-web", "ci/4711", 30),
-        ("deploy-web", "ci/4712", 30),
-        ("deploy-web", "ci/4713", 30),
-        ("gpu-pool", "train-d", 30),
-    ] {
-        let api = api.clone();
-        let mut body = json!({ "owner": owner, "timeout": timeout, "wait": 58, "metadata": { "job": "nightly", "commit": "9fceb02" } });
-        if lock == "gpu-pool" {
-            body["mode"] = "shared".into();
-            body["limit"] = 8.into();
-            body["permits"] = 4.into();
+    // A holder that renews, with a history, and a queue behind it.
+    for (owner, timeout) in [("ci/4709", 30), ("ci/4710", 30), ("ci/4711", 120)] {
+        let body = json!({ "owner": owner, "timeout": timeout, "metadata": { "job": "nightly", "commit": "9fceb02" } });
+        let lock = api.acquire_with("deploy-web", &body, &[]).await.json();
+        let token = lock["token"].as_str().expect("a token");
+        for longer in [timeout + 60, timeout + 400, timeout + 800] {
+            let path = format!("/api/v1/locks/deploy-web/{token}");
+            let body = json!({ "timeout": longer, "rotate": false }).to_string();
+            assert_eq!(api.send(Method::PUT, &path, &[], Some(body)).await.status, 200);
         }
-        tokio::spawn(async move { api.acquire_with(lock, &body, &[]).await });
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        if owner != "ci/4711" {
+            api.release("deploy-web", token).await;
+        }
     }
-    api.release("deploy-web", before["token"].as_str().expect("a token")).await;
+    let mut waiting = Vec::new();
+    for (lock, owner, more) in [
+        ("deploy-web", "ci/4712", ""),
+        ("deploy-web", "ci/4713", ""),
+        ("deploy-web", "ci/4714", ""),
+        ("gpu-pool", "train-d", r#","mode":"shared","limit":8,"permits":4"#),
+    ] {
+        let body = format!(r#"{{"owner":"{owner}","timeout":30,"wait":600{more}}}"#);
+        let head = format!("POST /api/v1/locks/{lock} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json");
+        waiting.push(api.sent(&format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await);
+        eventually(&format!("{owner} waits"), Duration::from_secs(10), || async {
+            api.get(&format!("/api/v1/locks/{lock}/queue")).await.text.contains(owner)
+        })
+        .await;
+    }
+    waiting
 }
 
 #[tokio::test]
 async fn no_view_has_a_serious_barrier_or_sticks_out_in_any_size_and_theme() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
-    night(&replica.api).await;
+    let replica = Replica::with(&redis.url(), &[("GORILLA__LIMITS__MAX_WAIT", "10m")]).await;
+    let _waiting = night(&replica.api).await;
     let (axe, browser) = (axe(), Browser::at(&replica.api, "#/").await);
     let views = [
         ("overview", "#/", "[aria-labelledby=look-title] li"),

@@ -3,10 +3,12 @@
 mod breaking;
 mod browser;
 mod document;
+mod front;
 mod live;
 mod looks;
 mod shown;
 mod states;
+mod stream;
 
 use browser::Browser;
 

@@ -1,11 +1,11 @@
 //! What the page shows of locks, and what it gives to paste elsewhere.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::{Browser, NASTY};
-use crate::harness::{Redis, Replica, lock_path, name};
+use crate::harness::{Method, Redis, Replica, lock_path, name};
 
 /// What the page says it has copied, after a click on one of the copy buttons.
 async fn copied(browser: &Browser, what: &str) -> String {
@@ -140,5 +140,29 @@ async fn a_queue_shows_who_waits() {
     assert_eq!(waiting.await.expect("no panic"), 200);
     browser.shows(".holder .who", "second").await;
     assert_eq!(api.get(&lock_path(&name)).await.json()["owner"], "second");
+    browser.is_clean().await;
+}
+
+#[tokio::test]
+async fn the_verdict_follows_the_renewals() {
+    let (api, name) = (Replica::shared().await, name("renewed"));
+    let lock = api.granted(&name, "me", 600).await;
+    let browser = Browser::at(&api, &format!("#/locks/{name}")).await;
+    browser.shows(".answer", "Can't tell.").await;
+    let token = lock["token"].as_str().expect("a token");
+    let path = format!("{}/{token}", lock_path(&name));
+    let renewing = async {
+        for longer in 0.. {
+            let body = json!({ "timeout": 700 + longer, "rotate": false }).to_string();
+            assert_eq!(api.send(Method::PUT, &path, &[], Some(body)).await.status, 200);
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+    };
+    tokio::select! {
+        () = renewing => unreachable!("it never ends"),
+        () = browser.shows(".answer", "Looks alive.") => {}
+    }
+    browser.shows(".answer", "Renewals stopped.").await;
+    browser.shows(".answer", "It ends by itself at").await;
     browser.is_clean().await;
 }

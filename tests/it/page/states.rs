@@ -1,21 +1,11 @@
 //! What the page says where there is nothing to show, or where it can't be shown.
 
-use std::{
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
-use hyper::{Request, body::Incoming, client, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
 
-use super::Browser;
-use crate::harness::{AccessFile, Api, Key, Redis, Replica, eventually, key_entry, name, role};
+use super::{Browser, front::Front};
+use crate::harness::{AccessFile, Key, Redis, Replica, eventually, key_entry, name, role};
 
 #[tokio::test]
 async fn without_a_lock_the_page_shows_a_line_that_takes_one() {
@@ -116,31 +106,6 @@ async fn while_redis_is_away_the_last_data_stay_with_their_age() {
     assert_eq!(browser.wrong().await, Vec::<String>::new());
 }
 
-/// Gives the page from the first replica, and lets the replicas answer everything else in turn, as a balancer does while
-/// replicas are replaced.
-async fn balancer(replicas: [&Api; 2]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its address").to_string();
-    let (turn, addresses) = (Arc::new(AtomicUsize::new(0)), replicas.map(|api| api.address.clone()));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (turn, addresses) = (Arc::clone(&turn), addresses.clone());
-            let service = service_fn(move |request: Request<Incoming>| {
-                let which = if request.uri().path() == "/" { 0 } else { turn.fetch_add(1, Relaxed) % 2 };
-                let address = addresses[which].clone();
-                async move {
-                    let stream = TokioIo::new(TcpStream::connect(address).await.expect("the replica listens"));
-                    let (mut sender, connection) = client::conn::http1::handshake(stream).await.expect("HTTP");
-                    tokio::spawn(connection);
-                    sender.send_request(request).await
-                }
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
-    address
-}
-
 #[tokio::test]
 async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks() {
     let redis = Redis::start(&[]);
@@ -152,9 +117,9 @@ async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks
     .await;
     let name = name("both-know-it");
     new.api.granted(&name, "somebody", 3600).await;
-    let address = balancer([&new.api, &old.api]).await;
-    let browser = Browser::at(&Api::at(&address), "#/locks").await;
-    for _ in 0..20 {
+    let front = Front::balancing(&[&new.api, &old.api]).await;
+    let browser = Browser::at(&front.api, "#/locks").await;
+    for _ in 0..12 {
         browser.open(&format!("#/locks/{name}")).await;
         browser.shows(".holder", "somebody").await;
         assert_eq!(browser.wrong().await, Vec::<String>::new());
