@@ -257,7 +257,9 @@ fn reporting(name: &str) -> impl FnMut(Progress) + Send + 'static {
     let lock = name.to_string();
     move |progress| match progress {
         Progress::Waiting(busy) => out::event("waiting", &lock, json!({ "position": busy.position })),
-        Progress::Trouble(why) => out::event("trouble", &lock, json!({ "reason": why })),
+        Progress::Trouble(why) | Progress::RenewalTrouble(why) => {
+            out::event("trouble", &lock, json!({ "reason": why }))
+        }
         _ => {}
     }
 }
