@@ -137,7 +137,7 @@ impl Agent {
                 if !command["metadata"].is_null() {
                     request = request.metadata(command["metadata"].clone());
                 }
-                request.acquire().await.map(Hold::One)
+                request.acquire().await.map(|guard| Hold::One(Box::new(guard)))
             }
         };
         let hold = match acquired {
@@ -182,7 +182,7 @@ impl Agent {
             adoption = adoption.grace(grace);
         }
         let guard = adoption.take().await.map_err(|error| self.failed(error))?;
-        Ok(self.hold(name, Hold::One(guard)))
+        Ok(self.hold(name, Hold::One(Box::new(guard))))
     }
 
     /// Works under the lock if nobody else has it, as programs do.
@@ -237,7 +237,7 @@ impl Agent {
             let Some(acquired) = tasks.join_next().await else { break };
             let acquired = acquired.map_err(|error| Failed::other(&error.to_string()))?;
             let guard = acquired.map_err(|error| self.failed(error))?;
-            self.many.borrow_mut().push(Hold::One(guard));
+            self.many.borrow_mut().push(Hold::One(Box::new(guard)));
         }
         Ok(json!({ "held": self.many.borrow().iter().filter(|hold| hold.is_held()).count() }))
     }
