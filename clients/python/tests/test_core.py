@@ -17,7 +17,11 @@ from gorilla_client._renew import Renewals, release
 from gorilla_client._steps import Failure, Reply
 from simulation import FATES, Server, VirtualClock, World
 
-fates = st.lists(st.sampled_from(FATES), max_size=30)
+outages = st.builds(lambda fate, length: [fate] * length, st.sampled_from(["503", "lost_request"]), st.integers(1, 400))
+fates = st.one_of(
+    st.lists(st.sampled_from(FATES), max_size=30),
+    st.builds(lambda before, outage: before + outage, st.lists(st.sampled_from(FATES), max_size=4), outages),
+)
 rates = st.sampled_from([0.992, 1.0, 1.008])
 """The drift of clocks, less than the one percent that is allowed for."""
 many = settings(max_examples=300, deadline=None)
@@ -93,7 +97,7 @@ def test_an_acquire_tells_the_truth(fates, wait, other, ttl):
         assert server.token not in server.granted
         assert clock.time - begun >= wait
     except Unavailable:
-        assert not server.granted
+        assert not server.is_held() or server.token not in server.granted
     except Unknown:
         pass
     else:
@@ -103,7 +107,8 @@ def test_an_acquire_tells_the_truth(fates, wait, other, ttl):
     # A client doesn't go on for ever.
     assert clock.time - begun <= max(wait, 5) + 70
     if wait == 0:
-        assert clock.time - begun <= 10
+        # To ask, to renew, and to give back.
+        assert clock.time - begun <= 3 * 8
 
 
 @many
