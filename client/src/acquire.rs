@@ -6,16 +6,18 @@ use gorilla_wire::{Acquire, Code};
 use serde_json::Value;
 
 use crate::{
-    Lock,
-    asking::{Asking, Progress},
+    Lock, Token,
+    asking::Asking,
     clock::Moment,
     error::Error,
     guard::Guard,
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
-    requests::{self, new_key},
-    wire::{Answer, Wire, read},
+    requests,
+    undo::Granted,
+    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
 
 /// How long one request waits at most. The server keeps the place from one request to the next.
@@ -75,6 +77,19 @@ impl LockRequest {
         self
     }
 
+    /// Sets for how long others are not granted the lock, at least, also if it is released before: so that a quick job
+    /// that several machines start at the same minute runs once. Only for exclusive locks.
+    pub fn at_least(mut self, at_least: Duration) -> Self {
+        self.asking.at_least = at_least;
+        self
+    }
+
+    /// Sets after how long the lock counts as lost, whatever the server says. By default it may be held for ever.
+    pub fn max_hold(mut self, max_hold: Duration) -> Self {
+        self.asking.max_hold = max_hold;
+        self
+    }
+
     /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
     /// [`Duration::MAX`] is for ever.
     ///
@@ -97,20 +112,26 @@ impl LockRequest {
         self
     }
 
-    /// Calls `report` with what happens while the request waits.
+    /// Calls `report` with what happens while the request waits, and with the trouble that renewals have as long as the
+    /// lock is held. `report` must not block.
     pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.asking.report = Box::new(report);
+        self.asking.report = Report::to(report);
         self
     }
 
     /// Takes the lock, and renews it until the guard is released or dropped.
     ///
-    /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted.
+    /// Dropping the future gives up: the server takes the request out of its queue, and gives back what it granted. To be
+    /// sure of that, the client asks once more in the background, and releases what it is granted.
     ///
     /// # Errors
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
         let grace = self.asking.checked_grace()?;
+        if !self.asking.at_least.is_zero() && self.kind != Kind::Exclusive {
+            let message = "only an exclusive lock can be held for at least so long".into();
+            return Err(Error::refused(Code::InvalidRequest.as_str(), message));
+        }
         let ttl = self.asking.ttl;
         loop {
             let (from, lock) = self.ask().await?;
@@ -119,15 +140,29 @@ impl LockRequest {
             let lease = Lease::new(from, &lock);
             let (lock, lease) = match lease.ends.left() < ttl.mul_f64(0.9) {
                 false => (lock, lease),
-                true => match renew(&self.asking.wire, &lock, ttl, lease.ends).await {
-                    Ok(renewed) => renewed,
-                    Err(Error::Lost(_)) => continue,
-                    // The lock ends soon, and was of no use yet.
-                    Err(Error::Refused { code, .. }) if code == Code::LockBreaking.as_str() => continue,
-                    Err(error) => return Err(error),
-                },
+                true => {
+                    let granted = Granted::new(&self.asking.wire, lock.clone());
+                    // Asks even if the lease may just be over: the answer tells.
+                    let give_up = lease.ends.max(self.asking.wire.give_up());
+                    let renewed = renew(&self.asking, &lock.resource, &lock.token, give_up).await;
+                    match renewed {
+                        Ok(renewed) => {
+                            granted.keep();
+                            renewed
+                        }
+                        Err(Error::Lost(_)) => {
+                            granted.keep();
+                            continue;
+                        }
+                        // The lock ends soon, and was of no use yet.
+                        Err(Error::Refused { code, .. }) if code == Code::LockBreaking.as_str() => continue,
+                        Err(error) => return Err(error),
+                    }
+                }
             };
-            return Ok(Guard::new(self.asking.wire, self.asking.renewals, lock, lease, ttl, grace));
+            let terms = self.asking.terms(grace);
+            let Asking { wire, renewals, report, .. } = self.asking;
+            return Ok(Guard::new(wire, renewals, report, lock, lease, terms));
         }
     }
 
@@ -170,11 +205,17 @@ impl LockRequest {
     }
 }
 
-async fn renew(wire: &Wire, lock: &Lock, ttl: Duration, ends: Moment) -> Result<(Lock, Lease), Error> {
-    let key = new_key();
-    // Asks even if the lease may just be over: the answer tells.
-    let give_up = ends.max(wire.give_up());
-    match wire.send(&requests::extend(&lock.resource, &lock.token, ttl, None, &key), give_up).await? {
+/// Renews a lock that nobody keeps yet.
+pub(crate) async fn renew(
+    asking: &Asking,
+    resource: &str,
+    token: &Token,
+    give_up: Moment,
+) -> Result<(Lock, Lease), Error> {
+    let Asking { wire, renewals, report, ttl, .. } = asking;
+    let patience = (ANSWER_TIMEOUT, give_up);
+    let trouble = |why: &str| report.tell(Progress::Trouble(why.into()));
+    match renewals.renew_one(wire, resource, token, *ttl, patience, trouble).await? {
         Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         Answer::Done(sent, body) => {
             let lock: Lock = read(body)?;

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::Moment,
-    error::{Busy, Error},
+    error::Error,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::new_key,
-    wire::{ANSWER_TIMEOUT, Answer, Request, Retry, Trouble, Wire},
+    terms::Terms,
+    undo::Undo,
+    wire::{ANSWER_TIMEOUT, Answer, KEY_LASTS, Request, Retry, Trouble, Wire},
 };
 
 const TTL: Duration = Duration::from_secs(30);
@@ -24,16 +27,6 @@ const OUTAGE: Duration = Duration::from_secs(60);
 /// How much later than the end of the wait an answer may come. The server gives Redis a second.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What happens while a request waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
-    /// Another client has the lock.
-    Waiting(Busy),
-    /// The server can't be reached or can't serve. The client asks again.
-    Trouble(String),
-}
-
 /// What a request for a lock and a request for several locks have in common.
 pub struct Asking {
     pub wire: Wire,
@@ -41,9 +34,11 @@ pub struct Asking {
     pub owner: Option<String>,
     pub ttl: Duration,
     pub grace: Option<Duration>,
+    pub at_least: Duration,
+    pub max_hold: Duration,
     pub wait: Duration,
     pub metadata: Value,
-    pub report: Box<dyn FnMut(Progress) + Send>,
+    pub report: Report,
 }
 
 /// The fields that both have.
@@ -62,9 +57,11 @@ impl Asking {
             owner: None,
             ttl: TTL,
             grace: None,
+            at_least: Duration::ZERO,
+            max_hold: Duration::MAX,
             wait: Duration::ZERO,
             metadata: json!([]),
-            report: Box::new(|_| {}),
+            report: Report::nobody(),
         }
     }
 
@@ -73,9 +70,15 @@ impl Asking {
         let grace = self.grace.unwrap_or((self.ttl / 6).min(LONGEST_GRACE));
         if grace > self.ttl / 2 {
             let message = format!("the grace ({grace:?}) must be at most half of the lease ({:?})", self.ttl);
-            return Err(Error::Refused { code: Code::InvalidRequest.as_str().into(), message });
+            return Err(Error::refused(Code::InvalidRequest.as_str(), message));
         }
         Ok(grace)
+    }
+
+    /// How to hold a lock that was granted just now.
+    pub fn terms(&self, grace: Duration) -> Terms {
+        let now = Moment::now();
+        Terms { ttl: self.ttl, grace, at_least: now + self.at_least, at_most: now + self.max_hold }
     }
 
     /// Asks until the server grants or refuses, in requests of which each waits for `longest` at most. Returns when the
@@ -89,8 +92,11 @@ impl Asking {
         let deadline = begun + self.wait;
         let new_retry = || if self.wait.is_zero() { Retry::new() } else { Retry::of_waiter() };
         let (mut key, mut retry) = (new_key(), new_retry());
+        // When the first copy with this key was sent, or the last refusal came.
+        let mut key_since = begun;
         let mut piece = FIRST_PIECE;
-        let mut heard = None;
+        let (mut heard, mut in_doubt) = (None, false);
+        let mut undo = Undo::new(&self.wire);
         let owner = self.owner.clone().unwrap_or_else(default_owner);
         loop {
             let wait = deadline.left().min(piece);
@@ -104,29 +110,49 @@ impl Asking {
             if !self.wait.is_zero() {
                 request.timeout = (wait + ANSWER_TIMEOUT).min((deadline + LATE).left());
             }
+            undo.arm(&request);
             let refusal = match self.wire.exchange(&request).await {
-                Ok(Answer::Done(sent, body)) => return Ok((sent, body)),
-                Ok(Answer::Refused(refusal)) => refusal,
+                Ok(Answer::Done(sent, body)) => {
+                    undo.disarm();
+                    return Ok((sent, body));
+                }
+                Ok(Answer::Refused(refusal)) => {
+                    undo.disarm();
+                    in_doubt = false;
+                    refusal
+                }
                 Err(trouble) => {
+                    in_doubt |= trouble.in_doubt;
+                    if !in_doubt {
+                        undo.disarm();
+                    }
                     let patient = begun + self.wire.patience;
                     let give_up = match self.wait.is_zero() {
                         true => patient,
                         false => heard.map_or(patient, |heard: Moment| (heard + OUTAGE).max(patient)).min(deadline),
                     };
                     let Trouble { why, .. } = &trouble;
-                    (self.report)(Progress::Trouble(why.clone()));
-                    retry.pause(trouble, give_up).await?;
+                    self.report.tell(Progress::Trouble(why.to_string()));
+                    if let Err(error) = retry.pause(trouble, give_up).await {
+                        // The caller learns of the doubt, and the server does not answer.
+                        undo.disarm();
+                        return Err(error);
+                    }
+                    if key_since.elapsed() >= KEY_LASTS {
+                        // The place in the queue is gone by now, and what may have been granted ends with its lease.
+                        (key, key_since) = (new_key(), Moment::now());
+                    }
                     continue;
                 }
             };
-            (heard, retry) = (Some(Moment::now()), new_retry());
+            (heard, retry, key_since) = (Some(Moment::now()), new_retry(), Moment::now());
             match refusal.known() {
                 Some(Code::WaitTimeout | Code::LockHeld | Code::LockReserved) => {
                     let busy = refusal.busy();
                     if deadline.left().is_zero() {
                         return Err(Error::NotAcquired(Box::new(busy)));
                     }
-                    (self.report)(Progress::Waiting(busy));
+                    self.report.tell(Progress::Waiting(busy));
                     piece = longest.min(piece * 4);
                 }
                 // The server granted the lock, the answer got lost, and the lease has ended since.

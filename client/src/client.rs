@@ -12,12 +12,15 @@ use serde::de::DeserializeOwned;
 use crate::{
     Broken, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
+    adopt::Adoption,
+    asking::Asking,
     error::Error,
     kind::Kind,
     proxy,
     renewals::Renewals,
     requests::{self, new_key},
     set::{LocksRequest, Part},
+    ticket::Ticket,
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
@@ -25,6 +28,9 @@ use crate::{
 const INVALID_URL: &str = "invalid_url";
 const INVALID_API_KEY: &str = "invalid_api_key";
 const INVALID_CA: &str = "invalid_ca";
+/// How long the client keeps a connection that it doesn't use. The server closes such a connection after 30 s, maybe
+/// just when the client sends a request.
+const IDLE: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Gorilla server, or a load balancer in front of several replicas. Cheap to clone; clones share their connections,
@@ -71,28 +77,27 @@ impl Builder {
     /// # Errors
     /// [`Error::Refused`] with the code `invalid_url`, `invalid_api_key` or `invalid_ca`.
     pub fn build(self) -> Result<Client, Error> {
-        let refused = |code: &str, message: String| Error::Refused { code: code.into(), message };
         let url = reqwest::Url::parse(&self.url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let Some(url) = url.filter(|url| url.query().is_none() && url.fragment().is_none()) else {
             let message =
                 format!("{:?} is not the address of a server; an address looks like http://127.0.0.1:4000", self.url);
-            return Err(refused(INVALID_URL, message));
+            return Err(Error::refused(INVALID_URL, message));
         };
         let api_key = match self.api_key {
             None => None,
             Some(key) => {
                 let value = HeaderValue::try_from(format!("Bearer {key}"));
                 let mut value = value.map_err(|_| {
-                    refused(INVALID_API_KEY, "the API key has characters that a header must not have".into())
+                    Error::refused(INVALID_API_KEY, "the API key has characters that a header must not have".into())
                 })?;
                 value.set_sensitive(true);
                 Some(value)
             }
         };
         let authorities = match &self.authorities {
-            Some(pem) => authorities_in(pem).map_err(|message| refused(INVALID_CA, message))?,
+            Some(pem) => authorities_in(pem).map_err(|message| Error::refused(INVALID_CA, message))?,
             None if url.scheme() == "https" => authorities_of_machine(),
             None => RootCertStore::empty(),
         };
@@ -100,12 +105,14 @@ impl Builder {
             .tls_backend_preconfigured(tls(authorities))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("gorilla-client/", env!("CARGO_PKG_VERSION")));
         if proxy::is_loopback(&url) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}")))?;
+        let http =
+            http.build().map_err(|error| Error::Unavailable(format!("no client can be made: {error}").into()))?;
         let (proxy, url) = (proxy::address(&url), url.as_str().trim_end_matches('/').into());
         Ok(Client { renewals: Arc::default(), wire: Wire { http, url, proxy, api_key, patience: self.patience } })
     }
@@ -167,6 +174,11 @@ impl Client {
     /// A request for a lock.
     pub fn lock(&self, resource: impl Into<String>) -> LockRequest {
         LockRequest::new(self.wire.clone(), Arc::clone(&self.renewals), resource.into())
+    }
+
+    /// A request to keep the lock of a [`Ticket`], which another process has detached.
+    pub fn adopt(&self, ticket: Ticket) -> Adoption {
+        Adoption::new(Asking::new(self.wire.clone(), Arc::clone(&self.renewals)), ticket)
     }
 
     /// A request for several locks, all or none: names, which are locked exclusively, or [parts](Part) of other kinds.

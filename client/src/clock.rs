@@ -25,7 +25,7 @@ impl Moment {
     /// Now.
     pub fn now() -> Self {
         let now = clock_gettime(CLOCK);
-        Self(Duration::new(now.tv_sec as u64, now.tv_nsec as u32))
+        Self(Duration::new(now.tv_sec as u64, now.tv_nsec as u32) + advanced())
     }
 
     /// The moment so long after the start of the machine.
@@ -63,6 +63,37 @@ impl Sub<Duration> for Moment {
 
     fn sub(self, earlier: Duration) -> Self {
         Self(self.0.saturating_sub(earlier))
+    }
+}
+
+/// By how much the clock is ahead of the clock of the machine: never, but for tests.
+#[cfg(not(feature = "test-clock"))]
+fn advanced() -> Duration {
+    Duration::ZERO
+}
+
+#[cfg(feature = "test-clock")]
+fn advanced() -> Duration {
+    test_clock::advanced()
+}
+
+/// Moves the clock of this process, as a suspension of the machine does. For tests of programs that hold locks.
+#[cfg(feature = "test-clock")]
+pub mod test_clock {
+    use std::{
+        sync::atomic::{AtomicU64, Ordering::Relaxed},
+        time::Duration,
+    };
+
+    static MILLISECONDS: AtomicU64 = AtomicU64::new(0);
+
+    /// Moves the clock so far ahead, rounded down to a millisecond. The timers of the runtime don't know.
+    pub fn advance(by: Duration) {
+        MILLISECONDS.fetch_add(by.as_millis() as u64, Relaxed);
+    }
+
+    pub(super) fn advanced() -> Duration {
+        Duration::from_millis(MILLISECONDS.load(Relaxed))
     }
 }
 

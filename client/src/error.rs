@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::why::Why;
+
 /// Why a request failed. The caller should react differently to each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,15 +14,19 @@ pub enum Error {
     Lost(Lost),
     /// The client sent a request, and in spite of all retries no answer tells what became of it. If the server granted
     /// a lock, the lock ends with its lease at the latest.
-    Unknown(String),
+    Unknown(Why),
     /// The server can't be reached, or can't serve now. Nothing was done.
-    Unavailable(String),
+    Unavailable(Why),
     /// The server refuses the request, and would refuse it again. Nothing was done.
     Refused {
         /// The stable code, from docs/reference/errors.md.
         code: String,
         /// The sentence of the server.
         message: String,
+        /// The field that breaks a rule, if the refusal is about one.
+        field: Option<String>,
+        /// The id under which the log of the server has the request. None if the client itself refuses.
+        request_id: Option<String>,
     },
 }
 
@@ -38,6 +44,8 @@ pub struct Busy {
     pub waiting: u64,
     /// The place of this request in the queue, from 1, if it has waited.
     pub position: Option<u64>,
+    /// The id under which the log of the server has the request.
+    pub request_id: Option<String>,
 }
 
 /// The holder of a lock.
@@ -69,12 +77,32 @@ pub struct Sharing {
 pub enum Lost {
     /// The server says that the grant has ended: a client broke the lock, or the lease ran out, or the server lost its
     /// data.
-    Ended(String),
+    Ended(Why),
     /// A client breaks the lock, and has left this client a grace, which is about to end. The server does not renew the
     /// lock any more.
     Breaking,
+    /// The lock was held for as long as the caller allows.
+    MaxHold,
     /// The lease may run out before the server confirms a renewal. Says why the last attempt failed, if there was one.
     Unconfirmed(Option<String>),
+}
+
+impl Error {
+    /// A refusal of this client, which has not asked the server.
+    pub(crate) fn refused(code: &str, message: String) -> Self {
+        Self::Refused { code: code.into(), message, field: None, request_id: None }
+    }
+
+    /// The id under which the log of the server has the request: for the operators of the server. None where the server
+    /// did not answer.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::NotAcquired(busy) => busy.request_id.as_deref(),
+            Self::Lost(Lost::Ended(why)) | Self::Unknown(why) | Self::Unavailable(why) => why.request_id(),
+            Self::Lost(_) => None,
+            Self::Refused { request_id, .. } => request_id.as_deref(),
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -127,6 +155,7 @@ impl fmt::Display for Lost {
         match self {
             Self::Ended(why) => f.write_str(why.trim_end_matches('.')),
             Self::Breaking => f.write_str("somebody broke the lock, and the grace is over"),
+            Self::MaxHold => f.write_str("it was held for as long as the caller allows"),
             Self::Unconfirmed(Some(why)) => write!(f, "no renewal was confirmed in time ({why})"),
             Self::Unconfirmed(None) => f.write_str("no renewal was confirmed in time"),
         }

@@ -1,11 +1,8 @@
 //! The guard of a lock: what its holder knows of the lock, and does with it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use gorilla_wire::Mode;
@@ -23,7 +20,10 @@ use crate::{
     keeper::{Keeper, Order},
     kind::Kind,
     lease::Lease,
+    progress::Report,
     renewals::Renewals,
+    terms::Terms,
+    ticket::Ticket,
     wire::Wire,
 };
 
@@ -48,7 +48,7 @@ pub struct Guard {
     wire: Wire,
     resource: String,
     owner: String,
-    grace: Duration,
+    terms: Terms,
     lease: Receiver<Lease>,
     lost: Receiver<Option<Lost>>,
     /// Whether the keeper releases the lock when it ends.
@@ -62,10 +62,10 @@ impl Guard {
     pub(crate) fn new(
         wire: Wire,
         renewals: Arc<Renewals>,
+        report: Report,
         lock: Lock,
         lease: Lease,
-        ttl: Duration,
-        grace: Duration,
+        terms: Terms,
     ) -> Self {
         let (lease, leases) = watch::channel(lease);
         let (lost, losses) = watch::channel(None);
@@ -74,9 +74,9 @@ impl Guard {
         let keeper = Keeper {
             wire: wire.clone(),
             renewals,
+            report,
             resource: lock.resource.clone(),
-            ttl,
-            grace,
+            terms: terms.clone(),
             lease,
             lost,
             releases: Arc::clone(&releases),
@@ -86,7 +86,7 @@ impl Guard {
             wire,
             resource: lock.resource,
             owner: lock.owner,
-            grace,
+            terms,
             lease: leases,
             lost: losses,
             releases,
@@ -180,12 +180,26 @@ impl Guard {
     /// Whether the lock counts as lost at this moment. Looks at the clock itself, so that it is right also if the
     /// renewing could not go on: in a process that was suspended, or whose threads are busy.
     pub fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some() || (self.lease.borrow().ends - self.grace).left().is_zero()
+        // The lease does not change while it is borrowed, so what is lost at this moment stays lost.
+        let lease = self.lease.borrow();
+        self.lost.borrow().is_some() || self.terms.deadline(&lease).left().is_zero()
     }
 
     /// Whether the lock is held for sure at this moment: the opposite of [`Guard::is_lost`].
     pub fn is_held(&self) -> bool {
         !self.is_lost()
+    }
+
+    /// Looks whether the lock is held for sure at this moment, as [`Guard::is_held`] does.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if it is not.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.is_held() {
+            true => Ok(()),
+            // The keeper has not noticed yet, if it could not go on.
+            false => Err(Error::Lost(self.lost.borrow().clone().unwrap_or(self.terms.lost(Lost::Unconfirmed(None))))),
+        }
     }
 
     /// Gives the lock back, and waits until the server has confirmed it.
@@ -195,7 +209,20 @@ impl Guard {
     /// confirm the release in time; then the lease ends the lock.
     pub async fn release(self) -> Result<(), Error> {
         drop(self.orders);
-        self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}"))))
+        self.keeper.await.unwrap_or_else(|error| Err(Error::Unknown(format!("the renewing has ended: {error}").into())))
+    }
+
+    /// Ends the guard, and leaves the lock for another process to [adopt](crate::Client::adopt) before the lease ends.
+    ///
+    /// # Errors
+    /// [`Error::Lost`] if the lock was lost before.
+    pub async fn detach(self) -> Result<Ticket, Error> {
+        let (id, fence) = (self.id(), self.fence());
+        let Left { resource, token, lost, .. } = self.leave().await;
+        match lost {
+            Some(lost) => Err(lost),
+            None => Ok(Ticket { resource, id, fence, token }),
+        }
     }
 
     /// Ends the renewing at once, and tells when it has ended. The caller releases the lock.

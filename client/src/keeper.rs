@@ -16,8 +16,10 @@ use crate::{
     error::{Error, Lost},
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
+    terms::Terms,
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
 
@@ -37,9 +39,10 @@ pub enum Order {
 pub struct Keeper {
     pub wire: Wire,
     pub renewals: Arc<Renewals>,
+    /// Whom to tell the trouble of renewals.
+    pub report: Report,
     pub resource: String,
-    pub ttl: Duration,
-    pub grace: Duration,
+    pub terms: Terms,
     pub lease: Sender<Lease>,
     pub lost: Sender<Option<Lost>>,
     /// Whether to release the lock at the end.
@@ -65,8 +68,9 @@ impl Keeper {
         let mut next = None;
         let mut others = self.renewals.enter();
         loop {
-            let (ends, is_breaking) = (self.lease.borrow().ends, self.lease.borrow().is_breaking);
-            let (renew_at, deadline) = (ends - self.ttl * 2 / 3, ends - self.grace);
+            let lease = self.lease.borrow().clone();
+            let (is_breaking, ttl) = (lease.is_breaking, self.terms.ttl);
+            let (renew_at, deadline) = (lease.ends - ttl * 2 / 3, self.terms.deadline(&lease));
             if is_breaking {
                 return self.outlast(deadline, orders, next).await;
             }
@@ -76,13 +80,13 @@ impl Keeper {
                         None => return Ok(()),
                         order => next = order,
                     },
-                    () = sleep_until(renew_at) => {}
-                    () = others.gathered(renew_at - self.ttl.mul_f64(EARLY)) => {}
+                    () = sleep_until(renew_at.min(deadline)) => {}
+                    () = others.gathered(renew_at - ttl.mul_f64(EARLY)) => {}
                 }
             }
             // After a suspension of the machine it may be too late to renew.
             if deadline.left().is_zero() {
-                return Err(Lost::Unconfirmed(None));
+                return Err(self.terms.lost(Lost::Unconfirmed(None)));
             }
             let ended = match next.take() {
                 // A renewal that is due comes first, because a conversion may be refused.
@@ -120,7 +124,7 @@ impl Keeper {
         loop {
             if let Some(Order::Convert { done, .. }) = next.take() {
                 let message = "somebody breaks the lock, so nobody can convert it".into();
-                let _ = done.send(Err(Error::Refused { code: Code::LockBreaking.as_str().into(), message }));
+                let _ = done.send(Err(Error::refused(Code::LockBreaking.as_str(), message)));
             }
             tokio::select! {
                 order = orders.recv() => match order {
@@ -160,11 +164,10 @@ impl Keeper {
         let token = self.lease.borrow().token.clone();
         let begun = Moment::now();
         let until = begun + deadline.left().mul_f64(TOGETHER);
-        match self.renewals.renew(&self.wire, &self.resource, &token, self.ttl, until).await {
+        match self.renewals.renew(&self.wire, &self.resource, &token, self.terms.ttl, until).await {
             Some(Answer::Done(sent, body)) => {
                 if let Ok(lock) = read::<Lock>(body) {
-                    self.lease.send_replace(Lease::new(sent, &lock));
-                    return Ok(());
+                    return self.confirmed(sent, &lock);
                 }
             }
             Some(Answer::Refused(refusal)) => {
@@ -182,20 +185,20 @@ impl Keeper {
 
     /// The same without other guards.
     async fn renew_singly(&self, deadline: Moment) -> Result<(), Lost> {
-        let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = requests::extend(&self.resource, &token, self.ttl, None, &key);
+        let token = self.lease.borrow().token.clone();
         // Short enough for a second attempt.
-        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let patience = (ANSWER_TIMEOUT.min(self.terms.ttl / 4), deadline);
         let begun = Moment::now();
+        let trouble = |why: &str| self.trouble(why);
+        let renewing = self.renewals.renew_one(&self.wire, &self.resource, &token, self.terms.ttl, patience, trouble);
         let answer = tokio::select! {
-            answer = self.wire.send(&request, deadline) => answer,
+            answer = renewing => answer,
             () = sleep_until(deadline) => return Err(self.no_answer()),
         };
         let refused = match answer {
             Ok(Answer::Done(sent, body)) => {
                 let lock: Lock = read(body).map_err(|error| Lost::Unconfirmed(Some(error.to_string())))?;
-                self.lease.send_replace(Lease::new(sent, &lock));
-                return Ok(());
+                return self.confirmed(sent, &lock);
             }
             Ok(Answer::Refused(refusal)) => match refusal.grace() {
                 Some(left) => return self.breaking(begun, left),
@@ -208,15 +211,15 @@ impl Keeper {
         }
         // Until then the client holds the lock, and may release it in time.
         sleep_until(deadline).await;
-        Err(Lost::Unconfirmed(Some(refused.to_string())))
+        Err(self.terms.lost(Lost::Unconfirmed(Some(refused.to_string()))))
     }
 
     /// Converts before the deadline. If nobody knows at the deadline whether the lock was converted, it is lost: its
     /// token may be another by then.
     async fn convert(&self, kind: Kind, deadline: Moment) -> Result<(), Error> {
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = requests::extend(&self.resource, &token, self.ttl, Some(kind), &key);
-        request.timeout = ANSWER_TIMEOUT.min(self.ttl / 4);
+        let mut request = requests::extend(&self.resource, &token, self.terms.ttl, Some(kind), &key);
+        request.timeout = ANSWER_TIMEOUT.min(self.terms.ttl / 4);
         let patient = async {
             match self.wire.send(&request, self.wire.give_up().min(deadline)).await {
                 Err(Error::Unknown(_)) => self.wire.send(&request, deadline).await,
@@ -230,15 +233,33 @@ impl Keeper {
         match answer {
             Ok(Answer::Done(sent, body)) => {
                 let lock: Lock = read(body).map_err(|error| Error::Lost(Lost::Unconfirmed(Some(error.to_string()))))?;
-                self.lease.send_replace(Lease::new(sent, &lock));
-                Ok(())
+                self.confirmed(sent, &lock).map_err(Error::Lost)
             }
             Ok(Answer::Refused(refusal)) => Err(refusal.not_converted()),
             Err(Error::Unknown(why)) => {
                 sleep_until(deadline).await;
-                Err(Error::Lost(Lost::Unconfirmed(Some(why))))
+                Err(Error::Lost(Lost::Unconfirmed(Some(why.to_string()))))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The lease goes on, unless its deadline is over: whoever looked since then was told that the lock is lost, and must
+    /// not be told otherwise later.
+    fn confirmed(&self, sent: Moment, lock: &Lock) -> Result<(), Lost> {
+        let mut is_late = false;
+        // Nobody looks at the lease meanwhile.
+        self.lease.send_modify(|lease| {
+            is_late = self.terms.deadline(lease).left().is_zero();
+            match is_late {
+                // The token with which the lock can be released.
+                true => lease.token = lock.token.clone(),
+                false => *lease = Lease::new(sent, lock),
+            }
+        });
+        match is_late {
+            true => Err(self.terms.lost(Lost::Unconfirmed(Some("the answer came too late".into())))),
+            false => Ok(()),
         }
     }
 
@@ -248,16 +269,42 @@ impl Keeper {
         Ok(())
     }
 
+    /// Makes the lease last for as long as others are to be kept out. The release after that takes what is too much.
+    async fn extend_to_the_least(&self) -> Result<(), Error> {
+        let token = self.lease.borrow().token.clone();
+        let (ttl, patience) = (self.terms.at_least.left().max(self.terms.ttl), (ANSWER_TIMEOUT, self.wire.give_up()));
+        let trouble = |why: &str| self.trouble(why);
+        match self.renewals.renew_one(&self.wire, &self.resource, &token, ttl, patience, trouble).await? {
+            Answer::Done(sent, body) => {
+                let lock: Lock = read(body)?;
+                self.lease.send_modify(|lease| *lease = Lease::new(sent, &lock));
+                Ok(())
+            }
+            Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
+        }
+    }
+
+    fn trouble(&self, why: &str) {
+        self.report.tell(Progress::Trouble(why.into()));
+    }
+
     fn no_answer(&self) -> Lost {
-        Lost::Unconfirmed(Some(format!("{} does not answer", self.wire.url)))
+        self.terms.lost(Lost::Unconfirmed(Some(format!("{} does not answer", self.wire.url))))
     }
 
     async fn release(&self) -> Result<(), Error> {
         if !self.releases.load(Relaxed) {
             return Ok(());
         }
-        let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        match self.wire.send(&requests::release(&self.resource, &token, &key), self.wire.give_up()).await? {
+        if self.terms.at_least.left() > self.lease.borrow().ends.left() {
+            self.extend_to_the_least().await?;
+        }
+        let (token, key, missing) = (self.lease.borrow().token.clone(), new_key(), self.terms.at_least.left());
+        let request = match missing.is_zero() {
+            true => requests::release(&self.resource, &token, &key),
+            false => requests::release_later(&self.resource, &token, missing, &key),
+        };
+        match self.wire.send(&request, self.wire.give_up()).await? {
             Answer::Done(..) => Ok(()),
             Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }

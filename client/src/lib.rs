@@ -38,6 +38,7 @@
 //! ```
 
 mod acquire;
+mod adopt;
 mod asking;
 mod client;
 mod clock;
@@ -46,15 +47,22 @@ mod guard;
 mod keeper;
 mod kind;
 mod lease;
+mod progress;
 mod proxy;
 mod renewals;
 mod requests;
 mod set;
+mod terms;
+mod ticket;
+mod undo;
+mod why;
 mod wire;
 
 pub use acquire::LockRequest;
-pub use asking::Progress;
+pub use adopt::Adoption;
 pub use client::{Builder, Client};
+#[cfg(feature = "test-clock")]
+pub use clock::test_clock;
 pub use clock::{Moment, sleep_until};
 pub use error::{Busy, Error, Holder, Lost, Sharing};
 /// One of the clients that share a lock.
@@ -65,4 +73,7 @@ pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Shar
 pub use guard::Guard;
 pub use kind::Kind;
 pub use lease::{Grant, Lease};
+pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};
+pub use ticket::Ticket;
+pub use why::Why;

@@ -1,7 +1,8 @@
 //! Renews the locks of several guards of one client in one request.
 //!
 //! The guard that is due first gathers the others that are due at about the same time. A renewal in a batch keeps the
-//! token, so that a lost answer costs nothing: the batch can be sent again, and so can each renewal alone.
+//! token, so that a lost answer costs nothing: the batch can be sent again, and so can each renewal alone. A guard that
+//! is alone keeps the token too, unless the server can't.
 
 use std::{
     collections::BTreeMap,
@@ -18,16 +19,18 @@ use reqwest::StatusCode;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    Token,
+    Code, Token,
     clock::{Moment, sleep_until},
-    requests,
-    wire::{ANSWER_TIMEOUT, Answer, Wire, read},
+    error::Error,
+    requests::{self, new_key},
+    wire::{ANSWER_TIMEOUT, Answer, Hints, KEY_LASTS, Wire, read},
 };
 
 /// How long the first guard waits for others.
 const GATHER: Duration = Duration::from_millis(10);
-/// How long guards renew singly after a server has refused a batch, as servers do that know no batches.
-const SINGLY: Duration = Duration::from_secs(600);
+/// How long guards do without batches, or without keeping the token, after a server has refused it, as servers do that
+/// don't know it.
+const AS_BEFORE: Duration = Duration::from_secs(600);
 
 /// What the guards of one client share.
 #[derive(Default)]
@@ -38,6 +41,8 @@ pub struct Renewals {
     gathering: watch::Sender<()>,
     guards: AtomicUsize,
     singly_until: Mutex<Option<Moment>>,
+    /// Until when renewals replace the token, because the server does not know how to keep it.
+    rotating_until: Mutex<Option<Moment>>,
 }
 
 /// A renewal that is due.
@@ -118,8 +123,39 @@ impl Renewals {
         }
     }
 
+    /// Renews one lock, in attempts of which each takes `timeout` at most. Calls `trouble` with why there is no answer
+    /// yet.
+    pub async fn renew_one(
+        &self,
+        wire: &Wire,
+        resource: &str,
+        token: &Token,
+        ttl: Duration,
+        (timeout, give_up): (Duration, Moment),
+        trouble: impl Fn(&str),
+    ) -> Result<Answer, Error> {
+        loop {
+            let (key, begun, rotates) = (new_key(), Moment::now(), is_in_future(&self.rotating_until));
+            let mut request = match rotates {
+                false => requests::keep(resource, token, ttl, &key),
+                true => requests::extend(resource, token, ttl, None, &key),
+            };
+            request.timeout = timeout;
+            match wire.send_telling(&request, give_up, &trouble).await {
+                // Version 0.1 refuses fields that it does not know.
+                Ok(Answer::Refused(refusal)) if !rotates && refusal.known() == Some(Code::InvalidRequest) => {
+                    *lock(&self.rotating_until) = Some(Moment::now() + AS_BEFORE);
+                }
+                // The key has come of age. The token stays as it is, so that another key is as good.
+                Err(Error::Unknown(_) | Error::Unavailable(_))
+                    if !rotates && begun.elapsed() > KEY_LASTS / 2 && !give_up.left().is_zero() => {}
+                told => return told,
+            }
+        }
+    }
+
     fn goes_singly(&self) -> bool {
-        lock(&self.singly_until).is_some_and(|until| !until.left().is_zero())
+        is_in_future(&self.singly_until)
     }
 }
 
@@ -164,16 +200,20 @@ async fn send(wire: Wire, renewals: Arc<Renewals>, due: Vec<Due>) {
                 let Some(due) = due.remove(&index) else { continue };
                 let Ok(status) = StatusCode::from_u16(status) else { continue };
                 // An item that was not executed, or perhaps not, is asked for again singly.
-                if let Ok(answer) = wire.judge(sent, status, None, body.unwrap_or_default()) {
+                if let Ok(answer) = wire.judge(sent, status, Hints::default(), body.unwrap_or_default()) {
                     // Fails if the guard has given up.
                     let _ = due.told.send(answer);
                 }
             }
         }
         // It would be refused again.
-        Ok(Answer::Refused(_)) => *lock(&renewals.singly_until) = Some(Moment::now() + SINGLY),
+        Ok(Answer::Refused(_)) => *lock(&renewals.singly_until) = Some(Moment::now() + AS_BEFORE),
         Err(_) => {}
     }
+}
+
+fn is_in_future(until: &Mutex<Option<Moment>>) -> bool {
+    lock(until).is_some_and(|until| !until.left().is_zero())
 }
 
 /// Nobody panics while holding these, and what they hold is whole at any time.

@@ -45,6 +45,13 @@ pub fn acquire_set<'a>(body: &AcquireSet<Value>, key: &'a str) -> Request<'a> {
     }
 }
 
+/// Extends a lease, and keeps the token: the same request can be sent again with any key.
+pub fn keep<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
+    let body =
+        Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()), rotate: Some(false.into()), ..Extend::default() };
+    Request { body: Some(json!(body)), ..extend(resource, token, ttl, None, key) }
+}
+
 /// Extends a lease and, with a kind, converts the lock.
 pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, kind: Option<Kind>, key: &'a str) -> Request<'a> {
     let (mode, limit, permits) = kind.map_or_else(Default::default, |kind| {
@@ -104,6 +111,12 @@ pub fn release<'a>(resource: &str, token: &'a Token, key: &'a str) -> Request<'a
         body: None,
         timeout: ANSWER_TIMEOUT,
     }
+}
+
+/// Releases a lock so much later.
+pub fn release_later<'a>(resource: &str, token: &'a Token, after: Duration, key: &'a str) -> Request<'a> {
+    let path = format!("{}?after={:.3}", path(resource), after.as_secs_f64());
+    Request { path, ..release(resource, token, key) }
 }
 
 pub fn break_lock<'a>(resource: &str, fence: Option<u64>, grace: Duration, reason: &str, key: &'a str) -> Request<'a> {

@@ -7,14 +7,15 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    asking::{Asking, Progress},
+    asking::Asking,
     error::{Error, Lost},
     guard::{Guard, Left},
     kind::Kind,
     lease::Lease,
+    progress::{Progress, Report},
     renewals::Renewals,
     requests::{self, new_key},
-    wire::{Answer, Wire, read},
+    wire::{Answer, Hints, Wire, read},
 };
 
 /// How long one request waits at most: long, because a set begins anew with each request, and gives back what it has.
@@ -91,9 +92,9 @@ impl LocksRequest {
         self
     }
 
-    /// Calls `report` with what happens while the request waits.
+    /// Calls `report` as [`LockRequest::on_progress`](crate::LockRequest::on_progress) does.
     pub fn on_progress(mut self, report: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.asking.report = Box::new(report);
+        self.asking.report = Report::to(report);
         self
     }
 
@@ -129,8 +130,8 @@ impl LocksRequest {
             let from = sent + Duration::from_millis(set.waited_ms);
             let guards = set.locks.into_iter().map(|lock| {
                 let lease = Lease::new(from, &lock);
-                let Asking { wire, renewals, ttl, .. } = &self.asking;
-                Guard::new(wire.clone(), Arc::clone(renewals), lock, lease, *ttl, grace)
+                let Asking { wire, renewals, report, .. } = &self.asking;
+                Guard::new(wire.clone(), Arc::clone(renewals), report.clone(), lock, lease, self.asking.terms(grace))
             });
             let set = GuardSet { guards: guards.collect() };
             // If an answer was lost, the grants may be old.
@@ -197,7 +198,7 @@ impl GuardSet {
     pub async fn release(mut self) -> Result<(), Error> {
         let guards = mem::take(&mut self.guards);
         let released = tokio::spawn(release(guards)).await;
-        released.unwrap_or_else(|error| Err(Error::Unknown(format!("the releasing has ended: {error}"))))
+        released.unwrap_or_else(|error| Err(Error::Unknown(format!("the releasing has ended: {error}").into())))
     }
 }
 
@@ -232,7 +233,7 @@ async fn release(mut guards: Vec<Guard>) -> Result<(), Error> {
         for ItemResult { index, status, body, .. } in told {
             let Ok(status) = StatusCode::from_u16(status) else { continue };
             if let Some(result) = results.get_mut(index)
-                && let Ok(answer) = wire.judge(sent, status, None, body.unwrap_or_default())
+                && let Ok(answer) = wire.judge(sent, status, Hints::default(), body.unwrap_or_default())
             {
                 *result = Some(match answer {
                     Answer::Done(..) => Ok(()),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use gorilla_wire::{Code, Facts, Outcome};
 use reqwest::{
     Method, StatusCode,
-    header::{self, HeaderValue},
+    header::{self, HeaderName, HeaderValue},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,12 +14,16 @@ use crate::{
     Token,
     clock::{Moment, sleep_until},
     error::{Busy, Error, Holder, Lost, Sharing},
+    why::Why,
 };
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a connection may take to open.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer may take, beside the time that the request waits for the lock. The server gives Redis a second.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long copies of a request may be sent with one key. The server knows a key for a minute.
+pub const KEY_LASTS: Duration = Duration::from_secs(55);
 /// The pauses after the first attempt and after many attempts. They vary at random, so that clients that failed
 /// together don't come back together.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -65,6 +69,7 @@ pub struct Refusal {
     pub code: String,
     pub message: String,
     facts: Facts,
+    request_id: Option<String>,
 }
 
 /// No answer, or an answer after which the client should try again.
@@ -72,9 +77,18 @@ pub struct Refusal {
 pub struct Trouble {
     /// Whether the request may have been executed.
     pub in_doubt: bool,
-    pub why: String,
+    pub why: Why,
     /// How long the client should pause, if the server says so.
     after: Option<Duration>,
+}
+
+/// What the head of an answer tells beside the status.
+#[derive(Default)]
+pub struct Hints {
+    /// How long the client should pause.
+    pub after: Option<Duration>,
+    /// The id of the request in the log of the server.
+    pub request_id: Option<String>,
 }
 
 /// Counts attempts and spaces them.
@@ -140,6 +154,7 @@ impl Refusal {
             sharing: sharing(),
             waiting: waiting.unwrap_or_default(),
             position: *position,
+            request_id: self.request_id.clone(),
         }
     }
 
@@ -158,7 +173,7 @@ impl Refusal {
     pub fn lost_or_refused(self) -> Error {
         match self.known() {
             Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {
-                Error::Lost(Lost::Ended(self.message))
+                Error::Lost(Lost::Ended(Why::of_request(self.message, self.request_id)))
             }
             _ => self.into(),
         }
@@ -176,7 +191,8 @@ impl Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused { code: refusal.code, message: refusal.message }
+        let Refusal { code, message, facts, request_id } = refusal;
+        Self::Refused { code, message, field: facts.field, request_id }
     }
 }
 
@@ -186,13 +202,27 @@ impl Wire {
         Moment::now() + self.patience
     }
 
-    /// Sends a request until there is an answer, or until `give_up`.
+    /// Sends a request until there is an answer, or until `give_up`; with one key for [`KEY_LASTS`] at most.
     pub async fn send(&self, request: &Request<'_>, give_up: Moment) -> Result<Answer, Error> {
+        self.send_telling(request, give_up, |_| {}).await
+    }
+
+    /// The same, which calls `trouble` with why there is no answer yet.
+    pub async fn send_telling(
+        &self,
+        request: &Request<'_>,
+        give_up: Moment,
+        trouble: impl Fn(&str),
+    ) -> Result<Answer, Error> {
         let mut retry = Retry::new();
+        let give_up = request.key.map_or(give_up, |_| give_up.min(Moment::now() + KEY_LASTS));
         loop {
             match self.exchange(request).await {
                 Ok(answer) => return Ok(answer),
-                Err(trouble) => retry.pause(trouble, give_up).await?,
+                Err(met) => {
+                    trouble(&met.why);
+                    retry.pause(met, give_up).await?;
+                }
             }
         }
     }
@@ -217,19 +247,15 @@ impl Wire {
         let response = builder.send().await.map_err(|error| self.trouble(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.bytes().await.map_err(|error| self.trouble(&error))?;
-        let after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let text_of = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let after = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let request_id = text_of(REQUEST_ID).map(String::from);
         let body = serde_json::from_slice(&text).unwrap_or(Value::Null);
-        self.judge(sent, status, after.map(Duration::from_secs), body)
+        self.judge(sent, status, Hints { after, request_id }, body)
     }
 
     /// What an answer means, or an item of the answer to a batch.
-    pub fn judge(
-        &self,
-        sent: Moment,
-        status: StatusCode,
-        after: Option<Duration>,
-        body: Value,
-    ) -> Result<Answer, Trouble> {
+    pub fn judge(&self, sent: Moment, status: StatusCode, hints: Hints, body: Value) -> Result<Answer, Trouble> {
         if status.is_success() {
             return Ok(Answer::Done(sent, body));
         }
@@ -249,11 +275,11 @@ impl Wire {
             false => error_message,
         };
         if !passing {
-            return Ok(Answer::Refused(Box::new(Refusal { code, message, facts })));
+            return Ok(Answer::Refused(Box::new(Refusal { code, message, facts, request_id: hints.request_id })));
         }
         let in_doubt = status.is_server_error() && outcome != Outcome::NotExecuted;
-        let why = message.trim_end_matches('.').to_string();
-        Err(Trouble { in_doubt, why, after })
+        let why = Why::of_request(message.trim_end_matches('.'), hints.request_id);
+        Err(Trouble { in_doubt, why, after: hints.after })
     }
 
     /// The proxy, if there is one, as the end of a clause: the proxy may be at fault.
@@ -272,7 +298,7 @@ impl Wire {
             true => format!("{} did not answer in time{}", self.url, self.way()),
             false => format!("{} can't be reached{} ({cause}{})", self.url, self.way(), hint(cause)),
         };
-        Trouble { in_doubt: !error.is_connect() && !error.is_builder(), why, after: None }
+        Trouble { in_doubt: !error.is_connect() && !error.is_builder(), why: why.into(), after: None }
     }
 }
 
@@ -288,5 +314,5 @@ fn hint(cause: &dyn std::error::Error) -> &'static str {
 
 /// Reads the body of a success.
 pub fn read<T: DeserializeOwned>(body: Value) -> Result<T, Error> {
-    serde_json::from_value(body).map_err(|error| Error::Unknown(format!("the answer makes no sense: {error}")))
+    serde_json::from_value(body).map_err(|error| Error::Unknown(format!("the answer makes no sense: {error}").into()))
 }

@@ -148,7 +148,7 @@ async fn the_outcome_of_an_error_counts_whatever_else_the_error_has() {
     for differs in unknown {
         let (_, client) = of_another_version(differs).await;
         let failed = client.state(&name("outcome")).await.expect_err("it is refused");
-        assert!(matches!(&failed, Error::Unknown(why) if why == "Perhaps"), "{failed:?}");
+        assert!(matches!(&failed, Error::Unknown(why) if &**why == "Perhaps"), "{failed:?}");
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_code_is_told_as_it_came_and_a_sentence_that_is_missing_is_made_up_for
     for (differs, part) in refused {
         let (_, client) = of_another_version(differs).await;
         match client.state(&name("code")).await {
-            Err(Error::Refused { code, message }) => {
+            Err(Error::Refused { code, message, .. }) => {
                 assert!(code == "new" && message.contains(part), "{code}: {message}");
             }
             other => panic!("{other:?}"),
