@@ -607,9 +607,11 @@ class AsyncClient(BaseClient):
 
     async def _release(self, holds: Sequence[Hold]) -> None:
         """Releases, and tells what became of it."""
-        give_up = self._clock.now() + self._patience
+        now = self._clock.now()
+        give_up = now + self._patience
         for hold in holds:
-            hold.begin_release()
+            # Leaves time for the release itself.
+            hold.begin_release(now + self._patience / 2)
         for hold in holds:
             settled = asyncio.Event()
             hold.on_settled = settled.set
