@@ -9,7 +9,7 @@ import math
 import os
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -522,7 +522,7 @@ class AsyncClient(BaseClient):
         types: Sequence[str] = (),
         since: str | None = None,
         snapshot: bool = False,
-    ) -> AsyncIterator[LockEvent]:
+    ) -> AsyncGenerator[LockEvent]:
         """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
         on where it was; an event `missed` says that events may have been lost."""
         self._open()

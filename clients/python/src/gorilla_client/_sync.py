@@ -526,7 +526,7 @@ class Client(BaseClient):
         types: Sequence[str] = (),
         since: str | None = None,
         snapshot: bool = False,
-    ) -> Iterator[LockEvent]:
+    ) -> Generator[LockEvent]:
         """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
         on where it was; an event `missed` says that events may have been lost."""
         watch = Watch(
