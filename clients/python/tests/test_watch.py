@@ -6,11 +6,13 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from gorilla_client import AsyncClient, Client, Refused, Unavailable
+from waiting import until
 
 
 def message(kind, cursor=None, **data):
@@ -133,3 +135,40 @@ def test_a_watch_whose_rights_end_raises(play):
 def test_a_watch_that_never_reaches_a_server_gives_up():
     with Client("http://127.0.0.1:9", patience=0.5) as client, pytest.raises(Unavailable):
         next(client.watch())
+
+
+OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
+serves_events = pytest.mark.skipif(
+    "/api/v1/events" not in json.loads(OPENAPI.read_text())["paths"], reason="this version of Gorilla has no events"
+)
+
+
+@serves_events
+def test_a_watch_of_a_real_server(client, name):
+    events = []
+
+    def watch():
+        for event in client.watch(resources=[name], snapshot=True):
+            events.append(event)
+            if event.type == "released":
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    until(lambda: "vacant" in [event.type for event in events])
+    with client.lock(name, wait=5) as lock:
+        until(lambda: "leader" in [event.type for event in events])
+    thread.join(30)
+    told = [(event.type, event.fence) for event in events]
+    assert told[0][0] == "state"
+    assert told.index(("granted", lock.fence)) < told.index(("released", lock.fence))
+
+
+@serves_events
+async def test_a_watch_of_a_real_server_in_asyncio(aclient, name):
+    events = aclient.watch(prefix=name, snapshot=True)
+    assert (await anext(events)).type == "synced"
+    async with aclient.lock(name) as lock:
+        event = await anext(events)
+    assert (event.type, event.resource, event.fence) == ("granted", name, lock.fence)
+    await events.aclose()

@@ -89,12 +89,15 @@ class Acquire:
             # lost.
             try:
                 renewed = yield from self._renew_all(holds)
-            except GorillaError:
-                yield from self.undo()
-                raise
+            except GorillaError as error:
+                if (yield from self._is_undone()):
+                    raise
+                why = f"the lock was granted, and could be neither renewed nor released: {error}"
+                raise Unknown(why, request_id=error.request_id) from error
             if renewed:
                 break
-            yield from self.undo()
+            if not (yield from self._is_undone()):
+                raise Unknown("some of the locks were granted, and could not be released")
         self._asked = Asked()
         for hold in holds:
             hold.tell("acquired", fence=hold.grant.fence)
@@ -115,6 +118,13 @@ class Acquire:
             locks = self._read(verdict)[1]
         for lock in locks:
             yield from deliver(self._clock, requests.release(lock["resource"], lock["token"], new_key()), give_up)
+
+    def _is_undone(self) -> Steps[bool]:
+        try:
+            yield from self.undo()
+        except GorillaError:
+            return False
+        return True
 
     @property
     def is_in_doubt(self) -> bool:

@@ -9,7 +9,7 @@ import math
 import os
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -522,7 +522,7 @@ class AsyncClient(BaseClient):
         types: Sequence[str] = (),
         since: str | None = None,
         snapshot: bool = False,
-    ) -> AsyncIterator[LockEvent]:
+    ) -> AsyncGenerator[LockEvent]:
         """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
         on where it was; an event `missed` says that events may have been lost."""
         self._open()
@@ -607,9 +607,11 @@ class AsyncClient(BaseClient):
 
     async def _release(self, holds: Sequence[Hold]) -> None:
         """Releases, and tells what became of it."""
-        give_up = self._clock.now() + self._patience
+        now = self._clock.now()
+        give_up = now + self._patience
         for hold in holds:
-            hold.begin_release()
+            # Leaves time for the release itself.
+            hold.begin_release(now + self._patience / 2)
         for hold in holds:
             settled = asyncio.Event()
             hold.on_settled = settled.set

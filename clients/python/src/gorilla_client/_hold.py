@@ -111,6 +111,8 @@ class Hold:
         self._on_loss: list[Callable[[], None]] = []
         self.on_settled: Callable[[], None] | None = None
         """Called when a renewal has ended that was under way when the release began."""
+        self.settle_until = 0.0
+        """Until then a renewal that is in doubt may be sent again after the release has begun."""
 
     # What the holder asks.
 
@@ -215,9 +217,10 @@ class Hold:
 
     # The end.
 
-    def begin_release(self) -> LockLost | None:
+    def begin_release(self, settle_until: float = 0.0) -> LockLost | None:
         """No renewal begins from now on. The loss, if the lock was lost before."""
         loss = self.loss()
+        self.settle_until = settle_until
         with self._mutex:
             if self.phase is Phase.HELD:
                 self.phase = Phase.RELEASING

@@ -91,7 +91,6 @@ class Renewals:
         waiting = list(holds)
         key, keyed_at = new_key(), clock.now()
         attempt = 0
-        settling_until: float | None = None
         try:
             while True:
                 if clock.now() - keyed_at > COPIES - ANSWER_TIMEOUT:
@@ -105,23 +104,21 @@ class Renewals:
                 # `rotate`. So a release waits for it.
                 settles = is_single and in_doubt and waiting[0].phase is Phase.RELEASING
                 for hold in waiting:
-                    if not hold.is_renewing or not (self._goes_on(hold) or settles):
+                    if hold.is_renewing and not (self._goes_on(hold) or settles):
                         hold.end_renewal()
                 waiting = [hold for hold in waiting if hold.is_renewing]
                 if not waiting:
                     return
-                if settles and settling_until is None:
-                    settling_until = clock.now() + ANSWER_TIMEOUT
                 limits = [hold.deadline for hold in waiting]
                 pause = clock.now() + _PAUSES[min(attempt, len(_PAUSES) - 1)] * random.uniform(0.5, 1.0)
                 attempt += 1
-                if settling_until is not None and pause >= settling_until:
+                if settles and pause >= waiting[0].settle_until:
                     return
                 yield from sleep(min([pause, *(limit for limit in limits if limit > clock.now())]))
         finally:
-            for hold in holds:
-                if hold.is_renewing:
-                    hold.end_renewal()
+            # Only of these: another renewal of the others may be under way by now.
+            for hold in waiting:
+                hold.end_renewal()
 
     @staticmethod
     def _goes_on(hold: Hold) -> bool:

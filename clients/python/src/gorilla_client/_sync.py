@@ -526,7 +526,7 @@ class Client(BaseClient):
         types: Sequence[str] = (),
         since: str | None = None,
         snapshot: bool = False,
-    ) -> Iterator[LockEvent]:
+    ) -> Generator[LockEvent]:
         """The events of locks as they happen, for ever: docs/guides/watch-locks.md. Connects again by itself, and goes
         on where it was; an event `missed` says that events may have been lost."""
         watch = Watch(
@@ -603,9 +603,11 @@ class Client(BaseClient):
 
     def _release(self, holds: Sequence[Hold]) -> None:
         """Releases, and tells what became of it."""
-        give_up = self._clock.now() + self._patience
+        now = self._clock.now()
+        give_up = now + self._patience
         for hold in holds:
-            hold.begin_release()
+            # Leaves time for the release itself.
+            hold.begin_release(now + self._patience / 2)
         for hold in holds:
             self._await_renewal(hold, give_up)
         self._run(release(self._clock, list(holds), give_up))
