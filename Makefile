@@ -23,6 +23,7 @@ test: deps ## Run all tests, against real Redis servers of their own and in a re
 	cargo test --locked --workspace --test checker --test checker_sets --test checker_batches --test checker_leaders --test every_fault --test mistakes -- --test-threads $(THREADS)
 	tests/recipes/test
 	clients/test-all python typescript
+	tests/recipes/test
 
 clients: deps ## Test every client library: its own tests, and what all clients must do; ONLY='python' for less
 	clients/test-all $(ONLY)

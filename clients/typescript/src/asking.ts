@@ -107,6 +107,8 @@ export async function ask<Granted>(asking: Asking<Granted>): Promise<Grant<Grant
         if (retry.inDoubt) asking.abandon(key);
         throw reason;
       }
+      // The machine may have been suspended.
+      if (retry.inDoubt && clock.now() >= firstSent + KEY_LIFE_MS) throw retry.verdict(error);
     }
   }
 }

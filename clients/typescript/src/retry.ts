@@ -44,6 +44,8 @@ export class Retry {
     const next = way.clock.now() + this.pauseAfter(trouble);
     if (next >= giveUp) throw this.verdict(trouble);
     await sleepUntil(way.clock, next, signal);
+    // The machine may have been suspended.
+    if (way.clock.now() >= giveUp) throw this.verdict(trouble);
   }
 }
 
@@ -63,13 +65,14 @@ export async function send(
   { signal, onTrouble }: Sending = {},
 ): Promise<Done> {
   const retry = new Retry();
+  const latest = Math.min(giveUp, way.clock.now() + KEY_LIFE_MS);
   for (;;) {
     try {
       return await exchange(way, request, signal);
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       onTrouble?.(error.message);
-      await retry.pause(way, error, giveUp, signal);
+      await retry.pause(way, error, latest, signal);
     }
   }
 }
