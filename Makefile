@@ -21,7 +21,6 @@ test: deps ## Run all tests, against real Redis servers of their own and in a re
 	@tests/skew/build-0.1
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
 	cargo test --locked --workspace --test checker --test checker_sets --test checker_batches --test checker_leaders --test every_fault --test mistakes -- --test-threads $(THREADS)
-	tests/recipes/test
 	clients/test-all python typescript
 	tests/recipes/test
 
