@@ -8,6 +8,7 @@ WORKDIR /build
 # their newer dates, for the real ones. If the layer does have to be rebuilt, the cache mount spares the downloads.
 COPY Cargo.toml Cargo.lock ./
 COPY client/Cargo.toml client/
+COPY clients/conformance/Cargo.toml clients/conformance/
 COPY crates/gorilla-domain/Cargo.toml crates/gorilla-domain/
 COPY crates/gorilla-scripts/Cargo.toml crates/gorilla-scripts/
 COPY crates/gorilla-wire/Cargo.toml crates/gorilla-wire/
@@ -16,9 +17,9 @@ COPY tests/faults/Cargo.toml tests/faults/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/model/Cargo.toml tests/model/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    mkdir -p src client/src crates/gorilla-domain/src crates/gorilla-scripts/src crates/gorilla-wire/src/bin tests/faults/src tests/harness/src tests/model/src benches/src \
-    && touch src/lib.rs client/src/lib.rs crates/gorilla-domain/src/lib.rs crates/gorilla-scripts/src/lib.rs crates/gorilla-wire/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
-    && echo 'fn main() {}' | tee benches/src/main.rs crates/gorilla-wire/src/bin/openapi.rs >src/main.rs \
+    mkdir -p src client/src clients/conformance/src crates/gorilla-domain/src crates/gorilla-scripts/src crates/gorilla-wire/src/bin tests/faults/src tests/harness/src tests/model/src benches/src \
+    && touch src/lib.rs client/src/lib.rs clients/conformance/src/lib.rs crates/gorilla-domain/src/lib.rs crates/gorilla-scripts/src/lib.rs crates/gorilla-wire/src/lib.rs tests/faults/src/lib.rs tests/harness/src/lib.rs tests/model/src/lib.rs \
+    && echo 'fn main() {}' | tee benches/src/main.rs clients/conformance/src/main.rs crates/gorilla-wire/src/bin/openapi.rs >src/main.rs \
     && cargo build --release --locked \
     && cargo clean --release --package gorilla --package gorilla-client --package gorilla-domain --package gorilla-scripts --package gorilla-wire \
     && rm -r src client/src crates/gorilla-domain/src crates/gorilla-scripts/src crates/gorilla-wire/src

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # Tests wait for leases to end more than they work.
 THREADS := $(shell echo $$((2 * $$(nproc))))
-.PHONY: help deps run install test soak faults bench scale budget clients fuzz openapi lint-openapi schemathesis check ci compose-test
+.PHONY: help deps run install test soak faults bench scale budget clients fuzz openapi recipes lint-openapi schemathesis check ci compose-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,13 @@ test: deps ## Run all tests, against real Redis servers of their own and in a re
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
 	cargo test --locked --workspace --test checker --test checker_sets --test checker_batches --test every_fault --test mistakes -- --test-threads $(THREADS)
 	clients/test-all python typescript
+	tests/recipes/test
 
 clients: deps ## Test every client library: its own tests, and what all clients must do; ONLY='python' for less
 	clients/test-all $(ONLY)
+
+recipes: deps ## Run the recipes of docs/guides/recipes.md and the GitHub action, with tools from PyPI
+	tests/recipes/test
 
 install: ## Install the program, its man pages and completions under PREFIX, /usr/local by default
 	cargo build --release --locked
@@ -64,6 +68,8 @@ openapi: ## Write docs/openapi.json from the types, operations and codes in crat
 	@mkdir -p target
 	cargo run --locked --quiet --package gorilla-wire --features openapi --bin openapi >target/openapi.json
 	mv target/openapi.json docs/openapi.json
+	@tests/install-node
+	node clients/typescript/scripts/generate.mjs
 
 lint-openapi: ## Check docs/openapi.json against the strictest rules of Redocly and Spectral, from npm
 	@tests/openapi/lint

@@ -285,7 +285,7 @@ impl Keeper {
     }
 
     fn trouble(&self, why: &str) {
-        self.report.tell(Progress::Trouble(why.into()));
+        self.report.tell(Progress::RenewalTrouble(why.into()));
     }
 
     fn no_answer(&self) -> Lost {

@@ -15,6 +15,8 @@ pub enum Progress {
     Waiting(Busy),
     /// The server can't be reached or can't serve. The client asks again.
     Trouble(String),
+    /// A renewal has the same trouble. As long as the lock is not lost, it costs nothing.
+    RenewalTrouble(String),
 }
 
 /// Whom to tell.

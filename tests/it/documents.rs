@@ -32,7 +32,7 @@ pub fn documents() -> Vec<PathBuf> {
 /// The documents, and the pages that stand beside the code that they are about.
 fn documents_with_links() -> Vec<PathBuf> {
     let mut all = documents();
-    let beside = ["benches", "client", "clients/python", "tests/faults", "tests/model"];
+    let beside = ["benches", "client", "clients/python", "clients/typescript", "tests/faults", "tests/model"];
     all.extend(beside.map(|folder| root().join(folder).join("README.md")));
     all
 }

@@ -217,13 +217,14 @@ impl Seen {
                     if !resource.is_empty() && !spans.any(runs) {
                         problems.push(format!("the lock {lock} counts as held, and the server has ended its lease"));
                     }
+                    // A lock that is acquired again, as by a leader that campaigns again, is another hold.
                     let since = begun.get(&lock).copied();
-                    let is_loss = |value: &Value| value["event"] == "lost" && name(value) == lock;
-                    let lost = agent
-                        .events
-                        .iter()
-                        .find(|event| is_loss(&event.value) && since.is_none_or(|since| event.at > since));
-                    if lost.is_some_and(|lost| lost.at < sent.at) {
+                    let mut told = agent.events.iter().filter(|event| {
+                        name(&event.value) == lock && event.at < sent.at && since.is_none_or(|since| event.at > since)
+                    });
+                    let last = told
+                        .rfind(|event| matches!(event.value["event"].as_str(), Some("lost" | "acquired" | "leading")));
+                    if last.is_some_and(|last| last.value["event"] == "lost") {
                         problems.push(format!("the lock {lock} counts as held after it was lost"));
                     }
                 }

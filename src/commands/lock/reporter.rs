@@ -110,7 +110,7 @@ impl Reporter {
                     let holder = busy.holder.as_ref().filter(|_| busy.sharing.is_none()).map(|holder| holder.fence);
                     format!("{} {holder:?} {:?}", busy.sharing.is_some(), busy.position)
                 }
-                Progress::Trouble(why) => why.clone(),
+                Progress::Trouble(why) | Progress::RenewalTrouble(why) => why.clone(),
                 _ => continue,
             };
             if last.as_ref() == Some(&what) {
@@ -125,6 +125,8 @@ impl Reporter {
                 Progress::Trouble(why) => {
                     self.say("trouble", json!({ "reason": why }), &format!("{why}; trying again."))
                 }
+                // A short outage costs the command nothing.
+                Progress::RenewalTrouble(why) => self.mention("trouble", json!({ "reason": why })),
                 _ => {}
             }
         }

@@ -1,7 +1,8 @@
 //! The token for the command, in a file in memory that the command inherits.
 //!
 //! The token is not in an environment variable, because /proc shows environment variables, many tools print them, and
-//! all processes inherit them. Also, the environment of a process can't change, but each renewal replaces the token.
+//! all processes inherit them. Also, the environment of a process can't change, but a renewal may replace the
+//! token: at a server of version 0.1.
 
 use std::{
     fs::File,

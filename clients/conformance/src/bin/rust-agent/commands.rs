@@ -137,7 +137,7 @@ impl Agent {
                 if !command["metadata"].is_null() {
                     request = request.metadata(command["metadata"].clone());
                 }
-                request.acquire().await.map(Hold::One)
+                request.acquire().await.map(|guard| Hold::One(Box::new(guard)))
             }
         };
         let hold = match acquired {
@@ -182,7 +182,7 @@ impl Agent {
             adoption = adoption.grace(grace);
         }
         let guard = adoption.take().await.map_err(|error| self.failed(error))?;
-        Ok(self.hold(name, Hold::One(guard)))
+        Ok(self.hold(name, Hold::One(Box::new(guard))))
     }
 
     /// Works under the lock if nobody else has it, as programs do.
@@ -237,7 +237,7 @@ impl Agent {
             let Some(acquired) = tasks.join_next().await else { break };
             let acquired = acquired.map_err(|error| Failed::other(&error.to_string()))?;
             let guard = acquired.map_err(|error| self.failed(error))?;
-            self.many.borrow_mut().push(Hold::One(guard));
+            self.many.borrow_mut().push(Hold::One(Box::new(guard)));
         }
         Ok(json!({ "held": self.many.borrow().iter().filter(|hold| hold.is_held()).count() }))
     }
@@ -257,7 +257,9 @@ fn reporting(name: &str) -> impl FnMut(Progress) + Send + 'static {
     let lock = name.to_string();
     move |progress| match progress {
         Progress::Waiting(busy) => out::event("waiting", &lock, json!({ "position": busy.position })),
-        Progress::Trouble(why) => out::event("trouble", &lock, json!({ "reason": why })),
+        Progress::Trouble(why) | Progress::RenewalTrouble(why) => {
+            out::event("trouble", &lock, json!({ "reason": why }))
+        }
         _ => {}
     }
 }

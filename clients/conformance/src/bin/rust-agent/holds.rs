@@ -10,14 +10,14 @@ use crate::{
 
 /// A lock, or several of one acquire.
 pub enum Hold {
-    One(Guard),
+    One(Box<Guard>),
     Set(GuardSet),
 }
 
 impl Hold {
     pub fn guards(&self) -> Vec<&Guard> {
         match self {
-            Self::One(guard) => vec![guard],
+            Self::One(guard) => vec![&**guard],
             Self::Set(set) => set.guards().iter().collect(),
         }
     }
