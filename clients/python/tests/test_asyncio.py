@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import math
+import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -147,25 +149,44 @@ async def test_an_acquire_that_is_cancelled_at_any_moment_frees_the_lock(aclient
         pass
 
 
-def test_a_loop_that_ends_undoes_cancelled_acquires(url, name):
-    tasks = []
+async def answer_late(reader, writer, url):
+    """Passes a connection on to the server, and its answers back a moment later."""
+    host = urlsplit(url)
+    server_reader, server_writer = await asyncio.open_connection(host.hostname, host.port)
+
+    async def pass_on(source, sink, delay):
+        while data := await source.read(65536):
+            await asyncio.sleep(delay)
+            sink.write(data)
+        sink.close()
+
+    await asyncio.gather(pass_on(reader, server_writer, 0), pass_on(server_reader, writer, 0.2), return_exceptions=True)
+
+
+def test_a_loop_that_ends_undoes_a_cancelled_acquire(client, url, name):
+    def relay():
+        async def serve():
+            relay = await asyncio.start_server(lambda *ends: answer_late(*ends, url), "127.0.0.1", 0)
+            ports.append(relay.sockets[0].getsockname()[1])
+            await relay.serve_forever()
+
+        asyncio.run(serve())
+
+    ports = []
+    threading.Thread(target=relay, daemon=True).start()
+    until(lambda: ports)
 
     async def main():
-        client = AsyncClient(url)
-        tasks.extend(asyncio.create_task(client.lock(f"{name}-{n}", ttl=60).acquire()) for n in range(50))
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        # The loop ends now, with requests of all others under way.
+        late = AsyncClient(f"http://127.0.0.1:{ports[0]}")
+        task = asyncio.create_task(late.lock(name, ttl=60).acquire())
+        # The server has granted the lock, and the answer is on its way.
+        while not (await asyncio.to_thread(client.state, name))["held"]:
+            await asyncio.sleep(0)
+        task.cancel()
+        return task
 
-    async def look():
-        async with AsyncClient(url) as client:
-            return {lock["resource"] for lock in await client.list(name)}
-
-    asyncio.run(main())
-    granted = {task.result().resource for task in tasks if not task.cancelled()}
-    assert 0 < len(granted) < 50
-    until(lambda: asyncio.run(look()) == granted)
+    assert asyncio.run(main()).cancelled()
+    until(lambda: not client.state(name)["held"])
 
 
 async def test_two_tasks_cant_share_a_lock_object(aclient, name):

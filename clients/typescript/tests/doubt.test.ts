@@ -46,12 +46,12 @@ test("an acquire whose answer is lost is sent again with the same key", async ()
 test("a renewal whose answer is lost is sent again with the same key, and its token is taken", async () => {
   let puts = 0;
   await using fake = await Fake.serve(({ method }) => {
-    if (method === "POST") return lock({ ttlMs: 900 });
+    if (method === "POST") return lock({ ttlMs: 2400 });
     if (method === "DELETE") return { status: 204 };
-    return puts++ === 0 ? drop : lock({ ttlMs: 900, token: "T2" });
+    return puts++ === 0 ? drop : lock({ ttlMs: 2400, token: "T2" });
   });
   const { gorilla, news } = clientOf(fake);
-  const held = await gorilla.acquire("orders", { ttlMs: 900 });
+  const held = await gorilla.acquire("orders", { ttlMs: 2400 });
   await eventually("it is renewed", () => events(news).includes("renewed"));
   await held.release();
   const [first, second] = fake.of("PUT");
@@ -64,12 +64,12 @@ test("a renewal whose answer is lost is sent again with the same key, and its to
 test("a release while a renewal is in doubt waits for the newest token", async () => {
   let puts = 0;
   await using fake = await Fake.serve(({ method }) => {
-    if (method === "POST") return lock({ ttlMs: 1500 });
+    if (method === "POST") return lock({ ttlMs: 3000 });
     if (method === "DELETE") return { status: 204 };
-    return puts++ === 0 ? hang : lock({ ttlMs: 1500, token: "T2" });
+    return puts++ === 0 ? hang : lock({ ttlMs: 3000, token: "T2" });
   });
   const { gorilla } = clientOf(fake, 5000);
-  const held = await gorilla.acquire("orders", { ttlMs: 1500 });
+  const held = await gorilla.acquire("orders", { ttlMs: 3000 });
   await eventually("the renewal is sent", () => fake.of("PUT").length === 1);
   await held.release();
   assert.deepEqual(
@@ -239,12 +239,12 @@ test("a release that finds no lock is a loss", async () => {
 
 test("a server of 0.1 is renewed without the field that it doesn't know", async () => {
   await using fake = await Fake.serve(({ method, body }) => {
-    if (method === "POST") return lock({ ttlMs: 900 });
+    if (method === "POST") return lock({ ttlMs: 2400 });
     if (method === "DELETE") return { status: 204 };
-    return "rotate" in body ? refusal(400, "invalid_request", { field: "rotate" }) : lock({ ttlMs: 900, token: "T2" });
+    return "rotate" in body ? refusal(400, "invalid_request", { field: "rotate" }) : lock({ ttlMs: 2400, token: "T2" });
   });
   const { gorilla, news } = clientOf(fake);
-  const held = await gorilla.acquire("orders", { ttlMs: 900 });
+  const held = await gorilla.acquire("orders", { ttlMs: 2400 });
   await eventually("it is renewed", () => events(news).includes("renewed"));
   await held.release();
   assert.equal(fake.got.at(-1)?.token, "T2");
@@ -254,10 +254,10 @@ test("a server that knows no batches is asked for each lock", async () => {
   await using fake = await Fake.serve(({ method, url }) => {
     if (url === "/api/v1/batch") return refusal(404, "not_found");
     if (method === "DELETE") return { status: 204 };
-    return lock({ ttlMs: 900 });
+    return lock({ ttlMs: 2400 });
   });
   const { gorilla, news } = clientOf(fake);
-  const locks = await Promise.all(["a", "b", "c"].map((resource) => gorilla.acquire(resource, { ttlMs: 900 })));
+  const locks = await Promise.all(["a", "b", "c"].map((resource) => gorilla.acquire(resource, { ttlMs: 2400 })));
   await eventually("all are renewed twice", () => events(news).filter((event) => event === "renewed").length >= 6);
   assert.ok(locks.every((held) => held.held));
   await gorilla.close();
@@ -271,7 +271,7 @@ test("a server that knows no batches is asked for each lock", async () => {
 test("an item of a batch that was refused ends that lock alone", async () => {
   await using fake = await Fake.serve(({ method, url, body }) => {
     if (url !== "/api/v1/batch")
-      return method === "DELETE" ? { status: 204 } : lock({ ttlMs: 900, resource: url.split("/").at(-1) });
+      return method === "DELETE" ? { status: 204 } : lock({ ttlMs: 2400, resource: url.split("/").at(-1) });
     if (body.operations[0].op === "release")
       return {
         status: 200,
@@ -294,7 +294,7 @@ test("an item of a batch that was refused ends that lock alone", async () => {
     };
   });
   const { gorilla, news } = clientOf(fake);
-  const [a, b, c] = await Promise.all(["a", "b", "c"].map((resource) => gorilla.acquire(resource, { ttlMs: 900 })));
+  const [a, b, c] = await Promise.all(["a", "b", "c"].map((resource) => gorilla.acquire(resource, { ttlMs: 2400 })));
   await eventually("b is lost", () => events(news).includes("lost"));
   await eventually(
     "the others are renewed twice",
@@ -306,7 +306,7 @@ test("an item of a batch that was refused ends that lock alone", async () => {
     op: "extend",
     resource: "a",
     token: "T1",
-    timeout: 0.9,
+    timeout: 2.4,
     rotate: false,
   });
   assert.equal(batch?.body.brief, true);

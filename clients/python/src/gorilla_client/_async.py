@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _PAUSE_OF_CANDIDATE = 1.0
 """How long a candidate pauses that can't reach the server, in seconds."""
-_MOMENT = 1.0
+_MOMENT = 2.0
 """How long a cancelled acquire waits at most until the server has taken it back, in seconds."""
 
 
