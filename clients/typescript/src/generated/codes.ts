@@ -16,6 +16,8 @@ export type Code =
   | "cross_origin"
   // 404: The path does not exist.
   | "not_found"
+  // 404: The settings of the server switch events off.
+  | "events_off"
   // 404: Nobody holds a lock on the resource.
   | "lock_not_found"
   // 404: The lock is held under another token.
@@ -26,7 +28,7 @@ export type Code =
   | "body_timeout"
   // 409: Somebody holds the lock.
   | "lock_held"
-  // 409: Nobody holds the lock, but other requests wait for it and come first.
+  // 409: There is room for the request, but other requests wait for the lock and come first.
   | "lock_reserved"
   // 409: Another limit is in force, or the request takes more permits than the limit that is in force.
   | "limit_mismatch"
@@ -58,6 +60,8 @@ export type Code =
   | "queue_full"
   // 429: `limits.max_holders` clients already hold the lock.
   | "too_many_holders"
+  // 429: The replica already tells 1,000 listeners what happens to locks.
+  | "too_many_listeners"
   // 429: The API key has used up a quota, which `quota` names.
   | "quota_exceeded"
   // 500: Gorilla has a bug, or Redis refuses what it must not refuse.

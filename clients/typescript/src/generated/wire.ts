@@ -230,7 +230,10 @@ export interface Free {
 
 /** What everybody may know of a lock that one client holds. */
 export interface Held {
-  /** True while somebody breaks the lock and has left its holder a grace; only then. */
+  /**
+   * True while somebody breaks the lock and has left its holder a grace; only then. Of a shared lock it is that of
+   * the holder that ends last.
+   */
   readonly breaking?: true;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
@@ -246,6 +249,8 @@ export interface Held {
   readonly metadata: readonly unknown[];
   /** Who holds the lock: a label of 1 to 256 bytes. */
   readonly owner: string;
+  /** How often the holder has extended its lease. Absent where that is not counted: of shared locks. */
+  readonly renewals?: number;
   /** The name of the resource, as decoded from the path. */
   readonly resource: string;
   /** How long the lease lasted when Redis answered, in milliseconds. */
@@ -258,6 +263,8 @@ export interface Held {
 
 /** One of the clients that share a lock. */
 export interface Holder {
+  /** True while somebody breaks its grant and has left it a grace; only then. */
+  readonly breaking?: true;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
   /** When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
@@ -272,6 +279,8 @@ export interface Holder {
   readonly owner: string;
   /** How many permits it has. */
   readonly permits: number;
+  /** How often the holder has extended its lease. Absent where that is not counted: of shared locks. */
+  readonly renewals?: number;
   /** How long the lease lasted when Redis answered, in milliseconds. */
   readonly ttlMs: number;
   /** When it was last extended, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
@@ -356,7 +365,7 @@ export interface LockSet {
 /** The form of RFC 9457 of an answer that is not a success, with the facts as extension members. */
 export interface Problem {
   /** Stable. */
-  readonly code: "invalid_request" | "token_required" | "authentication_required" | "invalid_key" | "insufficient_scope" | "cross_origin" | "not_found" | "lock_not_found" | "token_not_found" | "method_not_allowed" | "body_timeout" | "lock_held" | "lock_reserved" | "limit_mismatch" | "wait_timeout" | "replaced" | "token_mismatch" | "lock_breaking" | "timeout_shorter" | "fence_changed" | "fence_required" | "lock_gone" | "body_too_large" | "unsupported_media_type" | "host_not_allowed" | "idempotency_key_reused" | "queue_full" | "too_many_holders" | "quota_exceeded" | "internal_error" | "redis_unavailable" | "redis_refused" | "overloaded" | "recovering" | "not_replicated" | "audit_unavailable" | "draining" | "not_ready" | "outcome_unknown";
+  readonly code: "invalid_request" | "token_required" | "authentication_required" | "invalid_key" | "insufficient_scope" | "cross_origin" | "not_found" | "events_off" | "lock_not_found" | "token_not_found" | "method_not_allowed" | "body_timeout" | "lock_held" | "lock_reserved" | "limit_mismatch" | "wait_timeout" | "replaced" | "token_mismatch" | "lock_breaking" | "timeout_shorter" | "fence_changed" | "fence_required" | "lock_gone" | "body_too_large" | "unsupported_media_type" | "host_not_allowed" | "idempotency_key_reused" | "queue_full" | "too_many_holders" | "too_many_listeners" | "quota_exceeded" | "internal_error" | "redis_unavailable" | "redis_refused" | "overloaded" | "recovering" | "not_replicated" | "audit_unavailable" | "draining" | "not_ready" | "outcome_unknown";
   /** A sentence for a person; may change. */
   readonly detail: string;
   /** The fencing token: larger than that of every earlier grant of the resource, below 2^53. */
@@ -423,7 +432,10 @@ export interface SetPart {
 
 /** What everybody may know of a lock that several clients may hold. */
 export interface Shared {
-  /** True while somebody breaks the lock and has left its holder a grace; only then. */
+  /**
+   * True while somebody breaks the lock and has left its holder a grace; only then. Of a shared lock it is that of
+   * the holder that ends last.
+   */
   readonly breaking?: true;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
@@ -447,6 +459,8 @@ export interface Shared {
   readonly mode: "exclusive" | "shared";
   /** Who holds the lock: a label of 1 to 256 bytes. */
   readonly owner: string;
+  /** How often the holder has extended its lease. Absent where that is not counted: of shared locks. */
+  readonly renewals?: number;
   /** The name of the resource, as decoded from the path. */
   readonly resource: string;
   /** How long the lease lasted when Redis answered, in milliseconds. */
