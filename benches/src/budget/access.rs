@@ -5,7 +5,11 @@ use std::{fmt::Write, path::Path};
 use anyhow::Result;
 use gorilla_harness::{AccessFile, Key, Redis, key_entry, role};
 
-use super::{callgrind::Counted, kinds, kinds::OF_REPLICA, measure};
+use super::{
+    callgrind::Counted,
+    kinds::{Client, OF_REPLICA},
+    measure::measure,
+};
 
 /// A replica: its name, the quotas of the role of the caller if API keys are demanded, and whether there is an audit file.
 struct Setup(&'static str, Option<&'static str>, bool);
@@ -49,7 +53,7 @@ fn of(program: &Path, &Setup(_, quotas, has_audit): &Setup) -> Result<Vec<(&'sta
         settings.push(("GORILLA__AUDIT__FILE", folder.path().join("audit").display().to_string()));
     }
     let replica = Counted::replica_with(&program.to_string_lossy(), &redis, &settings)?;
-    let mut client = kinds::Client::of(replica.port, redis.port)?;
+    let mut client = Client::of(replica.port, redis.port)?;
     if quotas.is_some() {
         client = client.with_key(&key);
     }

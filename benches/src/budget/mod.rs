@@ -8,6 +8,7 @@ mod access;
 mod callgrind;
 pub mod file;
 mod kinds;
+mod measure;
 
 use std::{collections::BTreeMap, env::consts::ARCH, fs, path::Path};
 
@@ -15,21 +16,18 @@ use anyhow::{Context, Result, ensure};
 use gorilla_harness::Redis;
 use itertools::Itertools;
 
-use crate::{load::block_on, machine::said, results::Spread};
+use crate::{machine::said, results::Spread};
 pub use access::run as access;
 use callgrind::Counted;
 use file::Budget;
-use kinds::{Kind, OF_REDIS, OF_REPLICA};
+use kinds::{OF_REDIS, OF_REPLICA};
+use measure::{COUNTED, WARM_UP, measure};
 
 /// The committed budget.
 pub const FILE: &str = "benches/budget.toml";
 /// Processes that are measured, one after the other, for the median: the first moments of a process decide a part of
 /// what its requests cost. With glibc's allocator figures differed by up to 1 % from one process to the next.
 const ROUNDS: usize = 3;
-/// Requests of a kind before those that count. After them connections, buffers and tables don't grow any more.
-const WARM_UP: usize = 200;
-/// Requests of a kind that count.
-const COUNTED: usize = 300;
 
 /// Measures the program and Redis, and compares them with the budget, or writes the budget anew.
 pub fn run(program: &Path, write: bool) -> Result<()> {
@@ -90,24 +88,6 @@ fn of_replica(program: &Path) -> Result<Vec<(&'static str, f64)>> {
     let replica = Counted::replica(&program.to_string_lossy(), &redis)?;
     let mut client = kinds::Client::of(replica.port, redis.port)?;
     measure(&replica, &mut client, &OF_REPLICA)
-}
-
-/// The instructions of a replica for each of these kinds of requests, one after the other.
-fn measure(replica: &Counted, client: &mut kinds::Client, kinds: &[Kind]) -> Result<Vec<(&'static str, f64)>> {
-    block_on(async {
-        let mut measured = vec![];
-        for kind @ Kind(name, together, ..) in kinds {
-            let [warm_up, all] = [WARM_UP, WARM_UP + COUNTED].map(|requests| requests.div_ceil(*together));
-            for step in 0..all {
-                if step == warm_up {
-                    replica.forget()?;
-                }
-                client.step(kind, step, replica).await.with_context(|| format!("{name} {step}"))?;
-            }
-            measured.push((*name, replica.counted()? / ((all - warm_up) * together) as f64));
-        }
-        Ok(measured)
-    })
 }
 
 /// The instructions of Redis for each kind of work, for each lock.
