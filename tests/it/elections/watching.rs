@@ -169,3 +169,29 @@ async fn who_loses_the_right_to_look_is_refused_while_it_waits() {
     let refused = watching.await.expect("no panic");
     assert_eq!((refused.status, refused.code().as_str()), (403, "insufficient_scope"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn where_events_are_read_a_change_through_another_replica_is_told_before_the_next_look() {
+    let redis = Redis::start(&[]);
+    let records = [("GORILLA__EVENTS__RECORD", "always")];
+    let (one, two) = (Replica::with(&redis.url(), &records).await, Replica::with(&redis.url(), &records).await);
+    // As long as something is watched, the replica reads events for those who watch.
+    let other = name("other");
+    let _reads = watch(&two.api, &other, "?after=none&wait=60".into());
+    let election = name("hastened");
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        let leads = elected(&one.api, &election, "one", 60.0).await;
+        let watching = watch(&two.api, &election, format!("?after={}&wait=30", leads["term"]));
+        // By itself the next look comes a second after the first.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(resign(&one.api, &election, token(&leads)).await.status, 204);
+        let seen = watching.await.expect("no panic");
+        assert_eq!(seen["leader"], Value::Null);
+        told.push(seen["waitedMs"].as_u64().expect("a time"));
+        if told.last() < Some(&950) {
+            return;
+        }
+    }
+    panic!("each was told by the next look: after {told:?} ms");
+}
