@@ -24,13 +24,18 @@ use crate::{
 /// For so long a walk holds.
 const FRESH: Duration = Duration::from_secs(10);
 /// For so long an older walk is shown while a new one is made.
-const SHOWN: Duration = Duration::from_secs(60);
+const SHOWN: Duration = Duration::from_secs(180);
 /// Nobody has asked for so long: what was seen is forgotten.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a first walk may take before what it has seen is shown.
 const PATIENCE_FOR_ALL: Duration = Duration::from_millis(500);
-/// A pause is so many times as long as the step before it took, so that Redis serves a walk for a tenth of the time at most.
+/// A pause is so many times as long as Redis was busy with the step before it, so that Redis serves a walk for a tenth of
+/// the time at most.
 const PAUSE: u32 = 9;
+/// How long Redis is busy with a step at most, and with a look at a lock: some three times what was measured. How long a reply
+/// takes to come says more about a busy replica than about Redis.
+const BUSY_STEP: Duration = Duration::from_millis(3);
+const BUSY_LOOK: Duration = Duration::from_micros(30);
 /// How many keys a step looks at.
 const STEP: usize = 1000;
 /// Every holder of a shared lock is looked at.
@@ -176,7 +181,7 @@ impl Census {
                 name.as_str().hash(&mut hasher);
                 seen.insert(hasher.finish());
             }
-            sleep(begun.elapsed() * PAUSE).await;
+            rest(begun, 0).await;
         }
         Ok(seen.len() as u64)
     }
@@ -218,6 +223,7 @@ impl Census {
             if names.len() > MOST {
                 return Err(End::TooMany);
             }
+            let looks = new.len() as u32;
             let rows = self.store.look_at_all(new, HOLDERS).await?;
             let rows = Arc::new(rows.into_iter().map(Row::of).collect::<Vec<_>>());
             next = then;
@@ -230,7 +236,7 @@ impl Census {
                 seen.rows.push(rows);
             });
             if next.is_some() {
-                sleep(begun.elapsed() * PAUSE).await;
+                rest(begun, looks).await;
             }
         }
         Ok(())
@@ -243,6 +249,11 @@ impl Census {
     fn counting(&self) -> MutexGuard<'_, Counting> {
         self.counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Leaves Redis to others after a step with so many looks.
+async fn rest(begun: Instant, looks: u32) {
+    sleep(begun.elapsed().min(BUSY_STEP + BUSY_LOOK * looks) * PAUSE).await;
 }
 
 impl Walk {
