@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { LockLostError, lossOf, NotAcquiredError, RefusedError } from "gorilla-client";
+import { type Lock, LockLostError, lossOf, NotAcquiredError, RefusedError } from "gorilla-client";
 import { aborted, client, events, eventually, name, SERVER, sleep } from "./support/server.js";
 
 test("using holds the lock while the body runs, renews it and releases it", async () => {
@@ -323,19 +323,23 @@ test("many locks of one client are renewed by few requests", async () => {
   let requests = 0;
   let batches = 0;
   const { gorilla } = client({
+    patienceMs: 30_000,
     fetch: (url, init) => {
       if (String(url).endsWith("/batch")) batches++;
       else if (init?.method === "PUT") requests++;
       return fetch(url, init);
     },
   });
-  const resources = Array.from({ length: 100 }, () => name());
-  const locks = await Promise.all(resources.map((resource) => gorilla.acquire(resource, { ttlMs: 15_000 })));
+  const locks: Lock[] = [];
+  while (locks.length < 60) {
+    const some = Array.from({ length: 10 }, () => gorilla.acquire(name(), { ttlMs: 15_000 }));
+    locks.push(...(await Promise.all(some)));
+  }
   // A lock whose grant was slow to come was renewed at once, by itself.
   [requests, batches] = [0, 0];
   await sleep(12_000);
   assert.ok(locks.every((lock) => lock.held));
-  assert.ok(batches >= 2 && batches + requests < 60, `${batches} batches and ${requests} single renewals`);
+  assert.ok(batches >= 2 && batches + requests < 30, `${batches} batches and ${requests} single renewals`);
   await gorilla.close();
 });
 
