@@ -20,12 +20,14 @@ export const systemClock: Clock = systemClockOf(() => performance.now(), uptime(
  */
 export function systemClockOf(monotonic: () => number, sinceStart: (() => number) | undefined): Clock {
   if (!sinceStart) return { now: monotonic };
+  // The order of the readings matters: the process may pause between them, and that must not count as a suspension.
   const lag = monotonic() - sinceStart();
   let grain = 1000;
   let suspended = 0;
   return {
     now() {
-      const [now, up] = [monotonic(), sinceStart()];
+      const up = sinceStart();
+      const now = monotonic();
       if (up % 1000 !== 0) grain = 20;
       const ahead = up + lag - now;
       if (ahead > suspended + grain) suspended = ahead;

@@ -35,7 +35,7 @@ export function release(keeper: Keeper, holds: readonly Hold[]): Promise<boolean
 export async function settle(hold: Hold): Promise<void> {
   const { renewal, way } = hold;
   if (!renewal) return;
-  const giveUp = way.clock.now() + way.patienceMs / 2;
+  const giveUp = way.clock.now() + way.patienceMs;
   await renewal.attempt;
   while (hold.renewal === renewal && renewal.inDoubt && !hold.loss() && renewal.nextAt < giveUp) {
     await sleepUntil(way.clock, renewal.nextAt);
@@ -65,7 +65,7 @@ async function cover(hold: Hold): Promise<void> {
   if (hold.loss() || rest === 0 || now + rest <= hold.ends) return;
   const body = { timeout: Math.ceil(rest) / 1000, ...(way.rotates ? {} : { rotate: false }) };
   try {
-    const done = await send(way, requests.extend(resource, token, body, newKey()), now + way.patienceMs / 2);
+    const done = await send(way, requests.extend(resource, token, body, newKey()), now + way.patienceMs);
     const lock = readLock(done.body);
     if (endOf(done.sent, lock.ttlMs) > hold.ends) hold.token = lock.token;
   } catch (error) {

@@ -105,7 +105,8 @@ test("the signal ends a campaign, and a term", async () => {
   leads.abort(new Error("no leader any more"));
   await assert.rejects(leader, /no leader/);
   assert.ok(stopped);
-  assert.equal((await gorilla.state(election)).held, false);
+  // The candidate that was cancelled may have been granted the lock, and then gives it back.
+  await eventually("nobody leads", async () => !(await gorilla.state(election)).held);
 });
 
 test("node-cron runs a job on one machine by the run coordinator", async () => {

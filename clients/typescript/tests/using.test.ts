@@ -3,15 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { LockLostError, lossOf, NotAcquiredError, RefusedError } from "gorilla-client";
+import { type Lock, LockLostError, lossOf, NotAcquiredError, RefusedError } from "gorilla-client";
 import { aborted, client, events, eventually, name, SERVER, sleep } from "./support/server.js";
 
 test("using holds the lock while the body runs, renews it and releases it", async () => {
   const { gorilla, news } = client();
   const resource = name();
-  const answer = await gorilla.using(resource, { ttlMs: 600 }, async (lock, lost) => {
+  const answer = await gorilla.using(resource, { ttlMs: 1500 }, async (lock, lost) => {
     assert.ok(lock.held);
-    assert.ok(lock.leftMs > 0 && lock.leftMs <= 600);
+    assert.ok(lock.leftMs > 0 && lock.leftMs <= 1500);
     const state = await gorilla.state(resource);
     assert.ok(state.held && state.fence === lock.fence && lock.floor === lock.fence);
     await eventually("two renewals", () => events(news).filter((event) => event === "renewed").length >= 2);
@@ -84,7 +84,7 @@ test("a broken lock is lost with the next renewal, and the lock of the next hold
   const resource = name();
   let next: { fence: number } | undefined;
   const failure = new Error("the work failed too");
-  const lost = gorilla.using(resource, { ttlMs: 900 }, async (lock, signal) => {
+  const lost = gorilla.using(resource, { ttlMs: 3000 }, async (lock, signal) => {
     await breakLock(resource, lock.fence);
     next = await gorilla.acquire(resource);
     await aborted(signal);
@@ -153,7 +153,7 @@ test("readers share a lock, and each has the floor of the group", async () => {
   const { gorilla } = client();
   const resource = name();
   await using one = await gorilla.acquire(resource, { mode: "shared" });
-  await using two = await gorilla.acquire(resource, { mode: "shared", ttlMs: 900 });
+  await using two = await gorilla.acquire(resource, { mode: "shared" });
   assert.equal(one.mode, "shared");
   assert.ok(two.fence > one.fence);
   assert.equal(two.floor, one.fence);
@@ -181,7 +181,7 @@ test("a semaphore has as many permits as its limit", async () => {
 test("several locks are held all or none, and released together", async () => {
   const { gorilla, news } = client();
   const [a, b, c] = [name("a"), name("b"), name("c")];
-  await gorilla.usingAll([b, { resource: a, mode: "shared" }], { ttlMs: 900 }, async (set, lost) => {
+  await gorilla.usingAll([b, { resource: a, mode: "shared" }], { ttlMs: 3000 }, async (set, lost) => {
     assert.deepEqual(
       set.locks.map(({ resource }) => resource),
       [b, a],
@@ -202,7 +202,7 @@ test("several locks are held all or none, and released together", async () => {
 test("a set is lost with the first of its locks, and the others are released", async () => {
   const { gorilla } = client();
   const [a, b] = [name("a"), name("b")];
-  const work = gorilla.usingAll([a, b], { ttlMs: 900 }, async (set, lost) => {
+  const work = gorilla.usingAll([a, b], { ttlMs: 3000 }, async (set, lost) => {
     await breakLock(a, set.get(a)?.fence ?? 0);
     await aborted(lost);
     assert.ok(!set.held && set.get(b)?.held);
@@ -323,19 +323,23 @@ test("many locks of one client are renewed by few requests", async () => {
   let requests = 0;
   let batches = 0;
   const { gorilla } = client({
+    patienceMs: 30_000,
     fetch: (url, init) => {
       if (String(url).endsWith("/batch")) batches++;
       else if (init?.method === "PUT") requests++;
       return fetch(url, init);
     },
   });
-  const resources = Array.from({ length: 100 }, () => name());
-  const locks = await Promise.all(resources.map((resource) => gorilla.acquire(resource, { ttlMs: 6000 })));
+  const locks: Lock[] = [];
+  while (locks.length < 60) {
+    const some = Array.from({ length: 10 }, () => gorilla.acquire(name(), { ttlMs: 15_000 }));
+    locks.push(...(await Promise.all(some)));
+  }
   // A lock whose grant was slow to come was renewed at once, by itself.
   [requests, batches] = [0, 0];
-  await sleep(7000);
+  await sleep(12_000);
   assert.ok(locks.every((lock) => lock.held));
-  assert.ok(batches >= 2 && batches + requests < 60, `${batches} batches and ${requests} single renewals`);
+  assert.ok(batches >= 2 && batches + requests < 30, `${batches} batches and ${requests} single renewals`);
   await gorilla.close();
 });
 
