@@ -9,6 +9,8 @@
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 --   grace    ms that the holder may keep the lock; absent to end it at once
+--   by       the name of who breaks it, absent if nobody knows
+--   reason   why, absent if nobody says
 -- Replies
 --   {'broken', id, owner, fence, ms that the turn of the next waiter lasts (0 if nobody waits)}
 --   {'breaking', id, owner, fence, ttl (ms), ms after which a replica must look after the next waiter (0 if nobody waits)}
@@ -44,7 +46,9 @@ if request then
 end
 if req.grace then
   redis.call('HSET', lock, 'breaking', '1')
-  return {'breaking', id, owner, fence, shorten(lock, req.grace, fence)}
+  local left, look_in = shorten(lock, req.grace, fence)
+  if recorded() then note('extended', lock, id, owner, fence, whole(now_ms() + left), 'broken', req.by, req.reason) end
+  return {'breaking', id, owner, fence, left, look_in}
 end
-remove_holder(lock)
+remove_holder(lock, 'broken', req.by, req.reason)
 return {'broken', id, owner, fence, turn_give(lock)}

@@ -3,13 +3,14 @@
 -- place out of the queue, and frees the lock that it took.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders request
+-- Touches  queue queue:turn holders request told
 -- Arguments
 --   id       of the attempt
 --   owner    as the acquire had it
 --   channel  of the replica of the attempt
 --   request  the name of the record that the acquire used
 --   share    as the acquire had it, absent if it wanted the lock alone
+--   cause    why it is undone: 'unknown_outcome', 'hung_up', 'not_replicated' or 'incomplete'
 -- Replies, each with the ms that the turn of the next waiter lasts (0 if nobody was woken)
 --   {'released', turn}  the acquire had taken the lock, which is free again
 --   {'marked', turn}    the acquire had not taken the lock; if it arrives within the window, Redis refuses it
@@ -39,10 +40,11 @@ if #seen.cancelled > MOST_CANCELLED then table.remove(seen.cancelled, seen.cance
 local relied = taker and (#seen.told > 0 or not record_find(seen.cancelled, taker))
 
 local group, holds = group_open(lock), taker or req.id
-if group then group_leave_queue(lock, group, own) else redis.call('ZREM', beside(lock, 'queue'), own) end
+local left_by = req.cause == 'hung_up' and 'hung_up' or 'refused'
+if group then group_leave_queue(lock, group, own, left_by) else queue_remove(beside(lock, 'queue'), own, left_by) end
 local released = not relied and is_holder(lock, holds)
-if released and group then group_remove(lock, group, holds, holder_read(lock, holds).permits)
-elseif released then remove_holder(lock) end
+if released and group then group_remove(lock, group, holds, holder_read(lock, holds), 'undone', req.cause)
+elseif released then remove_holder(lock, 'undone', req.cause) end
 if taker and not relied then seen.outcome, seen.told = 'cancelled', {} end
 -- The record of a copy's place keeps its time. The record of this attempt's own place lasts a while longer.
 local of_copy = seen.outcome == 'waiting' and seen.place ~= own

@@ -3,7 +3,7 @@
 -- of a lock shares it from then on, or the only holder of a shared lock has it alone from then on.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue queue:turn holders limit request
+-- Touches  fence queue queue:turn holders limit request told
 -- Arguments
 --   token     the current token
 --   id        of the new grant
@@ -78,14 +78,18 @@ if req.share then
   local wanted = named ~= '' and named or pinned or limit_waiting(lock, hint) or 'none'
   local limit, in_force = limit_for(lock, nil, tonumber(permits), wanted == 'none' and '' or wanted)
   if not limit then return {'limited', in_force} end
+  if recorded() then note_end('released', lock) end
   redis.call('DEL', lock)
-  local new_fence, created = next_fence(lock)
+  local new_fence, created, last = next_fence(lock)
   group = group_new(lock, limit, new_fence)
   group.used = tonumber(permits)
   metadata = req.metadata or metadata
   holder_write(lock, req.id, {secret = select(2, token_parts(req.new_token)), fence = new_fence, permits = permits,
     created = created, updated = created, owner = owner, metadata = metadata})
   group_until(lock, req.id, permits, now + req.lease)
+  if recorded() then
+    note_granted(lock, req.id, owner, new_fence, whole(now + req.lease), last, nil, metadata, tonumber(permits), new_fence)
+  end
   local turn = group_changed(lock, group)
   remember(req.id, new_fence, created)
   return {'shares', new_fence, created, owner, metadata, turn, permits, limit, new_fence}
@@ -100,6 +104,7 @@ if holders > 1 then return {'crowd', owner, fence, ttl, group.used, group.limit,
 if req.lease < ttl then return {'shorter', ttl} end
 local left = recovers()
 if left > 0 then return {'recovering', left} end
+if recorded() then note('released', lock, id, holder.owner, holder.fence, math.max(0, now - holder.created)) end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
 metadata = req.metadata or holder.metadata
 local granted = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease)

@@ -25,6 +25,7 @@
 --- include number
 --- include now
 --- include record
+--- include events
 --- constant FENCE_KEPT
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
@@ -65,4 +66,5 @@ redis.call('SET', beside(lock, 'fence'), fence, 'PX', FENCE_KEPT)
 if request then
   record_write(request, {outcome = 'extended', print = req.print, id = id, token = req.new_token, updated = whole(now)}, WINDOW)
 end
+if recorded() then note('extended', lock, id, owner, fence, whole(now + req.lease)) end
 return {'extended', req.new_token, id, owner, metadata, fence, created, now, now + req.lease, req.lease}

@@ -3,7 +3,7 @@
 -- a part: the part gets the lease that the set asks for, and copies of the request are answered that lease from then on.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  fence queue holders request
+-- Touches  fence queue holders request told
 -- Arguments
 --   id       of the grant
 --   lease    ms from now
@@ -51,6 +51,10 @@ if req.commit then
   else redis.call('SET', beside(lock, 'fence'), held.fence, 'PX', FENCE_KEPT) end
   -- The first waiter was told of the longer lease of the part, whichever replica it is at.
   if req.lease < held.ttl then queue_tell(beside(lock, 'queue'), nil, req.lease, group and group.floor or held.fence) end
+end
+if req.commit and recorded() then
+  local owner = group and held.in_group.owner or redis.call('HGET', lock, 'owner')
+  note('extended', lock, req.id, owner, held.fence, ends)
 end
 -- Each renewal keeps the record for the whole window, because a set may wait longer than that. If Redis lost the record,
 -- this writes it anew.

@@ -5,7 +5,7 @@
 -- it alone where try.lua or claim.lua has found a group.
 --
 -- KEYS  1 lock   2 incarnation, only with a grace
--- Touches  holders limit fence queue queue:turn request queue:replaces
+-- Touches  holders limit told fence queue queue:turn request queue:replaces
 -- Arguments
 --   id        of the attempt, and of the grant that it gets
 --   token     that the holder gets

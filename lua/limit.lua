@@ -2,7 +2,7 @@
 -- Tells the limit of a resource; pins or unpins it before, if the caller wants that.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders limit
+-- Touches  queue queue:turn holders limit told
 -- Arguments
 --   change  'pin' or 'unpin', absent to change nothing
 --   limit   to pin: how many permits all holders of the shared lock may have

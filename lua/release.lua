@@ -15,12 +15,14 @@
 --   {'reused'}    this Idempotency-Key came before with another request
 
 --- include keys
+--- include events
 --- plain
 -- The usual case: nobody waits, and Redis need not keep a record of the release.
 if request or redis.call('EXISTS', beside(lock, 'queue')) == 1 then return nil end
 local current = redis.call('HGET', lock, 'token')
 if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
+if recorded() then note_end('released', lock) end
 redis.call('DEL', lock)
 return {'released', 0}
 

@@ -26,12 +26,13 @@ local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end
 if seen then return {'replayed'} end
 
-local current, fence = unpack(redis.call('HMGET', lock, 'token', 'fence'))
+local current, fence, id, owner = unpack(redis.call('HMGET', lock, 'token', 'fence', 'id', 'owner'))
 if not fence then return {'missing'} end
 -- A group has no token of this kind.
 if current ~= req.token then return {'mismatch'} end
 
 redis.call('HSET', lock, 'token', req.new_token, 'released', '1')
 if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
-local _, look_in = shorten(lock, req.after, fence)
+local left, look_in = shorten(lock, req.after, fence)
+if recorded() then note('extended', lock, id, owner, fence, whole(now_ms() + left), 'released') end
 return {'released', look_in}

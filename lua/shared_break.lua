@@ -2,12 +2,14 @@
 -- Takes a holder out of the group that shares a lock, without its token, because it is gone; and calls waiters that fit now.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders request
+-- Touches  queue queue:turn holders request told
 -- Arguments
 --   fence    of the holder, as text; absent if the request names none
 --   request  the Idempotency-Key, if there is one
 --   print    fingerprint of the request, only with an Idempotency-Key
 --   grace    ms that the holder may keep its part; absent to end it at once
+--   by       the name of who breaks it, absent if nobody knows
+--   reason   why, absent if nobody says
 -- Replies
 --   {'broken', id, owner, fence, ms that the turn of a waiter lasts (0 if nobody has it)}
 --   {'breaking', id, owner, fence, ttl (ms), ms after which a replica must look after the next waiter (0 if nobody waits)}
@@ -57,8 +59,11 @@ end
 if req.grace then
   holder_settle(lock, id, 'breaking')
   local left, look_in = group_shorten(lock, group, id, holder.permits, ends, req.grace)
+  if recorded() then
+    note('extended', lock, id, holder.owner, holder.fence, whole(now_ms() + left), 'broken', req.by, req.reason)
+  end
   group_changed(lock, group)
   return {'breaking', id, holder.owner, holder.fence, left, look_in}
 end
-group_remove(lock, group, id, holder.permits)
+group_remove(lock, group, id, holder, 'broken', req.by, req.reason)
 return {'broken', id, holder.owner, holder.fence, group_changed(lock, group)}

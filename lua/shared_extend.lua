@@ -3,7 +3,7 @@
 -- the caller wants to keep it.
 --
 -- KEYS  1 lock
--- Touches  fence holders request
+-- Touches  fence holders request told
 -- Arguments
 --   id          of the holder, from its token
 --   secret      of the holder, from its token
@@ -69,4 +69,5 @@ if request then
   record_write(request,
     {outcome = 'extended', print = req.print, id = req.id, token = req.id .. '.' .. holder.secret, updated = whole(now)}, WINDOW)
 end
+if recorded() then note('extended', lock, req.id, holder.owner, holder.fence, whole(now + req.lease)) end
 return {'extended', told(now, req.lease)}

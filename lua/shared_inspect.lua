@@ -9,7 +9,8 @@
 --   most    how many holders to tell at most, those first that end last
 -- Replies
 --   {'group', waiting, permits that the holders have, limit, how many holders there are, how many follow, and of each:
---    id, owner, metadata, fence, created, updated, expires (all ms since 1970), ttl (ms), permits}
+--    id, owner, metadata, fence, created, updated, expires (all ms since 1970), ttl (ms), permits,
+--    breaking (1 if somebody breaks its grant and has left it a grace, else 0)}
 --   {'own', id, owner, metadata, fence, created, updated, expires, ttl, permits, limit, floor}  the token's holder
 --   {'mismatch'}  the lock has no holder with this token
 --   {'missing'}   nobody holds the lock
@@ -53,5 +54,6 @@ local reply = group_reply(#last / 2)
 for index = #last - 1, 1, -2 do
   local id = string.match(last[index], '^%S+')
   for _, value in ipairs(told(id, holder_read(lock, id), last[index + 1])) do reply[#reply + 1] = value end
+  reply[#reply + 1] = holder_settled(lock, id) == 'breaking' and 1 or 0
 end
 return reply

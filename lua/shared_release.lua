@@ -2,7 +2,7 @@
 -- Takes a holder out of the group that shares a lock, if the caller has its token, and calls waiters that fit now.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders request
+-- Touches  queue queue:turn holders request told
 -- Arguments
 --   id       of the holder, from its token
 --   secret   of the holder, from its token
@@ -38,9 +38,10 @@ if req.after then
   holder.secret = req.new_secret
   holder_write(lock, req.id, holder)
   holder_settle(lock, req.id, 'released')
-  local _, look_in = group_shorten(lock, group, req.id, holder.permits, ends, req.after)
+  local left, look_in = group_shorten(lock, group, req.id, holder.permits, ends, req.after)
+  if recorded() then note('extended', lock, req.id, holder.owner, holder.fence, whole(now_ms() + left), 'released') end
   group_changed(lock, group)
   return {'released', look_in}
 end
-group_remove(lock, group, req.id, holder.permits)
+group_remove(lock, group, req.id, holder, 'released')
 return {'released', group_changed(lock, group)}

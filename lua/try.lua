@@ -44,7 +44,7 @@ return is_plain and grant(lock, id, token, owner, metadata, lease)
 --- include acquire
 local seen = acquire_remembered(lock, req, false) or acquire_replaced(lock, req)
 if seen then return seen end
-acquire_dismiss(lock, req, function(place) acquire_leave(lock, place) end)
+acquire_dismiss(lock, req, function(place) acquire_leave(lock, place, 'superseded') end)
 local block, others_wait = acquire_blocks(lock, req)
 if not block then return acquire_granted(lock, req, others_wait) end
 if acquire_meets_group(block) then return {'shared'} end

@@ -3,7 +3,7 @@
 -- of the waiter is over.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders
+-- Touches  queue queue:turn holders told
 -- Arguments
 --   none
 -- Replies

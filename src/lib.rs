@@ -7,6 +7,8 @@ pub mod api;
 
 pub mod audit;
 
+pub mod events;
+
 pub mod service;
 
 pub mod store;

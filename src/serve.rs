@@ -7,11 +7,11 @@ mod metrics_listener;
 mod patrol;
 mod signals;
 mod socket;
+mod streaming;
 mod tls;
 
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -48,6 +48,7 @@ use patrol::Patrol;
 pub use signals::outlive_others;
 use signals::{End, Ends};
 use socket::Socket;
+use streaming::ClientGone;
 pub use tls::Certificate;
 
 /// The longest head of a request, in bytes, and the highest number of headers.
@@ -153,6 +154,7 @@ impl Replica {
         };
         let begun = Instant::now();
         service.drain();
+        service.end_listening(if end == End::Patient { settings.server.drain_delay } else { Duration::ZERO });
         if end == End::Patient {
             info!(delay = ?settings.server.drain_delay, "draining: not ready any more, still serving");
             tokio::select! {
@@ -165,6 +167,8 @@ impl Replica {
         info!("draining: finishing the requests in flight");
         // If these clients send their requests again, the load balancer sends them to another replica by now.
         store.dismiss_waiters();
+        service.dismiss_watchers();
+        service.end_listening(Duration::ZERO);
         let finish = async {
             connections.finish().await;
             store.cancellations().finished().await;
@@ -201,18 +205,6 @@ fn begin_audit(
     }
     Ok(Some(audit))
 }
-
-/// The reason why a replica drops a request: its client has gone.
-#[derive(Debug)]
-struct ClientGone;
-
-impl fmt::Display for ClientGone {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("the client has hung up")
-    }
-}
-
-impl Error for ClientGone {}
 
 /// The connections that a replica serves.
 struct Connections {
@@ -318,12 +310,11 @@ impl Serving {
                 let answer = tokio::select! {
                     // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
-                    answer = api.answer(peer, request.map(Body::new)) => Ok(answer),
+                    answer = api.answer(peer, request.map(Body::new)) => answer,
                     // Drops what the replica has begun for the client, which undoes it.
-                    () = client.gone() => Err(ClientGone),
+                    () = client.gone() => return Err(ClientGone),
                 };
-                client.serve(false);
-                answer
+                Ok(streaming::served(answer, client))
             }
         });
         // A connection ends because its client wants so, by a time-out or by a malformed request. None matters here.

@@ -5,7 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 
 use anyhow::{Context, Result};
 use gorilla_scripts::{
-    self as calls, Call, Claim, Constants, Extend, Handover, Inspect, Keys, Release, Request, Scripts, Try, together,
+    self as calls, Call, Claim, Constants, Extend, Handover, Inspect, Keys, Recording, Release, Request, Scripts, Try,
+    together,
 };
 use redis::{Connection, FromRedisValue};
 
@@ -19,6 +20,7 @@ static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| {
         longest_attempt: Duration::from_secs(120),
         room: 10_000,
         holders: 10_000,
+        events: Recording::At("gorilla:events"),
     })
 });
 

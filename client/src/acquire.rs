@@ -28,12 +28,15 @@ const PIECE: Duration = Duration::from_secs(10);
 pub struct LockRequest {
     resource: String,
     kind: Kind,
+    headstart: Duration,
+    replaces: Option<String>,
     asking: Asking,
 }
 
 impl LockRequest {
     pub(crate) fn new(wire: Wire, renewals: Arc<Renewals>, resource: String) -> Self {
-        Self { resource, kind: Kind::Exclusive, asking: Asking::new(wire, renewals) }
+        let asking = Asking::new(wire, renewals);
+        Self { resource, kind: Kind::Exclusive, headstart: Duration::ZERO, replaces: None, asking }
     }
 
     /// Shares the lock with all others that share it, as readers do. By default the lock is exclusive.
@@ -90,6 +93,16 @@ impl LockRequest {
         self
     }
 
+    /// How long the request waits.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.asking.wait
+    }
+
+    /// Sets how long the next attempt waits.
+    pub(crate) fn set_wait(&mut self, wait: Duration) {
+        self.asking.wait = wait;
+    }
+
     /// Sets how long to wait for the lock, first come, first served. By default the request doesn't wait.
     /// [`Duration::MAX`] is for ever.
     ///
@@ -97,6 +110,20 @@ impl LockRequest {
     /// at most one second more for an answer. A request that doesn't wait has the patience of the client instead.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.asking.wait = wait;
+        self
+    }
+
+    /// Counts the request in the queue as if it had arrived so much earlier: it comes before those that arrived within
+    /// this time, and after all others. The server allows at most its longest wait, 60 s by default.
+    pub fn headstart(mut self, headstart: Duration) -> Self {
+        self.headstart = headstart;
+        self
+    }
+
+    /// Dismisses the request that waits for the lock with the same text when this request joins the queue. A request
+    /// that was dismissed fails with [`Error::Refused`] and the code `replaced`. 1 to 256 bytes.
+    pub fn replaces(mut self, text: impl Into<String>) -> Self {
+        self.replaces = Some(text.into());
         self
     }
 
@@ -127,6 +154,11 @@ impl LockRequest {
     /// # Errors
     /// [`Error::NotAcquired`] if another client has the lock at the end of the wait; any kind but [`Error::Lost`].
     pub async fn acquire(mut self) -> Result<Guard, Error> {
+        self.take().await
+    }
+
+    /// As [`LockRequest::acquire`], for a request that is made again later.
+    pub(crate) async fn take(&mut self) -> Result<Guard, Error> {
         let grace = self.asking.checked_grace()?;
         if !self.asking.at_least.is_zero() && self.kind != Kind::Exclusive {
             let message = "only an exclusive lock can be held for at least so long".into();
@@ -160,9 +192,9 @@ impl LockRequest {
                     }
                 }
             };
-            let terms = self.asking.terms(grace);
-            let Asking { wire, renewals, report, .. } = self.asking;
-            return Ok(Guard::new(wire, renewals, report, lock, lease, terms));
+            let Asking { wire, renewals, report, .. } = &self.asking;
+            let (wire, renewals, report) = (wire.clone(), Arc::clone(renewals), report.clone());
+            return Ok(Guard::new(wire, renewals, report, lock, lease, self.asking.terms(grace)));
         }
     }
 
@@ -185,6 +217,9 @@ impl LockRequest {
                 (Some(mode), limit, permits)
             }
         };
+        // So do servers that know no urgent requests. A request that comes back to its place names the same.
+        let headstart = (!self.headstart.is_zero()).then(|| Value::from(self.headstart.as_secs_f64()));
+        let replaces = self.replaces.as_deref().map(Value::from);
         let resource = &self.resource;
         let asked = self.asking.ask(PIECE, |fields, key| {
             let body = Acquire::<Value> {
@@ -195,7 +230,8 @@ impl LockRequest {
                 mode: mode.clone(),
                 limit: limit.clone(),
                 permits: permits.clone(),
-                ..Acquire::default()
+                headstart: headstart.clone(),
+                replaces: replaces.clone(),
             };
             requests::acquire(resource, &body, key)
         });

@@ -8,19 +8,24 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::{
-    Broken, Limit, Lock, Page, Queue, State, Token,
+    Broken, History, Limit, Lock, Page, Queue, State, Token,
     acquire::LockRequest,
     adopt::Adoption,
     asking::Asking,
+    elect::Campaign,
     error::Error,
     kind::Kind,
+    observe::{self, Leader},
     proxy,
     renewals::Renewals,
-    requests::{self, new_key},
+    requests::{self, Change, new_key},
     set::{LocksRequest, Part},
     ticket::Ticket,
+    until::{self, Until},
+    watch_request::WatchRequest,
     wire::{Answer, CONNECT_TIMEOUT, Request, Wire, read},
 };
 
@@ -187,6 +192,22 @@ impl Client {
         LocksRequest::new(self.wire.clone(), Arc::clone(&self.renewals), parts)
     }
 
+    /// A campaign for the leadership of an election, which is the lock of this name.
+    pub fn elect(&self, election: impl Into<String>) -> Campaign {
+        Campaign::new(self.lock(election))
+    }
+
+    /// Who leads an election, as it changes, without taking part in it. None until the first answer, while nobody leads,
+    /// and from the end of the leader's lease by the clock of this machine, also if no server can be reached. Terms only
+    /// rise; some may be skipped. A change of the `ends` alone wakes nobody who waits for a change.
+    ///
+    /// This is what others believe. Whether this client leads, only its own lease says: [`Leading`](crate::Leading).
+    ///
+    /// A task in the background asks until all receivers are dropped. It goes on asking while the server refuses.
+    pub fn observe(&self, election: impl Into<String>) -> watch::Receiver<Option<Leader>> {
+        observe::observe(self.wire.clone(), election.into())
+    }
+
     /// Makes a lease last for `ttl` from now. Replaces the token: the answer has the new token. For locks that outlive
     /// a process: a [`Guard`](crate::Guard) renews its lock by itself.
     ///
@@ -195,7 +216,7 @@ impl Client {
     /// and has left this holder a grace: the holder still has the lock, and may release it.
     pub async fn extend(&self, resource: &str, token: &Token, ttl: Duration) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&requests::extend(resource, token, ttl, None, &key)).await? {
+        match self.send(&requests::extend(resource, token, ttl, Change::Lease, &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
@@ -210,7 +231,7 @@ impl Client {
     /// token.
     pub async fn convert(&self, resource: &str, token: &Token, ttl: Duration, kind: Kind) -> Result<Lock, Error> {
         let key = new_key();
-        match self.send(&requests::extend(resource, token, ttl, Some(kind), &key)).await? {
+        match self.send(&requests::extend(resource, token, ttl, Change::Kind(kind), &key)).await? {
             Answer::Done(_, body) => read(body),
             Answer::Refused(refusal) => Err(refusal.not_converted()),
         }
@@ -269,6 +290,38 @@ impl Client {
     /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
     pub async fn queue(&self, resource: &str) -> Result<Queue, Error> {
         self.ask(&requests::queue(resource)).await
+    }
+
+    /// What happens to locks, as it happens. Add filters, then [`start`](WatchRequest::start).
+    pub fn watch(&self) -> WatchRequest {
+        WatchRequest::new(self.wire.clone())
+    }
+
+    /// What has happened to a lock, newest first, as far as the server's Redis has recorded it: the newest page, or that
+    /// before a cursor. A page may be empty without being the last: only a page without a cursor is.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn history(&self, resource: &str, before: Option<&str>) -> Result<History, Error> {
+        self.ask(&requests::history(resource, before)).await
+    }
+
+    /// Waits until nobody holds a lock, and takes nothing: another client may take the lock before this one does. The state
+    /// of the lock then, or at the end of the wait.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn until_free(&self, resource: &str, wait: Duration) -> Result<State, Error> {
+        until::wait(&self.wire, resource, Until::Free, wait).await
+    }
+
+    /// Waits until another grant stands than the one with this fence, or none. A fence of 0 stands for no grant. The state of
+    /// the lock then, or at the end of the wait.
+    ///
+    /// # Errors
+    /// Any kind but [`Error::NotAcquired`] and [`Error::Lost`].
+    pub async fn until_changed(&self, resource: &str, fence: u64, wait: Duration) -> Result<State, Error> {
+        until::wait(&self.wire, resource, Until::Changed(fence), wait).await
     }
 
     /// How many permits all holders of a shared lock may have, and whether this limit is pinned.

@@ -6,22 +6,23 @@ use std::sync::{
 };
 
 use gorilla_wire::Mode;
+use serde_json::Value;
 use tokio::{
-    sync::{
-        mpsc, oneshot,
-        watch::{self, Receiver},
-    },
+    sync::{mpsc, watch::Receiver},
     task::JoinHandle,
 };
 
 use crate::{
     Lock, Token,
     error::{Error, Lost},
-    keeper::{Keeper, Order},
+    keeper::{Keeper, Order, change_by},
     kind::Kind,
-    lease::Lease,
+    leading::Leading,
+    lease::{Lease, told},
+    loss_watch::watch,
     progress::Report,
     renewals::Renewals,
+    requests::Change,
     terms::Terms,
     ticket::Ticket,
     wire::Wire,
@@ -67,8 +68,8 @@ impl Guard {
         lease: Lease,
         terms: Terms,
     ) -> Self {
-        let (lease, leases) = watch::channel(lease);
-        let (lost, losses) = watch::channel(None);
+        let (lease, leases) = tokio::sync::watch::channel(lease);
+        let (lost, losses) = tokio::sync::watch::channel(None);
         let (orders, ordered) = mpsc::channel(1);
         let releases = Arc::new(AtomicBool::new(true));
         let keeper = Keeper {
@@ -152,37 +153,55 @@ impl Guard {
     /// The lock stays as it was after [`Error::NotAcquired`] (others share it), [`Error::Refused`] (with
     /// `limit_mismatch` if another limit is in force) and [`Error::Unavailable`]. [`Error::Lost`] if the lock is lost.
     pub async fn convert(&mut self, kind: Kind) -> Result<(), Error> {
-        let (done, told) = oneshot::channel();
-        if self.orders.send(Order::Convert { kind, done }).await.is_ok()
-            && let Ok(converted) = told.await
-        {
-            return converted;
-        }
-        // The keeper takes no more orders once the lock is lost.
-        let lost = self.lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
-        Err(lost.map_or_else(|| Error::Unknown("the renewing has ended".into()), Error::Lost))
+        self.change(Change::Kind(kind)).await
+    }
+
+    /// Replaces what the server keeps with the lock: any JSON. The lease begins anew.
+    ///
+    /// # Errors
+    /// The metadata stays as it was after [`Error::Refused`] and [`Error::Unavailable`]. [`Error::Lost`] if the lock is
+    /// lost.
+    pub async fn set_metadata(&self, metadata: Value) -> Result<(), Error> {
+        self.change(Change::Metadata(metadata)).await
+    }
+
+    async fn change(&self, change: Change) -> Result<(), Error> {
+        change_by(self.orders.clone(), change, self.lost.clone()).await
+    }
+
+    /// Has a loss of the lock noticed at once instead of with the next renewal: a task in the background asks the server
+    /// whether the lock changes hands, and renews the lock when the server says so. Only that renewal decides whether the
+    /// lock is lost. For an exclusive lock; one that several clients share is not watched.
+    ///
+    /// It costs the server a request that waits, all the time, and the right to inspect the lock. The task ends with the
+    /// guard.
+    pub fn watch(&self) {
+        tokio::spawn(watch(
+            self.wire.clone(),
+            self.resource.clone(),
+            self.lease.clone(),
+            self.lost.clone(),
+            self.orders.downgrade(),
+        ));
+    }
+
+    /// What a leader is given of the guard.
+    pub(crate) fn leading(&self) -> Leading {
+        let (lease, lost) = (self.lease.clone(), self.lost.clone());
+        Leading::new(self.resource.clone(), self.owner.clone(), self.terms.clone(), lease, lost, self.orders.downgrade())
     }
 
     /// Completes with the reason when the lock counts as lost: at once if the server says that the grant has ended, and
     /// otherwise when only the grace is left until the lease may have run out, because no renewal was confirmed or because
     /// somebody breaks the lock. Never completes after a release.
     pub fn lost(&self) -> impl Future<Output = Lost> + Send + 'static {
-        let mut lost = self.lost.clone();
-        async move {
-            let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-            match reason {
-                Some(reason) => reason,
-                None => std::future::pending().await,
-            }
-        }
+        told(self.lost.clone())
     }
 
     /// Whether the lock counts as lost at this moment. Looks at the clock itself, so that it is right also if the
     /// renewing could not go on: in a process that was suspended, or whose threads are busy.
     pub fn is_lost(&self) -> bool {
-        // The lease does not change while it is borrowed, so what is lost at this moment stays lost.
-        let lease = self.lease.borrow();
-        self.lost.borrow().is_some() || self.terms.deadline(&lease).left().is_zero()
+        self.terms.is_lost(&self.lost, &self.lease)
     }
 
     /// Whether the lock is held for sure at this moment: the opposite of [`Guard::is_lost`].

@@ -1,4 +1,4 @@
-//! Renews the lock of a guard in the background, and converts and releases it.
+//! Renews the lock of a guard in the background, and changes and releases it.
 
 use std::{
     sync::{
@@ -8,17 +8,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc::Receiver, oneshot, watch::Sender};
+use tokio::sync::{
+    mpsc::{self, Receiver},
+    oneshot,
+    watch::{self, Sender},
+};
 
 use crate::{
     Code, Lock,
     clock::{Moment, sleep_until},
     error::{Error, Lost},
-    kind::Kind,
     lease::Lease,
     progress::{Progress, Report},
     renewals::Renewals,
-    requests::{self, new_key},
+    requests::{self, Change, new_key},
     terms::Terms,
     wire::{ANSWER_TIMEOUT, Answer, Wire, read},
 };
@@ -31,8 +34,10 @@ const TOGETHER: f64 = 0.75;
 /// What a guard wants of its keeper.
 #[derive(Debug)]
 pub enum Order {
-    /// Convert the lock, and tell what became of it.
-    Convert { kind: Kind, done: oneshot::Sender<Result<(), Error>> },
+    /// Change the lock, and tell what became of it.
+    Change { change: Change, done: oneshot::Sender<Result<(), Error>> },
+    /// Renew now, because something says that the lock may be lost.
+    Renew,
 }
 
 /// The keeper of one lock. Only it knows which token is right.
@@ -54,8 +59,10 @@ impl Keeper {
     pub async fn keep(self, mut orders: Receiver<Order>) -> Result<(), Error> {
         let Err(lost) = self.renew_until(&mut orders).await else { return self.release().await };
         self.lost.send_replace(Some(lost.clone()));
-        while let Some(Order::Convert { done, .. }) = orders.recv().await {
-            let _ = done.send(Err(Error::Lost(lost.clone())));
+        while let Some(order) = orders.recv().await {
+            if let Order::Change { done, .. } = order {
+                let _ = done.send(Err(Error::Lost(lost.clone())));
+            }
         }
         if !matches!(lost, Lost::Ended(_)) {
             // The lease may still run, and other clients need not wait for its end.
@@ -89,20 +96,21 @@ impl Keeper {
                 return Err(self.terms.lost(Lost::Unconfirmed(None)));
             }
             let ended = match next.take() {
-                // A renewal that is due comes first, because a conversion may be refused.
-                Some(Order::Convert { kind, done }) if !renew_at.left().is_zero() => {
-                    let converting = async {
-                        let converted = self.convert(kind, deadline).await;
-                        let lost = match &converted {
+                // A renewal that is due comes first, because a change may be refused.
+                Some(Order::Change { change, done }) if !renew_at.left().is_zero() => {
+                    let changing = async {
+                        let changed = self.change(change, deadline).await;
+                        let lost = match &changed {
                             Err(Error::Lost(lost)) => Err(lost.clone()),
                             _ => Ok(()),
                         };
                         // Fails if nobody waits for the answer any more.
-                        let _ = done.send(converted);
+                        let _ = done.send(changed);
                         lost
                     };
-                    self.settle(converting, orders, &mut next).await?
+                    self.settle(changing, orders, &mut next).await?
                 }
+                Some(Order::Renew) => self.settle(self.renew_singly(deadline), orders, &mut next).await?,
                 order => {
                     next = order;
                     self.settle(self.renew(deadline), orders, &mut next).await?
@@ -122,8 +130,8 @@ impl Keeper {
         mut next: Option<Order>,
     ) -> Result<(), Lost> {
         loop {
-            if let Some(Order::Convert { done, .. }) = next.take() {
-                let message = "somebody breaks the lock, so nobody can convert it".into();
+            if let Some(Order::Change { done, .. }) = next.take() {
+                let message = "somebody breaks the lock, so nobody can change it".into();
                 let _ = done.send(Err(Error::refused(Code::LockBreaking.as_str(), message)));
             }
             tokio::select! {
@@ -214,11 +222,11 @@ impl Keeper {
         Err(self.terms.lost(Lost::Unconfirmed(Some(refused.to_string()))))
     }
 
-    /// Converts before the deadline. If nobody knows at the deadline whether the lock was converted, it is lost: its
+    /// Changes the lock before the deadline. If nobody knows at the deadline whether the lock was changed, it is lost: its
     /// token may be another by then.
-    async fn convert(&self, kind: Kind, deadline: Moment) -> Result<(), Error> {
+    async fn change(&self, change: Change, deadline: Moment) -> Result<(), Error> {
         let (token, key) = (self.lease.borrow().token.clone(), new_key());
-        let mut request = requests::extend(&self.resource, &token, self.terms.ttl, Some(kind), &key);
+        let mut request = requests::extend(&self.resource, &token, self.terms.ttl, change, &key);
         request.timeout = ANSWER_TIMEOUT.min(self.terms.ttl / 4);
         let patient = async {
             match self.wire.send(&request, self.wire.give_up().min(deadline)).await {
@@ -309,4 +317,24 @@ impl Keeper {
             Answer::Refused(refusal) => Err(refusal.lost_or_refused()),
         }
     }
+}
+
+/// Has the keeper change its lock.
+pub(crate) async fn change_by(
+    orders: mpsc::Sender<Order>,
+    change: Change,
+    mut lost: watch::Receiver<Option<Lost>>,
+) -> Result<(), Error> {
+    let (done, told) = oneshot::channel();
+    let sent = orders.send(Order::Change { change, done }).await;
+    // The keeper ends when nobody can give orders.
+    drop(orders);
+    if sent.is_ok()
+        && let Ok(changed) = told.await
+    {
+        return changed;
+    }
+    // The keeper takes no more orders once the lock is lost.
+    let lost = lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
+    Err(lost.map_or_else(|| Error::Unknown("the renewing has ended".into()), Error::Lost))
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use gorilla_wire::Share;
 
-use crate::{Lock, Token, clock::Moment};
+use tokio::sync::watch::Receiver;
+
+use crate::{Lock, Token, clock::Moment, error::Lost};
 
 /// The part of the lease that the client doesn't count on, because its clock and the clock of the server may run at
 /// different rates.
@@ -53,7 +55,7 @@ impl Lease {
     pub(crate) fn new(sent: Moment, lock: &Lock) -> Self {
         Self {
             token: lock.token.clone(),
-            ends: sent + lock.ttl.mul_f64(1.0 - DRIFT),
+            ends: counted(sent, lock.ttl),
             expire_at: lock.expire_at.clone(),
             grant: Grant::of(lock),
             is_breaking: false,
@@ -62,7 +64,21 @@ impl Lease {
 
     /// The same lease of a lock that somebody breaks, and that lasted for `left` after the client had sent a renewal.
     pub(crate) fn breaking(&self, sent: Moment, left: Duration) -> Self {
-        let ends = self.ends.min(sent + left.mul_f64(1.0 - DRIFT));
+        let ends = self.ends.min(counted(sent, left));
         Self { ends, is_breaking: true, ..self.clone() }
+    }
+}
+
+/// Until when a lease lasts that lasted so long at this moment, whatever clocks do.
+pub(crate) fn counted(from: Moment, left: Duration) -> Moment {
+    from + left.mul_f64(1.0 - DRIFT)
+}
+
+/// The reason of a loss, as soon as there is one.
+pub(crate) async fn told(mut lost: Receiver<Option<Lost>>) -> Lost {
+    let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+    match reason {
+        Some(reason) => reason,
+        None => std::future::pending().await,
     }
 }

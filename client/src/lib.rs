@@ -42,11 +42,15 @@ mod adopt;
 mod asking;
 mod client;
 mod clock;
+mod elect;
 mod error;
 mod guard;
 mod keeper;
 mod kind;
+mod leading;
 mod lease;
+mod loss_watch;
+mod observe;
 mod progress;
 mod proxy;
 mod renewals;
@@ -55,6 +59,9 @@ mod set;
 mod terms;
 mod ticket;
 mod undo;
+mod until;
+mod watch;
+mod watch_request;
 mod why;
 mod wire;
 
@@ -64,16 +71,24 @@ pub use client::{Builder, Client};
 #[cfg(feature = "test-clock")]
 pub use clock::test_clock;
 pub use clock::{Moment, sleep_until};
+pub use elect::Campaign;
 pub use error::{Busy, Error, Holder, Lost, Sharing};
 /// One of the clients that share a lock.
 #[doc(inline)]
 pub use gorilla_wire::Holder as Member;
 #[doc(inline)]
-pub use gorilla_wire::{Broken, Code, Group, Limit, Lock, Mode, Page, Queue, Share, State, Tenure, Token, Waiter};
+pub use gorilla_wire::{
+    Broken, Code, Event, Events, Group, History, Limit, Lock, Missed, Mode, Page, Queue, Share, State, Tenure, Token,
+    Waiter,
+};
 pub use guard::Guard;
 pub use kind::Kind;
+pub use leading::Leading;
 pub use lease::{Grant, Lease};
+pub use observe::Leader;
 pub use progress::Progress;
 pub use set::{GuardSet, LocksRequest, Part};
 pub use ticket::Ticket;
+pub use watch::{Told, Watch};
+pub use watch_request::WatchRequest;
 pub use why::Why;

@@ -22,7 +22,7 @@ use crate::{
     Code, Token,
     clock::{Moment, sleep_until},
     error::Error,
-    requests::{self, new_key},
+    requests::{self, Change, new_key},
     wire::{ANSWER_TIMEOUT, Answer, Hints, KEY_LASTS, Wire, read},
 };
 
@@ -138,7 +138,7 @@ impl Renewals {
             let (key, begun, rotates) = (new_key(), Moment::now(), is_in_future(&self.rotating_until));
             let mut request = match rotates {
                 false => requests::keep(resource, token, ttl, &key),
-                true => requests::extend(resource, token, ttl, None, &key),
+                true => requests::extend(resource, token, ttl, Change::Lease, &key),
             };
             request.timeout = timeout;
             match wire.send_telling(&request, give_up, &trouble).await {

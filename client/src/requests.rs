@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gorilla_wire::{Acquire, AcquireSet, BATCH, Batch, Break, Extend, Item, LIMITS, LOCKS, Op, Pin, Release};
+use gorilla_wire::{
+    Acquire, AcquireSet, BATCH, Batch, Break, ELECTIONS, Extend, Item, LIMITS, LOCKS, Op, Pin, Release,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// The characters that need no escape in a URL.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An Idempotency-Key: the same for all attempts of one request.
 pub fn new_key() -> String {
@@ -49,22 +51,37 @@ pub fn acquire_set<'a>(body: &AcquireSet<Value>, key: &'a str) -> Request<'a> {
 pub fn keep<'a>(resource: &str, token: &'a Token, ttl: Duration, key: &'a str) -> Request<'a> {
     let body =
         Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()), rotate: Some(false.into()), ..Extend::default() };
-    Request { body: Some(json!(body)), ..extend(resource, token, ttl, None, key) }
+    Request { body: Some(json!(body)), ..extend(resource, token, ttl, Change::Lease, key) }
 }
 
-/// Extends a lease and, with a kind, converts the lock.
-pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, kind: Option<Kind>, key: &'a str) -> Request<'a> {
-    let (mode, limit, permits) = kind.map_or_else(Default::default, |kind| {
-        let (mode, limit, permits) = kind.fields();
-        (Some(mode), limit, permits)
-    });
-    let timeout = Some(ttl.as_secs_f64().into());
+/// What an extend changes beside the end of the lease.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Nothing else.
+    Lease,
+    /// Converts the lock to this kind.
+    Kind(Kind),
+    /// Replaces the metadata.
+    Metadata(Value),
+}
+
+/// Extends a lease, and changes the lock.
+pub fn extend<'a>(resource: &str, token: &'a Token, ttl: Duration, change: Change, key: &'a str) -> Request<'a> {
+    let mut body = Extend::<Value> { timeout: Some(ttl.as_secs_f64().into()), ..Extend::default() };
+    match change {
+        Change::Lease => {}
+        Change::Kind(kind) => {
+            let (mode, limit, permits) = kind.fields();
+            (body.mode, body.limit, body.permits) = (Some(mode), limit, permits);
+        }
+        Change::Metadata(metadata) => body.metadata = Some(metadata),
+    }
     Request {
         method: Method::PUT,
         path: path(resource),
         token: Some(token),
         key: Some(key),
-        body: Some(json!(Extend::<Value> { timeout, mode, limit, permits, ..Extend::default() })),
+        body: Some(json!(body)),
         timeout: ANSWER_TIMEOUT,
     }
 }
@@ -162,12 +179,33 @@ pub fn page(prefix: &str, owner: Option<&str>, cursor: Option<&str>) -> Request<
     get(format!("{LOCKS}?limit=1000&prefix={prefix}{owner}&cursor={cursor}"), None)
 }
 
+/// Looks at an election.
+pub fn leader(resource: &str) -> Request<'static> {
+    get(path_of_election(resource), None)
+}
+
+/// Looks at an election, and waits so long for other news than this term, or than that nobody leads.
+pub fn leader_after(resource: &str, known: Option<u64>, wait: Duration) -> Request<'static> {
+    let known = known.map_or_else(|| "none".into(), |term| term.to_string());
+    let path = format!("{}?after={known}&wait={:.3}", path_of_election(resource), wait.as_secs_f64());
+    Request { timeout: wait + ANSWER_TIMEOUT, ..get(path, None) }
+}
+
+pub fn history(resource: &str, before: Option<&str>) -> Request<'static> {
+    let before = before.map(|before| format!("&before={}", utf8_percent_encode(before, PLAIN))).unwrap_or_default();
+    get(format!("{}/events?limit=500{before}", path(resource)), None)
+}
+
 fn get(path: String, token: Option<&Token>) -> Request<'_> {
     Request { method: Method::GET, path, token, key: None, body: None, timeout: ANSWER_TIMEOUT }
 }
 
-fn path(resource: &str) -> String {
+pub fn path(resource: &str) -> String {
     format!("{LOCKS}/{}", utf8_percent_encode(resource, PLAIN))
+}
+
+fn path_of_election(resource: &str) -> String {
+    format!("{ELECTIONS}/{}", utf8_percent_encode(resource, PLAIN))
 }
 
 fn path_of_limit(resource: &str) -> String {

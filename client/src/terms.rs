@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch::Receiver;
+
 use crate::{clock::Moment, error::Lost, lease::Lease};
 
 /// How a guard holds its lock.
@@ -21,6 +23,13 @@ impl Terms {
     /// When the lock counts as lost, unless the lease is renewed.
     pub fn deadline(&self, lease: &Lease) -> Moment {
         (lease.ends - self.grace).min(self.at_most)
+    }
+
+    /// Whether the lock counts as lost at this moment, by the clock.
+    pub fn is_lost(&self, lost: &Receiver<Option<Lost>>, lease: &Receiver<Lease>) -> bool {
+        // The lease does not change while it is borrowed, so what is lost at this moment stays lost.
+        let lease = lease.borrow();
+        lost.borrow().is_some() || self.deadline(&lease).left().is_zero()
     }
 
     /// Why the lock counts as lost after the deadline.

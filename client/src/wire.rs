@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_wire::{Code, Facts, Outcome};
+use gorilla_wire::{Code, EVENT_STREAM, Facts, Outcome};
 use reqwest::{
-    Method, StatusCode,
+    Method, Response, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     Token,
@@ -89,6 +90,13 @@ pub struct Hints {
     pub after: Option<Duration>,
     /// The id of the request in the log of the server.
     pub request_id: Option<String>,
+}
+
+impl Trouble {
+    /// The same for a request that changes nothing, so that no outcome is in doubt.
+    pub fn of_a_read(self) -> Self {
+        Self { in_doubt: false, ..self }
+    }
 }
 
 /// Counts attempts and spaces them.
@@ -227,10 +235,49 @@ impl Wire {
         }
     }
 
+    /// Opens a stream of events, once. What the server answers instead of a stream, if it refuses, is the error outside; the
+    /// error inside is trouble that may pass.
+    pub async fn open(&self, path: &str) -> Result<Result<Response, Trouble>, Error> {
+        let mut builder = self.http.get(format!("{}{path}", self.url)).header(header::ACCEPT, EVENT_STREAM);
+        if let Some(api_key) = &self.api_key {
+            builder = builder.header(header::AUTHORIZATION, api_key.clone());
+        }
+        let sent = Moment::now();
+        let late = || Trouble {
+            in_doubt: false,
+            why: format!("{} did not answer in time{}", self.url, self.way()).into(),
+            after: None,
+        };
+        let response = match timeout(ANSWER_TIMEOUT, builder.send()).await {
+            Err(_) => return Ok(Err(late())),
+            Ok(Err(error)) => return Ok(Err(self.trouble(&error))),
+            Ok(Ok(response)) => response,
+        };
+        let is_stream = |value: &HeaderValue| value.as_bytes().starts_with(EVENT_STREAM.as_bytes());
+        let is_stream = response.headers().get(header::CONTENT_TYPE).is_some_and(is_stream);
+        if response.status() == StatusCode::OK && is_stream {
+            return Ok(Ok(response));
+        }
+        let answer = match timeout(ANSWER_TIMEOUT, self.finish(sent, response)).await {
+            Err(_) => return Ok(Err(late())),
+            Ok(answer) => answer,
+        };
+        match answer {
+            Err(trouble) => Ok(Err(trouble)),
+            Ok(Answer::Refused(refusal)) => Err((*refusal).into()),
+            Ok(Answer::Done(..)) => Err(Error::Unavailable(format!(
+                "{} answers something else than a stream of events{}",
+                self.url,
+                self.way()
+            )
+            .into())),
+        }
+    }
+
     /// Sends a request once.
     pub async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Trouble> {
         let mut builder = self.http.request(request.method.clone(), format!("{}{}", self.url, request.path));
-        builder = builder.timeout(request.timeout);
+        builder = builder.timeout(request.timeout).header(header::ACCEPT, "application/json");
         if let Some(token) = request.token {
             builder = builder.header("Lock-Token", token.expose());
         }
@@ -245,6 +292,11 @@ impl Wire {
         }
         let sent = Moment::now();
         let response = builder.send().await.map_err(|error| self.trouble(&error))?;
+        self.finish(sent, response).await
+    }
+
+    /// Reads the rest of an answer.
+    async fn finish(&self, sent: Moment, response: Response) -> Result<Answer, Trouble> {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.bytes().await.map_err(|error| self.trouble(&error))?;
         let text_of = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

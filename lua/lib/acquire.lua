@@ -110,9 +110,9 @@ local function acquire_dismiss(lock, req, leave)
   redis.call('PUBLISH', channel, id)
 end
 
--- Takes a place out of the queue of a lock that no group holds. If it has the turn, the turn ends.
-local function acquire_leave(lock, place)
-  redis.call('ZREM', beside(lock, 'queue'), place)
+-- Takes a place out of the queue of a lock that no group holds; `cause` as in lib/queue.lua. If it has the turn, the turn ends.
+local function acquire_leave(lock, place, cause)
+  queue_remove(beside(lock, 'queue'), place, cause)
   local turn = redis.call('GET', beside(lock, 'queue:turn'))
   if turn and string.match(turn, '^%d+ (.*)$') == place then turn_take(lock) end
 end
@@ -142,21 +142,27 @@ local function acquire_meets_group(block)
   return block.holder and block.holder[3]
 end
 
+-- When the request joined the queue (microseconds), if it did. A headstart has it arrive earlier.
+local function acquire_joined(req)
+  return req.arrived and req.arrived + (req.rank and req.rank[1] or 0)
+end
+
 -- Grants the lock, if nothing prevents that.
 local function acquire_granted(lock, req, others_wait)
   local key = beside(lock, 'queue')
   local over = req.rank and quota_reached(lock, req, true)
   if over then
     -- Whoever waits behind this request has the turn now.
-    acquire_leave(lock, req.own)
+    acquire_leave(lock, req.own, 'refused')
     turn_give(lock)
     return over
   end
   if others_wait then
-    redis.call('ZREM', key, req.own, req.named)
+    redis.call('ZREM', key, req.own)
+    if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
     turn_take(lock)
   end
-  local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
+  local reply = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease, acquire_joined(req))
   if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end
   if req.replaces then acquire_note_newest(req) end
   acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
@@ -189,7 +195,7 @@ local function acquire_join(key, req, block)
     req.arrived = math.max(now, (tonumber(last) or 0) + 1)
     if req.rank then req.arrived = rank_arrival(key, req.rank, req.arrived, block.called) end
   end
-  if req.named ~= req.own then redis.call('ZREM', key, req.named) end
+  if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
   redis.call('ZADD', key, whole(req.arrived), req.own)
   -- If all replicas die, the keys expire. A queue that is new has no expiry, which GT takes for one that never comes.
   if redis.call('PEXPIRE', key, LONGEST_ATTEMPT, 'GT') == 0 and redis.call('PTTL', key) < tonumber(LONGEST_ATTEMPT) then
@@ -208,6 +214,10 @@ local function acquire_queued(lock, req, block)
     local over = req.rank and not req.arrived and quota_reached(lock, req, false)
     local refused = over or acquire_join(key, req, block)
     if refused then return refused end
+    if recorded() then
+      note('queued', lock, req.id, req.owner, redis.call('ZRANK', key, req.own) + 1, redis.call('ZCARD', key),
+        block.holder and block.holder[2] or nil)
+    end
   end
   return {'queued', whole(req.arrived), block.holder and block.holder[2] or 0, block.left}
 end

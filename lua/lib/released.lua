@@ -14,7 +14,7 @@ local function released(lock, req)
   if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
   if current ~= req.token then return {'mismatch'} end
 
-  remove_holder(lock)
+  remove_holder(lock, 'released')
   if request then record_write(request, {outcome = 'released', print = req.print}, WINDOW) end
   return {'released'}
 end

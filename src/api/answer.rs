@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use gorilla_domain::{AcquireSet, Lock, LockSet, Part, ResourceName, State, Tenure};
+use gorilla_domain::{AcquireSet, Lock, LockSet, Member, Part, ResourceName, State, Tenure};
 use gorilla_wire::{Mode, seconds};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::{
     json::{Object, name},
     rfc3339::Rfc3339,
+    service::Seen,
 };
 
 /// Stands in an answer to a request that may have waited for a lock, so that its duration says nothing.
@@ -40,6 +41,13 @@ impl Success {
     /// A lock, for its holder.
     pub fn lock(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Self {
         Self { json: Some(lock_json(resource, lock, timeout)), replayed }
+    }
+
+    /// A leadership, for its leader.
+    pub fn leadership(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Self {
+        let mut body = lock_object(resource, lock, timeout);
+        body.member(name!("term")).whole(lock.tenure.fence);
+        Self { json: Some(body.end()), replayed }
     }
 
     /// 200 with a body, or 204 without one.
@@ -70,6 +78,10 @@ pub fn lock_set(asked: &AcquireSet, set: &LockSet, replayed: bool) -> Response {
 
 /// The JSON of a [`gorilla_wire::Lock`], written member by member: with serde a request would cost a tenth more.
 fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String {
+    lock_object(resource, lock, timeout).end()
+}
+
+fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Object {
     let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
     let created_at = time(*created);
     // A new lock was updated when it was created, and telling a time takes 600 instructions.
@@ -98,7 +110,7 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
     if let Some(waited) = lock.waited {
         body.member(name!("waitedMs")).whole(milliseconds(waited));
     }
-    body.end()
+    body
 }
 
 /// The public state of a resource, ready to be serialised.
@@ -107,10 +119,12 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicS
         State::Held { tenure, waiting, breaking } => (Some(public_tenure(tenure)), None, *waiting, *breaking),
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
-            let last = holders.first().map(|(tenure, _)| public_tenure(tenure));
-            let holder = |(tenure, permits): &'a (Tenure, u32)| gorilla_wire::Holder {
-                tenure: public_tenure(tenure),
-                permits: *permits,
+            let last = holders.first().map(|member| public_tenure(&member.tenure));
+            let breaking = holders.first().is_some_and(|member| member.breaking);
+            let holder = |member: &'a Member| gorilla_wire::Holder {
+                tenure: public_tenure(&member.tenure),
+                permits: member.permits,
+                breaking: member.breaking,
             };
             let group = gorilla_wire::Group {
                 mode: Mode::Shared,
@@ -119,11 +133,36 @@ pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicS
                 holder_count: group.holders,
                 holders: holders.iter().map(holder).collect(),
             };
-            (last, Some(group), *waiting, false)
+            (last, Some(group), *waiting, breaking)
         }
         State::Free { waiting } => (None, None, *waiting, false),
     };
     PublicState { resource: resource.as_str().into(), held: tenure.is_some(), tenure, group, waiting, breaking }
+}
+
+/// The grant of the leader, and whether somebody breaks it: whoever holds the lock exclusively leads.
+pub fn leading(state: &State) -> Option<(&Tenure, bool)> {
+    match state {
+        State::Held { tenure, breaking, .. } => Some((tenure, *breaking)),
+        State::Shared { .. } | State::Free { .. } => None,
+    }
+}
+
+/// What is known of an election, ready to be serialised.
+pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire::Election<Cow<'a, str>, &'a RawValue> {
+    let leader = leading(&seen.state).map(|(tenure, breaking)| {
+        let gorilla_wire::Tenure { id, owner, fence, metadata, created_at, updated_at, expire_at, ttl_ms } =
+            public_tenure(tenure);
+        gorilla_wire::Leader { id, owner, term: fence, metadata, created_at, updated_at, expire_at, ttl_ms, breaking }
+    });
+    let (State::Held { waiting, .. } | State::Shared { waiting, .. } | State::Free { waiting }) = *seen.state;
+    gorilla_wire::Election {
+        resource: resource.as_str().into(),
+        term: leader.as_ref().map(|leader| leader.term),
+        leader,
+        candidates: waiting,
+        waited_ms: milliseconds(seen.waited),
+    }
 }
 
 fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {
@@ -196,6 +235,11 @@ mod tests {
             let written = lock_json(&ResourceName::parse(&resource).expect("a name"), &lock, timeout);
             let read: gorilla_wire::Lock = serde_json::from_str(&written).expect("a lock");
             // The same members in the same order, and each value unchanged.
+            prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), written);
+            let written = Success::leadership(&ResourceName::parse(&resource).expect("a name"), &lock, timeout, false);
+            let written = written.json.expect("a body");
+            let read: gorilla_wire::Leadership = serde_json::from_str(&written).expect("a leadership");
+            prop_assert_eq!(read.term, fence);
             prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), written);
         }
     }

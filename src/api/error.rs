@@ -72,6 +72,10 @@ pub enum ApiError {
     Unsettled { resource: ResourceName, left: Duration },
     /// As many requests wait for the lock as the settings allow.
     QueueFull { resource: ResourceName, waiting: u64 },
+    /// As many clients listen as a replica takes.
+    TooManyListeners,
+    /// The settings switch events off.
+    EventsOff,
     /// Nobody holds the lock.
     LockNotFound { resource: ResourceName },
     /// The token is not that of the lock. The answer says nothing about the lock.
@@ -132,6 +136,9 @@ impl From<Refusal> for ApiError {
                 Invalid::new("mode", rule).into()
             }
             Refusal::NotAnyMore => Self::InvalidKey("the access file does not have it any more, or it has expired"),
+            Refusal::TooManyListeners => Self::TooManyListeners,
+            Refusal::EventsOff => Self::EventsOff,
+            Refusal::Draining => Self::Draining,
             Refusal::AuditUnavailable => Self::AuditUnavailable,
             Refusal::Store(failure) => Self::Store(failure),
         }

@@ -1,8 +1,8 @@
 //! Reads the fields of bodies: JSON into values of the domain.
 
-use std::time::Duration;
+use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
 
-use gorilla_domain::{Lease, Metadata, Mode, Owner, Permits, Replaces, Share};
+use gorilla_domain::{Lease, Metadata, Mode, Owner, Permits, Replaces, ResourceName, Share};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -72,8 +72,38 @@ pub fn grace(raw: Raw, longest: Duration) -> Result<Duration, Invalid> {
 /// Reads the parameter `after` of a release: seconds as in `wait`, without quotes; 0 if it is missing.
 pub fn after(text: Option<&str>, longest: Duration) -> Result<Duration, Invalid> {
     let Some(text) = text else { return Ok(Duration::ZERO) };
-    let quoted = if text.contains('"') { "\"\"".into() } else { format!("\"{text}\"") };
-    from_zero("after", &quoted, longest, "")
+    from_zero("after", &quoted(text), longest, "")
+}
+
+/// Reads the parameter `wait` of a query: seconds as in `wait`, without quotes.
+pub fn wait_in_query(text: Option<&str>, longest: Duration) -> Result<Option<Duration>, Invalid> {
+    text.map(|text| from_zero("wait", &quoted(text), longest, "")).transpose()
+}
+
+/// Reads a whole number in a query.
+pub fn whole_in_query(
+    field: &'static str,
+    text: Option<&str>,
+    range: RangeInclusive<usize>,
+) -> Result<Option<usize>, Invalid> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let rule = || format!("must be a whole number from {} to {}", range.start(), range.end());
+    number.map(Some).ok_or_else(|| Invalid::new(field, rule()))
+}
+
+/// Reads the parameter `prefix` of a query; empty if it is missing.
+pub fn prefix_in_query(text: Option<Cow<str>>) -> Result<String, Invalid> {
+    let prefix = text.unwrap_or_default().into_owned();
+    match prefix.len() > ResourceName::LONGEST {
+        true => Err(Invalid::new("prefix", format!("must be at most {} bytes", ResourceName::LONGEST))),
+        false => Ok(prefix),
+    }
+}
+
+/// A text of a query as a string of JSON, which seconds can be read from.
+fn quoted(text: &str) -> String {
+    if text.contains('"') { "\"\"".into() } else { format!("\"{text}\"") }
 }
 
 /// Reads seconds from 0 on: a number or a numeric string, rounded to the nearest millisecond.

@@ -16,6 +16,7 @@ mod server;
 mod shape;
 mod target;
 
+pub use routes::events::Streaming;
 pub use server::Api;
 #[cfg(any(fuzzing, test))]
 pub(crate) use {fields::metadata, routes::parse_acquire, target::in_path};

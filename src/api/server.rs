@@ -22,9 +22,9 @@ use super::{
         access::Gate,
         access_log, forwarded,
         host::{Host, Served},
-        origin, problem, recorded, request_id,
+        origin, problem, recorded, request_id, streamed,
     },
-    routes::{self, Table},
+    routes::{self, Table, events::Streaming},
 };
 use crate::{
     access::{Current, Identity},
@@ -120,8 +120,12 @@ impl Api {
         }
         let has_waited = response.extensions_mut().remove::<MayHaveWaited>().is_some();
         self.metrics.requests.answered(operation, response.status(), (!has_waited).then_some(took));
-        let by = identity.as_ref().map(|identity| identity.name.as_str());
-        entry.end(&response, told, took, &id, by, self.logs_requests);
+        let by = identity.as_ref().map(|identity| identity.name.clone());
+        let about = access_log::About { request_id: id, by, is_logged: self.logs_requests };
+        if response.extensions().get::<Streaming>().is_some() {
+            return streamed::logged_at_end(response, entry, about);
+        }
+        entry.end(response.status(), told, took, &about);
         response
     }
 

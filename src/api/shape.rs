@@ -165,6 +165,14 @@ impl Shape {
                 let message = format!("{waiting} requests wait for {:?}, as many as may; try again later.", resource.as_str());
                 (Code::QueueFull, message.into())
             }
+            ApiError::TooManyListeners => (
+                Code::TooManyListeners,
+                "This replica has 1000 listeners, as many as may listen; try again later, or at another replica.".into(),
+            ),
+            ApiError::EventsOff => (
+                Code::EventsOff,
+                "The settings of this server switch events off (events.record = \"off\").".into(),
+            ),
             ApiError::LockNotFound { resource } => {
                 (Code::LockNotFound, format!("Nobody holds a lock on {:?}.", resource.as_str()).into())
             }
@@ -266,6 +274,7 @@ impl Shape {
             | ApiError::NotReady(_)
             | ApiError::AuditUnavailable
             | ApiError::QueueFull { .. }
+            | ApiError::TooManyListeners
             | ApiError::TooManyHolders { .. } => Some(1),
             _ => None,
         };

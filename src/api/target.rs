@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderName, Uri},
 };
 use gorilla_domain::{IdempotencyKey, ResourceName, Token};
-use gorilla_wire::{LIMITS, LOCKS};
+use gorilla_wire::{ELECTIONS, LIMITS, LOCKS};
 use percent_encoding::percent_decode_str;
 
 use super::{app::App, error::ApiError, invalid::Invalid};
@@ -79,10 +79,10 @@ pub fn refuse_parameters(uri: &Uri, what: &str) -> Result<(), Invalid> {
     }
 }
 
-/// The resource and the token of a path that begins with [`LOCKS`] or [`LIMITS`]. axum's extractor would refuse the whole path if
-/// only the token is not UTF-8. Such a token is simply a token that no lock has.
+/// The resource and the token of a path that begins with [`LOCKS`], [`LIMITS`] or [`ELECTIONS`]. axum's extractor would
+/// refuse the whole path if only the token is not UTF-8. Such a token is simply a token that no lock has.
 pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
-    let rest = path.strip_prefix(LOCKS).or_else(|| path.strip_prefix(LIMITS));
+    let rest = [LOCKS, LIMITS, ELECTIONS].iter().find_map(|below| path.strip_prefix(below));
     let rest = rest.and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
     let (resource, rest) = rest.split_once('/').map_or((rest, None), |(resource, rest)| (resource, Some(rest)));
     let resource = decoded(resource);

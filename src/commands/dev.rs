@@ -12,7 +12,7 @@ use crate::{
     access::Current,
     logging,
     serve::{Replica, bind, outlive_others},
-    settings::{RedisUrl, Settings},
+    settings::{Record, RedisUrl, Settings},
 };
 use private_redis::PrivateRedis;
 
@@ -64,6 +64,10 @@ async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathB
     // No load balancer sends requests to this replica, so none needs to notice that it ends.
     settings.server.drain_delay = Duration::ZERO;
     let mut redis = PrivateRedis::start(&folder).await?;
+    // So that each lock has a history.
+    if settings.events.record == Record::Listened {
+        settings.events.record = Record::Always;
+    }
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
     let replica = Replica::start(listener, settings, access, &reloads)?;
     let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use gorilla_client::Error;
+use gorilla_client::{Code, Error};
 
 use super::messages;
 
@@ -22,6 +22,7 @@ pub fn code(error: &Error) -> u8 {
     match error {
         Error::NotAcquired(_) => NOT_ACQUIRED,
         Error::Lost(_) => LOST,
+        Error::Refused { code, .. } if code == Code::Replaced.as_str() => NOT_ACQUIRED,
         Error::Unknown(_) | Error::Unavailable(_) => UNAVAILABLE,
         Error::Refused { code, .. } if code.starts_with("invalid_") => USAGE,
         _ => 1,

@@ -43,6 +43,8 @@ enum Command {
     Dev(dev::Dev),
     /// Run a command while holding a lock
     Lock(Box<lock::Lock>),
+    /// Run a command while leading an election
+    Elect(Box<lock::Elect>),
     /// Acquire a lock that outlives this command
     Acquire(client::Acquire),
     /// Make the lease of a lock last longer, or convert the lock
@@ -55,6 +57,10 @@ enum Command {
     Queue(client::Queue),
     /// Show, pin or unpin how many permits the holders of a shared lock may have
     Limit(client::Limit),
+    /// Wait until nobody holds a lock, and take nothing
+    Wait(client::Wait),
+    /// Tell what happens to locks, as it happens
+    Events(client::Events),
     /// List the locks that are held
     Ls(client::Ls),
     /// End a lock whose holder is gone
@@ -115,12 +121,15 @@ pub fn run() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Healthcheck(sources) => healthcheck::run(&sources),
         Command::Lock(lock) => lock.run(),
+        Command::Elect(elect) => elect.run(),
         Command::Acquire(acquire) => acquire.run(),
         Command::Extend(extend) => extend.run(),
         Command::Release(release) => release.run(),
         Command::Status(status) => status.run(),
         Command::Queue(queue) => queue.run(),
         Command::Limit(limit) => limit.run(),
+        Command::Wait(wait) => wait.run(),
+        Command::Events(events) => events.run(),
         Command::Ls(ls) => ls.run(),
         Command::Break(command) => command.run(),
         Command::Completions(completions) => completions.run(Cli::command()),

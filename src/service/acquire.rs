@@ -30,6 +30,7 @@ impl Service {
             };
             self.metrics.requests.waited(how, begun.elapsed());
         }
+        self.watches.changed(&asked.resource);
         if let Ok(Acquired::Granted(lock)) = &acquired
             && lock.waited.is_some()
             && let Err(refusal) = self.grant_still(caller, permit)

@@ -20,6 +20,7 @@ impl Service {
             .collect::<Result<_, _>>()?;
         let _waiting = self.wait(caller, asked.wait())?;
         let acquired = self.while_permitted(caller, permit, pin!(self.store.acquire_set(asked))).await;
+        asked.parts().iter().for_each(|part| self.watches.changed(&part.resource));
         if let Ok(SetAcquired::Refused { by, .. }) = &acquired {
             self.refuse_held(caller, by)?;
         }

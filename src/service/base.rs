@@ -7,10 +7,11 @@ use std::sync::{
 
 use gorilla_wire::Right;
 
-use super::{last_look::LastLook, load::Load, room::Room};
+use super::{last_look::LastLook, listening::Ends, load::Load, room::Room, watches::Watches};
 use crate::{
     access::{Current, Usages},
     audit::Audit,
+    events::Feed,
     metrics::Metrics,
     settings::Limits,
     store::Store,
@@ -19,6 +20,8 @@ use crate::{
 /// The use cases, for every interface.
 pub struct Service {
     pub(super) store: Arc<Store>,
+    /// What happens to locks.
+    pub(super) feed: Arc<Feed>,
     pub(super) room: Room,
     /// What API keys allow. Nothing if everybody may do everything.
     pub(super) access: Option<Arc<Current>>,
@@ -27,6 +30,8 @@ pub struct Service {
     pub(super) audit: Option<Arc<Audit>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) last_look: LastLook,
+    pub(super) watches: Arc<Watches>,
+    pub(super) ends: Ends,
     load: Load,
     draining: AtomicBool,
 }
@@ -43,6 +48,7 @@ impl Service {
     ) -> Arc<Self> {
         let room = Room::of_batches(limits.max_in_flight);
         Arc::new(Self {
+            feed: Feed::new(Arc::clone(&store)),
             store,
             room,
             access,
@@ -51,6 +57,8 @@ impl Service {
             load: Load::new(limits.max_in_flight, Arc::clone(&metrics)),
             metrics,
             last_look: LastLook::default(),
+            watches: Arc::default(),
+            ends: Ends::default(),
             draining: AtomicBool::new(false),
         })
     }

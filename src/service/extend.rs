@@ -26,6 +26,9 @@ impl Service {
             None => self.follow(caller, event, resource, token),
         };
         let extended = self.store.extend(asked).await.map_err(Refusal::from);
+        if asked.convert.is_some() || asked.metadata.is_some() {
+            self.watches.changed(&asked.resource);
+        }
         if let Some(trail) = trail {
             trail.extended(&extended, asked.lease, asked.convert.as_ref());
         }

@@ -2,10 +2,7 @@
 
 use gorilla_domain::{Line, ResourceName, State, Status, Token, Verb};
 
-use super::{base::Service, caller::Caller, refusal::Refusal};
-
-/// How many holders of a shared lock its public state tells.
-const HOLDERS: u64 = 100;
+use super::{base::Service, caller::Caller, refusal::Refusal, watches::HOLDERS};
 
 impl Service {
     /// Who holds a lock.

@@ -11,9 +11,9 @@ use crate::{lag::Lag, metrics::Metrics};
 /// What is refused together. The order is that in which a replica refuses them, and that of `metrics::shed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
-    /// Lists of locks.
+    /// Lists of locks, and new listeners.
     List,
-    /// Looks at a lock, its queue and its limit.
+    /// Looks at a lock, its queue, its limit and its history.
     Inspect,
     /// Acquires of a lock and of a set.
     Acquire,
@@ -30,8 +30,8 @@ impl Class {
     /// The class of an operation; nothing if it is never refused here.
     fn of(right: Right) -> Option<Self> {
         match right {
-            Right::OnSome(Verb::List) => Some(Self::List),
-            Right::On(Verb::Inspect) => Some(Self::Inspect),
+            Right::OnSome(Verb::List | Verb::Events) => Some(Self::List),
+            Right::On(Verb::Inspect | Verb::Events) => Some(Self::Inspect),
             Right::On(Verb::Acquire) | Right::OnSome(Verb::Acquire) => Some(Self::Acquire),
             _ => None,
         }

@@ -8,10 +8,12 @@ mod batch;
 mod break_lock;
 mod caller;
 mod extend;
+mod hastener;
 mod inspect;
 mod last_look;
 mod limit;
 mod list;
+mod listening;
 mod load;
 mod permission;
 mod readiness;
@@ -19,9 +21,15 @@ mod refusal;
 mod release;
 mod room;
 mod trail;
+mod watch;
+mod watches;
 
 pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
+pub use listening::{Filter, Heard, Kinds, Listening};
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};
+pub use watch::Seen;
+
+pub use crate::events::{History, Recorded};

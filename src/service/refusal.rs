@@ -41,6 +41,12 @@ pub enum Refusal {
     },
     /// The caller was known when its request came, and is not any more.
     NotAnyMore,
+    /// The replica has as many listeners as it may have.
+    TooManyListeners,
+    /// The settings switch events off.
+    EventsOff,
+    /// The replica is about to end.
+    Draining,
     /// A record must be kept of this, and can't be.
     AuditUnavailable,
     /// The store has no outcome.

@@ -11,6 +11,7 @@ impl Service {
         self.permit(caller, Verb::Release, &asked.resource)?;
         let trail = self.follow(caller, Event::Release, &asked.resource, &asked.token);
         let released = self.store.release(asked).await.map_err(Refusal::from);
+        self.watches.changed(&asked.resource);
         if let Some(trail) = trail {
             trail.released(&released);
         }

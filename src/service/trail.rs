@@ -77,7 +77,8 @@ impl Caller {
         audit.refused(&Record { verb: Some(verb.as_str()), resource: resource.as_deref(), ..denied });
     }
 
-    fn secrets(&self) -> Secrets {
+    /// What must not be in a record or an event.
+    pub(super) fn secrets(&self) -> Secrets {
         self.recorded.as_ref().map(|recorded| recorded.secrets.clone()).unwrap_or_default()
     }
 
@@ -105,6 +106,9 @@ fn note(audit: &Audit, caller: &Caller, refusal: &Refusal) {
         Refusal::Quota { .. }
         | Refusal::TooLong { .. }
         | Refusal::NoConversion { .. }
+        | Refusal::TooManyListeners
+        | Refusal::EventsOff
+        | Refusal::Draining
         | Refusal::AuditUnavailable
         | Refusal::Store(_) => {}
     }

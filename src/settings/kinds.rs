@@ -60,6 +60,17 @@ pub enum OnFailure {
     Refuse,
 }
 
+/// When Redis records what happens to locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// While somebody listens.
+    Listened,
+    /// Always.
+    Always,
+    /// Never.
+    Off,
+}
+
 /// A filter for log lines.
 #[derive(Clone, Debug)]
 pub struct LogLevel(pub String);
@@ -191,6 +202,17 @@ impl Kind for OnFailure {
             "count" => Ok(Self::Count),
             "refuse" => Ok(Self::Refuse),
             _ => Err("must be count or refuse".into()),
+        }
+    }
+}
+
+impl Kind for Record {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "listened" => Ok(Self::Listened),
+            "always" => Ok(Self::Always),
+            "off" => Ok(Self::Off),
+            _ => Err("must be listened, always or off".into()),
         }
     }
 }

@@ -12,7 +12,9 @@ use std::{
 };
 
 use kinds::AuthMode;
-pub use kinds::{AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, OnFailure, RedisUrl, TrustedProxies};
+pub use kinds::{
+    AllowedHosts, KeyPrefix, ListenAddress, LogFormat, LogLevel, OnFailure, Record, RedisUrl, TrustedProxies,
+};
 use reader::Reader;
 pub use reader::{Flag, Problem, Problems};
 
@@ -27,6 +29,8 @@ pub struct Settings {
     pub auth: Auth,
     /// Section `[audit]`.
     pub audit: Audit,
+    /// Section `[events]`.
+    pub events: Events,
     /// Section `[limits]`.
     pub limits: Limits,
     /// How long Gorilla keeps the answer to a request with an Idempotency-Key.
@@ -80,6 +84,13 @@ pub struct Audit {
     pub file: Option<PathBuf>,
     /// What happens while it can't be written.
     pub on_failure: OnFailure,
+}
+
+/// What happens to locks, for those who listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Events {
+    /// When Redis records it.
+    pub record: Record,
 }
 
 /// The files that a listener with TLS needs, both in PEM.
@@ -214,6 +225,7 @@ impl Settings {
             },
             auth: auth(&mut reader),
             audit: Audit { file: reader.take("audit.file"), on_failure: reader.take("audit.on_failure") },
+            events: Events { record: reader.take("events.record") },
             limits: Limits {
                 max_timeout: reader.take("limits.max_timeout"),
                 max_wait: reader.take("limits.max_wait"),

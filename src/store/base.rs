@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_scripts::{Constants, Keys, Scripts};
+use gorilla_scripts::{Constants, Keys, Recording, Scripts};
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     link_events::LinkEvents,
     waiting::{Waiters, WatchedQueues},
 };
-use crate::{metrics::Metrics, settings::Settings};
+use crate::{
+    metrics::Metrics,
+    settings::{Record, Settings},
+};
 
 /// How long Redis keeps the last fence after a grant, in case its clock steps back meanwhile.
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,6 +43,8 @@ pub struct Store {
     /// How many replicas of Redis must confirm a success.
     pub(super) replicas_wanted: u32,
     pub(super) clustered: bool,
+    /// When Redis records events.
+    pub(super) record: Record,
     /// How long Redis keeps what became of a request with an Idempotency-Key.
     pub(super) window: Duration,
     /// How long a command may take.
@@ -53,6 +58,8 @@ impl Store {
         let keys = Keys::new(&settings.redis.key_prefix.0);
         let replica = Uuid::new_v4().simple().to_string();
         let (channel, waiters) = (keys.channel(&replica[..12]), Arc::<Waiters>::default());
+        let (clustered, record) = (settings.redis.url.is_cluster(), settings.events.record);
+        let stream = keys.events(None);
         let scripts = Arc::new(Scripts::new(&Constants {
             grace: settings.redis.failover_grace,
             window: settings.idempotency_window,
@@ -61,6 +68,11 @@ impl Store {
             longest_attempt: settings.limits.max_wait + SLACK,
             room: settings.limits.max_waiters,
             holders: settings.limits.max_holders,
+            events: match record {
+                Record::Off => Recording::Off,
+                _ if clustered => Recording::OfSlot,
+                _ => Recording::At(&stream),
+            },
         }));
         let recovery = Recovery::new(&settings.redis, &keys, &scripts);
         let events = LinkEvents { waiters: Arc::clone(&waiters), recovery: recovery.clone() };
@@ -87,7 +99,8 @@ impl Store {
             cancellations: Cancellations::default(),
             recovery,
             replicas_wanted,
-            clustered: settings.redis.url.is_cluster(),
+            clustered,
+            record,
             window: settings.idempotency_window,
             command_timeout: settings.redis.command_timeout,
             metrics: Arc::clone(metrics),

@@ -8,6 +8,7 @@ mod call;
 mod doubt;
 mod durability;
 mod error;
+mod events;
 mod link;
 mod link_events;
 mod operations;
@@ -15,4 +16,5 @@ mod protocol;
 mod waiting;
 
 pub use base::Store;
+pub use events::{Entry, Listening, Tail};
 pub use operations::LimitChange;

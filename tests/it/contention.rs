@@ -13,8 +13,8 @@ use fred::{
 };
 use futures_util::future::join_all;
 use gorilla_scripts::{
-    self as calls, AcquireReply, Call, Constants, Extend, ExtendReply, Keys, Reader, Release, ReleaseReply, Request,
-    Scripts, Try, together,
+    self as calls, AcquireReply, Call, Constants, Extend, ExtendReply, Keys, Reader, Recording, Release, ReleaseReply,
+    Request, Scripts, Try, together,
 };
 use uuid::Uuid;
 
@@ -185,6 +185,7 @@ impl Scripted {
             longest_attempt: Duration::from_secs(120),
             room: 1,
             holders: 10,
+            events: Recording::At("scripted:events"),
         });
         let mut acquire = scripts.try_acquire.source.to_string();
         if let Some((sound, broken)) = replace {

@@ -14,6 +14,8 @@ mod dev;
 mod docs_page;
 mod documents;
 mod drain;
+mod elections;
+mod events_http;
 mod failover;
 mod fuzz;
 mod idempotency;

@@ -64,6 +64,17 @@ pub struct Ended {
     pub left: Option<Duration>,
 }
 
+/// One of the holders of a shared lock.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The grant.
+    pub tenure: Tenure,
+    /// How many permits it has.
+    pub permits: u32,
+    /// Whether somebody breaks the grant, and has left its holder a grace.
+    pub breaking: bool,
+}
+
 /// What is known of a resource.
 #[derive(Clone, Debug)]
 pub enum State {
@@ -80,8 +91,8 @@ pub enum State {
     Shared {
         /// The group.
         group: Group,
-        /// Holders with their permits, those first that end last; not more than were asked for.
-        holders: Vec<(Tenure, u32)>,
+        /// Holders, those first that end last; not more than were asked for.
+        holders: Vec<Member>,
         /// How many requests wait.
         waiting: u64,
     },
@@ -99,7 +110,7 @@ impl State {
         match self {
             Self::Held { ref tenure, .. } => (tenure.owner == owner.as_str()).then_some(self),
             Self::Shared { group, mut holders, waiting } => {
-                holders.retain(|(tenure, _)| tenure.owner == owner.as_str());
+                holders.retain(|member| member.tenure.owner == owner.as_str());
                 (!holders.is_empty()).then_some(Self::Shared { group, holders, waiting })
             }
             Self::Free { .. } => None,

@@ -1,5 +1,6 @@
 //! The domain: what a lock is, what can be asked of it, and how that can end. It knows neither JSON nor HTTP nor Redis.
 
+pub mod event;
 mod failure;
 mod grant;
 mod idempotency;
@@ -19,8 +20,9 @@ mod set;
 mod token;
 mod verb;
 
+pub use event::Event;
 pub use failure::Failure;
-pub use grant::{Ended, Holder, Lock, State, Status, Tenure};
+pub use grant::{Ended, Holder, Lock, Member, State, Status, Tenure};
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
 pub use lease::Lease;
 pub use metadata::Metadata;

@@ -52,6 +52,17 @@ impl Keys {
         self.of_slot(slot, "confirmation")
     }
 
+    /// The stream that scripts record events in, while somebody listens. There is one for all locks or for each slot,
+    /// likewise.
+    pub fn events(&self, slot: Option<u16>) -> String {
+        self.of_slot(slot, "events")
+    }
+
+    /// Which epoch the events of that stream belong to, a hash.
+    pub fn events_epoch(&self, slot: Option<u16>) -> String {
+        self.of_slot(slot, "events:epoch")
+    }
+
     /// A glob that matches the locks of all resources whose names begin with `start`.
     pub fn locks_matching(&self, start: &str) -> String {
         let mut pattern = String::new();
@@ -112,6 +123,10 @@ mod tests {
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");
         assert_eq!(keys.confirmation(Some(9842)), "gorilla:{1}:confirmation");
+        assert_eq!(keys.events(None), "gorilla:events");
+        assert_eq!(keys.events(Some(9842)), "gorilla:{1}:events");
+        assert_eq!(keys.events_epoch(None), "gorilla:events:epoch");
+        assert_eq!(Sibling::Told.key(&orders), "gorilla:{orders}:told");
         assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");
     }
 

@@ -9,6 +9,7 @@ mod call;
 mod calls;
 mod grant;
 mod keys;
+mod noted;
 mod reply;
 mod request;
 mod sibling;
@@ -18,14 +19,16 @@ mod text;
 pub use call::Call;
 pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
-    Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply, Join, Limit,
-    LimitReply, Place, Queue, QueueReply, Rank, Ready, Release, ReleaseLater, ReleaseReply, Settle, Settled,
-    SharedBreak, SharedExtend, SharedInspect, SharedInspectReply, SharedRelease, TakeAll, TakeAllReply, Try, Wake,
+    Expired, ExpiredReply, Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply,
+    Join, Limit, LimitReply, Listen, Listening, Place, Queue, QueueReply, Rank, Ready, Release, ReleaseLater,
+    ReleaseReply, Settle, Settled, SharedBreak, SharedExtend, SharedInspect, SharedInspectReply, SharedRelease,
+    TakeAll, TakeAllReply, Try, Wake,
 };
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;
+pub use noted::{Noted, NotedChange, Settlement, read_noted};
 pub use reply::{Malformed, Reader};
 pub use request::{Request, together};
 pub use sibling::Sibling;
 pub use slots::{all_slots, slot_of, tag_of};
-pub use text::{Constants, Script, Scripts};
+pub use text::{Constants, Recording, Script, Scripts};

@@ -11,6 +11,8 @@ pub enum Sibling<'a> {
     Turn,
     /// When the lease of each holder of a shared lock ends, a sorted set.
     Holders,
+    /// The fences of grants whose end by time was told lately, a set.
+    Told,
     /// The limit of a resource, a string.
     Limit,
     /// The newest request that has joined the queue with this value of `replaces`, a string.
@@ -28,6 +30,7 @@ impl Sibling<'_> {
             Self::Queue => format!("{stem}queue"),
             Self::Turn => format!("{stem}queue:turn"),
             Self::Holders => format!("{stem}holders"),
+            Self::Told => format!("{stem}told"),
             Self::Limit => format!("{stem}limit"),
             Self::Replaces(value) => format!("{stem}queue:replaces:{value}"),
             Self::Request(name) => format!("{stem}request:{name}"),

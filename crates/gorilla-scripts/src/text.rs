@@ -20,8 +20,8 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 29] = library!(
-    "acquire" "claim" "clock" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
+const LIBRARY: [(&str, &str); 30] = library!(
+    "acquire" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
     "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
     "number" "place" "queue" "quota" "rank" "record" "released" "stale" "turn"
 );
@@ -29,7 +29,7 @@ const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
 #[derive(Clone, Copy, Debug)]
-pub struct Constants {
+pub struct Constants<'a> {
     /// How long grants wait after Redis may have lost data; zero if they don't wait.
     pub grace: Duration,
     /// How long what became of a request is kept.
@@ -44,6 +44,19 @@ pub struct Constants {
     pub room: usize,
     /// How many clients may hold a shared lock.
     pub holders: usize,
+    /// Where what happens is recorded.
+    pub events: Recording<'a>,
+}
+
+/// Where scripts record what happens to locks, while there is such a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording<'a> {
+    /// Nowhere.
+    Off,
+    /// In one stream for all locks, at this key.
+    At(&'a str),
+    /// In the stream of the slot, which is the last of the keys: in a Cluster.
+    OfSlot,
 }
 
 /// A script that Redis runs, with the name by which Redis knows it.
@@ -86,9 +99,11 @@ pub struct Scripts {
     pub convert: Arc<Script>,
     pub limit: Arc<Script>,
     pub queue: Arc<Script>,
+    pub listen: Arc<Script>,
+    pub expired: Arc<Script>,
 }
 
-impl Constants {
+impl Constants<'_> {
     fn get(&self, name: &str) -> String {
         match name {
             "GRACE" => self.grace.as_millis().to_string(),
@@ -98,6 +113,11 @@ impl Constants {
             "LONGEST_ATTEMPT" => self.longest_attempt.as_millis().to_string(),
             "ROOM" => self.room.to_string(),
             "HOLDERS" => self.holders.to_string(),
+            "EVENTS" => match self.events {
+                Recording::Off => String::new(),
+                Recording::At(key) => key.into(),
+                Recording::OfSlot => "slot".into(),
+            },
             // The texts are a part of this program, and a test puts all of them together.
             _ => panic!("a script asks for the constant {name}, which there isn't"),
         }
@@ -106,7 +126,7 @@ impl Constants {
 
 impl Script {
     /// Puts a script together.
-    pub fn new(file: &str, constants: &Constants) -> Self {
+    pub fn new(file: &str, constants: &Constants<'_>) -> Self {
         let source = Text { constants, included: BTreeSet::new(), all: String::new() }.of(file);
         Self::of(source)
     }
@@ -121,7 +141,7 @@ impl Script {
 
 /// A text in the making.
 struct Text<'a> {
-    constants: &'a Constants,
+    constants: &'a Constants<'a>,
     included: BTreeSet<String>,
     all: String,
 }
@@ -147,7 +167,9 @@ impl Text<'_> {
                 let fields: Vec<_> = names.iter().map(|name| format!("{name} = {name}")).collect();
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
             }
-            let _ = writeln!(self.all, "{}\nend) then return replies end", body.join("\n"));
+            // What happened is recorded when all of it has been done.
+            let record = if self.included.contains("events") { "events_write() " } else { "" };
+            let _ = writeln!(self.all, "{}\nend) then {record}return replies end", body.join("\n"));
         }
         // If a request has no reply after the last part, an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
@@ -199,7 +221,7 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 24] = [
+    pub const NAMES: [&str; 26] = [
         "try",
         "claim",
         "extend",
@@ -223,11 +245,13 @@ impl Scripts {
         "convert",
         "limit",
         "queue",
+        "listen",
+        "expired",
         "other",
     ];
 
     /// Puts all scripts together for a deployment.
-    pub fn new(constants: &Constants) -> Self {
+    pub fn new(constants: &Constants<'_>) -> Self {
         let script = |name: &str, file| {
             let number = Self::NAMES.iter().position(|known| *known == name).unwrap_or(Self::NAMES.len() - 1);
             Script { number, ..Script::new(file, constants) }
@@ -258,6 +282,8 @@ impl Scripts {
             convert: script("convert", include_str!("../../../lua/convert.lua")).into(),
             limit: script("limit", include_str!("../../../lua/limit.lua")).into(),
             queue: script("queue", include_str!("../../../lua/queue.lua")).into(),
+            listen: script("listen", include_str!("../../../lua/listen.lua")).into(),
+            expired: script("expired", include_str!("../../../lua/expired.lua")).into(),
         }
     }
 }

@@ -156,7 +156,8 @@ pub struct State<Text = String, Json = Value> {
     /// How many requests wait for it.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waiting: u64,
-    /// True while somebody breaks the lock and has left its holder a grace; only then.
+    /// True while somebody breaks the lock and has left its holder a grace; only then. Of a shared lock it is that of the
+    /// holder that ends last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::only_true"))]
     pub breaking: bool,
@@ -227,6 +228,10 @@ pub struct Holder<Text = String, Json = Value> {
     /// How many permits it has.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
     pub permits: u32,
+    /// True while somebody breaks its grant and has left it a grace; only then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::only_true"))]
+    pub breaking: bool,
 }
 
 /// The requests that wait for a lock.

@@ -47,6 +47,7 @@ codes! {
     InsufficientScope "insufficient_scope" FORBIDDEN "The API key does not allow this."
     CrossOrigin "cross_origin" FORBIDDEN "A browser sent the write for a page of another site."
     NotFound "not_found" NOT_FOUND "The path does not exist."
+    EventsOff "events_off" NOT_FOUND "The settings of the server switch events off."
     LockNotFound "lock_not_found" NOT_FOUND "Nobody holds a lock on the resource."
     TokenNotFound "token_not_found" NOT_FOUND "The lock is held under another token."
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path has other methods; `Allow` lists them."
@@ -75,6 +76,8 @@ codes! {
         "The Idempotency-Key came before with another request on this resource."
     QueueFull "queue_full" TOO_MANY_REQUESTS "`limits.max_waiters` requests already wait for the lock."
     TooManyHolders "too_many_holders" TOO_MANY_REQUESTS "`limits.max_holders` clients already hold the lock."
+    TooManyListeners "too_many_listeners" TOO_MANY_REQUESTS
+        "The replica already tells 1,000 listeners what happens to locks."
     QuotaExceeded "quota_exceeded" TOO_MANY_REQUESTS "The API key has used up a quota, which `quota` names."
     InternalError "internal_error" INTERNAL_SERVER_ERROR "Gorilla has a bug, or Redis refuses what it must not refuse."
     RedisUnavailable "redis_unavailable" SERVICE_UNAVAILABLE

@@ -4,6 +4,8 @@
 mod answer;
 mod batch;
 mod code;
+mod election;
+mod event;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 mod operation;
@@ -18,7 +20,9 @@ pub use answer::{
 };
 pub use batch::{Batch, Batched, Item, ItemResult, MOST_ITEMS, Op};
 pub use code::Code;
-pub use operation::{BATCH, LIMITS, LOCKS, Operation, Right};
+pub use election::{Campaign, Election, Keep, Leader, Leadership};
+pub use event::{Bye, Control, EVENT_STREAM, EVENT_TYPES, Event, Events, History, Missed};
+pub use operation::{BATCH, ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right};
 pub use refusal::{Error, Facts, Outcome, Problem};
 pub use request::{Acquire, AcquireSet, Body, Break, Extend, Pin, Release, SetPart};
 pub use seconds::seconds;

@@ -11,6 +11,12 @@ pub const BATCH: &str = "/api/v1/batch";
 /// Where the limits of shared locks are; each is below, by the name of the lock.
 pub const LIMITS: &str = "/api/v1/limits";
 
+/// Where the elections are; each is below, by its name, which is that of its lock.
+pub const ELECTIONS: &str = "/api/v1/elections";
+
+/// Where events are told.
+pub const EVENTS: &str = "/api/v1/events";
+
 /// An operation of the interface. HEAD is there wherever GET is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -42,8 +48,20 @@ pub enum Operation {
     PinLimit,
     /// Unpin the limit of a shared lock.
     UnpinLimit,
+    /// Who leads an election, for everybody.
+    Leader,
+    /// Campaign for the leadership.
+    Campaign,
+    /// Keep the leadership.
+    Keep,
+    /// Give the leadership up.
+    Resign,
     /// Many operations in one request.
     Batch,
+    /// What happens to locks, as it happens.
+    Events,
+    /// What has happened to a lock.
+    History,
     /// The process answers.
     Health,
     /// Clients and load balancers should send requests to this replica.
@@ -75,16 +93,16 @@ pub enum Right {
 }
 
 impl Right {
-    /// Whether an operation with this right counts against the rate of the caller: acquires, looks and lists do. Whoever
+    /// Whether an operation with this right counts against the rate of the caller: acquires, looks, lists and events do. Whoever
     /// could not extend or release a lock would only hold it for longer.
     pub const fn is_rated(self) -> bool {
-        matches!(self, Self::On(Verb::Acquire | Verb::Inspect) | Self::OnSome(_))
+        matches!(self, Self::On(Verb::Acquire | Verb::Inspect | Verb::Events) | Self::OnSome(_))
     }
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 27] = [
         Self::List,
         Self::AcquireSet,
         Self::State,
@@ -99,7 +117,13 @@ impl Operation {
         Self::Limit,
         Self::PinLimit,
         Self::UnpinLimit,
+        Self::Leader,
+        Self::Campaign,
+        Self::Keep,
+        Self::Resign,
         Self::Batch,
+        Self::Events,
+        Self::History,
         Self::Health,
         Self::Ready,
         Self::OpenApi,
@@ -123,7 +147,13 @@ impl Operation {
             Self::Limit => "limit",
             Self::PinLimit => "pin_limit",
             Self::UnpinLimit => "unpin_limit",
+            Self::Leader => "leader",
+            Self::Campaign => "campaign",
+            Self::Keep => "keep",
+            Self::Resign => "resign",
             Self::Batch => "batch",
+            Self::Events => "events",
+            Self::History => "history",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::OpenApi => "openapi",
@@ -142,7 +172,10 @@ impl Operation {
             Self::Break => "/api/v1/locks/{resource}/break",
             Self::Queue => "/api/v1/locks/{resource}/queue",
             Self::Limit | Self::PinLimit | Self::UnpinLimit => "/api/v1/limits/{resource}",
+            Self::Leader | Self::Campaign | Self::Keep | Self::Resign => "/api/v1/elections/{resource}",
             Self::Batch => BATCH,
+            Self::Events => EVENTS,
+            Self::History => "/api/v1/locks/{resource}/events",
             Self::Health => "/_health",
             Self::Ready => "/_ready",
             Self::OpenApi => "/openapi.json",
@@ -157,13 +190,15 @@ impl Operation {
         match self {
             Self::List => Right::OnSome(Verb::List),
             Self::AcquireSet => Right::OnSome(Verb::Acquire),
-            Self::State | Self::Status | Self::Queue | Self::Limit => Right::On(Verb::Inspect),
-            Self::Acquire => Right::On(Verb::Acquire),
-            Self::ExtendByHeader | Self::Extend => Right::On(Verb::Extend),
-            Self::ReleaseByHeader | Self::Release => Right::On(Verb::Release),
+            Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Right::On(Verb::Inspect),
+            Self::Acquire | Self::Campaign => Right::On(Verb::Acquire),
+            Self::ExtendByHeader | Self::Extend | Self::Keep => Right::On(Verb::Extend),
+            Self::ReleaseByHeader | Self::Release | Self::Resign => Right::On(Verb::Release),
             Self::Break => Right::On(Verb::Break),
             Self::PinLimit | Self::UnpinLimit => Right::On(Verb::Limit),
             Self::Batch => Right::OfEachItem,
+            Self::Events => Right::OnSome(Verb::Events),
+            Self::History => Right::On(Verb::Events),
             Self::Metrics => Right::Everywhere(Verb::Metrics),
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile => Right::Public,
         }
@@ -172,11 +207,12 @@ impl Operation {
     /// The method.
     pub const fn method(self) -> Method {
         match self {
-            Self::List | Self::State | Self::Status | Self::Queue | Self::Limit => Method::GET,
+            Self::List | Self::State | Self::Status | Self::Queue | Self::Limit | Self::Leader => Method::GET,
+            Self::Events | Self::History => Method::GET,
             Self::Health | Self::Ready | Self::OpenApi | Self::Docs | Self::DocsFile | Self::Metrics => Method::GET,
-            Self::AcquireSet | Self::Acquire | Self::Break | Self::Batch => Method::POST,
-            Self::ExtendByHeader | Self::Extend | Self::PinLimit => Method::PUT,
-            Self::ReleaseByHeader | Self::Release | Self::UnpinLimit => Method::DELETE,
+            Self::AcquireSet | Self::Acquire | Self::Break | Self::Campaign | Self::Batch => Method::POST,
+            Self::ExtendByHeader | Self::Extend | Self::PinLimit | Self::Keep => Method::PUT,
+            Self::ReleaseByHeader | Self::Release | Self::UnpinLimit | Self::Resign => Method::DELETE,
         }
     }
 }

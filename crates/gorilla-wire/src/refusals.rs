@@ -4,14 +4,14 @@ use http::Method;
 
 use crate::{
     Code::{self, *},
-    LIMITS, LOCKS, Operation, Right,
+    ELECTIONS, EVENTS, LIMITS, LOCKS, Operation, Right,
 };
 
 impl Operation {
     /// The codes of its refusals, by their statuses.
     pub fn codes(self) -> Vec<Code> {
         let mut codes = vec![InvalidRequest, HostNotAllowed];
-        if self.path().starts_with(LOCKS) || self.path().starts_with(LIMITS) {
+        if [LOCKS, LIMITS, ELECTIONS, EVENTS].iter().any(|path| self.path().starts_with(path)) {
             codes.extend([InternalError, RedisUnavailable, RedisRefused, Overloaded, OutcomeUnknown]);
         }
         if self.method() != Method::GET {
@@ -39,9 +39,11 @@ impl Operation {
         }
         codes.extend_from_slice(match self {
             Operation::List | Operation::Health | Operation::Queue => &[],
+            Operation::Events => &[TooManyListeners, EventsOff, Draining],
+            Operation::History => &[],
             Operation::OpenApi | Operation::Docs | Operation::DocsFile => &[],
             Operation::Metrics => &[NotFound, InternalError],
-            Operation::Limit | Operation::PinLimit | Operation::UnpinLimit => &[],
+            Operation::Limit | Operation::PinLimit | Operation::UnpinLimit | Operation::Leader => &[],
             Operation::State | Operation::Status => &[LockNotFound, TokenNotFound],
             Operation::Acquire | Operation::AcquireSet => &[
                 LockHeld,
@@ -57,6 +59,28 @@ impl Operation {
                 AuditUnavailable,
                 Draining,
             ],
+            Operation::Campaign => &[
+                LockHeld,
+                LockReserved,
+                WaitTimeout,
+                LockGone,
+                QueueFull,
+                Recovering,
+                NotReplicated,
+                AuditUnavailable,
+                Draining,
+            ],
+            Operation::Keep => &[
+                TokenRequired,
+                LockNotFound,
+                TokenNotFound,
+                TokenMismatch,
+                LockBreaking,
+                TimeoutShorter,
+                LockGone,
+                Recovering,
+                AuditUnavailable,
+            ],
             Operation::ExtendByHeader | Operation::Extend => &[
                 TokenRequired,
                 LockHeld,
@@ -69,7 +93,9 @@ impl Operation {
                 Recovering,
                 AuditUnavailable,
             ],
-            Operation::ReleaseByHeader | Operation::Release => &[TokenRequired, LockNotFound, TokenNotFound],
+            Operation::ReleaseByHeader | Operation::Release | Operation::Resign => {
+                &[TokenRequired, LockNotFound, TokenNotFound]
+            }
             Operation::Break => &[LockNotFound, FenceChanged, FenceRequired, AuditUnavailable],
             Operation::Batch => &[InternalError],
             Operation::Ready => &[Draining, NotReady],

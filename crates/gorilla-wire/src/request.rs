@@ -245,6 +245,8 @@ mod tests {
         assert_eq!(known::<Extend<Value>>(), Extend::<Value>::FIELDS);
         assert_eq!(known::<Break<Value>>(), Break::<Value>::FIELDS);
         assert_eq!(known::<Pin<Value>>(), Pin::<Value>::FIELDS);
+        assert_eq!(known::<crate::Campaign<Value>>(), crate::Campaign::<Value>::FIELDS);
+        assert_eq!(known::<crate::Keep<Value>>(), crate::Keep::<Value>::FIELDS);
         assert_eq!(known::<crate::Batch<Value>>(), crate::Batch::<Value>::FIELDS);
     }
 

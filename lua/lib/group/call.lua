@@ -27,12 +27,12 @@ local function group_recount(lock, group)
   end
 end
 
--- Takes a place out of the queue, if it is there.
-local function group_leave_queue(lock, group, place)
+-- Takes a place out of the queue, if it is there; `cause` as in lib/queue.lua.
+local function group_leave_queue(lock, group, place, cause)
   local key = beside(lock, 'queue')
   local score = redis.call('ZSCORE', key, place)
   if not score then return end
-  redis.call('ZREM', key, place)
+  queue_remove(key, place, cause)
   if tonumber(score) <= group.bound then group.reserved = group.reserved - (place_share(place) or 0) end
 end
 

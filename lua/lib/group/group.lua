@@ -2,6 +2,7 @@
 --- include number
 --- include now
 --- include queue
+--- include events
 --- include group/holder
 -- A group: the holders of a shared lock. The hash of the lock has the field `mode` with the value `shared`, a field for each
 -- holder (lib/group/holder.lua), and what the holders have together:
@@ -16,6 +17,14 @@
 
 -- Holders that one script removes because their leases have ended, at most.
 local MOST_ENDED = 256
+
+-- Notes that the lease of a holder has ended, unless that was told before: expired.lua tells it too.
+local function group_note_ended(lock, id, holder, ends)
+  local told = beside(lock, 'told')
+  if redis.call('SADD', told, holder.fence) == 0 then return end
+  redis.call('PEXPIRE', told, '60000')
+  note('expired', lock, id, holder.owner, holder.fence, math.max(0, ends - holder.created), ends)
+end
 
 -- Takes out the holders whose leases have ended. Returns whether there is still somebody in the group. Until all that have
 -- ended are taken out, `more` is set, and `used` counts permits that are free.
@@ -32,6 +41,8 @@ local function group_prune(lock, group)
   for index, member in ipairs(ended) do
     local id, permits = string.match(member, '^(%S+) (%d+)$')
     ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits
+    local holder = recorded() and holder_read(lock, id)
+    if holder then group_note_ended(lock, id, holder, redis.call('ZSCORE', key, member)) end
   end
   redis.call('HDEL', lock, unpack(ids))
   redis.call('ZREM', key, unpack(ended))
@@ -89,11 +100,12 @@ local function group_until(lock, id, permits, expires)
   redis.call('ZADD', beside(lock, 'holders'), whole(expires), id .. ' ' .. permits)
 end
 
--- Takes a holder out.
-local function group_remove(lock, group, id, permits)
-  group.used = group.used - permits
+-- Takes a holder out. `kind` and what follows say how its grant ends, as in lib/events.lua.
+local function group_remove(lock, group, id, holder, kind, ...)
+  group.used = group.used - holder.permits
   redis.call('HDEL', lock, id, id .. '!')
-  redis.call('ZREM', beside(lock, 'holders'), id .. ' ' .. permits)
+  redis.call('ZREM', beside(lock, 'holders'), id .. ' ' .. holder.permits)
+  if recorded() then note(kind, lock, id, holder.owner, holder.fence, math.max(0, now_ms() - holder.created), ...) end
 end
 
 -- Has a holder that would end at `ends` end in so many ms at the latest. Tells the first waiter, as lib/holders/shorten.lua,

@@ -40,9 +40,9 @@ local function join_blocks(lock, group, req, permits)
     called = group.bound}
 end
 
--- Takes the place of a request out of the queue, which may let others in.
-local function join_leave(lock, group, req, recovering)
-  group_leave_queue(lock, group or NO_GROUP, req.own)
+-- Takes the place of a request out of the queue, which may let others in; `cause` as in lib/queue.lua.
+local function join_leave(lock, group, req, cause, recovering)
+  group_leave_queue(lock, group or NO_GROUP, req.own, cause)
   if recovering then return group and group_close(lock, group) end
   if group then group_changed(lock, group) elseif redis.call('EXISTS', lock) == 0 then turn_give(lock) end
 end
@@ -51,18 +51,22 @@ end
 local function join_granted(lock, group, req, permits, limit)
   local over = req.rank and quota_reached(lock, req, true)
   if over then
-    join_leave(lock, group, req)
+    join_leave(lock, group, req, 'refused')
     return over
   end
   group_leave_queue(lock, group or NO_GROUP, req.own)
-  if req.named ~= req.own then group_leave_queue(lock, group or NO_GROUP, req.named) end
-  local fence, now = next_fence(lock)
+  if req.named ~= req.own then group_leave_queue(lock, group or NO_GROUP, req.named, 'superseded') end
+  local fence, now, last = next_fence(lock)
   group = group or group_new(lock, limit, fence)
   group.used = group.used + permits
   local secret = select(2, token_parts(req.token))
   holder_write(lock, req.id, {secret = secret, fence = fence, permits = permits, created = now, updated = now,
     owner = req.owner, metadata = req.metadata})
   group_until(lock, req.id, permits, now + req.lease)
+  if recorded() then
+    note_granted(lock, req.id, req.owner, fence, whole(now + req.lease), last, acquire_joined(req), req.metadata, permits,
+      group.floor)
+  end
   local turn = group_changed(lock, group)
   if turn == 0 then queue_tell(beside(lock, 'queue'), req.channel, group_next_end(lock, group), group.floor) end
   if req.replaces then acquire_note_newest(req) end
@@ -86,7 +90,7 @@ local function join_refused(lock, group, req, block)
     if group then group_close(lock, group) end
     return reply
   end
-  join_leave(lock, group, req, block.recovering)
+  join_leave(lock, group, req, 'timeout', block.recovering)
   -- With an Idempotency-Key the record keeps the place for a while.
   if req.arrived and req.named == req.own then
     acquire_note(req, {outcome = 'waiting', arrived = whole(req.arrived), place = req.own}, PLACE_KEPT)
@@ -124,14 +128,14 @@ local function join(lock, req)
     local most = tonumber(HOLDERS)
     local is_full = limit and group and redis.call('ZCARD', beside(lock, 'holders')) >= most
     if not limit or is_full then
-      if req.again then join_leave(lock, group, req) end
+      if req.again then join_leave(lock, group, req, 'refused') end
       if limit then return {'crowded', most} end
       return {'limited', other}
     end
   end
 
   acquire_dismiss(lock, req, function(place)
-    if group then group_leave_queue(lock, group, place) else acquire_leave(lock, place) end
+    if group then group_leave_queue(lock, group, place, 'superseded') else acquire_leave(lock, place, 'superseded') end
   end)
   local block, others_wait
   if group then block = join_blocks(lock, group, req, permits) else block, others_wait = acquire_blocks(lock, req) end

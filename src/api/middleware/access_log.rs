@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::{
-    http::{Method, StatusCode},
-    response::Response,
-};
+use axum::http::{Method, StatusCode};
 
 use super::problem::Told;
 
@@ -27,26 +24,28 @@ impl Entry {
         self.begun.elapsed()
     }
 
-    /// `by` is the identity whose API key the request has.
-    /// Logs why a request has no outcome, if it has none, and then the request, if the settings say so.
-    pub fn end(
-        self,
-        response: &Response,
-        told: Option<Told>,
-        took: Duration,
-        request_id: &str,
-        by: Option<&str>,
-        is_logged: bool,
-    ) {
+    /// Logs why a request has no outcome, if it has none, and then the request, if it is to be logged.
+    pub fn end(self, status: StatusCode, told: Option<Told>, took: Duration, about: &About) {
         let Self { method, route, .. } = self;
+        let About { request_id, by, is_logged } = about;
         let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());
         if let Some(cause) = told.and_then(|told| told.cause) {
             tracing::error!(request_id, route, code = outcome, cause, "a request has no outcome");
         }
-        if is_logged {
-            let (method, status) = (method.as_str(), StatusCode::as_u16(&response.status()));
+        if *is_logged {
+            let (method, status) = (method.as_str(), StatusCode::as_u16(&status));
             let duration_us = took.as_micros() as u64;
             tracing::info!(target: "gorilla::http", method, route, status, duration_us, outcome, request_id, by, "request");
         }
     }
+}
+
+/// What the line has beside the request and its outcome.
+pub struct About {
+    /// The name of the request.
+    pub request_id: String,
+    /// The identity whose API key the request has.
+    pub by: Option<String>,
+    /// Whether the settings say that requests are logged.
+    pub is_logged: bool,
 }

@@ -9,3 +9,4 @@ pub mod origin;
 pub mod problem;
 pub mod recorded;
 pub mod request_id;
+pub mod streamed;

@@ -36,7 +36,7 @@ fn secrets(request: &Request) -> Secrets {
     }
     SECRET.iter().flat_map(text).for_each(|secret| secrets.add(secret));
     // `/api/v1/locks/{resource}/{token}`. A word of a path is no token.
-    let token = request.uri().path().split('/').nth(5).filter(|word| !["break", "queue"].contains(word));
+    let token = request.uri().path().split('/').nth(5).filter(|word| !["break", "events", "queue"].contains(word));
     if let Some(token) = token.and_then(|token| percent_decode_str(token).decode_utf8().ok()) {
         secrets.add(&token);
     }

@@ -27,12 +27,14 @@ use crate::{
 pub fn acquire(State(app): State<App>, target: Target) -> impl Future<Output = Result<Response, ApiError>> {
     // Boxed, so that a request that waits keeps no room for its head and body.
     let read = Box::pin(read(app.clone(), target));
-    taken(app, read)
+    taken(app, read, answer)
 }
 
-async fn taken(
+/// Takes the lock that was asked for, or waits for it, and says what the client is told.
+pub async fn taken(
     app: App,
     read: Pin<Box<impl Future<Output = Result<(Caller, Arc<Acquire>), ApiError>>>>,
+    answer: fn(&Acquire, Acquired) -> Result<Success, ApiError>,
 ) -> Result<Response, ApiError> {
     // A request that waits keeps only what it asks for: head and body would keep a buffer of the connection.
     let (caller, asked) = read.await?;

@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Extend, Extended, IdempotencyKey, Mode, Once, ResourceName, Token};
+use gorilla_domain::{Extend, Extended, IdempotencyKey, Lock, Mode, Once, ResourceName, Token};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -68,10 +68,17 @@ pub fn asked(
 
 /// What the client is told.
 pub fn answer(asked: Extend, extended: Extended) -> Result<Success, ApiError> {
+    let (resource, lease) = (asked.resource.clone(), asked.lease.as_duration());
+    let (lock, replayed) = self::extended(asked, extended)?;
+    Ok(Success::lock(&resource, &lock, lease, replayed))
+}
+
+/// The lock that an extend renewed, and whether it was renewed before.
+pub fn extended(asked: Extend, extended: Extended) -> Result<(Lock, bool), ApiError> {
     let (resource, lease) = (asked.resource, asked.lease.as_duration());
     Err(match extended {
-        Extended::Extended(lock) => return Ok(Success::lock(&resource, &lock, lease, false)),
-        Extended::Replayed(lock) => return Ok(Success::lock(&resource, &lock, lease, true)),
+        Extended::Extended(lock) => return Ok((lock, false)),
+        Extended::Replayed(lock) => return Ok((lock, true)),
         Extended::Missing => ApiError::LockNotFound { resource },
         Extended::TokenMismatch(holder) => ApiError::TokenMismatch { resource, holder },
         Extended::Crowd(holder, group) => ApiError::LockHeld { resource, holder, group: Some(group), waiting: None },

@@ -5,9 +5,12 @@ mod acquire_set;
 mod batch;
 mod break_lock;
 mod docs;
+mod election;
 mod embedded;
+pub(super) mod events;
 pub(super) mod extend;
 mod health;
+mod history;
 mod limit;
 mod list;
 mod metrics;
@@ -15,6 +18,7 @@ mod openapi;
 mod queue;
 pub(super) mod release;
 mod state;
+mod until;
 
 use axum::{
     Router,
@@ -51,7 +55,13 @@ fn handler(operation: Operation) -> MethodRouter<App> {
         Operation::Limit => on(method, limit::limit),
         Operation::PinLimit => on(method, limit::pin),
         Operation::UnpinLimit => on(method, limit::unpin),
+        Operation::Leader => on(method, election::leader),
+        Operation::Campaign => on(method, election::campaign),
+        Operation::Keep => on(method, election::keep),
+        Operation::Resign => on(method, election::resign),
         Operation::Batch => on(method, batch::batch),
+        Operation::Events => on(method, events::events),
+        Operation::History => on(method, history::history),
         Operation::Health => on(method, health::health),
         Operation::Ready => on(method, health::ready),
         Operation::OpenApi => on(method, openapi::openapi),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use axum::{
-    body::HttpBody,
+    body::{Body, HttpBody},
     extract::State,
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use gorilla_domain::{IdempotencyKey, Once, Release, Released, ResourceName, Token};
@@ -25,13 +26,18 @@ pub async fn release(State(app): State<App>, request: WithQuery) -> Result<Respo
     let [after] = parameters(&query, ["after"])?;
     let after = fields::after(after.as_deref(), app.limits().max_timeout)?;
     let token = token.ok_or(ApiError::MissingToken)?;
-    // A release takes nothing from a body, but a body that is not JSON is refused everywhere.
-    if !body.is_end_stream() {
-        body::read(&app, &headers, body, body::LONGEST).await?;
-    }
+    refuse_other_bodies(&app, &headers, body).await?;
     let asked = asked(resource, token, after, idempotency_key(&headers, &caller)?);
     let released = app.service.release(&caller, &asked).await?;
     answer(asked, released).map(Success::into_response)
+}
+
+/// Refuses a body that is not JSON, as everywhere, although a release takes nothing from its body.
+pub async fn refuse_other_bodies(app: &App, headers: &HeaderMap, body: Body) -> Result<(), ApiError> {
+    if !body.is_end_stream() {
+        body::read(app, headers, body, body::LONGEST).await?;
+    }
+    Ok(())
 }
 
 /// What is asked for.

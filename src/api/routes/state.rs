@@ -1,4 +1,4 @@
-//! `GET /api/v1/locks/{resource}`: the public state, and with a token the lock of its holder
+//! `GET /api/v1/locks/{resource}`: the public state, at once or after a wait, and with a token the lock of its holder
 
 use axum::{
     extract::State,
@@ -11,17 +11,22 @@ use crate::{
         answer::{self, Success},
         app::App,
         error::ApiError,
-        target::Target,
+        invalid::Invalid,
+        routes::until,
+        target::{Target, WithQuery},
     },
     service::Caller,
 };
 
 /// The lock of its holder with the header `Lock-Token`; the public state without it.
-pub async fn state_or_status(State(app): State<App>, target: Target) -> Result<Response, ApiError> {
-    let Target { caller, resource, token, .. } = target;
-    match token {
-        Some(token) => held_by(&app, &caller, resource, token).await,
-        None => {
+pub async fn state_or_status(State(app): State<App>, request: WithQuery) -> Result<Response, ApiError> {
+    let WithQuery { target: Target { caller, resource, token, .. }, query } = request;
+    let asked = until::parse(&query, app.limits().max_wait)?;
+    match (token, asked) {
+        (Some(_), Some(_)) => Err(Invalid::new("until", "must not come together with the header Lock-Token").into()),
+        (Some(token), None) => held_by(&app, &caller, resource, token).await,
+        (None, Some(asked)) => until::answer(&app, &caller, &resource, asked).await,
+        (None, None) => {
             let state = app.service.inspect(&caller, &resource).await?;
             Ok(answer::json(&answer::public_state(&resource, &state)))
         }

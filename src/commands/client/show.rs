@@ -100,14 +100,16 @@ impl Form {
 pub fn members(group: &Group) {
     let mut table = plain();
     let metadata = |member: &Member| metadata(&member.tenure.metadata);
+    let is_breaking = group.holders.iter().any(|member| member.breaking);
     let has_metadata = group.holders.iter().any(|member| metadata(member).is_some());
     let header = ["OWNER", "PERMITS", "FENCE", "AGE"].into_iter().chain(has_metadata.then_some("METADATA"));
-    table.set_header(header.chain(["LEFT"]));
+    table.set_header(header.chain(["LEFT"]).chain(is_breaking.then_some("BREAKING")));
     for member in &group.holders {
         let Member { tenure, permits, .. } = member;
         let row = [shown(&tenure.owner), permits.to_string(), tenure.fence.to_string(), age(tenure)].into_iter();
         let row = row.chain(has_metadata.then(|| metadata(member).unwrap_or_default()));
-        table.add_row(row.chain([left(tenure)]));
+        let breaking = is_breaking.then(|| if member.breaking { "yes" } else { "" }.into());
+        table.add_row(row.chain([left(tenure)]).chain(breaking));
     }
     table.add_rows(others(group).map(|others| [others]));
     print(&table);

@@ -4,41 +4,38 @@
 //! (`minder.rs`) that kills the command when this process can't.
 
 mod child;
+mod elect;
 mod environment;
 mod leases;
 mod minder;
 mod reporter;
+mod session;
 mod signals;
+mod tenure;
 mod terminal;
 mod token_file;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
-use clap::{Args, ValueEnum};
-use gorilla_client::{Client, Error, Guard, GuardSet, Lost, Moment, sleep_until};
-use rustix::process::{Signal, getpgrp, getpid, kill_process};
-use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use clap::Args;
+use gorilla_client::{Client, Code, Error, Guard, GuardSet, Moment};
+use serde_json::json;
 
 use super::{
     client::{Asking, Remote, duration, name},
     exit,
-    messages::fail,
+    messages::{fail, tell},
     runtime::runtime,
 };
-use child::{Change, Child};
 use leases::Leases;
-use minder::Minder;
+use session::{OnLost, Plan, Session};
 use signals::Signals;
-use terminal::Terminal;
-use token_file::TokenFile;
+use tenure::{acquired_facts, release};
 
 pub use child::launch;
+pub use elect::Elect;
 pub use minder::run as mind;
 pub use reporter::Reporter;
-
-/// How often Gorilla looks whether the processes that the command left have ended.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// Run a command while holding a lock.
 #[derive(Args)]
@@ -69,6 +66,10 @@ pub struct Lock {
     /// [default: a sixth of the lease, at most 5s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     grace: Option<Duration>,
+    /// Notice at once that the lock is broken, instead of with the next renewal; costs the server a request that waits for
+    /// each lock. Does nothing for shared locks
+    #[arg(long)]
+    watch: bool,
     /// Exit with this code if the lock is not acquired
     #[arg(short = 'E', long, value_name = "CODE", default_value_t = exit::NOT_ACQUIRED)]
     conflict_exit_code: u8,
@@ -85,21 +86,18 @@ pub struct Lock {
     command: Vec<OsString>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnLost {
-    Kill,
-    Warn,
-    Ignore,
-}
-
 impl Lock {
     pub fn run(self) -> Result<(), ExitCode> {
+        if let (Some(option), false) = (self.asking.for_one_lock(), self.names.len() == 1) {
+            tell(format!("{option} is for one lock: several locks have no place of their own in a queue."));
+            return Err(ExitCode::from(exit::USAGE));
+        }
         let (client, warning) = self.remote.client_and_warning()?;
         let reporter = Reporter::new(&client, &self.names, self.json, self.quiet);
         if let Some(warning) = warning {
             reporter.warn("warning", json!({ "reason": warning }), &warning);
         }
-        let grace = self.grace.unwrap_or((self.asking.ttl / 6).min(Duration::from_secs(5)));
+        let grace = self.grace.unwrap_or_else(|| self.asking.holding.usual_grace());
         let code = runtime(1)?.block_on(async {
             let mut signals = Signals::catch().map_err(|error| fail(format!("can't catch signals: {error}.")))?;
             let begun = Moment::now();
@@ -112,6 +110,9 @@ impl Lock {
                 Ok(set) => set,
                 Err(error) => return Err(self.not_acquired(&reporter, &error).await),
             };
+            if self.watch {
+                set.guards().iter().for_each(Guard::watch);
+            }
             let mut leases = Leases::of(&set);
             let waited = begun.elapsed();
             let facts = acquired_facts(&set, &mut leases, waited);
@@ -123,24 +124,13 @@ impl Lock {
                 ),
                 false => reporter.mention("acquired", facts),
             }
-            let ended = Session::start(&self, grace, &set, leases, &reporter, signals);
-            let ended = match ended {
-                Ok(session) => session.run(&set).await,
+            let plan = Plan { command: &self.command, on_lost: self.on_lost, grace };
+            let ended = match Session::start(plan, &set, leases, &reporter, &mut signals) {
+                Ok(session) => Ok(session.run(&set).await),
                 Err(error) => Err(fail(format!("can't start the command: {error}."))),
             };
-            match set.release().await {
-                Ok(()) => reporter.mention("released", json!({})),
-                Err(Error::Lost(_)) => {}
-                Err(error) => reporter.warn(
-                    "not_released",
-                    json!({ "reason": error.to_string() }),
-                    &format!(
-                        "could not release {}, which ends with its lease: {error}.",
-                        if self.names.len() == 1 { "the lock" } else { "each lock" }
-                    ),
-                ),
-            }
-            ended
+            release(set, &reporter).await;
+            ended.map(|ended| if ended.with_the_lock { exit::LOST } else { ended.code })
         })?;
         if code == 0 { Ok(()) } else { Err(ExitCode::from(code)) }
     }
@@ -168,201 +158,15 @@ impl Lock {
                 reporter.say("not_acquired", facts, &format!("not acquired: {sentence}."));
                 ExitCode::from(self.conflict_exit_code)
             }
+            Error::Refused { code, message, .. } if code == Code::Replaced.as_str() => {
+                let sentence = format!("not acquired: {}.", message.trim_end_matches('.'));
+                reporter.say("not_acquired", json!({ "reason": message }), &sentence);
+                ExitCode::from(self.conflict_exit_code)
+            }
             _ => {
                 reporter.warn("failed", json!({ "reason": error.to_string() }), &format!("{error}."));
                 ExitCode::from(exit::code(error))
             }
         }
-    }
-}
-
-/// What the event of an acquired lock tells, or of several.
-fn acquired_facts(set: &GuardSet, leases: &mut Leases, waited: Duration) -> Value {
-    let of = |guard: &Guard| json!({ "fence": guard.fence(), "floor": guard.floor(), "mode": guard.mode(), "permits": guard.permits() });
-    let mut facts = match set.guards() {
-        [guard] => of(guard),
-        guards => {
-            let of = |guard: &Guard| {
-                let mut lock = of(guard);
-                lock["resource"] = guard.resource().into();
-                lock
-            };
-            json!({ "locks": guards.iter().map(of).collect::<Vec<_>>() })
-        }
-    };
-    facts["owner"] = set.guards().first().map(Guard::owner).into();
-    facts["expireAt"] = leases.first_to_end().map(|lease| lease.expire_at).into();
-    facts["waitedMs"] = (waited.as_millis() as u64).into();
-    facts
-}
-
-/// The command under the lock.
-struct Session<'a> {
-    lock: &'a Lock,
-    grace: Duration,
-    reporter: &'a Reporter,
-    leases: Leases,
-    signals: Signals,
-    deaths: tokio::signal::unix::Signal,
-    minder: Minder,
-    child: Child,
-    terminal: Option<Terminal>,
-    token_file: TokenFile,
-}
-
-impl<'a> Session<'a> {
-    fn start(
-        lock: &'a Lock,
-        grace: Duration,
-        set: &GuardSet,
-        mut leases: Leases,
-        reporter: &'a Reporter,
-        signals: Signals,
-    ) -> std::io::Result<Self> {
-        let deaths = signal(SignalKind::child())?;
-        let lease = leases.first_to_end();
-        let token_file = TokenFile::new(&leases.tokens())?;
-        let mut minder = Minder::start()?;
-        minder.kill_at(lease.as_ref().filter(|_| lock.dies_with_the_lease()).map(|lease| lease.ends));
-        let group = minder.group();
-        let terminal = Terminal::to_share();
-        if let Some(terminal) = &terminal {
-            terminal.give_to(group);
-        }
-        let environment = environment::variables(set, lease.map(|lease| lease.expire_at).unwrap_or_default());
-        let child = Child::start(&lock.command, group, &environment, &token_file);
-        match child {
-            Ok(child) => {
-                Ok(Self { lock, grace, reporter, leases, signals, deaths, minder, child, terminal, token_file })
-            }
-            Err(error) => {
-                if terminal.is_some() {
-                    minder.give_terminal_to(getpgrp());
-                }
-                minder.dismiss();
-                Err(error)
-            }
-        }
-    }
-
-    /// Runs until the command and all processes that come from it have ended. Returns the exit code.
-    async fn run(mut self, set: &GuardSet) -> Result<u8, ExitCode> {
-        let (mut lost, mut code, mut terminated) = (None, None, false);
-        let mut kill_at = Moment::from_start(Duration::MAX);
-        let losing = set.lost();
-        tokio::pin!(losing);
-        loop {
-            if code.is_some() && !self.child.has_left_something() {
-                break;
-            }
-            tokio::select! {
-                _ = self.deaths.recv() => match self.child.change() {
-                    Some(Change::Ended(ended)) => {
-                        code = Some(ended);
-                        // The processes that the command left behind have no lock to run under.
-                        if !terminated && self.child.has_left_something() {
-                            self.child.terminate();
-                            terminated = true;
-                            kill_at = kill_at.min(Moment::now() + self.grace);
-                        }
-                    }
-                    Some(Change::Stopped) if self.terminal.is_some() => self.suspend(),
-                    Some(Change::Stopped) | None => {}
-                },
-                signal = self.signals.next() => match signal {
-                    Signal::TSTP => {
-                        self.child.signal_group(Signal::TSTP);
-                        self.suspend();
-                    }
-                    // A process without a handler dies of these signals, and a terminal never sends them to a group.
-                    Signal::USR1 | Signal::USR2 => self.child.signal(signal),
-                    _ => self.child.signal_group(signal),
-                },
-                changed = self.leases.changed(), if lost.is_none() => if let (true, Some(lease)) = (changed, self.leases.first_to_end()) {
-                    self.token_file.write(&self.leases.tokens());
-                    match lease.is_breaking {
-                        true => self.warn_of_the_end(lease.ends),
-                        false => self.reporter.mention("renewed", json!({ "expireAt": lease.expire_at })),
-                    }
-                    if self.lock.dies_with_the_lease() {
-                        self.minder.kill_at(Some(lease.ends));
-                    }
-                },
-                reason = &mut losing, if lost.is_none() => {
-                    let ends = self.leases.end().unwrap_or_else(Moment::now);
-                    if self.lose(&reason) {
-                        kill_at = if matches!(reason, Lost::Ended(_)) { Moment::now() + self.grace } else { ends };
-                        self.minder.kill_at(Some(kill_at));
-                        self.child.terminate();
-                        terminated = true;
-                    }
-                    lost = Some(reason);
-                },
-                () = sleep_until(kill_at) => {
-                    self.child.kill();
-                    // Kills again until the last process is buried.
-                    kill_at = Moment::now() + LOOK;
-                },
-                () = tokio::time::sleep(LOOK), if code.is_some() => {}
-            }
-        }
-        if self.terminal.is_some() {
-            self.minder.give_terminal_to(getpgrp());
-        }
-        self.minder.dismiss();
-        // The minder may have killed the command before this process knew that the lease was over.
-        let over = lost.is_some() || self.leases.end().is_some_and(|end| end.left().is_zero());
-        let code = code.unwrap_or_default();
-        if over && self.lock.dies_with_the_lease() && terminated | (code == 128 + 9) {
-            return Ok(exit::LOST);
-        }
-        Ok(code)
-    }
-
-    /// Reports that somebody breaks the lock, which lasts until then.
-    fn warn_of_the_end(&self, ends: Moment) {
-        let (names, left) = (self.reporter.names(), ends.left());
-        let sentence =
-            format!("somebody breaks {names}, which can't be renewed and ends in {:.1} s.", left.as_secs_f64());
-        match self.lock.on_lost {
-            OnLost::Kill | OnLost::Warn => {
-                self.reporter.warn("breaking", json!({ "ttlMs": left.as_millis() as u64 }), &sentence);
-            }
-            OnLost::Ignore => self.reporter.mention("breaking", json!({ "ttlMs": left.as_millis() as u64 })),
-        }
-    }
-
-    /// Reports that the lock is lost. Returns whether the command must end.
-    fn lose(&self, reason: &Lost) -> bool {
-        let names = self.reporter.names();
-        let facts = json!({ "reason": reason.to_string() });
-        match self.lock.on_lost {
-            OnLost::Kill => self.reporter.warn("lost", facts, &format!("lost {names}, ending the command: {reason}.")),
-            OnLost::Warn => self.reporter.warn(
-                "lost",
-                facts,
-                &format!("lost {names}, the command goes on without the lock: {reason}."),
-            ),
-            OnLost::Ignore => self.reporter.mention("lost", facts),
-        }
-        self.lock.dies_with_the_lease()
-    }
-
-    /// Stops this process together with the command, as the shell expects of a job, until the shell continues both.
-    fn suspend(&mut self) {
-        if self.terminal.is_some() {
-            self.minder.give_terminal_to(getpgrp());
-        }
-        let _ = kill_process(getpid(), Signal::STOP);
-        if let Some(terminal) = &self.terminal {
-            terminal.give_to(self.minder.group());
-        }
-        self.child.signal_group(Signal::CONT);
-    }
-}
-
-impl Lock {
-    fn dies_with_the_lease(&self) -> bool {
-        self.on_lost == OnLost::Kill
     }
 }

@@ -8,6 +8,9 @@ use tokio::signal::unix::{self, SignalKind, signal};
 const PASSED_ON: [Signal; 8] =
     [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2, Signal::WINCH, Signal::TSTP];
 
+/// The signals that are meant to end a process.
+pub const ENDS: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+
 /// Catches signals from the moment it is made.
 pub struct Signals(Vec<(Signal, unix::Signal)>);
 
@@ -36,7 +39,7 @@ impl Signals {
     pub async fn next_end(&mut self) -> Signal {
         loop {
             let next = self.next().await;
-            if [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM].contains(&next) {
+            if ENDS.contains(&next) {
                 return next;
             }
         }

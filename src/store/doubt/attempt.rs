@@ -2,11 +2,14 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use gorilla_domain::{Acquired, Failure};
+use gorilla_domain::{Acquired, Failure, event::UndoneCause};
 use gorilla_scripts::CancelReply;
 use tokio::time::Instant;
 
@@ -20,6 +23,8 @@ pub struct Attempt {
     /// What it tells Redis with each call.
     pub bid: Arc<Bid>,
     state: Mutex<State>,
+    /// Whether its caller was told an answer.
+    was_answered: AtomicBool,
 }
 
 /// What the replica knows of an attempt. An attempt never goes back to an earlier state:
@@ -46,7 +51,13 @@ enum State {
 impl Attempt {
     /// An attempt that is about to be sent.
     pub fn begin(store: &Arc<Store>, lock: String, bid: Arc<Bid>) -> Self {
-        Self { store: Arc::clone(store), lock, bid, state: Mutex::new(State::Asked) }
+        Self {
+            store: Arc::clone(store),
+            lock,
+            bid,
+            state: Mutex::new(State::Asked),
+            was_answered: AtomicBool::new(false),
+        }
     }
 
     /// Redis has queued the attempt.
@@ -82,6 +93,7 @@ impl Attempt {
 
     /// The caller is told this answer. The attempt is over unless Redis may still have something of it.
     pub fn answered(&self, answer: &Result<Acquired, Failure>) {
+        self.was_answered.store(true, Relaxed);
         let mut state = self.state();
         let is_over = match (answer, *state) {
             // Redis may have executed it; and a script that broke may have written before.
@@ -108,8 +120,8 @@ impl Attempt {
     }
 
     /// Undoes the attempt at once, if Redis can be reached.
-    pub async fn undo(&self) -> Result<CancelReply, Failure> {
-        Ok(self.store.cancel_once(&self.lock, &self.bid).await?)
+    pub async fn undo(&self, cause: UndoneCause) -> Result<CancelReply, Failure> {
+        Ok(self.store.cancel_once(&self.lock, &self.bid, cause).await?)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -125,9 +137,14 @@ impl Drop for Attempt {
             return;
         }
         let (store, lock, bid) = (Arc::clone(&self.store), mem::take(&mut self.lock), Arc::clone(&self.bid));
+        let cause = match *self.state() {
+            // Its caller has gone, and Redis has answered all that was asked.
+            State::Asked | State::Queued if !self.was_answered.load(Relaxed) => UndoneCause::HungUp,
+            _ => UndoneCause::UnknownOutcome,
+        };
         let cancellation = store.cancellations.begin();
         runtime.spawn(async move {
-            store.cancel(&lock, &bid).await;
+            store.cancel(&lock, &bid, cause).await;
             drop(cancellation);
         });
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::Failure;
+use gorilla_domain::{Failure, event::UndoneCause};
 use gorilla_scripts::{Cancel, CancelReply};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -19,9 +19,15 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Tries the cancellation once.
-    pub(super) async fn cancel_once(self: &Arc<Self>, lock: &str, bid: &Bid) -> Result<CancelReply, Error> {
+    pub(super) async fn cancel_once(
+        self: &Arc<Self>,
+        lock: &str,
+        bid: &Bid,
+        cause: UndoneCause,
+    ) -> Result<CancelReply, Error> {
         let (owner, request) = (bid.asked.owner.as_str(), bid.request());
-        let call = Cancel { id: &bid.id, owner, channel: &self.channel, request, share: bid.share.as_deref() };
+        let (share, cause) = (bid.share.as_deref(), cause.as_str());
+        let call = Cancel { id: &bid.id, owner, channel: &self.channel, request, share, cause };
         let reply = self.run_uncounted(lock, &call).await?;
         let (CancelReply::Released { turn } | CancelReply::Marked { turn } | CancelReply::Kept { turn }) = reply;
         self.watch_turn(lock, turn);
@@ -29,10 +35,10 @@ impl Store {
     }
 
     /// Repeats the cancellation until Redis has confirmed it.
-    pub(super) async fn cancel(self: &Arc<Self>, lock: &str, bid: &Bid) {
+    pub(super) async fn cancel(self: &Arc<Self>, lock: &str, bid: &Bid, cause: UndoneCause) {
         let (begun, id) = (Instant::now(), &bid.id);
         loop {
-            match self.cancel_once(lock, bid).await.map_err(Failure::from) {
+            match self.cancel_once(lock, bid, cause).await.map_err(Failure::from) {
                 Ok(reply) => {
                     let (outcome, how) = match reply {
                         CancelReply::Released { .. } => ("released", Cancelled::Released),

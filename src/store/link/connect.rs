@@ -31,6 +31,9 @@ use crate::{metrics::Metrics, settings};
 /// Messages that may wait until Gorilla reads them. If there are more, all waiters ask Redis.
 const MOST_MESSAGES: usize = 4096;
 
+/// The setting that has two connections compared.
+const ACKS: &str = "redis.min_replicas_ack";
+
 /// Opens connections to what the settings name.
 pub struct Connector {
     /// Where Redis is, and how long it may take.
@@ -115,6 +118,18 @@ impl Connector {
         Ok((Session { connection: Arc::new(connection), confirmers }, router))
     }
 
+    /// Opens one more connection to what the URL names, with the process of the server.
+    pub async fn beside(&self) -> Result<(Connection, ConnectHandle, String), String> {
+        let (connection, router, infos) = self.reach(None).await?;
+        match fitness::process(&infos, "the reader of events") {
+            Ok(run) => Ok((connection, router, run)),
+            Err(why) => {
+                router.abort();
+                Err(why)
+            }
+        }
+    }
+
     /// Opens a connection, to one node of a cluster or to whatever the URL names.
     async fn reach(&self, node: Option<Server>) -> Result<(Connection, ConnectHandle, Infos), String> {
         let client = self.client(node).map_err(|error| explain(&error))?;
@@ -141,7 +156,7 @@ impl Connector {
         for node in beside.nodes() {
             let (connection, router, other) = self.reach(node.clone()).await?;
             // During a failover the two connections may find different masters. Then nothing would ever be confirmed.
-            if node.is_none() && fitness::process(infos)? != fitness::process(&other)? {
+            if node.is_none() && fitness::process(infos, ACKS)? != fitness::process(&other, ACKS)? {
                 router.abort();
                 return Err("two connections to Redis have reached two servers".into());
             }

@@ -45,9 +45,9 @@ pub fn judge_unread(error: &Error) -> Result<(), String> {
     }
 }
 
-/// The id of the process that answered `INFO`, to compare two connections.
-pub fn process(infos: &[Result<Resp3Frame, Error>]) -> Result<String, String> {
-    let lacks = |why: String| format!("redis.min_replicas_ack needs a user with the right +info ({why})");
+/// The id of the process that answered `INFO`, to compare two connections. `what` needs it.
+pub fn process(infos: &[Result<Resp3Frame, Error>], what: &str) -> Result<String, String> {
+    let lacks = |why: String| format!("{what} needs a user with the right +info ({why})");
     let info = infos.first().ok_or_else(|| lacks("no node was asked".into()))?;
     let info = info.as_ref().map_err(|error| lacks(error.to_string()))?;
     let run_id = field(&text(info), "run_id").map(String::from);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fred::types::{Resp3Frame, Value, config::Server};
+use fred::types::{ConnectHandle, Resp3Frame, Value, config::Server};
 use gorilla_scripts::Request;
 use tokio::sync::SetOnce;
 use tracing::{info, warn};
@@ -188,6 +188,12 @@ impl Link {
                 Err(why.into())
             }
         }
+    }
+
+    /// Opens a connection beside the one that is kept open: the connection, its router, and the process of the server. An
+    /// error is a part of a sentence.
+    pub async fn beside(&self) -> Result<(Connection, ConnectHandle, String), String> {
+        self.connector.beside().await
     }
 
     fn connection(&self) -> Result<Arc<Connection>, Error> {

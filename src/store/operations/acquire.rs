@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Acquire, Acquired, Failure};
+use gorilla_domain::{Acquire, Acquired, Failure, event::UndoneCause};
 use gorilla_scripts::CancelReply;
 use tokio::time::Instant;
 use tracing::warn;
@@ -31,7 +31,7 @@ impl Store {
                     // time. So Gorilla undoes the attempt, and another attempt goes on at the same place.
                     Err(failure @ Failure::Unknown(_))
                         // Boxed, so that no waiter keeps room for it.
-                        if asked.once.is_none() && Box::pin(self.is_undone(&attempt, deadline)).await =>
+                        if asked.once.is_none() && Box::pin(self.is_undone(&attempt, UndoneCause::UnknownOutcome, deadline)).await =>
                     {
                         lost = Some(failure);
                         attempt.over();
@@ -64,9 +64,9 @@ impl Store {
     }
 
     /// Undoes an attempt. Says whether Redis confirmed that before the deadline.
-    pub(super) async fn is_undone(&self, attempt: &Attempt, deadline: Instant) -> bool {
+    pub(super) async fn is_undone(&self, attempt: &Attempt, cause: UndoneCause, deadline: Instant) -> bool {
         loop {
-            match attempt.undo().await {
+            match attempt.undo(cause).await {
                 Ok(_) => return true,
                 Err(Failure::Broken(_)) => return false,
                 Err(_) if self.waiters.is_dismissed() || deadline <= Instant::now() => return false,
@@ -82,7 +82,7 @@ impl Store {
             return Ok(acquired);
         };
         let Failure::Unknown(why) = &unconfirmed else { return Err(unconfirmed) };
-        let undone = match attempt.undo().await {
+        let undone = match attempt.undo(UndoneCause::NotReplicated).await {
             Ok(CancelReply::Released { .. }) => true,
             // The grant had ended by itself. Redis answers the same for a replayed grant that a copy relies on.
             Ok(CancelReply::Marked { .. }) => lock.tenure.id == attempt.bid.id,

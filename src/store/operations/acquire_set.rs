@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use gorilla_domain::{AcquireSet, Acquired, Failure, Lock, LockSet, Release, SetAcquired};
+use gorilla_domain::{AcquireSet, Acquired, Failure, Lock, LockSet, Release, SetAcquired, event::UndoneCause};
 use gorilla_scripts::{Held, HoldReply};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -228,7 +228,7 @@ impl Store {
                 return true;
             }
         }
-        let is_undone = self.is_undone(attempt, deadline).await;
+        let is_undone = self.is_undone(attempt, UndoneCause::Incomplete, deadline).await;
         if is_undone {
             attempt.over();
         }

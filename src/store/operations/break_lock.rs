@@ -9,8 +9,13 @@ use crate::store::{base::Store, durability::Effect, protocol};
 
 impl Store {
     /// Frees a lock without its token, at once or after a grace. If a fence is given, only if the current grant has that
-    /// fence.
-    pub async fn break_lock(self: &Arc<Self>, asked: &Break) -> Result<Broken, Failure> {
+    /// fence. `by` is the identity that breaks the lock, if there is one: listeners are told of it, and of the reason.
+    pub async fn break_lock(
+        self: &Arc<Self>,
+        asked: &Break,
+        by: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Broken, Failure> {
         let lock = self.keys.lock(&asked.resource);
         let fence = asked.fence.map(|fence| fence.to_string());
         let (request, print) = protocol::record(asked.once.as_ref());
@@ -21,7 +26,7 @@ impl Store {
             left: left.map(Duration::from_millis),
         };
         let grace = Some(asked.grace.as_millis() as u64).filter(|grace| *grace > 0);
-        let call = gorilla_scripts::Break { fence: fence.as_deref(), request, print, grace };
+        let call = gorilla_scripts::Break { fence: fence.as_deref(), request, print, grace, by, reason };
         let mut reply = self.run(&lock, &call).await?;
         let is_group = reply == BreakReply::Shared;
         if is_group {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gorilla_domain::{Failure, Line, Lock, ResourceName, State, Status, Token, Waiter};
+use gorilla_domain::{Failure, Line, Lock, Member, ResourceName, State, Status, Token, Waiter};
 use gorilla_scripts::{Inspect, InspectReply, Queue, QueueReply, SharedInspect, SharedInspectReply};
 
 use crate::store::{base::Store, error::Error, link, protocol};
@@ -29,7 +29,9 @@ impl Store {
             }
             match self.run(&lock, &SharedInspect { id: None, secret: None, most }).await? {
                 SharedInspectReply::Group { waiting, group, holders } => {
-                    let holder = |(tenure, permits)| Ok((protocol::tenure(tenure)?, permits));
+                    let holder = |(tenure, permits, breaking)| {
+                        Ok(Member { tenure: protocol::tenure(tenure)?, permits, breaking })
+                    };
                     let holders = holders.into_iter().map(holder).collect::<Result<_, Error>>()?;
                     return Ok(State::Shared { group: protocol::group(group), holders, waiting });
                 }

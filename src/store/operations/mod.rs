@@ -15,6 +15,7 @@ mod release;
 mod set_parts;
 mod shared;
 mod take_at_once;
+mod time;
 mod wait;
 
 pub use limit::LimitChange;

@@ -19,15 +19,17 @@ async fn send(api: &Api, operation: Operation, resource: &str) -> Answer {
     let token = [("Lock-Token", "00000000-0000-0000-0000-000000000000")];
     let acquire = json!({ "owner": "me", "timeout": 5 });
     let body: Option<Value> = match operation {
-        Operation::Acquire => Some(acquire),
+        Operation::Acquire | Operation::Campaign => Some(acquire),
         Operation::AcquireSet => Some(json!({ "owner": "me", "timeout": 5, "resources": [{ "resource": resource }] })),
-        Operation::Extend | Operation::ExtendByHeader => Some(json!({ "timeout": 5 })),
+        Operation::Extend | Operation::ExtendByHeader | Operation::Keep => Some(json!({ "timeout": 5 })),
         Operation::PinLimit => Some(json!({ "limit": 3 })),
         Operation::Batch => Some(json!({ "operations": [] })),
         _ => None,
     };
     let headers: &[_] = match operation {
-        Operation::ExtendByHeader | Operation::ReleaseByHeader => &token,
+        // A stream would not end.
+        Operation::Events => &[("Accept", "application/json")],
+        Operation::ExtendByHeader | Operation::ReleaseByHeader | Operation::Keep | Operation::Resign => &token,
         _ => &[],
     };
     api.send(operation.method(), &path, headers, body.map(|body| body.to_string())).await
@@ -76,12 +78,15 @@ async fn each_operation_is_served_to_exactly_those_who_have_its_right() {
             let expected = match operation.right() {
                 Right::Public | Right::OfEachItem => true,
                 Right::On(verb) => *here && verbs.contains(&verb.as_str()),
-                // The set names the resource. A list shows what the caller may see.
+                // The set names the resource. A list and a stream show what the caller may see.
                 Right::Everywhere(verb) => {
                     verbs.contains(&verb.as_str())
                         && EVERYWHERE.iter().any(|kind| name.ends_with(kind) || name.starts_with(kind))
                 }
-                Right::OnSome(verb) => verbs.contains(&verb.as_str()) && (*here || operation == Operation::List),
+                Right::OnSome(verb) => {
+                    verbs.contains(&verb.as_str())
+                        && (*here || [Operation::List, Operation::Events].contains(&operation))
+                }
             };
             let answer = send(&caller, operation, &resource).await;
             assert_eq!(is_served(&answer), expected, "{name} {operation:?}: {answer:?}");

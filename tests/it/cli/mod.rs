@@ -80,7 +80,7 @@ fn read(stream: Option<impl std::io::Read + Send + 'static>) -> tokio::task::Joi
 }
 
 /// Waits until a file has something in it; what it has.
-async fn written(path: &Path) -> String {
+pub async fn written(path: &Path) -> String {
     let text = || fs::read_to_string(path).unwrap_or_default();
     crate::harness::eventually(&format!("something is in {}", path.display()), Duration::from_secs(20), || async {
         text().ends_with('\n')

@@ -66,6 +66,45 @@ async fn it_waits_in_the_queue_and_gets_the_lock_in_its_turn() {
 }
 
 #[tokio::test]
+async fn an_urgent_command_comes_first_and_of_those_that_replace_each_other_the_newest_alone_runs() {
+    let (api, resource) = (Replica::shared().await, name("ranks"));
+    let url = format!("http://{}", api.address);
+    let held = api.granted(&resource, "holder", 60).await;
+    let args = |options: &[&'static str]| -> Vec<String> {
+        let of_options = options.iter().map(ToString::to_string);
+        ["lock".into(), resource.clone()]
+            .into_iter()
+            .chain(of_options)
+            .chain(["--", "date", "+%s%N"].map(String::from))
+            .collect()
+    };
+    let start = |options: &[&'static str]| {
+        let args = args(options);
+        start(&url, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let old = start(&["--replaces", "main", "-E", "9", "--json"]);
+    waiting(&api, &resource, 1).await;
+    let new = start(&["--replaces", "main"]);
+    let said = finish(old).await;
+    assert!(said.code == 9 && said.out.is_empty(), "{said:?}");
+    let last: Value = serde_json::from_str(said.err.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["event"], "not_acquired");
+    assert!(last["reason"].as_str().expect("a reason").contains("in place of this one"), "{last}");
+    waiting(&api, &resource, 1).await;
+    let urgent = start(&["--headstart", "1m"]);
+    waiting(&api, &resource, 2).await;
+    api.release(&resource, token(&held)).await;
+    let (new, urgent) = (finish(new).await, finish(urgent).await);
+    assert_eq!((new.code, urgent.code), (0, 0), "{new:?} {urgent:?}");
+    assert!(urgent.out < new.out, "the urgent command came second: {urgent:?} {new:?}");
+    for wrong in [&["--headstart", "1s", "-n"][..], &["--replaces", ""], &["other", "--replaces", "main"]] {
+        let args = [&["lock", &resource][..], wrong, &["--", "echo", "ran"]].concat();
+        let said = run(&url, &args).await;
+        assert!(said.code == 64 && said.out.is_empty(), "{wrong:?}: {said:?}");
+    }
+}
+
+#[tokio::test]
 async fn it_keeps_its_place_while_the_server_is_away_and_while_replicas_restart() {
     let redis = Redis::start(&[]);
     let mut replica = Replica::on(&redis).await;

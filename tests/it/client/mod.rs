@@ -1,6 +1,7 @@
 //! The Rust client: `gorilla-client`.
 
 mod other_versions;
+mod ranks;
 mod sets;
 mod shared;
 mod together;

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
-    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Extend, Handover, Hold, Inspect, Join, Limit, Queue, Rank,
-    Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll,
-    Try, Wake,
+    Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Expired, Extend, Handover, Hold, Inspect, Join, Limit,
+    Listen, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease,
+    Sibling, TakeAll, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -25,6 +25,10 @@ const MOST: u64 = 4;
 const LIMIT: u32 = 5;
 const GRACE: u64 = 6;
 const AFTER: u64 = 7;
+const CREATED: i64 = 9;
+const ENDS: i64 = 10;
+const KEEP: u64 = 11;
+const AGE: u64 = 12;
 /// The first item of the list.
 const RANK: u64 = 8;
 
@@ -47,6 +51,10 @@ impl Contract {
                 (_, Some(GRACE)) => Some("grace".into()),
                 (_, Some(AFTER)) => Some("after".into()),
                 (_, Some(RANK)) => Some("rank".into()),
+                (_, Some(KEEP)) => Some("keep".into()),
+                (_, Some(AGE)) => Some("age".into()),
+                (_, Some(time)) if time as i64 == CREATED => Some("created".into()),
+                (_, Some(time)) if time as i64 == ENDS => Some("ends".into()),
                 (_, Some(MOST)) => Some("most".into()),
                 (_, Some(limit)) if limit == u64::from(LIMIT) => Some("limit".into()),
                 _ if value.is_boolean() => Some(flag_of(C::NAME).into()),
@@ -90,13 +98,21 @@ fn contracts() -> Vec<Contract> {
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
     let mut all = vec![
-        Contract::of(&Break { fence: Some("fence"), request, print, grace: Some(GRACE) }),
+        Contract::of(&Break {
+            fence: Some("fence"),
+            request,
+            print,
+            grace: Some(GRACE),
+            by: Some("by"),
+            reason: Some("reason"),
+        }),
         Contract::of(&Cancel {
             id: "id",
             owner: "owner",
             channel: "channel",
             request: "request",
             share: Some("share"),
+            cause: "cause",
         }),
         Contract::of(&claim),
         Contract::of(&Confirm { field: "field", value: "value", given: true }),
@@ -109,6 +125,18 @@ fn contracts() -> Vec<Contract> {
             share: Some("share"),
             request,
             print,
+        }),
+        Contract::of(&Expired {
+            id: "id",
+            owner: "owner",
+            fence: "fence",
+            created: Some(CREATED),
+            ends: ENDS,
+            latest: "latest",
+            floor: Some("floor"),
+            kind: "kind",
+            by: Some("by"),
+            reason: Some("reason"),
         }),
         Contract::of(&Extend {
             token: "token",
@@ -123,12 +151,20 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Inspect { token: Some("token") }),
         Contract::of(&Join { asked, share: Some("share"), again: true, arrived: Some(ARRIVED) }),
         Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
+        Contract::of(&Listen { keep: KEEP, age: Some(AGE) }),
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),
         Contract::of(&ReleaseLater { token: "token", new_token: "new_token", after: AFTER, request, print }),
         Contract::of(&Settle {}),
-        Contract::of(&SharedBreak(Break { fence: Some("fence"), request, print, grace: Some(GRACE) })),
+        Contract::of(&SharedBreak(Break {
+            fence: Some("fence"),
+            request,
+            print,
+            grace: Some(GRACE),
+            by: Some("by"),
+            reason: Some("reason"),
+        })),
         Contract::of(&SharedExtend {
             id: "id",
             secret: "secret",

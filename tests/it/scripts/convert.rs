@@ -144,7 +144,7 @@ fn a_copy_of_a_conversion_is_told_of_no_longer_lease_than_a_break_with_a_grace_h
     assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "shares");
     assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "replayed");
     let fence = lab.cli(&["HGET"], "lock", &["fence"]);
-    let call = Break { fence: Some(&fence), request: None, print: None, grace: Some(2000) };
+    let call = Break { fence: Some(&fence), request: None, print: None, grace: Some(2000), by: None, reason: None };
     assert_eq!(lab.run(&SharedBreak(call))[0], "breaking");
     assert_eq!(convert("token-of-a-1", "b-1", "*1/", "print"), "gone");
     lab.cli(&["DEL"], "lock", &[]);

@@ -149,7 +149,7 @@ fn a_part_that_is_being_broken_is_lost_to_its_set_and_gets_no_longer_lease() {
     for commit in [false, true] {
         let lab = Lab::on(Redis::shared());
         lab.part("id-1");
-        lab.run(&Break { fence: None, request: None, print: None, grace: Some(2000) });
+        lab.run(&Break { fence: None, request: None, print: None, grace: Some(2000), by: None, reason: None });
         assert_eq!(lab.hold("id-1", 60_000, commit, true), ["lost"]);
         assert!((1..=2000).contains(&lab.left()), "{}", lab.left());
     }

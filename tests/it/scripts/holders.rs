@@ -160,7 +160,14 @@ fn break_gives_every_reply_of_its_header() {
     };
     let break_after = |fence: &str, print: &str, grace: Option<u64>| {
         let (request, print) = named(print);
-        lab.run(&Break { fence: Some(fence).filter(|fence| !fence.is_empty()), request, print, grace })
+        lab.run(&Break {
+            fence: Some(fence).filter(|fence| !fence.is_empty()),
+            request,
+            print,
+            grace,
+            by: None,
+            reason: None,
+        })
     };
     let break_lock = |fence: &str, print: &str| break_after(fence, print, None);
     let changed = break_lock("1", "print");
@@ -188,7 +195,7 @@ fn a_break_with_a_grace_ends_the_lease_after_it_and_never_later_than_before() {
     held(&lab);
     let break_after = |print: &str, grace: u64| {
         let (request, print) = named(print);
-        let reply = lab.run(&Break { fence: None, request, print, grace: Some(grace) });
+        let reply = lab.run(&Break { fence: None, request, print, grace: Some(grace), by: None, reason: None });
         (reply[0].clone(), number(&reply[4]))
     };
     let left = || number(&lab.cli(&["PTTL"], "lock", &[]));
@@ -229,7 +236,7 @@ fn no_copy_is_told_of_a_longer_lease_than_a_break_with_a_grace_has_left() {
     let extended = extend();
     assert_eq!(extended[0], "extended");
     assert_eq!(lab.acquire("id-1", "request:a", "print", "30000")[0], "replayed");
-    lab.run(&Break { fence: None, request: None, print: None, grace: Some(10_000) });
+    lab.run(&Break { fence: None, request: None, print: None, grace: Some(10_000), by: None, reason: None });
     assert_eq!(lab.acquire("id-1", "request:a", "print", "30000"), ["gone"]);
     let replayed = extend();
     assert_eq!((replayed[0].as_str(), &replayed[1..8]), ("replayed", &extended[1..8]));

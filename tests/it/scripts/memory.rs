@@ -73,7 +73,7 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     lab.acquire("id-1", "request:id-1", "", "30000");
     let later = ReleaseLater { token: "token-of-id-1", new_token: "token-2", after: 5000, request, print };
     assert_eq!(out_of_memory(&|| lab.run(&later)[0].clone()), "released");
-    let break_lock = Break { fence: None, request, print, grace: None };
+    let break_lock = Break { fence: None, request, print, grace: None, by: None, reason: None };
     assert_eq!(out_of_memory(&|| broken.run(&break_lock)[0].clone()), "broken");
     assert_eq!(broken.keys(), ["fence", "request:k"]);
     assert_eq!(out_of_memory(&|| cancelled.cancel("id-1", "request:id-1")[0].clone()), "released");

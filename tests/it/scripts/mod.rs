@@ -26,7 +26,7 @@ mod take_all;
 use std::{cell::RefCell, collections::BTreeSet, fs, path::Path, time::Duration};
 
 use gorilla_scripts::{
-    Acquire, Call, Cancel, Claim, Constants, Join, Release, Request, Scripts, SharedRelease, Try, together,
+    Acquire, Call, Cancel, Claim, Constants, Join, Recording, Release, Request, Scripts, SharedRelease, Try, together,
 };
 
 use crate::harness::{Redis, name};
@@ -43,6 +43,7 @@ const CONSTANTS: Constants = Constants {
     longest_attempt: Duration::from_secs(120),
     room: 3,
     holders: 4,
+    events: Recording::At("scripted:events"),
 };
 
 /// The text of a script, as its file has it.
@@ -87,7 +88,8 @@ impl<'a> Lab<'a> {
         let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
         let named = keys.iter().map(|key| String::from_utf8_lossy(key));
         let patterns: Vec<_> = named.chain(touched.iter().map(Into::into)).map(|key| format!("~{key}")).collect();
-        let user = ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*"];
+        let user =
+            ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*", "~scripted:events"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(raw::ask(self.redis.port, &user), ["OK"]);
         raw::eval(self.redis.port, Some(&self.user), &requests[0].script.source, &keys, &arguments)
@@ -224,7 +226,14 @@ impl<'a> Lab<'a> {
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
         let request = request.strip_prefix("request:").expect("the key of a record");
-        self.run(&Cancel { id, owner: &format!("owner-of-{id}"), channel: CHANNEL, request, share: None })
+        self.run(&Cancel {
+            id,
+            owner: &format!("owner-of-{id}"),
+            channel: CHANNEL,
+            request,
+            share: None,
+            cause: "hung_up",
+        })
     }
 
     /// Releases by the token that `acquire` gave to `id`.

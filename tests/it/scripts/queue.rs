@@ -66,7 +66,7 @@ fn a_release_gives_the_turn_to_the_first_and_nobody_else_gets_the_lock() {
 fn a_break_with_a_grace_says_when_to_look_after_a_waiter_and_leaves_the_queue_alone() {
     let lab = held(Redis::shared());
     let first = joined(&lab, "id-1");
-    let broken = lab.run(&Break { fence: None, request: None, print: None, grace: Some(5000) });
+    let broken = lab.run(&Break { fence: None, request: None, print: None, grace: Some(5000), by: None, reason: None });
     assert_eq!(broken[4..], ["5000", "5000"]);
     assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
     let queued = again(&lab, "id-1", "20000", &first);

@@ -109,7 +109,7 @@ fn a_break_with_a_grace_shortens_the_lease_of_one_holder_which_may_release_and_n
     let lab = Lab::on(Redis::shared());
     let [(fence, _), _] = shared(&lab);
     let (print, grace) = (Some("print"), Some(5_000));
-    let call = SharedBreak(Break { fence: Some(&fence), request: Some("k"), print, grace });
+    let call = SharedBreak(Break { fence: Some(&fence), request: Some("k"), print, grace, by: None, reason: None });
     let breaking = lab.run(&call);
     assert_eq!(breaking[..4], ["breaking".into(), "a-1".into(), "owner-of-a-1".into(), fence.clone()]);
     assert_eq!(breaking[4..], ["5000", "0"]);
@@ -117,6 +117,8 @@ fn a_break_with_a_grace_shortens_the_lease_of_one_holder_which_may_release_and_n
     assert_eq!((replayed[0].as_str(), &replayed[1..4]), ("replayed", &breaking[1..4]));
     assert!((1..=5_000).contains(&number(&replayed[4])));
     assert!((1..=5_000).contains(&lab.left_of("a-1 1")));
+    let told = lab.run(&SharedInspect { id: None, secret: None, most: 10 });
+    assert_eq!([&told[15], &told[25]], ["0", "1"], "the break is under way for that holder alone");
     let (request, print, metadata, new_secret) = (None, None, None, None);
     let extend = |id, secret| SharedExtend { id, secret, new_secret, metadata, lease: 90_000, request, print };
     assert_eq!(lab.run(&extend("a-1", "secret-of-a-1"))[0], "breaking");
@@ -136,6 +138,8 @@ fn shared_break_gives_every_reply_of_its_header() {
             request,
             print,
             grace: None,
+            by: None,
+            reason: None,
         }))
     };
     assert_eq!(break_lock("", ""), ["unnamed", "3", "5", "2"]);
@@ -151,7 +155,7 @@ fn shared_break_gives_every_reply_of_its_header() {
     assert_eq!(break_lock(&fence, "")[0], "changed");
     assert_eq!(lab.cli(&["HGET"], "lock", &["owner"]), "owner-of-a-2");
     let grace = Some(5_000);
-    lab.run(&SharedBreak(Break { fence: Some(&fence_2), request: None, print: None, grace }));
+    lab.run(&SharedBreak(Break { fence: Some(&fence_2), request: None, print: None, grace, by: None, reason: None }));
     lab.cli(&["DEL"], "lock", &[]);
     assert_eq!(break_lock(&fence, ""), ["missing"]);
     lab.saw_every_reply_of("shared_break");
@@ -173,9 +177,9 @@ fn shared_inspect_gives_every_reply_of_its_header_and_never_a_token() {
     // The holder that ends last comes first.
     assert_eq!(all[6..12], holder("a-2", &fence_2, &created_2));
     assert_eq!((number(&all[12]), all[14].as_str()), (number(&created_2) + 60_000, "2"));
-    assert_eq!(all[15..21], holder("a-1", &fence, &created));
-    assert!((1..=30_000).contains(&number(&all[22])), "{all:?}");
-    assert_eq!(all.len(), 24);
+    assert_eq!(all[16..22], holder("a-1", &fence, &created));
+    assert!((1..=30_000).contains(&number(&all[23])), "{all:?}");
+    assert_eq!((all[15].as_str(), all[25].as_str(), all.len()), ("0", "0", 26));
     assert!(!all.iter().any(|item| item.contains("secret")), "{all:?}");
     assert_eq!(inspect("", "", 0), ["group", "0", "3", "5", "2", "0"]);
     assert_eq!(inspect("", "", 1)[4..7], ["2", "1", "a-2"]);

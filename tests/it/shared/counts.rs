@@ -1,7 +1,12 @@
 //! `used` is what the holders have, whatever is released twice, late, or sent again.
 
+use serde_json::Value;
+
 use super::*;
-use crate::harness::name;
+use crate::{
+    cli::{finish, gorilla},
+    harness::{Process, name},
+};
 
 #[tokio::test]
 async fn a_release_that_comes_twice_or_after_the_lease_frees_no_permits_of_others() {
@@ -79,4 +84,34 @@ async fn a_token_ends_its_own_holder_only_and_a_break_the_holder_with_the_fence(
     for lock in [&first, &third] {
         released(two, &resource, lock).await;
     }
+}
+
+#[tokio::test]
+async fn a_break_with_a_grace_is_shown_of_the_holder_that_it_is_about() {
+    let (_redis, replicas) = replicas(2).await;
+    let [one, two] = [0, 1].map(|index| &replicas[index].api);
+    let resource = name("breaking");
+    let (first, last) = (held(one, &resource, "first", Of(1, 3)).await, held(two, &resource, "last", Of(1, 3)).await);
+    let shown = async || {
+        let page = two.get(&format!("/api/v1/locks?prefix={resource}")).await.json();
+        let states = [one.state(&resource).await, page["locks"][0].clone()];
+        states.map(|state| {
+            let of = |owner: &str| {
+                let holders = state["holders"].as_array().expect("holders");
+                holders.iter().find(|holder| holder["owner"] == owner).expect("a holder")["breaking"].clone()
+            };
+            [of("first"), of("last"), state["breaking"].clone()]
+        })
+    };
+    assert_eq!(shown().await, [const { [Value::Null, Value::Null, Value::Null] }; 2]);
+    let breaks = json!({ "reason": "a test", "fence": first["fence"], "grace": 25 });
+    assert_eq!(one.break_lock(&resource, &breaks, &[]).await.status, 200);
+    // The other holder ends last now, and what is told of the lock is about it.
+    assert_eq!(shown().await, [const { [Value::Bool(true), Value::Null, Value::Null] }; 2]);
+    let said = finish(Process::spawn(&mut gorilla(&one.url(), &["status", &resource])).expect("gorilla starts")).await;
+    let of_first = said.out.lines().find(|line| line.starts_with("first")).expect("a line");
+    assert!(said.out.contains("BREAKING") && of_first.trim_end().ends_with("yes"), "{said:?}");
+    released(two, &resource, &last).await;
+    assert_eq!(one.state(&resource).await["breaking"], true, "the only holder is about to end");
+    released(two, &resource, &first).await;
 }

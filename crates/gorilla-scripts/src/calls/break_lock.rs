@@ -23,6 +23,10 @@ pub struct Break<'a> {
     pub print: Option<&'a str>,
     /// How long the holder may keep the lock, in milliseconds; `None` to end it at once.
     pub grace: Option<u64>,
+    /// The name of the identity that breaks the lock, if there is one.
+    pub by: Option<&'a str>,
+    /// Why, if somebody says so.
+    pub reason: Option<&'a str>,
 }
 
 /// What `break` replies.

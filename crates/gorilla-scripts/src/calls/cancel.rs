@@ -24,6 +24,8 @@ pub struct Cancel<'a> {
     pub request: &'a str,
     /// The share that the acquire wanted, if it wanted to share the lock: as [`Join::share`](super::Join::share).
     pub share: Option<&'a str>,
+    /// Why it is undone: `unknown_outcome`, `hung_up`, `not_replicated` or `incomplete`.
+    pub cause: &'a str,
 }
 
 /// What `cancel` replies, with the milliseconds for which the next waiter has the turn, if one was woken.
@@ -48,7 +50,7 @@ impl Call for Cancel<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Request(self.request)]
+        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Request(self.request), Sibling::Told]
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<CancelReply, Malformed> {

@@ -76,7 +76,7 @@ impl Call for Convert<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         let own = [Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Limit];
-        own.into_iter().chain(self.request.map(Sibling::Request)).collect()
+        own.into_iter().chain(self.request.map(Sibling::Request)).chain([Sibling::Told]).collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ConvertReply, Malformed> {

@@ -66,6 +66,7 @@ impl Call for Hold<'_> {
         [Sibling::Fence, Sibling::Queue, Sibling::Holders]
             .into_iter()
             .chain(self.request.map(Sibling::Request))
+            .chain([Sibling::Told])
             .collect()
     }
 

@@ -36,7 +36,7 @@ impl Call for Join<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        let of_group = [Sibling::Holders, Sibling::Limit];
+        let of_group = [Sibling::Holders, Sibling::Limit, Sibling::Told];
         of_group.into_iter().chain(AcquireReply::touches(&self.asked)).collect()
     }
 

@@ -39,7 +39,7 @@ impl Call for Limit<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Limit]
+        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Limit, Sibling::Told]
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<LimitReply, Malformed> {

@@ -43,7 +43,7 @@ impl Call for SharedExtend<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         let own = [Sibling::Fence, Sibling::Holders];
-        own.into_iter().chain(self.request.map(Sibling::Request)).collect()
+        own.into_iter().chain(self.request.map(Sibling::Request)).chain([Sibling::Told]).collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ExtendReply, Malformed> {

@@ -32,8 +32,9 @@ pub enum SharedInspectReply {
         waiting: u64,
         /// What the holders have together.
         group: Group,
-        /// The holders with their permits, those first that end last.
-        holders: Vec<(Tenure, u32)>,
+        /// The holders with their permits, and whether somebody breaks their grants and has left them a grace; those first that
+        /// end last.
+        holders: Vec<(Tenure, u32, bool)>,
     },
     /// The token's holder.
     Own(Tenure, Part),
@@ -62,7 +63,7 @@ impl Call for SharedInspect<'_> {
         Ok(match outcome {
             "group" => {
                 let (waiting, group, shown) = (reader.number()?, reader.group()?, reader.number::<usize>()?);
-                let holder = |_| Ok((reader.tenure()?, reader.number()?));
+                let holder = |_| Ok((reader.tenure()?, reader.number()?, reader.number::<u8>()? == 1));
                 SharedInspectReply::Group { waiting, group, holders: (0..shown).map(holder).collect::<Result<_, _>>()? }
             }
             "own" => {

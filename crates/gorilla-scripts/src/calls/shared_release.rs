@@ -40,7 +40,7 @@ impl Call for SharedRelease<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         let own = [Sibling::Queue, Sibling::Turn, Sibling::Holders];
-        own.into_iter().chain(self.request.map(Sibling::Request)).collect()
+        own.into_iter().chain(self.request.map(Sibling::Request)).chain([Sibling::Told]).collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<ReleaseReply, Malformed> {

@@ -26,7 +26,7 @@ impl Call for Wake {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders]
+        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Told]
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<Option<u64>, Malformed> {

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     Batched, Broken,
     Code::{self, *},
-    Error, Facts, ItemResult, Lock, LockSet, Mode, Outcome, Problem, State, Tenure, Token,
+    Control, Election, Error, Event, Events, Facts, History, ItemResult, Leader, Leadership, Lock, LockSet, Missed,
+    Mode, Outcome, Problem, State, Tenure, Token,
 };
 
 const ID: &str = "01a207bc-4cb5-75c8-b04d-e6e049346456";
@@ -109,6 +110,36 @@ pub fn broken() -> Broken {
     }
 }
 
+/// A leadership with a timeout in milliseconds.
+pub fn leadership(timeout: u64) -> Leadership {
+    let metadata = json!([{ "url": "http://10.0.0.7:8080" }]);
+    let lock = Lock { resource: "scheduler".into(), metadata, ..lock(timeout, timeout) };
+    Leadership { term: lock.fence, lock }
+}
+
+/// What everybody may know of the election: of one with a leader, or of one without.
+pub fn election(has_leader: bool) -> Election {
+    let Leadership { lock, term } = leadership(30_000);
+    let leader = Leader {
+        id: lock.id,
+        owner: lock.owner,
+        term,
+        metadata: lock.metadata,
+        created_at: lock.created_at,
+        updated_at: lock.updated_at,
+        expire_at: lock.expire_at,
+        ttl_ms: 21_480,
+        breaking: false,
+    };
+    Election {
+        resource: lock.resource,
+        leader: has_leader.then_some(leader),
+        term: has_leader.then_some(term),
+        candidates: if has_leader { 2 } else { 0 },
+        waited_ms: 0,
+    }
+}
+
 /// Batches: the renewal of two locks whose tokens stay, and one item of each operation.
 pub fn batch() -> Value {
     let token = lock(30_000, 30_000).token;
@@ -133,6 +164,83 @@ pub fn batched() -> Batched {
     let item = |index, status, body| ItemResult { index, status, body: Some(body), replayed: false, retry_after: None };
     let missing = json!(error(LockNotFound));
     Batched { ok: 1, failed: 1, unknown: 0, results: vec![item(0, 200, json!(extended())), item(1, 404, missing)] }
+}
+
+/// Something that happened to the lock.
+fn event(kind: &str, cursor: &str, at: &str) -> Event {
+    Event {
+        kind: kind.into(),
+        cursor: Some(cursor.into()),
+        resource: "stock".into(),
+        owner: Some(OWNER.into()),
+        fence: Some(FENCE),
+        id: Some(ID.into()),
+        at: at.into(),
+        expire_at: None,
+        ttl_ms: None,
+        expired_at: None,
+        held_ms: None,
+        waited_ms: None,
+        previous_fence: None,
+        metadata: None,
+        metadata_omitted: false,
+        mode: None,
+        permits: None,
+        by: None,
+        reason: None,
+        cause: None,
+        place: None,
+        position: None,
+        waiting: None,
+        holder_fence: None,
+    }
+}
+
+fn granted() -> Event {
+    Event {
+        expire_at: Some(ENDS.into()),
+        waited_ms: Some(812),
+        metadata: Some(json!([])),
+        ..event("granted", "5f0a.1795426110645-0.0", GRANTED)
+    }
+}
+
+fn released() -> Event {
+    Event { held_ms: Some(10_391), ..event("released", "5f0a.1795426121036-0.0", "2026-11-23T09:28:41.036Z") }
+}
+
+/// The answer to a long poll.
+pub fn events() -> Events {
+    Events { events: vec![granted(), released()], cursor: "5f0a.1795426121036-0.0".into(), missed: None }
+}
+
+/// The answer to a long poll with a cursor that is too old.
+pub fn missed() -> Events {
+    Events { events: vec![], cursor: "5f0a.1795426121036-0.0".into(), missed: Some(Missed::Trimmed) }
+}
+
+/// What has happened to the lock.
+pub fn history() -> History {
+    let recorded_since = Some("2026-11-23T02:31:00.000Z".into());
+    History { resource: "stock".into(), recorded_since, events: vec![released(), granted()], cursor: None }
+}
+
+/// The beginning of a stream.
+pub fn stream() -> String {
+    let hello = Control::Hello {
+        replica: "0d9c2f6e-3a41-4b17-9a53-9b8a4a3a3a55".into(),
+        now: "2026-11-23T09:28:30.000Z".into(),
+        resumed: false,
+        recorded_since: Some("2026-11-23T02:31:00.000Z".into()),
+        expiries: None,
+    };
+    let granted = granted();
+    let cursor = granted.cursor.as_deref().unwrap_or_default();
+    format!(
+        "retry: 2000\n\nevent: hello\ndata: {}\n\nevent: granted\nid: {cursor}\ndata: {}\n\n",
+        json!(hello),
+        json!(granted)
+    )
 }
 
 /// The same lock, which ends after a grace.
@@ -178,6 +286,7 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             nothing(),
         ),
         NotFound => ("There is nothing at this path; locks are at /api/v1/locks/{resource}.", nothing()),
+        EventsOff => ("The settings of this server switch events off (events.record = \"off\").", nothing()),
         LockNotFound => ("Nobody holds a lock on \"free\".", about("free")),
         TokenNotFound => (
             "The token is not that of a lock on \"stock\": it was superseded by an extend or given back, or was never valid.",
@@ -238,6 +347,10 @@ fn message_and_facts(code: Code) -> (&'static str, Facts) {
             "The first request with this Idempotency-Key succeeded, but its lease on \"idem\" has ended since; \
              use a new key to ask again.",
             about("idem"),
+        ),
+        TooManyListeners => (
+            "This replica has 1000 listeners, as many as may listen; try again later, or at another replica.",
+            nothing(),
         ),
         QuotaExceeded => (
             "The API key \"orders-prod\" asks more often than its quota per_second allows; try again in 0.1 s.",

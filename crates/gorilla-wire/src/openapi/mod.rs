@@ -69,6 +69,7 @@ pub fn document() -> String {
         security: [],
         tags: json!([
             { "name": "locks", "description": "Taking, extending, releasing and watching locks." },
+            { "name": "elections", "description": "Leaders and candidates, over the locks of the same names." },
             { "name": "health", "description": "What load balancers and supervisors ask." },
             { "name": "interface", "description": "The interface itself." },
         ]),
@@ -129,6 +130,9 @@ fn operation_object(operation: Operation, head: bool) -> OperationObject {
         });
         if let Some(content) = success.content.filter(|_| !head) {
             response["content"] = json!({ success.media: content });
+            if let Some((media, content)) = success.other {
+                response["content"][media] = content;
+            }
         }
         responses.insert(success.status.as_str().into(), response);
     }

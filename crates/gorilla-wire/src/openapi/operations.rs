@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     component::component,
-    examples::{self, breaking, broken, extended, free, held, lock, set},
-    parameters::{of_document, of_list, of_release},
+    examples::{self, breaking, broken, election, extended, free, held, leadership, lock, set},
+    parameters::{of_document, of_events, of_history, of_leader, of_list, of_release, of_state},
 };
-use crate::{Alive, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter};
+use crate::{Alive, EVENT_STREAM, Health, Limit, Mode, Operation, Page, Queue, Readiness, Ready, Waiter};
 
 /// What the document says of an operation beside its method and path.
 pub struct Description {
@@ -55,6 +55,8 @@ pub struct Success {
     pub content: Option<Value>,
     /// The type of its body.
     pub media: &'static str,
+    /// Another type that its body may have, with the schema and examples of that.
+    pub other: Option<(&'static str, Value)>,
 }
 
 /// Describes an operation.
@@ -115,8 +117,10 @@ pub fn describe(operation: Operation) -> Description {
             id: "state",
             tag: "locks",
             summary: "Who holds a lock, for everybody",
-            description: "Never tells a token. With the header Lock-Token it is the status of the holder's lock.",
-            parameters: vec![component("parameters", "Lock-Token-optional")],
+            description: "Never tells a token. With the header Lock-Token it is the status of the holder's lock. With \
+                          `until` the answer comes when the lock is free or has changed, or when `wait` is over: 200 \
+                          with the state either way. It reserves nothing.",
+            parameters: [component("parameters", "Lock-Token-optional")].into_iter().chain(of_state()).collect(),
             body: None,
             successes: ok(
                 "The public state; with Lock-Token the lock.",
@@ -209,6 +213,7 @@ pub fn describe(operation: Operation) -> Description {
                 headers: &["Idempotent-Replay"],
                 content: None,
                 media: JSON,
+                other: None,
             }],
         },
         Operation::Status => Description {
@@ -301,6 +306,88 @@ pub fn describe(operation: Operation) -> Description {
                 json!({ "left": { "value": limit(false) } }),
             ),
         },
+        Operation::Leader => Description {
+            id: "leader",
+            tag: "elections",
+            summary: "Who leads an election, for everybody",
+            description: "An election is the lock of the same name: its leader holds the lock exclusively, and a term is a \
+                          fence. Never tells a token. With `after` and `wait` the answer comes when there is news. A \
+                          leader must not ask here whether it leads: only its own lease says that.",
+            parameters: of_leader().into(),
+            body: None,
+            successes: ok(
+                "The election.",
+                &[],
+                component("schemas", "Election"),
+                json!({ "leader": { "value": election(true) }, "vacant": { "value": election(false) } }),
+            ),
+        },
+        Operation::Campaign => Description {
+            id: "campaign",
+            tag: "elections",
+            summary: "Campaign for the leadership",
+            description: "Takes the lock of this name exclusively, as an acquire does, with the same rights and refusals. \
+                          With `wait` the request is a candidate in the queue, first come, first served. The lease \
+                          begins with the election, not with the candidacy.",
+            parameters: vec![key()],
+            body: Some(RequestBody {
+                schema: "Campaign",
+                required: true,
+                longest: LONGEST,
+                examples: json!({
+                    "campaign": {
+                        "value": {
+                            "owner": "worker-7", "timeout": 30, "wait": 30,
+                            "metadata": { "url": "http://10.0.0.7:8080" },
+                        },
+                    },
+                }),
+            }),
+            successes: ok(
+                "Elected, or elected before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                component("schemas", "Leadership"),
+                json!({ "elected": { "value": leadership(30_000) } }),
+            ),
+        },
+        Operation::Keep => Description {
+            id: "keep",
+            tag: "elections",
+            summary: "Keep the leadership, and proclaim",
+            description: "Extends the lease, as an extend does. With `metadata` the leader proclaims something else.",
+            parameters: vec![token(), key()],
+            body: Some(RequestBody {
+                schema: "Keep",
+                required: true,
+                longest: LONGEST,
+                examples: json!({
+                    "keep": { "value": { "timeout": 30, "rotate": false } },
+                    "proclaim": { "value": { "timeout": 30, "metadata": { "url": "http://10.0.0.7:8081" } } },
+                }),
+            }),
+            successes: ok(
+                "Kept, or kept before by the same Idempotency-Key.",
+                &["Idempotent-Replay"],
+                component("schemas", "Leadership"),
+                json!({ "kept": { "value": leadership(30_000) } }),
+            ),
+        },
+        Operation::Resign => Description {
+            id: "resign",
+            tag: "elections",
+            summary: "Give the leadership up",
+            description: "Releases the lock, and the first candidate is elected.",
+            parameters: vec![token(), key()],
+            body: None,
+            successes: vec![Success {
+                status: StatusCode::NO_CONTENT,
+                description: "The election is vacant, or the first candidate leads.",
+                headers: &["Idempotent-Replay"],
+                content: None,
+                media: JSON,
+                other: None,
+            }],
+        },
         Operation::Batch => Description {
             id: "batch",
             tag: "locks",
@@ -322,6 +409,57 @@ pub fn describe(operation: Operation) -> Description {
                 &[],
                 component("schemas", "Batched"),
                 json!({ "batched": { "value": examples::batched() } }),
+            ),
+        },
+        Operation::Events => Description {
+            id: "events",
+            tag: "locks",
+            summary: "What happens to locks, as it happens",
+            description: "Server-sent events: `event:` is the type, `id:` the cursor, `data:` one line of JSON. First comes \
+                          `hello`; with `snapshot=1` the `state` of each lock and `synced`; then events, and at least every \
+                          15 s a `bookmark` with the cursor. `missed` says that events are missing, `bye` that the \
+                          replica ends the stream. Connect again with the last cursor as `since` or `Last-Event-ID`. \
+                          With `Accept: application/json` it is a long poll that answers the events after `since`. An \
+                          API key sees the events of the locks for which it has the right `events`.",
+            parameters: of_events().into(),
+            body: None,
+            successes: vec![Success {
+                status: StatusCode::OK,
+                description: "The stream, which ends when one side ends it; or the events after a cursor.",
+                headers: &[],
+                content: Some(json!({
+                    "schema": component("schemas", "Events"),
+                    "examples": { "events": { "value": examples::events() }, "missed": { "value": examples::missed() } },
+                })),
+                media: JSON,
+                other: Some((
+                    EVENT_STREAM,
+                    json!({
+                        "schema": {
+                            "type": "string",
+                            "description": "Messages with `event`, `id` and `data`. The data of an event is an Event. The \
+                                            data of `hello`, `state`, `synced`, `bookmark`, `missed` and `bye` has its \
+                                            name as `type` too; that of `state` has the members of the public state.",
+                        },
+                        "examples": { "stream": { "value": examples::stream() } },
+                    }),
+                )),
+            }],
+        },
+        Operation::History => Description {
+            id: "history",
+            tag: "locks",
+            summary: "What has happened to a lock",
+            description: "What Redis still has of the events of one lock, newest first. A page may be empty and not be the \
+                          last: only a null cursor is the end. Redis records while somebody listens, and always with \
+                          `events.record = \"always\"`.",
+            parameters: of_history().into(),
+            body: None,
+            successes: ok(
+                "A page.",
+                &[],
+                component("schemas", "History"),
+                json!({ "history": { "value": examples::history() } }),
             ),
         },
         Operation::Health => Description {
@@ -400,6 +538,7 @@ pub fn describe(operation: Operation) -> Description {
                 headers: &[],
                 content: Some(json!({ "schema": { "type": "string" } })),
                 media: "text/plain",
+                other: None,
             }],
         },
     }
@@ -407,7 +546,7 @@ pub fn describe(operation: Operation) -> Description {
 
 fn ok(description: &'static str, headers: &'static [&'static str], schema: Value, examples: Value) -> Vec<Success> {
     let content = Some(json!({ "schema": schema, "examples": examples }));
-    vec![Success { status: StatusCode::OK, description, headers, content, media: JSON }]
+    vec![Success { status: StatusCode::OK, description, headers, content, media: JSON, other: None }]
 }
 
 /// The answers with a file that a client may keep.
@@ -415,8 +554,15 @@ fn document(description: &'static str, media: &'static str, schema: Value) -> Ve
     let headers: &[&str] = &["ETag", "Cache-Control"];
     let content = Some(json!({ "schema": schema }));
     vec![
-        Success { status: StatusCode::OK, description, headers, content, media },
-        Success { status: StatusCode::NOT_MODIFIED, description: "The client has it.", headers, content: None, media },
+        Success { status: StatusCode::OK, description, headers, content, media, other: None },
+        Success {
+            status: StatusCode::NOT_MODIFIED,
+            description: "The client has it.",
+            headers,
+            content: None,
+            media,
+            other: None,
+        },
     ]
 }
 

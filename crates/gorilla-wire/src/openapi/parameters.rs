@@ -110,6 +110,113 @@ pub fn of_list() -> [Value; 4] {
     ]
 }
 
+/// The parameters of the public state alone.
+pub fn of_state() -> [Value; 3] {
+    [
+        json!({
+            "name": "until",
+            "in": "query",
+            "description": "Answer when nobody holds the lock (`free`), or when another grant stands than that with `fence`, \
+             or none (`changed`).",
+            "schema": { "enum": ["free", "changed"] },
+        }),
+        json!({
+            "name": "fence",
+            "in": "query",
+            "description": "With `until=changed`: the fence of the grant that the client knows; 0 if it knows that nobody \
+             holds the lock. Without it, what Gorilla finds first.",
+            "schema": { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 },
+        }),
+        of_wait("With `until`: how long to wait, in seconds, from 0 to `limits.max_wait` (60 by default).", 30),
+    ]
+}
+
+fn of_wait(description: &str, default: u64) -> Value {
+    json!({
+        "name": "wait",
+        "in": "query",
+        "description": description,
+        "schema": { "type": "number", "minimum": 0, "maximum": 60, "default": default },
+    })
+}
+
+/// The parameters of the events alone.
+pub fn of_events() -> [Value; 9] {
+    [
+        json!({
+            "name": "prefix",
+            "in": "query",
+            "description": "Only locks whose names begin with it; at most 256 bytes.",
+            "schema": { "type": "string", "maxLength": 256 },
+        }),
+        json!({
+            "name": "resource",
+            "in": "query",
+            "description": "Only these locks; repeat it for up to 16 names.",
+            "schema": { "type": "array", "maxItems": 16, "items": { "type": "string", "minLength": 1, "maxLength": 256 } },
+            "style": "form",
+            "explode": true,
+        }),
+        json!({
+            "name": "owner",
+            "in": "query",
+            "description": "Only events with this owner; compared to the letter.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 256 },
+        }),
+        json!({
+            "name": "types",
+            "in": "query",
+            "description": "Only events of these types, with commas between them. `leader` and `vacant` need `resource`.",
+            "schema": { "type": "array", "items": { "type": "string", "enum": crate::EVENT_TYPES } },
+            "style": "form",
+            "explode": false,
+        }),
+        json!({
+            "name": "snapshot",
+            "in": "query",
+            "description": "With 1 the stream begins with the states of the locks. Not for a long poll.",
+            "schema": { "enum": ["0", "1"], "type": "string" },
+        }),
+        json!({
+            "name": "since",
+            "in": "query",
+            "description": "Only what happened after this cursor. Without it, what happens from now on.",
+            "schema": { "type": "string", "maxLength": 256 },
+        }),
+        json!({
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The same as `since`, as browsers send it.",
+            "schema": { "type": "string", "maxLength": 256 },
+        }),
+        of_wait("Only for a long poll: how long to wait for an event, in seconds.", 0),
+        json!({
+            "name": "limit",
+            "in": "query",
+            "description": "Only for a long poll: the highest number of events.",
+            "schema": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 500 },
+        }),
+    ]
+}
+
+/// The parameters of the history alone.
+pub fn of_history() -> [Value; 2] {
+    [
+        json!({
+            "name": "limit",
+            "in": "query",
+            "description": "The highest number of events.",
+            "schema": { "type": "integer", "minimum": 1, "maximum": 500, "default": 100 },
+        }),
+        json!({
+            "name": "before",
+            "in": "query",
+            "description": "Only events before this cursor: that of the page before.",
+            "schema": { "type": "string", "maxLength": 256 },
+        }),
+    ]
+}
+
 /// The parameter of a release alone.
 pub fn of_release() -> Value {
     json!({
@@ -121,6 +228,31 @@ pub fn of_release() -> Value {
         "schema": { "type": "number", "minimum": 0, "maximum": 86400 },
         "example": 5,
     })
+}
+
+/// The parameters of a look at an election.
+pub fn of_leader() -> [Value; 2] {
+    [
+        json!({
+            "name": "after",
+            "in": "query",
+            "required": false,
+            "description": "What the client knows already: the `term` of the last answer, or `none` if it was null. With \
+             `wait` the answer comes as soon as there is news: with a term, that nobody leads or that a later term has \
+             begun; with `none`, that somebody leads.",
+            "schema": { "type": "string", "pattern": "^(none|[0-9]{1,16})$" },
+            "example": "1795426110645374",
+        }),
+        json!({
+            "name": "wait",
+            "in": "query",
+            "required": false,
+            "description": "Seconds to wait for news at most; needs `after`. 0 to `limits.max_wait` (60 by default). The \
+             answer at the end of the wait is the state, as without it.",
+            "schema": { "type": "number", "minimum": 0, "maximum": 60 },
+            "example": 30,
+        }),
+    ]
 }
 
 /// The parameter of the document, of its page and of the files of the page.

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::component::component;
 use crate::{
-    Acquire, AcquireSet, Batch, Batched, Break, Broken, Error, Extend, Group, Health, Holder, Limit, Lock, LockSet, Op,
-    Page, Pin, Problem, Queue, Ready, Release, State, Tenure,
+    Acquire, AcquireSet, Batch, Batched, Break, Broken, Campaign, Election, Error, Events, Extend, Group, Health,
+    History, Holder, Keep, Leadership, Limit, Lock, LockSet, Op, Page, Pin, Problem, Queue, Ready, Release, State,
+    Tenure,
 };
 
 /// The member of a [`State`] that is there only if it is true.
@@ -24,6 +25,8 @@ pub fn all() -> Map<String, Value> {
     requests.subschema_for::<Extend<String>>();
     requests.subschema_for::<Break<String>>();
     requests.subschema_for::<Pin<String>>();
+    requests.subschema_for::<Campaign<String>>();
+    requests.subschema_for::<Keep<String>>();
     requests.subschema_for::<Batch<String>>();
     let mut answers = generator(Contract::Serialize);
     answers.subschema_for::<Lock>();
@@ -33,6 +36,10 @@ pub fn all() -> Map<String, Value> {
     answers.subschema_for::<Holder>();
     answers.subschema_for::<Queue>();
     answers.subschema_for::<Limit>();
+    answers.subschema_for::<Leadership>();
+    answers.subschema_for::<Election>();
+    answers.subschema_for::<Events>();
+    answers.subschema_for::<History>();
     answers.subschema_for::<Batched>();
     answers.subschema_for::<Health>();
     answers.subschema_for::<Ready>();

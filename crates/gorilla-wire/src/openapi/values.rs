@@ -165,6 +165,32 @@ pub fn grace(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// The type of an event.
+pub fn event_type(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": crate::EVENT_TYPES })
+}
+
+/// Why events are missing.
+pub fn missed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["trimmed", "restarted", "failover", "slow", "not_recorded", null] })
+}
+
+pub fn text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string" })
+}
+
+pub fn text_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"] })
+}
+
+pub fn time_or_null(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [time(generator), { "type": "null" }] })
+}
+
+pub fn only_shared(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": "shared" })
+}
+
 /// A member that is there only if it is true.
 pub fn only_true(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "const": true })

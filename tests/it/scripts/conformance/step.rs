@@ -81,7 +81,14 @@ impl Step {
                 let (id, owner, request) = (attempt(call.id), owner(call.id), record(call.request));
                 let (channel, share) = (format!("gorilla:wake:{channel}"), wanted.map(share));
                 let share = share.as_deref();
-                lab.run(&calls::Cancel { id: &id, owner: &owner, channel: &channel, request: &request, share })
+                lab.run(&calls::Cancel {
+                    id: &id,
+                    owner: &owner,
+                    channel: &channel,
+                    request: &request,
+                    share,
+                    cause: "hung_up",
+                })
             }
             Step::SharedExtend(call) => {
                 let (id, old, new) = (attempt(call.token.tenure), secret(call.token), secret(call.new_token));
@@ -105,7 +112,14 @@ impl Step {
             Step::SharedBreak(call) => {
                 let (fence, (request, print)) = (call.fence.map(|fence| fence.to_string()), once(call.once));
                 let (fence, request, print) = (fence.as_deref(), request.as_deref(), print.as_deref());
-                lab.run(&calls::SharedBreak(calls::Break { fence, request, print, grace: None }))
+                lab.run(&calls::SharedBreak(calls::Break {
+                    fence,
+                    request,
+                    print,
+                    grace: None,
+                    by: None,
+                    reason: None,
+                }))
             }
             Step::Convert(call) => {
                 let (id, old, new) = (attempt(call.id), token(call.token), token(call.new_token));
