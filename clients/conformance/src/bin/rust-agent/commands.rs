@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use gorilla_client::{Client, Error, Kind, Progress, test_clock};
+use gorilla_client::{Client, Error, Kind, Progress, Told, test_clock};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
@@ -70,6 +70,7 @@ impl Agent {
                 let elected = self.elections.elect(self.client()?, name, election, ttl).await;
                 elected.map(|()| json!({})).map_err(|error| self.failed(error))
             }
+            "watch" => self.watch(command["prefix"].as_str().unwrap_or_default()),
             "resign" => self.elections.resign(name),
             "check" => self.elections.check(name).unwrap_or_else(|| self.with(name, Hold::check)),
             "fence" => self.with(name, |hold| Ok(hold.facts())),
@@ -230,6 +231,29 @@ impl Agent {
         });
         drop(hold);
         Err(Failed::body(message, lost))
+    }
+
+    /// Tells the events of the server from now on.
+    fn watch(&self, prefix: &str) -> Answer {
+        let mut watch = self.client()?.watch().prefix(prefix).start();
+        tokio::task::spawn_local(async move {
+            loop {
+                match watch.next().await {
+                    Ok(Told::Event(event)) => {
+                        let fence = event.fence.map(|fence| fence.to_string());
+                        out::line(
+                            &json!({ "event": "watched", "type": event.kind, "resource": event.resource, "fence": fence }),
+                        );
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        eprintln!("the watching has ended: {error}");
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(json!({}))
     }
 
     async fn many(&self, command: &Value) -> Answer {

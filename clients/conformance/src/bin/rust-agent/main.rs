@@ -38,7 +38,6 @@ async fn serve() {
             "again": "a request is used up by its acquire, so two tasks can't share it",
             "close": "a client holds nothing: each guard releases its own lock",
             "stubborn": "a body is a future, which is dropped when the lease ends",
-            "watch": "not there yet",
         },
     }));
     let agent = Rc::new(Agent::default());
