@@ -164,17 +164,24 @@ impl Seen {
 
     fn renewals(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut released = BTreeSet::new();
+        // When the last release of a resource came.
+        let mut released = BTreeMap::new();
+        let granted_between = |resource: &str, from: Instant, to: Instant| {
+            let of = self.entries.iter().filter(|entry| entry.operation.on == On::Post && entry.status == Some(200));
+            let mut of = of.filter(|entry| entry.operation.items.iter().any(|item| item.resource == resource));
+            of.any(|entry| entry.done.is_some_and(|done| done >= from && entry.at <= to))
+        };
         // When the renewal of a token was sent last, and when it was done.
         let mut renewals = BTreeMap::<(&str, &str), &Entry>::new();
         for entry in &self.entries {
             for item in &entry.operation.items {
                 let held = (item.resource.as_str(), item.token.as_deref().unwrap_or_default());
                 match item.on {
-                    On::Delete => drop(released.insert(item.resource.as_str())),
-                    On::Post => drop(released.remove(item.resource.as_str())),
+                    On::Delete => drop(released.insert(item.resource.as_str(), entry.at)),
                     On::Put => {
-                        if released.contains(item.resource.as_str()) {
+                        // Another process may hold the resource since.
+                        let released = released.get(item.resource.as_str());
+                        if released.is_some_and(|at| !granted_between(&item.resource, *at, entry.at)) {
                             problems.push("an extend came after the release".into());
                         }
                         if let Some(before) = renewals.insert(held, entry)
