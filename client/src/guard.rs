@@ -188,7 +188,14 @@ impl Guard {
     /// What a leader is given of the guard.
     pub(crate) fn leading(&self) -> Leading {
         let (lease, lost) = (self.lease.clone(), self.lost.clone());
-        Leading::new(self.resource.clone(), self.owner.clone(), self.terms.clone(), lease, lost, self.orders.downgrade())
+        Leading::new(
+            self.resource.clone(),
+            self.owner.clone(),
+            self.terms.clone(),
+            lease,
+            lost,
+            self.orders.downgrade(),
+        )
     }
 
     /// Completes with the reason when the lock counts as lost: at once if the server says that the grant has ended, and

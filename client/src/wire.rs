@@ -265,12 +265,9 @@ impl Wire {
         match answer {
             Err(trouble) => Ok(Err(trouble)),
             Ok(Answer::Refused(refusal)) => Err((*refusal).into()),
-            Ok(Answer::Done(..)) => Err(Error::Unavailable(format!(
-                "{} answers something else than a stream of events{}",
-                self.url,
-                self.way()
-            )
-            .into())),
+            Ok(Answer::Done(..)) => Err(Error::Unavailable(
+                format!("{} answers something else than a stream of events{}", self.url, self.way()).into(),
+            )),
         }
     }
 
