@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use gorilla_client::{Client, Error, Kind, Progress, test_clock};
+use gorilla_client::{Client, Error, Kind, Progress, Told, test_clock};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
 use crate::{
+    elections::Elections,
     errors::{Failed, reason},
     holds::Hold,
     out,
@@ -30,6 +31,7 @@ pub struct Agent {
     /// Taken by the commands that change a lock, which come one after the other.
     turns: RefCell<BTreeMap<String, Rc<Mutex<()>>>>,
     many: RefCell<Vec<Hold>>,
+    elections: Elections,
     last_error: RefCell<String>,
 }
 
@@ -62,7 +64,15 @@ impl Agent {
                 self.adopt(name, command).await
             }
             "once" => self.once(command).await,
-            "check" => self.with(name, Hold::check),
+            "elect" => {
+                let election = command["name"].as_str().unwrap_or_default();
+                let ttl = seconds(&command["ttl"]).unwrap_or(Duration::from_secs(30));
+                let elected = self.elections.elect(self.client()?, name, election, ttl).await;
+                elected.map(|()| json!({})).map_err(|error| self.failed(error))
+            }
+            "watch" => self.watch(command["prefix"].as_str().unwrap_or_default()),
+            "resign" => self.elections.resign(name),
+            "check" => self.elections.check(name).unwrap_or_else(|| self.with(name, Hold::check)),
             "fence" => self.with(name, |hold| Ok(hold.facts())),
             "repr" => {
                 let guards = self.holds.borrow().get(name).map(|hold| format!("{:?}", hold.guards()));
@@ -221,6 +231,29 @@ impl Agent {
         });
         drop(hold);
         Err(Failed::body(message, lost))
+    }
+
+    /// Tells the events of the server from now on.
+    fn watch(&self, prefix: &str) -> Answer {
+        let mut watch = self.client()?.watch().prefix(prefix).start();
+        tokio::task::spawn_local(async move {
+            loop {
+                match watch.next().await {
+                    Ok(Told::Event(event)) => {
+                        let fence = event.fence.map(|fence| fence.to_string());
+                        out::line(
+                            &json!({ "event": "watched", "type": event.kind, "resource": event.resource, "fence": fence }),
+                        );
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        eprintln!("the watching has ended: {error}");
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(json!({}))
     }
 
     async fn many(&self, command: &Value) -> Answer {

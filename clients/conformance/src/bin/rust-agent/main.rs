@@ -1,6 +1,7 @@
 //! The agent of the Rust client. README.md of this crate has the protocol.
 
 mod commands;
+mod elections;
 mod errors;
 mod holds;
 mod out;
@@ -36,9 +37,7 @@ async fn serve() {
             "fork": "a process with the threads of tokio can't go on after a fork",
             "again": "a request is used up by its acquire, so two tasks can't share it",
             "close": "a client holds nothing: each guard releases its own lock",
-            "stubborn": "not there yet",
-            "elect": "not there yet",
-            "watch": "not there yet",
+            "stubborn": "a body is a future, which is dropped when the lease ends",
         },
     }));
     let agent = Rc::new(Agent::default());
