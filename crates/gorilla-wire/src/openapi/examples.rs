@@ -201,22 +201,22 @@ fn granted() -> Event {
         expire_at: Some(ENDS.into()),
         waited_ms: Some(812),
         metadata: Some(json!([])),
-        ..event("granted", "5f0a.1795426110645-0.0", GRANTED)
+        ..event("granted", "00005f0a7b21.1795426110645-0.0", GRANTED)
     }
 }
 
 fn released() -> Event {
-    Event { held_ms: Some(10_391), ..event("released", "5f0a.1795426121036-0.0", "2026-11-23T09:28:41.036Z") }
+    Event { held_ms: Some(10_391), ..event("released", "00005f0a7b21.1795426121036-0.0", "2026-11-23T09:28:41.036Z") }
 }
 
 /// The answer to a long poll.
 pub fn events() -> Events {
-    Events { events: vec![granted(), released()], cursor: "5f0a.1795426121036-0.0".into(), missed: None }
+    Events { events: vec![granted(), released()], cursor: "00005f0a7b21.1795426121036-0.0".into(), missed: None }
 }
 
 /// The answer to a long poll with a cursor that is too old.
 pub fn missed() -> Events {
-    Events { events: vec![], cursor: "5f0a.1795426121036-0.0".into(), missed: Some(Missed::Trimmed) }
+    Events { events: vec![], cursor: "00005f0a7b21.1795426121036-0.0".into(), missed: Some(Missed::Trimmed) }
 }
 
 /// What has happened to the lock.
@@ -228,7 +228,7 @@ pub fn history() -> History {
 /// The beginning of a stream.
 pub fn stream() -> String {
     let hello = Control::Hello {
-        replica: "0d9c2f6e-3a41-4b17-9a53-9b8a4a3a3a55".into(),
+        replica: "c5f24f320520".into(),
         now: "2026-11-23T09:28:30.000Z".into(),
         resumed: false,
         recorded_since: Some("2026-11-23T02:31:00.000Z".into()),
