@@ -17,12 +17,21 @@
 --- include keys
 --- include stream
 --- plain
--- The usual case: nobody waits, nobody listens, and Redis need not keep a record of the release.
+-- The usual case: nobody waits, and Redis need not keep a record of the release.
+if request then return nil end
 local queue = beside(lock, 'queue')
-if request or redis.call('EXISTS', queue, STREAM or queue) > 0 then return nil end
+local found = redis.call('EXISTS', queue, STREAM or queue)
+-- Of the two only the stream may be there: then somebody listens.
+if found > 0 and (found > 1 or not STREAM or redis.call('EXISTS', queue) > 0) then return nil end
 local current = redis.call('HGET', lock, 'token')
 if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
+if found > 0 then
+  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence', 'created'), redis.call('TIME')
+  local ms = time[1] .. string.sub('00000' .. time[2], -6, -4)
+  noted = noted or {}
+  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, held[1], held[2], held[3], math.max(0, ms - held[4]))
+end
 redis.call('DEL', lock)
 return {'released', 0}
 

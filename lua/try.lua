@@ -36,10 +36,19 @@
 --- include stream
 --- constant GRACE
 --- plain
--- The usual case: the lock is free, nobody waits, nobody listens, Redis has no record of the request, and need not keep one.
-local is_plain = GRACE == '0' and not print and not (rank and rank[3])
-  and redis.call('EXISTS', lock, beside(lock, 'queue'), beside(lock, 'request:' .. request), STREAM or lock) == 0
-return is_plain and grant(lock, id, token, owner, metadata, lease)
+-- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
+if GRACE ~= '0' or print or rank and rank[3] then return nil end
+local queue, record = beside(lock, 'queue'), beside(lock, 'request:' .. request)
+local found = redis.call('EXISTS', lock, queue, record, STREAM or lock)
+-- Of the four only the stream may be there: then somebody listens.
+if found > 0 and (found > 1 or not STREAM or redis.call('EXISTS', lock, queue, record) > 0) then return nil end
+local reply, last = grant(lock, id, token, owner, metadata, lease)
+if found > 0 then
+  noted = noted or {}
+  noted[#noted + 1] = cmsgpack.pack(10, 'granted', lock, reply[3], id, owner, reply[2], whole(reply[3] + lease), nil,
+    last or nil, #metadata <= 256 and metadata or nil)
+end
+return reply
 
 --- decide
 --- include acquire

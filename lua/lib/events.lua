@@ -4,6 +4,7 @@
 -- Records what happens to locks, for those who listen (docs/internals/events.md). Each change is noted when it is made, and
 -- the end of the call writes all that was noted as one entry of a stream. The stream exists while somebody listens; while
 -- there is none, nothing is noted. All but `recorded` is made only then: to define a function costs each call of a script.
+-- For the same reason the parts `plain` of try.lua and release.lua note what they do themselves.
 
 -- What notes changes; false if they are not recorded, and nil until this call has looked.
 local events
@@ -14,16 +15,13 @@ local function recorded()
   events = STREAM and redis.call('EXISTS', STREAM) == 1 and {}
   if not events then return false end
 
-  -- Entries that the stream keeps, about; the longest metadata that an event has, in bytes; and how long it is remembered
-  -- that the end of a lease was told (ms).
-  local MOST_ENTRIES, LONGEST_METADATA, TOLD = '20000', 256, '60000'
-  -- Each change packed: how many values there are, and the values: the kind of change, the key of the lock, when it happened
-  -- (ms since 1970), the id, the owner, and what the kind has.
-  local noted = {}
+  -- The longest metadata that an event has, in bytes; and how long it is remembered that the end of a lease was told (ms).
+  local LONGEST_METADATA, TOLD = 256, '60000'
   local function since(ms) return math.max(0, math.floor(ms)) end
 
   function events.note(kind, lock, ...)
     local _, ms = clock()
+    noted = noted or {}
     noted[#noted + 1] = cmsgpack.pack(3 + select('#', ...), kind, lock, ms, ...)
   end
 
@@ -68,11 +66,6 @@ local function recorded()
   function events.left(lock, place, arrived, cause)
     local id, owner = string.match(place, '^([^ *]+)%S* %S+ (.*)$')
     events.note('left', lock, id, owner, since((clock() - arrived) / 1000), cause)
-  end
-
-  -- Writes what was noted. It must not fail what was done: those who listen find out that a stream can't be written.
-  function events.write()
-    if #noted > 0 then redis.pcall('XADD', STREAM, 'MAXLEN', '~', MOST_ENTRIES, '*', 'e', table.concat(noted)) end
   end
   return events
 end

@@ -137,3 +137,65 @@ impl State {
 /// The frame isn't kept any more.
 #[derive(Debug)]
 pub struct Dropped;
+
+#[cfg(test)]
+mod tests {
+    use gorilla_domain::{
+        ResourceName,
+        event::{Change, EntryId, Event},
+    };
+
+    use super::*;
+
+    fn cursor(epoch: u64, ms: u64) -> Cursor {
+        let epoch = Epoch::new(epoch).expect("it fits");
+        Cursor { epoch, entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+    }
+
+    fn frame(cursor: Cursor) -> Frame {
+        let event = Event {
+            resource: ResourceName::parse("a").expect("a name"),
+            owner: "a".into(),
+            fence: Some(1),
+            id: None,
+            at: DateTime::default(),
+            change: Change::Released { held_ms: None },
+        };
+        Frame::Event(Arc::new(Recorded { event, cursor: Some(cursor), json: Default::default() }))
+    }
+
+    #[test]
+    fn a_cursor_is_found_as_long_as_all_behind_it_is_kept() {
+        let mut state = State::default();
+        state.begin_epoch(cursor(1, 0));
+        let all = KEPT as u64 + 10;
+        for ms in 1..=all {
+            state.push(frame(cursor(1, ms)));
+        }
+        assert_eq!(state.next(), all);
+        assert!(state.behind(&cursor(1, 9)).is_err());
+        assert_eq!(state.behind(&cursor(1, 10)).ok(), Some(10));
+        assert_eq!(state.behind(&cursor(1, all)).ok(), Some(all));
+        assert!(state.frame(9).is_err());
+        assert!(
+            state.frame(10).is_ok_and(|frame| frame.is_some()) && state.frame(all).is_ok_and(|frame| frame.is_none())
+        );
+    }
+
+    #[test]
+    fn frames_of_an_earlier_epoch_are_not_behind_a_cursor_of_the_present_one() {
+        let mut state = State::default();
+        state.begin_epoch(cursor(1, 0));
+        state.push(frame(cursor(1, 900)));
+        state.push(Frame::Missed(Missed::Failover, cursor(2, 5)));
+        state.begin_epoch(cursor(2, 5));
+        assert!(state.behind(&cursor(1, 899)).is_err());
+        assert!(state.behind(&cursor(2, 4)).is_err());
+        assert_eq!(state.behind(&cursor(2, 5)).ok(), Some(2));
+        state.push(frame(cursor(2, 6)));
+        assert_eq!(state.behind(&cursor(2, 5)).ok(), Some(2));
+        assert_eq!(state.behind(&cursor(2, 6)).ok(), Some(3));
+        state.clear();
+        assert_eq!((state.next(), state.position), (3, None));
+    }
+}

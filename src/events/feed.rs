@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
 use super::{
-    board::{Board, Dropped},
+    board::Board,
     line::time,
     listener::{Listener, Start},
     place::Place,
@@ -171,9 +171,8 @@ impl Feed {
                     return Ok(missed(why.map_or(Missed::Restarted, |(_, why)| why)));
                 }
                 if since.order(&position).is_le() {
-                    match state.behind(&since) {
-                        Ok(next) => return Ok(Start { cursor: since, next, first: Vec::new(), resumed: true }),
-                        Err(Dropped) => {}
+                    if let Ok(next) = state.behind(&since) {
+                        return Ok(Start { cursor: since, next, first: Vec::new(), resumed: true });
                     }
                 } else if Instant::now() >= deadline {
                     // Nobody has told it.

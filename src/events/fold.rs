@@ -263,3 +263,80 @@ fn rand_below(bound: u32) -> u32 {
     // A UUID of version 4 has random bytes, and nothing more is needed here.
     (uuid::Uuid::new_v4().as_u128() as u32) % bound
 }
+
+#[cfg(test)]
+mod tests {
+    use gorilla_domain::event::{EntryId, Epoch};
+
+    use super::*;
+
+    fn cursor(ms: u64) -> Cursor {
+        Cursor { epoch: Epoch::new(1).expect("it fits"), entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+    }
+
+    fn line(resource: &str, fence: u64, at: i64, floor: Option<u64>, change: Change) -> Line {
+        let resource = ResourceName::parse(resource).expect("a name");
+        let (owner, id) = (format!("owner-{fence}"), Some(format!("id-{fence}")));
+        let event = Event { resource, owner, fence: Some(fence), id, at: time(at).expect("a time"), change };
+        Line { event, floor, settled: None }
+    }
+
+    fn granted(resource: &str, fence: u64, at: i64, floor: Option<u64>) -> Line {
+        let change = Change::Granted {
+            expire_at: time(at + 1_000).expect("a time"),
+            waited_ms: None,
+            previous_fence: None,
+            metadata: None,
+            permits: floor.map(|_| 1),
+        };
+        line(resource, fence, at, floor, change)
+    }
+
+    #[test]
+    fn a_grant_ends_all_that_came_before_it_and_one_of_a_group_all_that_came_before_the_group() {
+        let mut fold = Fold::new(10);
+        assert!(fold.take(&granted("a", 5, 100, Some(5)), cursor(1)).is_empty());
+        assert!(fold.take(&granted("a", 7, 200, Some(5)), cursor(2)).is_empty(), "both are in the group");
+        assert!(fold.take(&granted("b", 8, 200, None), cursor(2)).is_empty(), "it is another lock");
+        let ended = fold.take(&granted("a", 9, 2_000, None), cursor(3));
+        let told: Vec<_> = ended.iter().map(|(event, cursor)| (event.fence, cursor.to_string())).collect();
+        assert_eq!(told, [(Some(5), "000000000001.3-0.0.e".into()), (Some(7), "000000000001.3-0.0.e1".into())]);
+        let Change::Expired { expired_at, held_ms } = ended[0].0.change else { panic!("{ended:?}") };
+        assert_eq!((expired_at.timestamp_millis(), held_ms), (1_100, Some(1_000)));
+        // A new group.
+        let ended = fold.take(&granted("a", 20, 5_000, Some(20)), cursor(4));
+        assert_eq!(ended.iter().map(|(event, _)| event.fence).collect::<Vec<_>>(), [Some(9)]);
+    }
+
+    #[test]
+    fn a_grant_is_due_after_its_end_until_it_has_ended_and_not_after_an_extend() {
+        let mut fold = Fold::new(10);
+        fold.take(&granted("a", 5, 0, None), cursor(1));
+        assert!(fold.due(1_000, 10).is_empty());
+        let later = time(9_000).expect("a time");
+        fold.take(&line("a", 5, 500, None, Change::Extended { expire_at: later }), cursor(2));
+        assert!(fold.due(8_000, 10).is_empty());
+        let due = fold.due(9_500, 10);
+        assert_eq!(
+            due.iter().map(|due| (due.grant.fence, due.grant.ends, due.latest)).collect::<Vec<_>>(),
+            [(5, 9_000, 5)]
+        );
+        assert!(fold.due(9_500, 10).is_empty(), "not again at once");
+        assert_eq!(fold.due(12_000, 10).len(), 1);
+        fold.take(&line("a", 5, 9_600, None, Change::Released { held_ms: None }), cursor(3));
+        assert!(fold.due(99_000, 10).is_empty());
+        assert_eq!(fold.locks.len(), 0);
+    }
+
+    #[test]
+    fn no_more_grants_are_followed_than_may_be() {
+        let mut fold = Fold::new(2);
+        for (fence, name) in (1..).zip(["a", "b", "c"]) {
+            fold.take(&granted(name, fence, 0, None), cursor(fence));
+        }
+        assert!(fold.is_full());
+        assert_eq!(fold.due(9_000, 10).len(), 2);
+        fold.take(&line("a", 1, 9_000, None, Change::Released { held_ms: None }), cursor(4));
+        assert!(!fold.is_full());
+    }
+}

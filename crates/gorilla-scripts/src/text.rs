@@ -25,6 +25,10 @@ const LIBRARY: [(&str, &str); 31] = library!(
     "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
     "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "turn"
 );
+/// Writes what was noted of changes, as one entry. It must not fail what was done: those who listen find out that a stream can't
+/// be written.
+const RECORD: &str =
+    "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) end ";
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
@@ -165,7 +169,7 @@ impl Text<'_> {
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
             }
             // What happened is recorded when all of it has been done.
-            let record = if self.included.contains("events") { "if events then events.write() end " } else { "" };
+            let record = if self.included.contains("stream") { RECORD } else { "" };
             let _ = writeln!(self.all, "{}\nend) then {record}return replies end", body.join("\n"));
         }
         // If a request has no reply after the last part, an error says so.

@@ -78,7 +78,7 @@ async fn those_who_wait_are_told_from_their_place_to_their_grant_or_their_leavin
     let mut events = until(&mut listener, &resource, "released").await;
     events.push(next(&mut listener, &resource).await);
     assert_eq!(kinds(&events), ["granted", "queued", "queued", "left", "released", "granted"]);
-    let json: Vec<_> = events.iter().map(|event| told(event)).collect();
+    let json: Vec<_> = events.iter().map(told).collect();
     assert_eq!(
         [&json[1]["owner"], &json[1]["position"], &json[1]["waiting"], &json[1]["holderFence"]],
         [&json!("second"), &json!(1), &json!(1), &first["fence"]]
@@ -131,7 +131,7 @@ async fn holders_of_a_shared_lock_come_and_go_and_each_lease_ends_once() {
         events.push(next(&mut listener, &resource).await);
     }
     assert_eq!(kinds(&events), ["granted", "granted", "granted", "expired", "expired"]);
-    let json: Vec<_> = events.iter().map(|event| told(event)).collect();
+    let json: Vec<_> = events.iter().map(told).collect();
     assert_eq!([&json[0]["mode"], &json[0]["permits"]], [&json!("shared"), &json!(1)]);
     assert_eq!([&json[3]["fence"], &json[4]["fence"]], [&locks[0]["fence"], &locks[2]["fence"]]);
     assert_eq!(json[3]["expiredAt"], locks[0]["expireAt"]);
