@@ -46,7 +46,7 @@ async fn two_thousand_locks_are_counted_exactly_and_sorted() {
     // The later a lock is taken, the sooner it ends, so that the two orders differ.
     for some in 0..4 {
         let item = |number: u32| {
-            let owner = if number % 100 == 0 { "rare" } else { "often" };
+            let owner = if number.is_multiple_of(100) { "rare" } else { "often" };
             json!({ "op": "acquire", "resource": format!("many-{number:04}"), "owner": owner, "timeout": 80_000 - number })
         };
         let items: Vec<_> = (some * 500..(some + 1) * 500).map(item).collect();
