@@ -70,6 +70,7 @@ openapi: ## Write docs/openapi.json from the types, operations and codes in crat
 	mv target/openapi.json docs/openapi.json
 	@tests/install-node
 	node clients/typescript/scripts/generate.mjs
+	clients/python/test generate
 
 lint-openapi: ## Check docs/openapi.json against the strictest rules of Redocly and Spectral, from npm
 	@tests/openapi/lint

@@ -99,8 +99,8 @@ async fn nothing_is_left_of_thousands_who_gave_up() {
         api.break_lock(&resource, &serde_json::json!({}), &[]).await;
     }
     let fence = format!("gorilla:{{{resource}}}:fence");
-    eventually("all keys but the fence are gone", Duration::from_secs(15), || async {
-        redis.cli(&["KEYS", "*"]) == fence
+    eventually("all keys of locks but the fence are gone", Duration::from_secs(15), || async {
+        redis.cli(&["KEYS", "gorilla:{*"]) == fence
     })
     .await;
 }

@@ -16,6 +16,7 @@ class Code(StrEnum):
     INSUFFICIENT_SCOPE = "insufficient_scope"
     CROSS_ORIGIN = "cross_origin"
     NOT_FOUND = "not_found"
+    EVENTS_OFF = "events_off"
     LOCK_NOT_FOUND = "lock_not_found"
     TOKEN_NOT_FOUND = "token_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -37,6 +38,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     QUEUE_FULL = "queue_full"
     TOO_MANY_HOLDERS = "too_many_holders"
+    TOO_MANY_LISTENERS = "too_many_listeners"
     QUOTA_EXCEEDED = "quota_exceeded"
     INTERNAL_ERROR = "internal_error"
     REDIS_UNAVAILABLE = "redis_unavailable"
@@ -53,16 +55,20 @@ class Code(StrEnum):
 class Waiter(TypedDict):
     """A request that waits."""
 
+    id: str
     mode: Literal["exclusive", "shared"]
     owner: str
     permits: NotRequired[int]
     position: int
+    replica: str
+    since: str
     waitedMs: int
 
 
 class Holder(TypedDict):
     """One of the clients that share a lock."""
 
+    breaking: NotRequired[Literal[True]]
     createdAt: str
     expireAt: str
     fence: int
@@ -70,6 +76,7 @@ class Holder(TypedDict):
     metadata: list[Any]
     owner: str
     permits: int
+    renewals: NotRequired[int]
     ttlMs: int
     updatedAt: str
 
@@ -103,6 +110,7 @@ class Held(TypedDict):
     id: str
     metadata: list[Any]
     owner: str
+    renewals: NotRequired[int]
     resource: str
     ttlMs: int
     updatedAt: str
@@ -168,9 +176,12 @@ class LockSet(TypedDict):
 class Page(TypedDict):
     """A part of all locks that are held."""
 
+    countedAt: NotRequired[str]
     cursor: str | None
     locks: list[Held | Shared]
+    progress: NotRequired[float]
     scope: NotRequired[list[str]]
+    total: NotRequired[int]
 
 
 class Queue(TypedDict):
@@ -196,6 +207,7 @@ class Shared(TypedDict):
     metadata: list[Any]
     mode: Literal["exclusive", "shared"]
     owner: str
+    renewals: NotRequired[int]
     resource: str
     ttlMs: int
     updatedAt: str
