@@ -134,6 +134,10 @@ impl Retry {
             return Err(self.doubt.take().unwrap_or(trouble).into());
         }
         sleep_until(next).await;
+        // The machine may have been suspended meanwhile.
+        if Moment::now() >= give_up {
+            return Err(self.doubt.take().unwrap_or(trouble).into());
+        }
         Ok(())
     }
 }

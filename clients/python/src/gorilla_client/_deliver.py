@@ -162,6 +162,9 @@ class Retry:
         if until >= give_up:
             raise (self._doubt or trouble).error()
         yield from sleep(until)
+        # The machine may have been suspended meanwhile.
+        if self._doubt is not None and self._clock.now() >= self._begun + COPIES:
+            raise self._doubt.error()
 
 
 def deliver(clock: Clock, request: Request, give_up: float, timeout: float = ANSWER_TIMEOUT) -> Steps[Done | Refusal]:
