@@ -69,6 +69,7 @@ async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathB
         settings.events.record = Record::Always;
     }
     settings.redis.url = RedisUrl::unix_socket(redis.socket());
+    let url = format!("{}://{address}", if settings.server.tls.is_some() { "https" } else { "http" });
     let replica = Replica::start(listener, settings, access, &reloads)?;
     let begun = Instant::now();
     while let Err(why) = replica.store().ready().await {
@@ -77,12 +78,13 @@ async fn dev(mut settings: Settings, access: Option<Arc<Current>>, folder: PathB
         }
         sleep(Duration::from_millis(5)).await;
     }
-    println!("Gorilla serves on http://{address}, with its locks in {}. Ctrl-C ends it.", folder.display());
+    println!("Gorilla serves on {url}, with its locks in {}. Ctrl-C ends it.", folder.display());
     println!("Take a lock:\n");
     println!(
-        "  curl -X POST http://{address}/api/v1/locks/orders -H 'Content-Type: application/json' -d '{{\"owner\":\"me\",\"timeout\":30}}'\n"
+        "  curl -X POST {url}/api/v1/locks/orders -H 'Content-Type: application/json' -d '{{\"owner\":\"me\",\"timeout\":30}}'\n"
     );
-    println!("Look at it:\n\n  redis-cli -s {} HGETALL 'gorilla:{{orders}}:lock'\n", redis.socket().display());
+    println!("Look at it in a browser, and in Redis:\n");
+    println!("  {url}/#/locks/orders\n  redis-cli -s {} HGETALL 'gorilla:{{orders}}:lock'\n", redis.socket().display());
     tokio::select! {
         () = replica.serve() => {}
         why = redis.ended() => return Err(why),
