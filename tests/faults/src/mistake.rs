@@ -14,8 +14,8 @@ pub struct Mistake {
 
 /// A release doesn't compare the token.
 pub const RELEASE_BY_ANYBODY: Mistake = Mistake {
-    sound: "if current ~= token then return {'mismatch'} end\nredis.call('DEL', lock)",
-    broken: "redis.call('DEL', lock)",
+    sound: "if current ~= token then return {'mismatch'} end\nif found > 0 then",
+    broken: "if found > 0 then",
 };
 /// An acquire doesn't look whether the lock is held.
 pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
@@ -45,8 +45,8 @@ pub const PRUNE_FORGETS: Mistake = Mistake {
 };
 /// A holder that leaves a group calls nobody who fits now.
 pub const LEAVE_CALLS_NOBODY: Mistake = Mistake {
-    sound: "return {'released', group_changed(lock, group)}",
-    broken: "group_close(lock, group) return {'released', 0}",
+    sound: "return {'released', group_changed(lock, group), holder.created}",
+    broken: "group_close(lock, group) return {'released', 0, holder.created}",
 };
 /// A request joins a group if it fits, even if others wait.
 pub const JOIN_IGNORES_QUEUE: Mistake = Mistake {
@@ -85,8 +85,8 @@ pub const SET_WITHOUT_ITS_PARTS: Mistake = Mistake {
 };
 /// A release is answered and not made, if nobody waits.
 pub const RELEASED_IN_WORDS: Mistake = Mistake {
-    sound: "if current ~= token then return {'mismatch'} end\nredis.call('DEL', lock)\nreturn {'released', 0}",
-    broken: "if current ~= token then return {'mismatch'} end\nreturn {'released', 0}",
+    sound: "redis.call('DEL', lock)\nreturn {'released', 0, created}",
+    broken: "return {'released', 0, created}",
 };
 /// Requests that come together are all told what came of the first.
 pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
