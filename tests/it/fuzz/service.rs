@@ -51,6 +51,8 @@ impl Service {
             ("GORILLA__SERVER__HEADER_TIMEOUT", "1s"),
             ("GORILLA__SERVER__BODY_TIMEOUT", "500ms"),
             ("GORILLA__LOG__REQUESTS", "false"),
+            // Properties compare what Redis has counted as changes, and a pulse is one.
+            ("GORILLA__EVENTS__PULSE", "false"),
         ];
         let (replica, redis) = runtime.block_on(async {
             let client = Client::new(Config::from_url(&server.url()).expect("a URL"), None, None, None);
