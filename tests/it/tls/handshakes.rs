@@ -26,7 +26,7 @@ async fn a_request_in_plain_http_is_told_to_use_https() {
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     assert!(answer.contains("\"code\":\"https_required\",\"outcome\":\"not_executed\""), "{answer}");
     // An ordinary client understands it, on whatever path: the replica has not read it.
-    assert_eq!(plain.get("/_health").await.code(), "https_required");
+    assert_eq!(plain.get("/anything").await.code(), "https_required");
     drop(plain);
     counted(&replica, "plain_http", 2).await;
     assert_eq!(replica.api.get("/_health").await.status, 200);
