@@ -256,14 +256,15 @@ impl Keeper {
     /// not be told otherwise later.
     fn confirmed(&self, sent: Moment, lock: &Lock) -> Result<(), Lost> {
         let mut is_late = false;
-        // Nobody looks at the lease meanwhile.
-        self.lease.send_modify(|lease| {
+        // Nobody looks at the lease meanwhile. A late answer is no renewal, so nobody is told of it.
+        self.lease.send_if_modified(|lease| {
             is_late = self.terms.deadline(lease).left().is_zero();
             match is_late {
                 // The token with which the lock can be released.
                 true => lease.token = lock.token.clone(),
                 false => *lease = Lease::new(sent, lock),
             }
+            !is_late
         });
         match is_late {
             true => Err(self.terms.lost(Lost::Unconfirmed(Some("the answer came too late".into())))),
