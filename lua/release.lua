@@ -27,10 +27,10 @@ local current, created = unpack(redis.call('HMGET', lock, 'token', 'created'))
 if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
 if found > 0 then
-  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence', 'created'), redis.call('TIME')
+  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')
   local ms = time[1] .. string.sub('00000' .. time[2], -6, -4)
   noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, held[1], held[2], held[3], math.max(0, ms - held[4]))
+  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, held[1], held[2], held[3], math.max(0, ms - created))
 end
 redis.call('DEL', lock)
 return {'released', 0, created}

@@ -88,11 +88,6 @@ impl Service {
         self.draining.store(true, Relaxed);
     }
 
-    /// What happens to locks, for those who listen.
-    pub fn feed(&self) -> &Arc<Feed> {
-        &self.feed
-    }
-
     /// Whether the replica is about to end.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
