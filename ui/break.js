@@ -10,6 +10,8 @@ function BreakDialog({ name, tenure, state, next, onClose }) {
   const [step, setStep] = useState({ is: "typing" });
   // The same for all attempts of this dialog, so that a break whose answer was lost happens once.
   const once = useRef(newKey());
+  // An attempt got no answer that tells what became of it. What a later one is refused says nothing of that attempt.
+  const inDoubt = useRef(false);
   const gone = useRef(false);
   useEffect(() => () => { gone.current = true; }, []);
   const wanted = String(tenure.fence).slice(-DIGITS);
@@ -26,8 +28,10 @@ function BreakDialog({ name, tenure, state, next, onClose }) {
     if (answer.ok) { setStep({ is: "broken", body }); say(`Broken: ${name}`); wake(); }
     else if (code === "fence_changed") { setStep({ is: "changed", body }); wake(); }
     else if (code === "lock_not_found") { setStep({ is: "free" }); wake(); }
-    else if (status === 0 || status === 504 || (status >= 500 && body?.outcome !== "not_executed")) {
-      setStep({ is: "unknown", attempt, message: answer.message });
+    else if (inDoubt.current || status === 0 || status === 504 || (status >= 500 && body?.outcome !== "not_executed")) {
+      const latest = inDoubt.current ? "The latest attempt was told: " : "";
+      inDoubt.current = true;
+      setStep({ is: "unknown", attempt, message: answer.message && latest + answer.message });
       if (attempt < 2) setTimeout(() => { if (!gone.current) send(attempt + 1); }, 1500 * (attempt + 1));
     } else setStep({ is: "refused", message: answer.message || `Status ${status}.` });
   };

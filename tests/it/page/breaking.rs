@@ -105,6 +105,16 @@ async fn a_break_whose_answer_is_lost_is_asked_for_again_with_the_same_key() {
     let held = format!("gorilla:{{{name}}}:lock");
     eventually("Redis has executed it", Duration::from_secs(10), || async { redis.cli(&["EXISTS", &held]) == "0" })
         .await;
+    // That another attempt did nothing says nothing of the first.
+    link.set(Mode::Refuse);
+    link.cut();
+    browser.becomes(
+        "the page tells what a later attempt was told",
+        "const dialog = document.querySelector('dialog'); if (dialog.innerText.includes(\"The latest attempt was told: Redis can't be reached\")) return true; [...dialog.querySelectorAll('button')].find(button => button.innerText === 'Ask again')?.click(); return false",
+        Value::Null,
+    )
+    .await;
+    browser.shows("dialog", "Nobody knows yet whether it was broken.").await;
     // Somebody else takes the lock meanwhile. The break, asked for again, must not reach that grant.
     link.set(Mode::Pass);
     link.cut();
