@@ -18,6 +18,11 @@ fn commands(redis: &Redis) -> u64 {
     calls("cmdstat_evalsha") + calls("cmdstat_eval")
 }
 
+/// A replica whose requests wait for Redis however busy the machine is.
+async fn patient(redis: &Redis) -> Replica {
+    Replica::with(&redis.url(), &[("GORILLA__REDIS__COMMAND_TIMEOUT", "20s")]).await
+}
+
 /// Acquires all of these at once; their statuses in this order.
 async fn acquire_all(api: &Api, resources: &[String]) -> Vec<u16> {
     join_all(resources.iter().map(|resource| async { api.acquire(resource, "me", 30).await.status })).await
@@ -30,7 +35,7 @@ fn names() -> Vec<String> {
 #[tokio::test]
 async fn many_requests_at_once_take_fewer_commands_and_all_are_done() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     let (api, before) = (&replica.api, commands(&redis));
     let locks = join_all(names().into_iter().map(|resource| async move {
         let lock = api.granted(&resource, "me", 30).await;
@@ -50,7 +55,7 @@ async fn many_requests_at_once_take_fewer_commands_and_all_are_done() {
 #[tokio::test]
 async fn of_many_acquires_of_one_lock_at_once_one_is_granted() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     let resource = name("batching");
     let statuses = acquire_all(&replica.api, &vec![resource; REQUESTS]).await;
     assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 1);
@@ -60,7 +65,7 @@ async fn of_many_acquires_of_one_lock_at_once_one_is_granted() {
 #[tokio::test]
 async fn requests_with_an_idempotency_key_and_without_may_come_together() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     let api = &replica.api;
     let ends = join_all(names().into_iter().enumerate().map(|(index, resource)| async move {
         let (lock, key) = (api.granted(&resource, "me", 30).await, format!("key-{index}"));
@@ -82,7 +87,7 @@ async fn requests_with_an_idempotency_key_and_without_may_come_together() {
 #[tokio::test]
 async fn what_is_wrong_with_one_request_is_told_to_that_one_alone() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     let resources = names();
     for resource in resources.iter().step_by(10) {
         redis.cli(&["SET", &format!("gorilla:{{{resource}}}:lock"), "not a hash"]);
@@ -96,7 +101,7 @@ async fn what_is_wrong_with_one_request_is_told_to_that_one_alone() {
 #[tokio::test]
 async fn a_redis_that_has_forgotten_the_scripts_is_sent_their_text() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     for _ in 0..3 {
         redis.cli(&["SCRIPT", "FLUSH"]);
         assert!(acquire_all(&replica.api, &names()).await.into_iter().all(|status| status == 200));
@@ -106,7 +111,7 @@ async fn a_redis_that_has_forgotten_the_scripts_is_sent_their_text() {
 #[tokio::test]
 async fn a_redis_without_memory_refuses_all_and_keeps_nothing() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     assert!(acquire_all(&replica.api, &names()).await.into_iter().all(|status| status == 503));
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
@@ -116,7 +121,7 @@ async fn a_redis_without_memory_refuses_all_and_keeps_nothing() {
 #[tokio::test]
 async fn requests_whose_replies_never_come_are_unknown_and_undone_when_redis_is_back() {
     let redis = Redis::start(&[]);
-    let replica = Replica::on(&redis).await;
+    let replica = patient(&redis).await;
     redis.pause();
     let statuses = acquire_all(&replica.api, &names()).await;
     redis.resume();

@@ -118,32 +118,57 @@ async fn at_three_times_the_capacity_every_holder_extends_and_releases() {
 async fn lists_are_refused_before_looks_and_looks_before_acquires_and_extends_never() {
     let redis = Redis::start(&[]);
     let link = Proxy::to(&redis).await;
-    let replica = Replica::with(&link.url(), &[("GORILLA__LIMITS__MAX_IN_FLIGHT", "8")]).await;
+    let settings = [
+        ("GORILLA__LIMITS__MAX_IN_FLIGHT", "8"),
+        ("GORILLA__REDIS__COMMAND_TIMEOUT", "20s"),
+        // It would wait for Redis as well.
+        ("GORILLA__EVENTS__PULSE", "false"),
+    ];
+    let replica = Replica::with(&link.url(), &settings).await;
     let (api, held) = (&replica.api, name("held"));
-    let mut lock = api.granted(&held, "me", 60).await;
+    let mut lock = api.granted(&held, "me", 300).await;
     for (filled, served) in [(3, 4), (4, 3), (6, 2), (8, 1)] {
         for kind in 0..4 {
-            link.set(Mode::DelayReplies(Duration::from_millis(300)));
+            link.set(Mode::HoldReplies);
             let fill = (0..filled).map(|_| {
                 let (api, resource) = (api.clone(), name("fill"));
                 async move { api.acquire(&resource, "me", 30).await.status }
             });
             let fill: JoinSet<_> = fill.collect();
-            let metrics = || async { api.get("/metrics").await.text.contains(&format!("in_flight {filled}.0\n")) };
-            eventually("they wait for Redis", Duration::from_millis(250), metrics).await;
-            let answer = match kind {
-                0 => {
-                    let extended = api.extend(&held, token(&lock), 60).await;
-                    lock = extended.json();
-                    extended
-                }
-                1 => api.acquire(&name("one-more"), "me", 30).await,
-                2 => api.get(&lock_path(&held)).await,
-                _ => api.get("/api/v1/locks?prefix=nothing").await,
+            waiting(api, filled).await;
+            let asked = {
+                let (api, held, token) = (api.clone(), held.clone(), token(&lock).to_string());
+                tokio::spawn(async move {
+                    match kind {
+                        0 => api.extend(&held, &token, 300).await,
+                        1 => api.acquire(&name("one-more"), "me", 30).await,
+                        2 => api.get(&lock_path(&held)).await,
+                        _ => api.get("/api/v1/locks?prefix=nothing").await,
+                    }
+                })
             };
+            if kind < served {
+                // A refusal would come meanwhile: it does not wait for Redis.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                link.set(Mode::Pass);
+            }
+            let answer = asked.await.expect("no panic");
+            link.set(Mode::Pass);
             let expected = if kind < served { 200 } else { 503 };
             assert_eq!(answer.status, expected, "request {kind} while {filled} wait: {answer:?}");
+            if kind == 0 {
+                lock = answer.json();
+            }
             assert!(fill.join_all().await.iter().all(|status| *status == 200));
         }
     }
+}
+
+/// Waits until so many requests wait for Redis.
+async fn waiting(api: &Api, requests: usize) {
+    let line = format!("in_flight {requests}.0\n");
+    eventually("they wait for Redis", Duration::from_secs(15), || async {
+        api.get("/metrics").await.text.contains(&line)
+    })
+    .await;
 }

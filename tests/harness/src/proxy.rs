@@ -37,6 +37,8 @@ pub enum Mode {
     Swallow,
     /// Each reply comes so much later.
     DelayReplies(Duration),
+    /// Replies come when the link does something else again.
+    HoldReplies,
 }
 
 /// The link. It works as long as this value and the runtime of the test live.
@@ -155,6 +157,7 @@ async fn carry(
     modes: watch::Receiver<Mode>,
     swallow: Mode,
 ) -> io::Result<()> {
+    let mut later = modes.clone();
     let (queue, mut due) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let reading = async move {
         let mut swallowed = false;
@@ -181,6 +184,9 @@ async fn carry(
     let writing = async move {
         while let Some((due, bytes)) = due.recv().await {
             sleep_until(due).await;
+            if swallow == Mode::SwallowReplies {
+                let _ = later.wait_for(|mode| *mode != Mode::HoldReplies).await;
+            }
             to.write_all(&bytes).await?;
         }
         io::Result::Ok(())

@@ -21,7 +21,7 @@ use step::{Act, Step};
 
 const SEED: &str = "GORILLA_TEST_SEED";
 const FEWEST_STEPS: usize = 2000;
-const LIMIT: Duration = Duration::from_secs(18);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// All that can come of a request, and of waiting for the end of a lease.
 const OUTCOMES: [(&str, &str); 28] = [

@@ -40,7 +40,7 @@ const SCRIPTS: [&str; 13] = [
     "wake",
 ];
 const FEWEST_STEPS: u32 = 500;
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 /// Nothing ends by itself during a run: these are as long as no run is.
 const LEASE: u64 = 3_600_000;
 const CONSTANTS: Constants = Constants {

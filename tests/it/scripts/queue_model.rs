@@ -19,7 +19,7 @@ const RUN: Duration = Duration::from_secs(5);
 /// As in `lua/lib/turn.lua`.
 const TURN: Duration = Duration::from_secs(1);
 const FEWEST_STEPS: u32 = 200;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(240);
 /// As `Lab::queue` tells the script.
 const ROOM: usize = 3;
 
