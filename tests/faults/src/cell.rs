@@ -144,6 +144,12 @@ impl Cell {
         self.fault == Fault::Upgrade || self.mixed && index.is_multiple_of(2)
     }
 
+    /// Whether somebody listens to the stream of events. A replica of version 0.1 records nothing, so there nobody listens,
+    /// and the scripts are tested as they run while nobody does.
+    pub fn listens(self) -> bool {
+        !self.mixed && !matches!(self.fault, Fault::Upgrade | Fault::RollBack)
+    }
+
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or
     /// late, or because a replica of version 0.1 knows no shared locks.
     pub fn may_break(self) -> Vec<Property> {
