@@ -179,6 +179,10 @@ impl Cell {
             (MasterCutOff, true, true) => vec![Limits, Standing, Sets, Batches, Leaders],
             _ => vec![],
         };
+        if self.fault == MasterCutOff && !self.acked {
+            // There are two streams then, and a listener on the side of the master that is cut off is told what happens there.
+            broken.push(Events);
+        }
         if self.mixed || matches!(self.fault, Upgrade | RollBack) {
             // A replica of version 0.1 finds no grant with the token of a shared lock, and calls nobody into a group when a
             // waiter leaves.

@@ -136,13 +136,17 @@ impl<'a> Told<'a> {
         };
         let ended = lock.ended.get(&fence).copied();
         if event.kind == "granted" {
-            let beside = lock.open.iter().find(|(_, shared)| !event.shared || !**shared);
+            let beside = lock.open.iter().find(|(_, shared)| !event.shared || !**shared).map(|(open, _)| *open);
             if fence <= lock.last {
                 disordered("granted", lock.last);
             } else if let Some(ended) = ended {
                 disordered(ended, fence);
-            } else if let Some((open, _)) = beside {
-                disordered("granted without an end", *open);
+            } else if let Some(open) = beside {
+                disordered("granted without an end", open);
+            }
+            if beside.is_some() {
+                // It is said once.
+                lock.open.clear();
             }
             lock.last = fence.max(lock.last);
             lock.open.insert(fence, event.shared);

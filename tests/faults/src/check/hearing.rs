@@ -133,24 +133,28 @@ fn is_same(one: &Happened, other: &Happened) -> bool {
     (&one.cursor, &one.kind, one.fence, &one.owner) == (&other.cursor, &other.kind, other.fence, &other.owner)
 }
 
-/// Where two listeners were told of the same time, they were told the same.
+/// Where two listeners were told of the same time, they were told the same. Ends that replicas derive are left out: each
+/// listener is told those of grants that it was told of.
 pub(super) fn compare(pieces: &[Vec<Piece>], found: &mut Vec<Violation>) {
     let [first, second] = pieces else { return };
-    for one in first {
-        let places: HashMap<_, _> = (0..).zip(&one.events).map(|(index, (_, event))| (&event.cursor, index)).collect();
-        for other in second {
-            let common = (0..).zip(&other.events).find_map(|(at, (_, event))| Some((*places.get(&event.cursor)?, at)));
+    let second: Vec<_> = second.iter().map(|piece| (piece.listener, recorded(piece))).collect();
+    for one in first.iter().map(recorded) {
+        let places: HashMap<_, _> = (0..).zip(&one).map(|(index, event)| (&event.cursor, index)).collect();
+        for (listener, other) in &second {
+            let common = (0..).zip(other).find_map(|(at, event)| Some((*places.get(&event.cursor)?, at)));
             let Some((begin, at)) = common else { continue };
             // One of them begins there.
             let (begin, at) = if begin > 0 && at > 0 { (begin - 1, at - 1) } else { (begin, at) };
-            let mut both = one.events[begin..].iter().zip(&other.events[at..]);
-            if let Some(((_, of_one), (_, of_other))) =
-                both.find(|((_, of_one), (_, of_other))| !is_same(of_one, of_other))
-            {
+            let mut both = one[begin..].iter().zip(&other[at..]);
+            if let Some((of_one, of_other)) = both.find(|(of_one, of_other)| !is_same(of_one, of_other)) {
                 let (resource, fence) = (of_other.resource.clone(), of_other.fence.unwrap_or_default());
                 let what = Mistold::Different { cursor: of_one.cursor.clone(), instead: of_other.cursor.clone() };
-                found.push(Violation::Mistold(MistoldTo { listener: other.listener, resource, fence, what }));
+                found.push(Violation::Mistold(MistoldTo { listener: *listener, resource, fence, what }));
             }
         }
     }
+}
+
+fn recorded<'a>(piece: &Piece<'a>) -> Vec<&'a Happened> {
+    piece.events.iter().map(|(_, event)| *event).filter(|event| !event.is_derived()).collect()
 }
