@@ -144,10 +144,11 @@ impl Cell {
         self.fault == Fault::Upgrade || self.mixed && index.is_multiple_of(2)
     }
 
-    /// Whether somebody listens to the stream of events. A replica of version 0.1 records nothing, so there nobody listens,
-    /// and the scripts are tested as they run while nobody does.
+    /// Whether somebody listens to the stream of events. In a Cluster nobody can, and a replica of version 0.1 records
+    /// nothing. There the scripts are tested as they run while nobody listens.
     pub fn listens(self) -> bool {
-        !self.mixed && !matches!(self.fault, Fault::Upgrade | Fault::RollBack)
+        let has_0_1 = self.mixed || matches!(self.fault, Fault::Upgrade | Fault::RollBack);
+        self.topology != Topology::Cluster && !has_0_1
     }
 
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or

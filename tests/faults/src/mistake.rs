@@ -106,7 +106,7 @@ pub const RELEASE_TELLS_NOBODY: Mistake = Mistake {
 /// The event of a grant of a shared lock has the floor in place of the fence.
 pub const FLOOR_IS_TOLD: Mistake = Mistake {
     sound: "on.granted(lock, req, fence, whole(now + req.lease), last, permits, group.floor)",
-    broken: "on.granted(lock, req, group.floor, whole(now+req.lease), last, permits, group.floor)",
+    broken: "on.granted(lock,req,group.floor,whole(now+req.lease),last,permits,group.floor)",
 };
 /// A replica that asks before a lease has ended, because the clock was set back, has another end taken for that of the lease.
 pub const ENDS_BEFORE_ITS_TIME: Mistake = Mistake {

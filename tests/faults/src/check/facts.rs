@@ -149,8 +149,8 @@ impl<'a> Facts<'a> {
             return wrong(Mistold::Late { late });
         }
         let Some(tenure) = self.tenures.get(&grant).filter(|tenure| is_calm(tenure.asked, at)) else { return };
-        if told == "expired" && at + MARGIN < tenure.valid_until {
-            return wrong(Mistold::StoodOn { told, heard: at, until: tenure.valid_until });
+        if told == "expired" && at + MARGIN < tenure.ends() {
+            return wrong(Mistold::StoodOn { told, heard: at, until: tenure.ends() });
         }
         let was_sent = |sent: &HashMap<_, Moment>| sent.get(&grant).is_some_and(|asked| *asked <= at);
         let done = match told.as_str() {
