@@ -20,7 +20,7 @@ test: deps ## Run all tests, against real Redis servers of their own and in a re
 	@tests/install-logrotate
 	@tests/skew/build-0.1
 	tests/with-server cargo test --locked --workspace --exclude gorilla-faults -- --test-threads $(THREADS)
-	cargo test --locked --workspace --test checker --test checker_sets --test checker_batches --test checker_leaders --test every_fault --test mistakes -- --test-threads $(THREADS)
+	cargo test --locked --workspace --test checker --test checker_sets --test checker_batches --test checker_leaders --test checker_events --test every_fault --test mistakes -- --test-threads $(THREADS)
 	clients/test-all python typescript
 	tests/recipes/test
 

@@ -18,12 +18,13 @@
 -- Replies
 --   {'ended'}      told with this call
 --   {'told'}       told before
---   {'held', ms}   the lease lasts for so long
+--   {'held', ms}   the lease lasts for so long, or would if nothing had ended it
 --   {'superseded'} there was a grant since that the replica has not read of
 
 --- decide
 --- include events
 --- include group/holder
+--- include now
 local current, mode, floor = unpack(redis.call('HMGET', lock, 'id', 'mode', 'floor'))
 if current == req.id then return {'held', redis.call('PTTL', lock)} end
 if mode then
@@ -35,6 +36,10 @@ if not (mode and floor == req.floor) then
   local last = redis.call('GET', beside(lock, 'fence'))
   if current or last and last ~= req.latest then return {'superseded'} end
 end
+-- It has ended before its time, so something else has ended it, which the replica reads of next. This happens if the clock
+-- of Redis was set back: then replicas ask too early.
+local left = req.ended - now_ms()
+if left > 0 then return {'held', left} end
 local on = recorded()
 -- Nobody listens any more.
 if not on then return {'told'} end

@@ -78,6 +78,10 @@ impl Listener {
                     Ok(Some(frame)) => {
                         self.next += 1;
                         match frame {
+                            // What was read from Redis may be ahead of the board.
+                            Frame::Event(event) if event.cursor.is_some_and(|at| !is_ahead(&at, &self.cursor)) => {
+                                continue;
+                            }
                             Frame::Event(event) => {
                                 self.cursor = event.cursor.unwrap_or(self.cursor);
                                 return Told::Event(Arc::clone(event));
@@ -90,7 +94,7 @@ impl Listener {
                     }
                     Ok(None) if state.is_draining => return Told::End(End::Draining),
                     Ok(None) => {
-                        self.cursor = state.position.unwrap_or(self.cursor);
+                        self.cursor = state.position.filter(|at| is_ahead(at, &self.cursor)).unwrap_or(self.cursor);
                         self.has_lagged = false;
                         false
                     }
@@ -149,5 +153,76 @@ impl Listener {
     /// Whether more locks are held than the replica follows, so that an `expired` may be late.
     pub fn expiries_are_late(&self) -> bool {
         self.source.board.state().expiries_are_late
+    }
+}
+
+/// Whether a position is behind what was told up to a cursor. Another epoch comes behind its `Frame::Missed`.
+fn is_ahead(at: &Cursor, told: &Cursor) -> bool {
+    at.epoch != told.epoch || at.order(told).is_gt()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use gorilla_domain::{
+        ResourceName,
+        event::{Change, EntryId, Epoch, Event},
+    };
+
+    use super::*;
+    use crate::{
+        events::{board::Board, recorded::Recorded},
+        metrics::Metrics,
+        settings::Settings,
+        store::Store,
+    };
+
+    fn cursor(ms: u64) -> Cursor {
+        let epoch = Epoch::new(1).expect("it fits");
+        Cursor { epoch, entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+    }
+
+    fn event(ms: u64) -> Arc<Recorded> {
+        let event = Event {
+            resource: ResourceName::parse("a").expect("a name"),
+            owner: "a".into(),
+            fence: Some(ms),
+            id: None,
+            at: DateTime::default(),
+            change: Change::Released { held_ms: None },
+        };
+        Arc::new(Recorded { event, cursor: Some(cursor(ms)), json: Default::default() })
+    }
+
+    /// The fences of all that can be told now.
+    fn told(listener: &mut Listener) -> Vec<u64> {
+        let mut fences = Vec::new();
+        while let Some(told) = listener.next().now_or_never() {
+            let Told::Event(event) = told else { panic!("{told:?}") };
+            fences.extend(event.event.fence);
+        }
+        fences
+    }
+
+    #[tokio::test]
+    async fn what_was_read_from_redis_ahead_of_the_board_is_told_once_and_no_cursor_goes_back() {
+        let settings = Settings::load(None, &[]).expect("settings");
+        let store = Store::open(&settings, &Metrics::new());
+        let source =
+            Source { store, board: Arc::new(Board::new()), listeners: Arc::default(), is_read: Arc::default() };
+        source.board.change(|state| {
+            state.begin_epoch(cursor(1));
+            state.position = Some(cursor(1));
+        });
+        let first = [2, 3].map(|ms| Told::Event(event(ms))).into();
+        let start = Start { cursor: cursor(0), next: source.board.state().next(), first, resumed: true };
+        let place = Place::take(&source.listeners).expect("a place");
+        let mut listener = Listener::new(source.clone(), place, start);
+        assert_eq!((told(&mut listener), listener.cursor()), (vec![2, 3], cursor(3)));
+        source.board.change(|state| {
+            [2, 3, 4].into_iter().for_each(|ms| state.push(Frame::Event(event(ms))));
+            state.position = Some(cursor(4));
+        });
+        assert_eq!((told(&mut listener), listener.cursor()), (vec![4], cursor(4)));
     }
 }

@@ -157,7 +157,9 @@ impl Reader {
                     refreshed = Some(Instant::now());
                 }
                 let Some(tail) = &tail else { continue };
-                self.read_on(tail).await?;
+                if !self.read_on(tail).await? {
+                    refreshed = None;
+                }
             }
         }
         .await;
@@ -237,20 +239,26 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads what comes next, or waits for it; and asks about the leases that should have ended.
-    async fn read_on(&mut self, tail: &Tail) -> Result<(), Failure> {
-        let Some((reading, _)) = &self.reading else { return Ok(()) };
+    /// Reads what comes next, or waits for it; and asks about the leases that should have ended. Says whether what comes next
+    /// may follow on what was read: otherwise it was not read.
+    async fn read_on(&mut self, tail: &Tail) -> Result<bool, Failure> {
+        let Some((reading, epoch)) = &self.reading else { return Ok(true) };
         let before = self.now();
         let until_due = reading.fold.next_due().map_or(i64::MAX, |due| due - before);
         let wait = Duration::from_millis(u64::try_from(until_due).unwrap_or(0));
         let entries = tail.read(self.position, AT_ONCE, wait).await?;
+        // Nothing was recorded for a while, and another replica has found that first.
+        if entries.iter().any(|entry| entry.begun.is_some_and(|begun| begun != *epoch)) {
+            return Ok(false);
+        }
         let is_all = entries.len() < AT_ONCE;
         if !is_all {
             // So much at once that entries may have been dropped before they were read.
             let first = self.source.store.entries_from(EntryId::default(), 1).await?;
             if first.first().is_some_and(|first| first.id > self.position) {
                 let listening = self.source.store.listen().await?;
-                return self.begin(tail, &listening, Some(Missed::Trimmed)).await;
+                self.begin(tail, &listening, Some(Missed::Trimmed)).await?;
+                return Ok(true);
             }
         }
         self.take(entries);
@@ -259,7 +267,7 @@ impl Reader {
         if is_all {
             self.tell_ends(before).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn take(&mut self, entries: Vec<Entry>) {

@@ -33,6 +33,8 @@ pub struct Entry {
     pub id: EntryId,
     /// The changes that it has: `gorilla_scripts::read_noted`.
     pub noted: Bytes,
+    /// The epoch that begins with it, if the stream was made anew.
+    pub begun: Option<Epoch>,
 }
 
 /// What Redis records from now on.
@@ -186,15 +188,17 @@ fn entry(frame: Resp3Frame) -> Option<Entry> {
     };
     let id = std::str::from_utf8(id).ok()?.parse().ok()?;
     // An entry without events is only a position.
-    let mut noted = Bytes::new();
+    let (mut noted, mut begun) = (Bytes::new(), None);
     for pair in fields.chunks_exact(2) {
-        if let [Resp3Frame::BlobString { data: name, .. }, Resp3Frame::BlobString { data: value, .. }] = pair
-            && &name[..] == b"e"
-        {
-            noted = value.clone();
+        if let [Resp3Frame::BlobString { data: name, .. }, Resp3Frame::BlobString { data: value, .. }] = pair {
+            match &name[..] {
+                b"e" => noted = value.clone(),
+                b"begun" => begun = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+                _ => {}
+            }
         }
     }
-    Some(Entry { id, noted })
+    Some(Entry { id, noted, begun })
 }
 
 fn malformed(what: &str) -> Failure {

@@ -144,6 +144,13 @@ impl Cell {
         self.fault == Fault::Upgrade || self.mixed && index.is_multiple_of(2)
     }
 
+    /// Whether somebody listens to the stream of events. In a Cluster nobody can, and a replica of version 0.1 records
+    /// nothing. There the scripts are tested as they run while nobody listens.
+    pub fn listens(self) -> bool {
+        let has_0_1 = self.mixed || matches!(self.fault, Fault::Upgrade | Fault::RollBack);
+        self.topology != Topology::Cluster && !has_0_1
+    }
+
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or
     /// late, or because a replica of version 0.1 knows no shared locks.
     pub fn may_break(self) -> Vec<Property> {
@@ -173,6 +180,10 @@ impl Cell {
             (MasterCutOff, true, true) => vec![Limits, Standing, Sets, Batches, Leaders],
             _ => vec![],
         };
+        if self.fault == MasterCutOff && !self.acked {
+            // There are two streams then, and a listener on the side of the master that is cut off is told what happens there.
+            broken.push(Events);
+        }
         if self.mixed || matches!(self.fault, Upgrade | RollBack) {
             // A replica of version 0.1 finds no grant with the token of a shared lock, and calls nobody into a group when a
             // waiter leaves.

@@ -9,6 +9,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::heard::Heard;
+
 /// A moment on the one clock that all clients share, in nanoseconds since the run began.
 pub type Moment = u64;
 
@@ -40,6 +42,19 @@ pub enum Event {
     Read(Read),
     /// A client that holds nothing asked who leads.
     Look(Look),
+    /// Somebody who listens to the stream of events was told something.
+    Heard(Heard),
+    /// A lock was taken at the end, when all had gone, and given back.
+    Visit {
+        /// Which.
+        resource: String,
+        /// Its fence.
+        fence: u64,
+        /// When it was asked for.
+        asked: Moment,
+        /// When it was answered.
+        answered: Moment,
+    },
     /// A client broke a grant that it had been told of.
     Break(Break),
     /// A client pinned or unpinned a limit.
@@ -463,6 +478,14 @@ impl History {
     pub fn looks(&self) -> impl Iterator<Item = &Look> {
         self.events.iter().filter_map(|event| match event {
             Event::Look(look) => Some(look),
+            _ => None,
+        })
+    }
+
+    /// All that listeners were told.
+    pub fn heard(&self) -> impl Iterator<Item = &Heard> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Heard(heard) => Some(heard),
             _ => None,
         })
     }

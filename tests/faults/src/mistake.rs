@@ -98,6 +98,21 @@ pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {
     sound: "return {'held', own, id, owner, metadata, fence, created, updated, expires, ttl, waiting,",
     broken: "return{'held',own,id,owner,metadata,ttl+1,created,updated,expires,ttl,waiting,",
 };
+/// A release doesn't record its event, if nobody waits.
+pub const RELEASE_TELLS_NOBODY: Mistake = Mistake {
+    sound: "if found > 0 then\n  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')",
+    broken: "if false then\n  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')",
+};
+/// The event of a grant of a shared lock has the floor in place of the fence.
+pub const FLOOR_IS_TOLD: Mistake = Mistake {
+    sound: "on.granted(lock, req, fence, whole(now + req.lease), last, permits, group.floor)",
+    broken: "on.granted(lock,req,group.floor,whole(now+req.lease),last,permits,group.floor)",
+};
+/// A replica that asks before a lease has ended, because the clock was set back, has another end taken for that of the lease.
+pub const ENDS_BEFORE_ITS_TIME: Mistake = Mistake {
+    sound: "if left > 0 then return {'held', left} end\nlocal on = recorded()",
+    broken: "local on = recorded()",
+};
 
 impl Mistake {
     /// Writes a copy of the program that has the mistake.

@@ -15,6 +15,8 @@ struct Row {
     /// The longest time without a grant, in nanoseconds.
     longest_gap: u64,
     internal_errors: u64,
+    /// Events that listeners were told, and how often that events are missing.
+    heard: (u64, u64),
 }
 
 /// A campaign as it goes on.
@@ -37,6 +39,8 @@ impl Table {
         row.lost_unfenced += outcome.lost_unfenced;
         row.longest_gap = row.longest_gap.max(outcome.sum.longest_gap);
         row.internal_errors += outcome.internal_errors();
+        let (events, missed) = outcome.heard();
+        row.heard = (row.heard.0 + events, row.heard.1 + missed);
         for violation in &outcome.violations {
             *row.violations.entry(violation.property()).or_default() += 1;
         }
@@ -45,8 +49,8 @@ impl Table {
     /// The table in Markdown, in the order of all cells. In brackets stands what may break in a cell.
     pub fn markdown(&self) -> String {
         let mut text = String::from(
-            "| where/fault | runs | grants | injections | 1 exclusion | 1 early ends | 2 fencing | 2 floors | 3 stale tokens | 4 orphans | 5 retries | order | idle | limits | 8 sets | batches | leaders | lost updates, fenced / not | longest without a grant |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+            "| where/fault | runs | grants | injections | 1 exclusion | 1 early ends | 2 fencing | 2 floors | 3 stale tokens | 4 orphans | 5 retries | order | idle | limits | 8 sets | batches | leaders | events | told / missed | lost updates, fenced / not | longest without a grant |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         let mut total = Row::default();
         for cell in Cell::all() {
@@ -54,6 +58,7 @@ impl Table {
             total.runs += row.runs;
             total.grants += row.grants;
             total.injections += row.injections;
+            total.heard = (total.heard.0 + row.heard.0, total.heard.1 + row.heard.1);
             let count = |property| {
                 let count = row.violations.get(&property).copied().unwrap_or(0);
                 if cell.may_break().contains(&property) { format!("[{count}]") } else { count.to_string() }
@@ -73,19 +78,20 @@ impl Table {
                 sets,
                 batches,
                 leaders,
+                events,
             ] = Property::ALL.map(count);
             let gap = row.longest_gap as f64 / SECOND as f64;
             // Writing to a string can't fail.
             let _ = writeln!(
                 text,
-                "| `{cell}` | {} | {} | {} | {exclusion} | {standing} | {fencing} | {floors} | {stale} | {orphans} | {retries} | {order} | {idle} | {limits} | {sets} | {batches} | {leaders} | {register} / {} | {gap:.1} s |",
-                row.runs, row.grants, row.injections, row.lost_unfenced
+                "| `{cell}` | {} | {} | {} | {exclusion} | {standing} | {fencing} | {floors} | {stale} | {orphans} | {retries} | {order} | {idle} | {limits} | {sets} | {batches} | {leaders} | {events} | {} / {} | {register} / {} | {gap:.1} s |",
+                row.runs, row.grants, row.injections, row.heard.0, row.heard.1, row.lost_unfenced
             );
         }
         let _ = writeln!(
             text,
-            "| all | {} | {} | {} | | | | | | | | | | | | | | | |",
-            total.runs, total.grants, total.injections
+            "| all | {} | {} | {} | | | | | | | | | | | | | | | {} / {} | | |",
+            total.runs, total.grants, total.injections, total.heard.0, total.heard.1
         );
         text
     }

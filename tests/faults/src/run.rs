@@ -13,7 +13,9 @@ use crate::{
     check::{self, Violation},
     client::{Client, LONGEST_LEASE},
     deployment::{Deployment, world},
+    heard::{Told, VISITOR},
     history::{Event, History},
+    listener::Audience,
     nemesis, observer, onlooker,
     world::{Sum, World},
 };
@@ -22,6 +24,10 @@ const CLIENTS: u64 = 14;
 /// Clients that are patient.
 const PATIENT: u64 = 4;
 const RESOURCES: u64 = 7;
+/// For listeners to hear of the end of a run. A replica notices within 10 s that Redis records nothing any more.
+const HEARD: Duration = Duration::from_secs(40);
+/// From a visit to the next, if the listeners have not heard of it.
+const VISITED: Duration = Duration::from_secs(2);
 /// What the history calls the start of a deployment whose grants wait at first.
 const START: &str = "start";
 
@@ -49,6 +55,12 @@ impl Outcome {
         self.violations.iter().filter(|violation| !self.cell.may_break().contains(&violation.property())).collect()
     }
 
+    /// How many events listeners were told, and how often that events are missing.
+    pub fn heard(&self) -> (u64, u64) {
+        let count = |is: fn(&Told) -> bool| self.history.heard().filter(|heard| is(&heard.told)).count() as u64;
+        (count(|told| matches!(told, Told::Happened(_))), count(|told| matches!(told, Told::Missed { .. })))
+    }
+
     /// Answers that say that Gorilla itself has failed: 500.
     pub fn internal_errors(&self) -> u64 {
         self.sum.answers.iter().filter(|((_, answer), _)| answer.starts_with("500")).map(|(_, count)| count).sum()
@@ -68,6 +80,7 @@ async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcom
         // Grants wait after the first start too.
         world.note(Event::Fault { what: START.into(), from: 0, until: 0 });
     }
+    let audience = if cell.listens() { Some(Audience::begin(&world, seed).await) } else { None };
     let mut tasks = JoinSet::new();
     for port in deployment.ports() {
         tasks.spawn(observer::observe(Arc::clone(&world), port));
@@ -84,6 +97,10 @@ async fn play(cell: Cell, seed: u64, time: Duration, program: PathBuf) -> Outcom
     world.end();
     timeout(Duration::from_secs(30), tasks.join_all()).await.expect("all clients come to an end");
     leave(cell, &deployment, &world).await;
+    if let Some(audience) = audience {
+        visit(&deployment, &world, &audience).await;
+        audience.end().await;
+    }
 
     let (history, sum) = world.finish();
     let violations = check::check(&history);
@@ -110,7 +127,7 @@ async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
     let deadline = Instant::now() + Duration::from_millis(LONGEST_LEASE) + Duration::from_secs(3);
     let api = &deployment.replicas.iter().flatten().next().expect("a replica").api;
     for resource in &world.resources {
-        while let answer = api.acquire(resource, "visitor", 1).await
+        while let answer = api.acquire(resource, VISITOR, 1).await
             && Instant::now() < deadline
         {
             if answer.status == 200 {
@@ -123,10 +140,44 @@ async fn leave(cell: Cell, deployment: &Deployment, world: &World) {
         eventually("Redis can be asked", Duration::from_secs(20), || async { api.get("/_ready").await.status == 200 })
             .await;
         let state = api.state(resource).await;
-        let (fence, waiting) = (state["fence"].as_u64(), state["waiting"].as_u64().unwrap_or_default());
+        // The visitor may not have been told that it got the lock.
+        let fence = state["fence"].as_u64().filter(|_| state["owner"] != VISITOR);
+        let waiting = state["waiting"].as_u64().unwrap_or_default();
         world.note(Event::Left { resource: resource.clone(), fence, waiting });
     }
     for key in deployment.lasting_keys() {
         world.note(Event::Lasting { key });
+    }
+}
+
+/// Takes each lock that can be had, and gives it back, until the listeners have heard of that: then they have heard all
+/// that came before, unless they were told that they have not.
+async fn visit(deployment: &Deployment, world: &World, audience: &Audience) {
+    let api = &deployment.replicas.iter().flatten().next().expect("a replica").api;
+    let deadline = Instant::now() + HEARD;
+    let mut unheard: Vec<_> = world.resources.clone();
+    while !unheard.is_empty() && Instant::now() < deadline {
+        let mut visited = Vec::new();
+        for resource in std::mem::take(&mut unheard) {
+            let (asked, answer) = (world.now(), api.acquire(&resource, VISITOR, 1).await);
+            match answer.status {
+                200 => {
+                    let (answered, lock) = (world.now(), answer.json());
+                    let fence = lock["fence"].as_u64().expect("a lock has a fence");
+                    world.note(Event::Visit { resource: resource.clone(), fence, asked, answered });
+                    api.release(&resource, token(&lock)).await;
+                    visited.push((resource, fence));
+                }
+                // Somebody holds it, as after a step of the clock.
+                409 if answer.json()["owner"] != VISITOR => {}
+                _ => unheard.push(resource),
+            }
+        }
+        let patience = Instant::now() + VISITED;
+        while !visited.is_empty() && Instant::now() < patience {
+            visited.retain(|(resource, fence)| !audience.has_heard(resource, *fence));
+            sleep(Duration::from_millis(20)).await;
+        }
+        unheard.extend(visited.into_iter().map(|(resource, _)| resource));
     }
 }

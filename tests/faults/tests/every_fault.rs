@@ -25,6 +25,7 @@ fn keeps_its_promises(name: &str) {
     let granted = |what| outcome.sum.answers.get(&(what, "200".to_string())).copied().unwrap_or_default();
     assert!(granted("set") > 0 && granted("batch") > 0, "no set was granted, or no batch answered");
     assert!(outcome.injections > 0 || cell.fault == Fault::Nothing);
+    assert_eq!(outcome.heard().0 > 0, cell.listens(), "listeners were told of {:?} events and gaps", outcome.heard());
 }
 
 /// A test for each name, and a test that every cell has a test.

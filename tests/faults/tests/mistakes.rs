@@ -132,3 +132,18 @@ fn an_item_of_a_batch_that_is_told_what_came_of_another_is_found() {
 fn a_look_that_tells_another_leader_is_found() {
     is_found(mistake::LEADERS_OF_ANY_TERM, "standalone/nothing", Property::Leaders);
 }
+
+#[test]
+fn a_release_that_tells_nobody_is_found() {
+    is_found(mistake::RELEASE_TELLS_NOBODY, "standalone/nothing", Property::Events);
+}
+
+#[test]
+fn a_grant_that_is_told_with_another_fence_is_found() {
+    is_found(mistake::FLOOR_IS_TOLD, "standalone/nothing", Property::Events);
+}
+
+#[test]
+fn an_end_that_is_told_before_its_time_is_found_where_the_clock_is_set_back() {
+    is_found(mistake::ENDS_BEFORE_ITS_TIME, "standalone/clock-back", Property::Events);
+}

@@ -241,6 +241,15 @@ impl Api {
         Ok(answer)
     }
 
+    /// `GET` of a path whose answer has no end, such as a stream of events. The body is read from what is returned.
+    pub async fn open(&self, path: &str) -> reqwest::Result<reqwest::Response> {
+        let mut request = self.client.get(format!("{}{path}", self.url()));
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key);
+        }
+        request.send().await
+    }
+
     /// `POST` of a client that hangs up after a while: it says that it will send no more, as a client that ends does,
     /// and still reads what is on its way. None if no answer came.
     pub async fn abandoned(&self, path: &str, headers: &[(&str, &str)], body: &str, after: Duration) -> Option<Answer> {

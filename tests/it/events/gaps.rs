@@ -102,6 +102,23 @@ async fn after_a_flush_a_listener_is_told_that_events_are_missing_and_then_what_
 }
 
 #[tokio::test]
+async fn after_a_flush_that_another_replica_has_found_no_event_is_told_before_the_gap() {
+    let redis = Redis::start(&[]);
+    let replica = Replica::on(&redis).await;
+    let (first, second, [resource, later]) = (feed(&redis.url()), feed(&redis.url()), [name("found"), name("found")]);
+    let mut listener = listen(&first, None).await;
+    redis.cli(&["FLUSHALL"]);
+    // This has Redis record again, long before the first looks after it.
+    let mut other = listen(&second, None).await;
+    replica.api.granted(&resource, "a", 60).await;
+    next(&mut other, &resource).await;
+    let told = tokio::time::timeout(super::PATIENCE, listener.next()).await.expect("it is told something");
+    assert!(matches!(told, Told::Missed(Missed::Restarted)), "{told:?}");
+    replica.api.granted(&later, "a", 60).await;
+    assert_eq!(kinds(&until(&mut listener, &later, "granted").await), ["granted"]);
+}
+
+#[tokio::test]
 async fn after_a_restart_of_redis_a_listener_is_told_that_events_may_be_missing() {
     let mut redis = Redis::start(&["--appendonly", "no", "--save", ""]);
     let replica = Replica::on(&redis).await;

@@ -7,6 +7,7 @@ mod conformance;
 mod contracts;
 mod convert;
 mod cost;
+mod expired;
 mod hold;
 mod holders;
 mod join;

@@ -4,12 +4,16 @@
 //! when it was asked for, a release from when it was sent.
 
 mod batches;
+mod events;
+mod facts;
 mod fences;
 mod floors;
+mod hearing;
 mod holders;
 mod idle;
 mod leaders;
 mod limits;
+mod mistold;
 mod orphans;
 mod retries;
 mod sets;
@@ -20,6 +24,7 @@ mod turns;
 mod updates;
 mod violation;
 
+pub use mistold::{Mistold, MistoldTo};
 pub use orphans::FREED;
 pub use tenure::{Tenure, tenures};
 pub use updates::lost;
@@ -45,5 +50,6 @@ pub fn check(history: &History) -> Vec<Violation> {
     sets::check(&tenures, history, &mut found);
     batches::check(history, &mut found);
     leaders::check(&tenures, history, &mut found);
+    events::check(&tenures, history, &mut found);
     found
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::MistoldTo;
 use crate::history::{Moment, SECOND};
 
 /// A promise of docs/internals/guarantees.md, with its number there.
@@ -35,11 +36,13 @@ pub enum Property {
     Batches,
     /// Who looks at an election sees terms that rise, and nobody but the leader.
     Leaders,
+    /// The stream of events tells what happened, once and in order, or says that events are missing.
+    Events,
 }
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Exclusion,
         Self::Standing,
         Self::Fencing,
@@ -54,6 +57,7 @@ impl Property {
         Self::Sets,
         Self::Batches,
         Self::Leaders,
+        Self::Events,
     ];
 }
 
@@ -396,6 +400,8 @@ pub enum Violation {
         /// When the batch was sent.
         asked: Moment,
     },
+    /// A listener was told something wrong.
+    Mistold(MistoldTo),
     /// An item of a batch was answered as a release, and the grant stood on.
     ItemUndone {
         /// Of which resource.
@@ -429,6 +435,7 @@ impl Violation {
             }
             Self::OutOfTurn { .. } => Property::Order,
             Self::TermsBack { .. } | Self::OtherLeader { .. } => Property::Leaders,
+            Self::Mistold(_) => Property::Events,
             Self::SetNotWhole { .. }
             | Self::SetTooLong { .. }
             | Self::SetUnanswered { .. }
@@ -444,7 +451,7 @@ impl Violation {
 }
 
 /// A moment in seconds.
-fn at(moment: Moment) -> String {
+pub(super) fn at(moment: Moment) -> String {
     format!("{:.3} s", moment as f64 / SECOND as f64)
 }
 
@@ -631,6 +638,7 @@ impl fmt::Display for Violation {
                 "item {index} of the batch of {} acted out of order: the token of {resource} with fence {fence} was dead by an earlier item",
                 at(*asked)
             ),
+            Self::Mistold(told) => told.fmt(f),
             Self::ItemUndone { resource, fence, answered, until } => write!(
                 f,
                 "a batch that was answered at {} says that fence {fence} of {resource} was released, and the grant stood at {}",
