@@ -13,8 +13,8 @@ function useLock(name) {
   const watched = useRef(new Map());
   const timer = useRef();
   useStream(`resource=${encodeURIComponent(name)}&snapshot=1`, (type, body) => {
-    if (type === "missed") wake();
-    if (!(type in eventWords) || type === "leader" || type === "vacant") return;
+    if (type === "missed") { wake(); body = gap(body); }
+    else if (!(type in eventWords) || type === "leader" || type === "vacant") return;
     setFresh(old => ({ name, events: [body, ...(old.name === name ? old.events : [])].slice(0, 500) }));
     // Several events often come together; one look is enough for all.
     timer.current ??= setTimeout(() => { timer.current = null; setAgain(n => n + 1); }, 120);
@@ -93,7 +93,7 @@ function Group({ name, lock, now, state, onBreak }) {
   return html`<section class="panel group" aria-labelledby="group-title"><div class="group-head"><div><p class="eyebrow">${hasLimit ? "Semaphore" : "Shared, without a limit"}</p>
       <h2 id="group-title" class="big">${hasLimit ? html`<span class="num">${count(state.used)} of ${count(state.limit)}</span> permits` : html`<span class="num">${count(state.used)}</span> ${state.used === 1 ? "reader" : "readers"}`}</h2>
       <p class="dim">${plural(state.holderCount, "holder")} · ${state.waiting ? `${plural(state.waiting, "request")} ${state.waiting === 1 ? "waits" : "wait"}` : "nobody waits"}</p></div>
-      ${hasLimit && html`<span class="bar permits" role="img" aria-label=${`${state.used} of ${state.limit} permits are taken`}><i style=${{ width: `${Math.min(100, 100 * state.used / state.limit)}%` }}></i></span>`}</div>
+      ${hasLimit && html`<span class="bar permits" role="img" aria-label=${`${state.used} of ${state.limit} permits are taken`}><i style=${{ transform: `scaleX(${Math.min(1, state.used / state.limit)})` }}></i></span>`}</div>
     <h2>May I break one?</h2>
     <${Table} caption="Holders" of=${state.holders.map(tenure => ({ tenure, verdict: verdictOf(tenure, renewalsOf(tenure, lock.events, lock.watched(tenure.id)), now) }))} id=${({ tenure }) => tenure.id} cols=${[
       ["Holder", ({ tenure }) => named(tenure.owner)], ["Since", ({ tenure }) => html`<${Ago} at=${tenure.createdAt} />`], ["Lease left", ({ tenure }) => html`<${Left} tenure=${tenure} />`],

@@ -223,7 +223,7 @@ function LocksView({ query }) {
     ${order.length > 0 && html`<section class="panel flush" onMouseEnter=${holding(true)} onMouseLeave=${holding(false)} onFocusIn=${holding(true)} onFocusOut=${holding(false)}>
       <${Table} class="locks" caption="Held locks" total=${total ?? -1} cols=${lockColumns} body=${html`
         <tr role="presentation" ref=${node => { body.current = node?.parentNode; }} class="spacer" aria-hidden="true" style=${{ height: `${view.from * view.height}px` }}></tr>
-        ${slice.map((row, i) => html`<${Row} key=${row.resource} row=${row} index=${view.from + i} isSelected=${view.from + i === selected} waiting=${row.waiting} held=${row.held} fence=${row.fence} />`)}
+        ${slice.map((row, i) => html`<${Row} key=${row.resource} row=${row} index=${view.from + i} isSelected=${view.from + i === selected} />`)}
         <tr role="presentation" class="spacer" aria-hidden="true" style=${{ height: `${Math.max(0, order.length - view.to) * view.height}px` }}></tr>`} /></section>
       ${rows.cursor && html`<p class="dim more"><button type="button" onClick=${more}>Load more</button> ${count(order.length)}${total ? ` of ${count(total)}` : ""} are here.</p>`}`}`;
 }
@@ -239,8 +239,10 @@ const lockColumns = [
 /** How much of a lock is taken that several may hold. */
 const Share = ({ of }) => html`<span class="tag">${of.limit != null ? `${count(of.used)} of ${count(of.limit)}` : plural(of.holderCount, "reader")}</span>`;
 
-const Row = ({ row, index, isSelected }) => html`<tr role="row" data-row aria-rowindex=${index + 2} class=${`${isSelected ? "selected" : ""} ${row.held ? "" : "ended"}`}
-  onClick=${event => { if (!event.target.closest("a,button") && !getSelection().toString()) location.hash = lockHash(row.resource); }}>${cells(lockColumns, row)}</tr>`;
+/** Drawn anew only if it has changed: while somebody scrolls, most rows have not. */
+const Row = ({ row, index, isSelected }) => useMemo(() => html`<tr role="row" data-row aria-rowindex=${index + 2} class=${`${isSelected ? "selected" : ""} ${row.held ? "" : "ended"}`}
+  onClick=${event => { if (!event.target.closest("a,button") && !getSelection().toString()) location.hash = lockHash(row.resource); }}>${cells(lockColumns, row)}</tr>`,
+  [index, isSelected, row, row.held, row.owner, row.fence, row.createdAt, row.updatedAt, row.expireAt, row.waiting, row.group]);
 
 function NoLocks() {
   const line = `curl -s -X POST ${base()}api/v1/locks/orders ${app.key ? `-H "Authorization: Bearer $GORILLA_API_KEY" ` : ""}-H 'Content-Type: application/json' -d '{"owner":"me","timeout":60}'`;

@@ -52,8 +52,7 @@ const span1 = ms => ms == null ? "–" : ms < 10 ? `${ms.toFixed(1)} ms` : span(
 const megabytes = bytes => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(0)} MB`;
 
 function RedisTable({ data }) {
-  return html`${data.graceLeftMs > 0 && html`<${Notice} kind="warn" title="Recovering.">Redis may have lost data. New grants wait for another ${wholeSpan(data.graceLeftMs)}, until leases that may be lost have ended.</>`}
-    ${data.nodes.map(({ address, problem, info }) => problem || !info ? html`<${Notice} kind="bad" title=${address ?? "Redis"}>${problem ?? "It told nothing."}</>`
+  return html`${data.nodes.map(({ address, problem, info }) => problem || !info ? html`<${Notice} kind="bad" title=${address ?? "Redis"}>${problem ?? "It told nothing."}</>`
       : html`<dl class="facts redis" key=${address}>
         <div><dt>${data.topology}</dt><dd class="num">${address ?? "socket"}</dd></div>
         <div><dt>${info.server}</dt><dd>${info.version}, ${info.role}, up ${wholeSpan(info.uptimeSeconds * 1000)}</dd></div>

@@ -12,7 +12,7 @@ function Left({ tenure, wide }) {
   const share = left == null ? 0 : Math.max(0, Math.min(1, left / Math.max(lease, 1)));
   const words = left == null ? "–" : left <= 0 ? "ended" : left < 9950 ? `${(left / 1000).toFixed(1)} s` : wholeSpan(left);
   return html`<span class=${`left ${wide ? "wide" : ""} ${share < 0.25 ? "low" : ""}`}>
-    <span class="bar" aria-hidden="true"><i style=${{ width: `${(share * 100).toFixed(1)}%` }}></i></span><span class="num">${words}</span></span>`;
+    <span class="bar" aria-hidden="true"><i style=${{ transform: `scaleX(${share.toFixed(3)})` }}></i></span><span class="num">${words}</span></span>`;
 }
 
 /** How long ago something was, by Redis's time. */
