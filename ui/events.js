@@ -37,11 +37,11 @@ function EventsView({ query }) {
   const prefix = query.get("prefix") ?? "", owner = query.get("owner") ?? "", types = query.get("types") ?? "";
   const [events, setEvents] = useState([]);
   const [held, setHeld] = useState(0);
-  const recent = new URLSearchParams({ ...(prefix && { prefix }), ...(owner && { owner }), ...(types && { types }), recent: 200 }).toString();
+  const recent = params({ prefix, owner, types, recent: 200 });
   const { live, paused, me } = useApp();
   // In a Cluster an event may come twice.
   const waiting = useRef([]), looks = useRef(false), seen = useRef(new Set());
-  useEffect(() => { document.title = "Events · Gorilla"; }, []);
+  useTitle("Events");
   useEffect(() => { waiting.current = []; seen.current.clear(); setEvents([]); setHeld(0); }, [recent]);
   const take = body => {
     if (seen.current.has(body.cursor)) return;
@@ -69,12 +69,12 @@ function EventsView({ query }) {
   useEffect(() => { const timer = setInterval(() => looks.current ? setHeld(waiting.current.length) : waiting.current.length && flush(), 250); return () => clearInterval(timer); }, []);
   const shown = events.slice(0, 200);
   return html`<header class="view-head"><h1>Events</h1><p class="dim">${paused ? "Paused." : live === "live" ? "As they happen, newest first." : ""}</p></header>
-    <form class="filters" onSubmit=${event => event.preventDefault()}><${Field} label="prefix" value=${prefix} onSet=${value => setQuery("#/events", query, { prefix: value })} />
+    <${Filters}><${Field} label="prefix" value=${prefix} onSet=${value => setQuery("#/events", query, { prefix: value })} />
       <${Field} label="owner" value=${owner} onSet=${value => setQuery("#/events", query, { owner: value })} />
       <label>types <select value=${types} onChange=${event => setQuery("#/events", query, { types: event.target.value })}><option value="">all</option><option value=${`granted,${endings}`}>grants and ends</option><option value="queued,left">the queue</option><option value="broken">broken</option><option value="expired">expired</option></select></label>
-      ${held > 0 && html`<button type="button" onClick=${flush}>${plural(held, "new event")}: show</button>`}</form>
+      ${held > 0 && html`<button type="button" onClick=${flush}>${plural(held, "new event")}: show</button>`}</>
     <${StreamNotice} />
-    <section class="panel" onMouseEnter=${() => { looks.current = true; }} onMouseLeave=${() => { looks.current = false; }} onFocusIn=${() => { looks.current = true; }} onFocusOut=${() => { looks.current = false; }}>
+    <section class="panel" ...${pointing(looks)}>
       <${EventTable} events=${shown} none=${live === "live" ? "Listening. Nothing has happened yet." : me?.features?.events === "off" ? "Nothing to show." : "Waiting for the stream."} /></section>`;
 }
 
