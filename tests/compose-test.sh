@@ -188,6 +188,17 @@ check "the three replicas run as the users ${users% }, not as root" grep -qE '^(
 spread=$(served_by 60)
 check "60 requests are spread over 3 replicas: $spread" [ "$(grep -oE ' (19|20|21)\b' <<<"$spread" | wc -l)" = 3 ]
 
+# Events
+# This stream runs on beside the next tests: they begin and end other replicas than its own.
+curl -sSN "$base/api/v1/events?prefix=streamed" >"$scratch/events" 2>&1 &
+stream=$! && disown # `wait` is for the load alone.
+told() { grep -q "$1" "$scratch/events"; }
+within 30 told '^event: hello'
+opened=$(now)
+request POST /api/v1/locks/streamed-1 '{"owner":"alice","timeout":600}'
+within 30 told '"resource":"streamed-1"'
+check "a stream of events goes through the load balancer: an event came $took ms after the answer to its client" [ $? = 0 ]
+
 # Under load, which must not notice that replicas come and go
 start_load
 sleep 2
@@ -199,6 +210,16 @@ quietly compose up --detach --no-recreate --scale gorilla=3
 sleep 2
 stop_load
 check "scaling to 5 and back to 3 loses no request: $counts" nothing_lost
+
+# Longer than HAProxy waits for the next piece of an answer. Nothing has happened to these locks meanwhile.
+idle=$(awk '$1 == "timeout" && $2 == "server" { print $3 + 0 }' deploy/haproxy.cfg)
+left=$((idle + 5 - ($(now) - opened) / 1000))
+[ "$left" -le 0 ] || sleep "$left"
+lasted=$((($(now) - opened) / 1000))
+request POST /api/v1/locks/streamed-2 '{"owner":"alice","timeout":600}'
+within 30 told '"resource":"streamed-2"'
+check "after $lasted s, of which $idle without a word would end it, the stream is open: $(grep -c '^event: bookmark' "$scratch/events") bookmarks came, and the next event within $took ms" [ $? = 0 ]
+kill "$stream"
 
 # A rolling restart under load
 start_load

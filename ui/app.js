@@ -123,7 +123,8 @@ function Trouble() {
   const { trouble, lastGood, keyDemanded, redis } = useApp();
   useTick();
   const seen = lastGood == null ? "" : ` What you see is ${wholeSpan(performance.now() - lastGood)} old.`;
-  const recovering = !trouble && redis?.graceLeftMs > 0 && html`<${Notice} kind="warn" title="Recovering.">Redis may have lost data. New grants wait for another ${wholeSpan(redis.graceLeftMs)}.</>`;
+  const grace = redis && redis.graceLeftMs - (performance.now() - redis.at);
+  const recovering = !trouble && grace > 0 && html`<${Notice} kind="warn" title="Recovering.">Redis may have lost data. New grants wait for another ${wholeSpan(grace)}, until leases that may be lost have ended.</>`;
   if (!trouble || keyDemanded) return recovering || null;
   const { code, status, message } = trouble;
   const title = code === "overloaded" ? "This replica is overloaded." : code === "quota_exceeded" ? "Your key asks too often." : status === 0 ? "This replica does not answer." : code === "redis_unavailable" || code === "redis_refused" || code === "outcome_unknown" ? "Redis is away." : "The replica can't tell.";
@@ -169,7 +170,7 @@ function App() {
   const pause = () => { app.paused = !app.paused; changed(); say(app.paused ? "Paused" : "Going on"); if (!app.paused) wake(); };
   useKeys({ "?": () => setHelp(true), p: pause, Escape: () => { document.activeElement?.blur(); return false; } }, []);
   const me = usePoll("api/v1/me", 30000), health = usePoll("_health", 30000), redis = usePoll("api/v1/redis", 10000);
-  useEffect(() => { Object.assign(app, { me: me.data ?? null, health: health.data ?? null, redis: redis.data ?? null }); changed(); }, [me.data, health.data, redis.data]);
+  useEffect(() => { Object.assign(app, { me: me.data ?? null, health: health.data ?? null, redis: redis.data ? { ...redis.data, at: redis.at } : null }); changed(); }, [me.data, health.data, redis.data]);
   const nextTheme = { auto: "dark", dark: "light", light: "auto" }[theme];
   const isStale = trouble && lastGood != null && !keyDemanded;
   const main = keyDemanded ? html`<${KeyForm} />` : { overview: () => html`<${Overview} />`, locks: () => html`<${LocksView} query=${query} />`, lock: () => html`<${LockView} key=${name} name=${name} />`,

@@ -23,7 +23,7 @@ const commands = {
   gorilla: name => `gorilla status --url ${shellWord(base().replace(/\/$/, ""))} -- ${shellWord(name)}`,
   // Not all fields: the lock has its token in it.
   "redis-cli": name => {
-    const key = `${app.redis?.keyPrefix ?? "gorilla"}:{${name.replace(/[%{}]/g, c => ({ "%": "%25", "{": "%7B", "}": "%7D" })[c])}}:lock`;
+    const key = `${app.me?.keyPrefix ?? "gorilla"}:{${name.replace(/[%{}]/g, c => ({ "%": "%25", "{": "%7B", "}": "%7D" })[c])}}:lock`;
     return `redis-cli HMGET ${shellWord(key)} owner fence created updated metadata mode used limit`;
   },
   link: name => base() + lockHash(name),

@@ -13,8 +13,8 @@ function useLock(name) {
   const watched = useRef(new Map());
   const timer = useRef();
   useStream(`resource=${encodeURIComponent(name)}&snapshot=1`, (type, body) => {
-    if (type === "missed") wake();
-    if (!(type in eventWords) || type === "leader" || type === "vacant") return;
+    if (type === "missed") { wake(); body = gap(body); }
+    else if (!(type in eventWords) || type === "leader" || type === "vacant") return;
     setFresh(old => ({ name, events: [body, ...(old.name === name ? old.events : [])].slice(0, 500) }));
     // Several events often come together; one look is enough for all.
     timer.current ??= setTimeout(() => { timer.current = null; setAgain(n => n + 1); }, 120);
@@ -43,7 +43,7 @@ function LockView({ name }) {
   const now = useTick();
   useApp();
   useKeys({ b: () => data?.held && data.mode !== "shared" && allows("break", name) !== false && setBreaking(data) }, [data?.fence, name]);
-  useEffect(() => { document.title = `${name}${data ? data.held ? " · held" : " · free" : ""} · Gorilla`; }, [name, data?.held]);
+  useTitle(`${name}${data ? data.held ? " · held" : " · free" : ""}`);
   useEffect(() => { if (data) say(data.held ? `${name} is held by ${data.owner}` : `${name} is free`); }, [data?.held, data?.fence]);
   const heading = html`<header class="lock-head"><p class="eyebrow"><a href="#/locks">Locks</a></p><h1>${named(name)}</h1><${Copy} name=${name} /></header>`;
   if (!data) return html`${heading}${problem?.status === 400 ? html`<${Notice} kind="bad" title="This can't be the name of a lock.">${problem.message}</>`
@@ -52,16 +52,16 @@ function LockView({ name }) {
   const isShared = data.mode === "shared";
   return html`${heading}
     ${!data.held && html`<section class="panel free"><p class="big"><${Icon} of="free" /> Free</p>
-      <p class="dim">${data.waiting ? `${plural(data.waiting, "request")} ${data.waiting === 1 ? "waits" : "wait"}; the first is about to take it.` : "Nobody holds it, and nobody waits for it."}</p></section>`}
+      <p class="dim">${data.waiting ? `${requestsWait(data.waiting)}; the first is about to take it.` : "Nobody holds it, and nobody waits for it."}</p></section>`}
     ${data.held && !isShared && html`<${Holder} ...${{ name, lock, now, tenure: data, state: data, onBreak: setBreaking }} />`}
     ${isShared && html`<${Group} ...${{ name, lock, now, state: data, onBreak: setBreaking }} />`}
     <div class="columns">
       <${QueuePanel} queue=${queue} state=${data} />
-      <section class="panel" aria-labelledby="strip-title"><h2 id="strip-title">Grants</h2>
-        ${history.problem && !events.length ? html`<${Problem} problem=${history.problem} of="the history of a lock" />` : html`<${Strip} events=${events} state=${data} />`}</section>
+      <${Panel} id="strip" title="Grants">
+        ${history.problem && !events.length ? html`<${Problem} problem=${history.problem} of="the history of a lock" />` : html`<${Strip} events=${events} state=${data} />`}</>
     </div>
-    <section class="panel" aria-labelledby="events-title"><h2 id="events-title">Events <small class="dim">${app.me?.features?.events === "off" ? "switched off in this deployment" : history.data?.recordedSince ? html`recorded since <${At} at=${history.data.recordedSince} />` : "recorded while somebody listens"}</small></h2>
-      ${history.problem && !events.length ? html`<${Problem} problem=${history.problem} of="the events of a lock" />` : html`<${EventTable} events=${events.slice(0, 60)} without="resource" none="Nothing has happened since events are recorded." />`}</section>
+    <${Panel} id="events" title=${html`Events <small class="dim">${app.me?.features?.events === "off" ? "switched off in this deployment" : history.data?.recordedSince ? html`recorded since <${At} at=${history.data.recordedSince} />` : "recorded while somebody listens"}</small>`}>
+      ${history.problem && !events.length ? html`<${Problem} problem=${history.problem} of="the events of a lock" />` : html`<${EventTable} events=${events.slice(0, 60)} without="resource" none="Nothing has happened since events are recorded." />`}</>
     ${breaking && html`<${BreakDialog} name=${name} tenure=${breaking} state=${data} next=${next} onClose=${() => setBreaking(null)} />`}`;
 }
 
@@ -81,7 +81,7 @@ function Holder({ name, lock, now, tenure, state, onBreak }) {
       <p class="dim">${state.breaking ? "Somebody breaks it: its holder can't renew it any more." : html`of ${span(time(tenure.expireAt) - time(tenure.updatedAt))}, ${tenure.updatedAt === tenure.createdAt ? "never renewed" : html`renewed <${Ago} at=${tenure.updatedAt} />`}`}</p></div>
     <div class=${`answer ${kind}`}><h2>May I break it?</h2>
       <p class="verdict-line"><${Icon} of=${kind} /><strong>${title}</strong> <span>${why}</span></p>
-      <p>${advice(kind, left)} ${state.waiting ? html`<b>${plural(state.waiting, "request")}</b> ${state.waiting === 1 ? "waits" : "wait"} for it.` : "Nobody waits for it."} It ends by itself at <span class="num">${clockTime(time(tenure.expireAt), now)}</span> unless renewed.</p>
+      <p>${advice(kind, left)} ${state.waiting ? html`<b>${requestsWait(state.waiting)}</b> for it.` : "Nobody waits for it."} It ends by itself at <span class="num">${clockTime(time(tenure.expireAt), now)}</span> unless renewed.</p>
       <div class="act"><${BreakButton} ...${{ name, tenure, onBreak }} /></div></div>
     <dl class="facts"><div><dt>fence</dt><dd class="num">${tenure.fence}</dd></div><div><dt>id</dt><dd class="num">${tenure.id}</dd></div>
       ${tenure.metadata?.length > 0 && html`<div><dt>metadata</dt><dd><code><${Name} text=${JSON.stringify(tenure.metadata)} /></code></dd></div>`}</dl></section>`;
@@ -92,8 +92,8 @@ function Group({ name, lock, now, state, onBreak }) {
   const hasLimit = state.limit != null;
   return html`<section class="panel group" aria-labelledby="group-title"><div class="group-head"><div><p class="eyebrow">${hasLimit ? "Semaphore" : "Shared, without a limit"}</p>
       <h2 id="group-title" class="big">${hasLimit ? html`<span class="num">${count(state.used)} of ${count(state.limit)}</span> permits` : html`<span class="num">${count(state.used)}</span> ${state.used === 1 ? "reader" : "readers"}`}</h2>
-      <p class="dim">${plural(state.holderCount, "holder")} · ${state.waiting ? `${plural(state.waiting, "request")} ${state.waiting === 1 ? "waits" : "wait"}` : "nobody waits"}</p></div>
-      ${hasLimit && html`<span class="bar permits" role="img" aria-label=${`${state.used} of ${state.limit} permits are taken`}><i style=${{ width: `${Math.min(100, 100 * state.used / state.limit)}%` }}></i></span>`}</div>
+      <p class="dim">${plural(state.holderCount, "holder")} · ${state.waiting ? requestsWait(state.waiting) : "nobody waits"}</p></div>
+      ${hasLimit && html`<span class="bar permits" role="img" aria-label=${`${state.used} of ${state.limit} permits are taken`}><i style=${{ transform: `scaleX(${Math.min(1, state.used / state.limit)})` }}></i></span>`}</div>
     <h2>May I break one?</h2>
     <${Table} caption="Holders" of=${state.holders.map(tenure => ({ tenure, verdict: verdictOf(tenure, renewalsOf(tenure, lock.events, lock.watched(tenure.id)), now) }))} id=${({ tenure }) => tenure.id} cols=${[
       ["Holder", ({ tenure }) => named(tenure.owner)], ["Since", ({ tenure }) => html`<${Ago} at=${tenure.createdAt} />`], ["Lease left", ({ tenure }) => html`<${Left} tenure=${tenure} />`],
@@ -105,11 +105,11 @@ function Group({ name, lock, now, state, onBreak }) {
 function QueuePanel({ queue: { data, problem, at }, state }) {
   const replicas = data?.queue?.some(waiter => waiter.replica != null);
   const modes = data?.queue?.some(waiter => waiter.mode === "shared");
-  return html`<section class="panel" aria-labelledby="queue-title"><h2 id="queue-title">Queue <small class="num">${count(data?.waiting ?? state.waiting)}</small></h2>
+  return html`<${Panel} id="queue" title=${html`Queue <small class="num">${count(data?.waiting ?? state.waiting)}</small>`}>
     <${Problem} problem=${problem?.status === 400 ? null : problem} of="the queue" />
     ${data && data.queue.length === 0 && html`<p class="dim">Nobody waits.</p>`}
     ${data?.queue.length > 0 && html`<${Table} class="tight" caption="Requests that wait" of=${data.queue.slice(0, 50)} id=${waiter => waiter.id ?? waiter.position} cols=${[
         ["#", waiter => waiter.position, "num"], ["Owner", waiter => named(waiter.owner)], ["Waits for", waiter => html`<${Waited} ms=${waiter.waitedMs} since=${at} />`],
         modes && ["Wants", waiter => waiter.mode === "shared" ? waiter.permits > 1 ? plural(waiter.permits, "permit") : "a share" : "all of it"], replicas && ["At replica", waiter => waiter.replica?.slice(0, 8), "num"]]} />
-      ${data.waiting > Math.min(50, data.queue.length) && html`<p class="dim">The first ${Math.min(50, data.queue.length)} of ${count(data.waiting)}.</p>`}`}</section>`;
+      ${data.waiting > Math.min(50, data.queue.length) && html`<p class="dim">The first ${Math.min(50, data.queue.length)} of ${count(data.waiting)}.</p>`}`}</>`;
 }

@@ -68,7 +68,7 @@ class Rows {
 function useLocks({ prefix, owner, sort }, hold) {
   const [, draw] = useState(0);
   const [problem, setProblem] = useState(null);
-  const filter = new URLSearchParams({ ...(prefix && { prefix }), ...(owner && { owner }) }).toString();
+  const filter = params({ prefix, owner });
   const wanted = `${filter}|${sort}`;
   const box = useRef({ wanted: null, rows: null });
   const isNew = box.current.wanted !== wanted;
@@ -78,11 +78,7 @@ function useLocks({ prefix, owner, sort }, hold) {
   const place = box.current;
 
   const load = async (cursor, size = PAGE) => {
-    const params = new URLSearchParams(filter);
-    params.set("limit", place.canSort ? size : 1000);
-    if (place.canSort) params.set("sort", sort);
-    if (cursor) params.set("cursor", cursor);
-    const answer = await ask(`api/v1/locks?${params}`);
+    const answer = await ask(`api/v1/locks?${params({ prefix, owner, cursor, ...(place.canSort ? { limit: size, sort } : { limit: 1000 }) })}`);
     if (answer.isMissing && place.canSort) { place.canSort = false; return load(null); }
     if (box.current !== place) return null;
     if (!answer.ok) { setProblem(answer); return null; }
@@ -175,7 +171,8 @@ function LocksView({ query }) {
   const { rows, problem, more, show, canSort } = useLocks({ prefix, owner, sort }, hold);
   const { paused } = useApp();
   const [selected, setSelected] = useState(-1);
-  useEffect(() => { document.title = "Locks · Gorilla"; setSelected(-1); }, [prefix, owner, sort]);
+  useTitle("Locks");
+  useEffect(() => setSelected(-1), [prefix, owner, sort]);
   const set = change => setQuery("#/locks", query, change);
   const { order } = rows;
   const body = useRef();
@@ -207,23 +204,22 @@ function LocksView({ query }) {
   useKeys({ j: () => order.length && go(1), k: () => order.length && go(-1), Enter: () => order[selected] && (location.hash = lockHash(order[selected].resource)),
     c: () => order[selected] && copyText(commands.curl(order[selected].resource), "curl") }, [selected, order]);
   const slice = order.slice(view.from, view.to);
-  const holding = value => () => { hold.current = value; };
   const total = rows.total ?? (rows.cursor ? null : order.length);
   const isEmpty = rows.seen != null && !order.length && rows.progress >= 1;
   return html`<header class="view-head"><h1>Locks</h1>
       <p class="dim" data-total=${total ?? ""}>${rows.seen == null ? "" : html`${total == null ? `at least ${count(order.length)} held` : `${count(total)} held`}${rows.progress < 1 ? `, counted ${Math.floor(rows.progress * 100)} % so far` : rows.countedAt ? html`, counted <${Ago} at=${rows.countedAt} />` : ""}`}</p>
       ${rows.changes.size > 0 && order.length > 0 && (paused || hold.current) && html`<button type="button" class="changes" onClick=${show}>${plural(rows.changes.size, "change")}: show</button>`}</header>
-    <form class="filters" onSubmit=${event => event.preventDefault()}><${Field} label="prefix" value=${prefix} onSet=${value => set({ prefix: value })} />
+    <${Filters}><${Field} label="prefix" value=${prefix} onSet=${value => set({ prefix: value })} />
       <${Field} label="owner" value=${owner} onSet=${value => set({ owner: value })} />
-      <label>sort <select value=${sort} onChange=${event => set({ sort: event.target.value })}>${Object.entries(sorts).map(([key, words]) => html`<option value=${key}>${words}</option>`)}</select></label></form>
+      <label>sort <select value=${sort} onChange=${event => set({ sort: event.target.value })}>${Object.entries(sorts).map(([key, words]) => html`<option value=${key}>${words}</option>`)}</select></label></>
     ${!canSort && html`<${Notice} title="Versions differ.">This replica can't sort its list; the page sorts the locks that it has loaded.</>`}
     <${Problem} problem=${problem} of="the list of locks" />
     ${isEmpty && !problem && (prefix || owner ? html`<${NoMatch} prefix=${prefix} owner=${owner} onClear=${() => { location.hash = "#/locks"; }} />` : html`<${NoLocks} />`)}
     ${rows.seen == null && !problem && html`<p class="loading">Asking…</p>`}
-    ${order.length > 0 && html`<section class="panel flush" onMouseEnter=${holding(true)} onMouseLeave=${holding(false)} onFocusIn=${holding(true)} onFocusOut=${holding(false)}>
+    ${order.length > 0 && html`<section class="panel flush" ...${pointing(hold)}>
       <${Table} class="locks" caption="Held locks" total=${total ?? -1} cols=${lockColumns} body=${html`
         <tr role="presentation" ref=${node => { body.current = node?.parentNode; }} class="spacer" aria-hidden="true" style=${{ height: `${view.from * view.height}px` }}></tr>
-        ${slice.map((row, i) => html`<${Row} key=${row.resource} row=${row} index=${view.from + i} isSelected=${view.from + i === selected} waiting=${row.waiting} held=${row.held} fence=${row.fence} />`)}
+        ${slice.map((row, i) => html`<${Row} key=${row.resource} row=${row} index=${view.from + i} isSelected=${view.from + i === selected} />`)}
         <tr role="presentation" class="spacer" aria-hidden="true" style=${{ height: `${Math.max(0, order.length - view.to) * view.height}px` }}></tr>`} /></section>
       ${rows.cursor && html`<p class="dim more"><button type="button" onClick=${more}>Load more</button> ${count(order.length)}${total ? ` of ${count(total)}` : ""} are here.</p>`}`}`;
 }
@@ -239,8 +235,10 @@ const lockColumns = [
 /** How much of a lock is taken that several may hold. */
 const Share = ({ of }) => html`<span class="tag">${of.limit != null ? `${count(of.used)} of ${count(of.limit)}` : plural(of.holderCount, "reader")}</span>`;
 
-const Row = ({ row, index, isSelected }) => html`<tr role="row" data-row aria-rowindex=${index + 2} class=${`${isSelected ? "selected" : ""} ${row.held ? "" : "ended"}`}
-  onClick=${event => { if (!event.target.closest("a,button") && !getSelection().toString()) location.hash = lockHash(row.resource); }}>${cells(lockColumns, row)}</tr>`;
+/** Drawn anew only if it has changed: while somebody scrolls, most rows have not. */
+const Row = ({ row, index, isSelected }) => useMemo(() => html`<tr role="row" data-row aria-rowindex=${index + 2} class=${`${isSelected ? "selected" : ""} ${row.held ? "" : "ended"}`}
+  onClick=${event => { if (!event.target.closest("a,button") && !getSelection().toString()) location.hash = lockHash(row.resource); }}>${cells(lockColumns, row)}</tr>`,
+  [index, isSelected, row, row.held, row.owner, row.fence, row.createdAt, row.updatedAt, row.expireAt, row.waiting, row.group]);
 
 function NoLocks() {
   const line = `curl -s -X POST ${base()}api/v1/locks/orders ${app.key ? `-H "Authorization: Bearer $GORILLA_API_KEY" ` : ""}-H 'Content-Type: application/json' -d '{"owner":"me","timeout":60}'`;

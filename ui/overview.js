@@ -15,7 +15,7 @@ function Overview() {
   const replicas = usePoll("api/v1/replicas", 5000);
   const redis = usePoll("api/v1/redis", 5000);
   useStream(null, () => {});
-  useEffect(() => { document.title = "Gorilla"; }, []);
+  useTitle("");
   const { data } = stats, series = data?.series;
   const period = data?.latest;
   return html`<header class="view-head"><h1>Overview</h1><p class="dim">${data ? `the last 15 minutes, ${plural(data.replicas, "replica")}` : ""}</p></header>
@@ -29,10 +29,10 @@ function Overview() {
       <${Tile} name="t-hold" label="Hold p50" value=${span(period.hold.p50Ms)} points=${series.holdP50Ms} /></section>`}
     <${NeedsALook} />
     <div class="columns fleet">
-      <section class="panel" aria-labelledby="replicas-title"><h2 id="replicas-title">Replicas</h2><${Problem} problem=${replicas.problem} of="the replicas" />
-        ${replicas.data && html`<${ReplicaTable} data=${replicas.data} />`}</section>
-      <section class="panel" aria-labelledby="redis-title"><h2 id="redis-title">Redis</h2><${Problem} problem=${redis.problem} of="Redis" />
-        ${redis.data && html`<${RedisTable} data=${redis.data} />`}</section></div>`;
+      <${Panel} id="replicas" title="Replicas"><${Problem} problem=${replicas.problem} of="the replicas" />
+        ${replicas.data && html`<${ReplicaTable} data=${replicas.data} />`}</>
+      <${Panel} id="redis" title="Redis"><${Problem} problem=${redis.problem} of="Redis" />
+        ${redis.data && html`<${RedisTable} data=${redis.data} />`}</></div>`;
 }
 
 /** Counts come every ten seconds; between them the last one stands. */
@@ -52,8 +52,7 @@ const span1 = ms => ms == null ? "–" : ms < 10 ? `${ms.toFixed(1)} ms` : span(
 const megabytes = bytes => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(0)} MB`;
 
 function RedisTable({ data }) {
-  return html`${data.graceLeftMs > 0 && html`<${Notice} kind="warn" title="Recovering.">Redis may have lost data. New grants wait for another ${wholeSpan(data.graceLeftMs)}, until leases that may be lost have ended.</>`}
-    ${data.nodes.map(({ address, problem, info }) => problem || !info ? html`<${Notice} kind="bad" title=${address ?? "Redis"}>${problem ?? "It told nothing."}</>`
+  return html`${data.nodes.map(({ address, problem, info }) => problem || !info ? html`<${Notice} kind="bad" title=${address ?? "Redis"}>${problem ?? "It told nothing."}</>`
       : html`<dl class="facts redis" key=${address}>
         <div><dt>${data.topology}</dt><dd class="num">${address ?? "socket"}</dd></div>
         <div><dt>${info.server}</dt><dd>${info.version}, ${info.role}, up ${wholeSpan(info.uptimeSeconds * 1000)}</dd></div>
@@ -85,7 +84,7 @@ function NeedsALook() {
   }
   const shown = [...looks.values()].sort((a, b) => b.score - a.score || text(a.lock, b.lock)).slice(0, 8);
   const has = busy.data || plain.data;
-  return html`<section class="panel look" aria-labelledby="look-title"><h2 id="look-title">Needs a look</h2>
+  return html`<${Panel} kind="look" id="look" title="Needs a look">
     <${Problem} problem=${problem} of="the list of locks" />
     ${has && !locks.length && html`<${NoLocks} />`}
     ${has && locks.length > 0 && !shown.length && html`<p class="calm"><${Icon} of="free" /> All calm: nobody waits, and every old lease is renewed.</p>`}
@@ -93,5 +92,5 @@ function NeedsALook() {
       <span class="look-wait">${lock.waiting ? html`<b class="num waits">${count(lock.waiting)}</b> ${lock.waiting === 1 ? "waits" : "wait"}${oldest.get(lock.resource) ? html`, the first for <span class="num">${wholeSpan(oldest.get(lock.resource))}</span>` : ""}` : ""}</span>
       <span class="look-holder">${lock.mode === "shared" ? html`<${Share} of=${lock} />`
         : html`${named(lock.owner, 40)} ${isForgotten ? html`<span class="dim">held ${wholeSpan(held)}, lease ${wholeSpan(lease)}, never renewed</span>` : ""}`}</span>
-      ${verdict ? html`<${Verdict} kind=${verdict.kind} />` : html`<span></span>`}</li>`)}</ul>`}</section>`;
+      ${verdict ? html`<${Verdict} kind=${verdict.kind} />` : html`<span></span>`}</li>`)}</ul>`}</>`;
 }

@@ -4,6 +4,18 @@ const named = (text, short) => html`<${Name} text=${text} short=${short} />`;
 const linked = (name, short = 60) => html`<a href=${lockHash(name)}>${named(name, short)}</a>`;
 const num = text => html`<span class="num">${text}</span>`;
 
+/** A part of a view, with its heading. */
+const Panel = ({ id, title, kind = "", children }) => html`<section class=${`panel ${kind}`} aria-labelledby=${`${id}-title`}><h2 id=${`${id}-title`}>${title}</h2>${children}</section>`;
+const Filters = ({ children }) => html`<form class="filters" onSubmit=${event => event.preventDefault()}>${children}</form>`;
+const requestsWait = n => `${plural(n, "request")} ${n === 1 ? "waits" : "wait"}`;
+/** Names the window. */
+const useTitle = text => useEffect(() => { document.title = text ? `${text} · Gorilla` : "Gorilla"; }, [text]);
+/** Tells a ref whether somebody points at an element, or has the focus in it. */
+const pointing = ref => {
+  const to = value => () => { ref.current = value; };
+  return { onMouseEnter: to(true), onMouseLeave: to(false), onFocusIn: to(true), onFocusOut: to(false) };
+};
+
 /** What is left of a lease, as a bar and in words. Runs on Redis's time. */
 function Left({ tenure, wide }) {
   const now = useTick(wide ? 100 : 500);
@@ -12,15 +24,15 @@ function Left({ tenure, wide }) {
   const share = left == null ? 0 : Math.max(0, Math.min(1, left / Math.max(lease, 1)));
   const words = left == null ? "–" : left <= 0 ? "ended" : left < 9950 ? `${(left / 1000).toFixed(1)} s` : wholeSpan(left);
   return html`<span class=${`left ${wide ? "wide" : ""} ${share < 0.25 ? "low" : ""}`}>
-    <span class="bar" aria-hidden="true"><i style=${{ width: `${(share * 100).toFixed(1)}%` }}></i></span><span class="num">${words}</span></span>`;
+    <span class="bar" aria-hidden="true"><i style=${{ transform: `scaleX(${share.toFixed(3)})` }}></i></span><span class="num">${words}</span></span>`;
 }
 
 /** How long ago something was, by Redis's time. */
 function Ago({ at, bare }) {
   const now = useTick();
   if (at == null || now == null) return "–";
-  const ms = Math.max(0, now - (typeof at === "string" ? time(at) : at));
-  return html`<time class="num" datetime=${new Date(typeof at === "string" ? time(at) : at).toISOString()} title=${clockTime(typeof at === "string" ? time(at) : at) + " UTC"}>${bare ? wholeSpan(ms) : ago(ms)}</time>`;
+  const ms = Math.max(0, now - time(at));
+  return html`<time class="num" datetime=${at} title=${`${clockTime(time(at))} UTC`}>${bare ? wholeSpan(ms) : ago(ms)}</time>`;
 }
 const At = ({ at }) => html`<time class="num" datetime=${at}>${clockTime(time(at), clock.now())}</time>`;
 

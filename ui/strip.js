@@ -41,7 +41,7 @@ function Strip({ events, state }) {
   const begin = Math.min(...grants.map(grant => grant.from ?? grant.to)), length = Math.max(now - begin, 1000);
   const x = at => Math.max(0, Math.min(100, 100 * (at - begin) / length));
   const steps = queueSteps(events, state?.waiting ?? 0).filter(([at]) => at >= begin);
-  const top = Math.max(1, ...steps.map(([, n]) => n));
+  const top = Math.max(1, state?.waiting ?? 0, ...steps.map(([, n]) => n));
   const y = n => 23 - 21 * n / top;
   let points = "", last = steps.length ? Math.max(0, steps[0][1] - 1) : state?.waiting ?? 0;
   points += `0,${y(Math.min(last, top))}`;

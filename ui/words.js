@@ -22,6 +22,9 @@ function wholeSpan(ms) {
   return `${Math.floor(s / 86400)}d ${Math.floor(s / 3600) % 24}h`;
 }
 
+/** Parameters of a query: those that have a value. */
+const params = given => new URLSearchParams(Object.entries(given).filter(([, value]) => value)).toString();
+
 const ago = ms => ms == null ? "–" : ms < 1000 ? "just now" : `${wholeSpan(ms)} ago`;
 
 const time = text => text == null ? null : Date.parse(text);

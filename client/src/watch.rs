@@ -42,7 +42,7 @@ pub enum Told {
     },
     /// The state of a lock, if the watch began with a snapshot.
     State(Box<State>),
-    /// All states were told. What follows has happened after them.
+    /// All states, or the last events that were asked for, were told. What follows has happened after them.
     Synced,
     /// Something happened to a lock.
     Event(Box<Event>),

@@ -25,12 +25,13 @@ pub struct WatchRequest {
     types: Vec<String>,
     pub(crate) snapshot: bool,
     pub(crate) since: Option<String>,
+    recent: u32,
 }
 
 impl WatchRequest {
     pub(crate) fn new(wire: Wire) -> Self {
         let (resources, types) = Default::default();
-        Self { wire, resources, prefix: None, owner: None, types, snapshot: false, since: None }
+        Self { wire, resources, prefix: None, owner: None, types, snapshot: false, since: None, recent: 0 }
     }
 
     /// Only this lock. For up to 16 locks, call it again.
@@ -69,6 +70,13 @@ impl WatchRequest {
         self
     }
 
+    /// First so many of the last events, at most 500, and then what happens. Counts only without a cursor, and not together
+    /// with [`WatchRequest::snapshot`].
+    pub fn recent(mut self, count: u32) -> Self {
+        self.recent = count;
+        self
+    }
+
     /// One long poll: the events after the cursor of [`WatchRequest::since`], or after a wait what has come by then. Give
     /// the cursor of the answer to the next poll.
     ///
@@ -100,7 +108,11 @@ impl WatchRequest {
         if self.snapshot {
             add("snapshot", "1");
         }
-        since.iter().for_each(|since| add("since", since));
+        match since {
+            Some(since) => add("since", since),
+            None if self.recent > 0 => add("recent", &self.recent.to_string()),
+            None => {}
+        }
         match parameters.is_empty() {
             true => EVENTS.into(),
             false => format!("{EVENTS}?{}", parameters.join("&")),

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use gorilla_domain::{
     Failure, ResourceName,
-    event::{Cursor, EntryId, Missed},
+    event::{Cursor, EntryId, Event, Missed},
 };
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
@@ -19,7 +19,7 @@ use super::{
     listener::{Listener, Start},
     place::Place,
     reader::Source,
-    reading::{backwards, replay},
+    reading::{backwards, newest, replay},
     recorded::{Recorded, Told},
 };
 use crate::{settings::Record, store::Store};
@@ -123,6 +123,23 @@ impl Feed {
         };
         let (events, before) = backwards(store, epoch, resource, before, limit).await?;
         Ok(History { events, recorded_since: time(first.id.ms as i64), before })
+    }
+
+    /// The last events of all locks that are wanted, the oldest first: at most `limit`, among a bounded number of entries.
+    /// What happens next is behind the cursor; `None` if nothing is recorded.
+    pub async fn recent(
+        &self,
+        limit: usize,
+        is_wanted: impl Fn(&Event) -> bool,
+    ) -> Result<(Vec<Arc<Recorded>>, Option<Cursor>), Failure> {
+        let store = &self.source.store;
+        match store.record() {
+            Record::Off => Ok((Vec::new(), None)),
+            Record::Listened | Record::Always => match store.epoch().await? {
+                Some(epoch) => newest(store, epoch, limit, is_wanted).await,
+                None => Ok((Vec::new(), None)),
+            },
+        }
     }
 
     /// The replica is about to end: each listener is told all that has come, and then the end.

@@ -138,6 +138,41 @@ pub async fn backwards(
     Ok((told.into_iter().rev().collect(), on))
 }
 
+/// The last events that are wanted, the oldest first: at most so many, of the last `MOST_RECENT` entries. The cursor stands
+/// behind all that was recorded then; `None` if nothing is.
+pub async fn newest(
+    store: &Store,
+    epoch: Epoch,
+    limit: usize,
+    is_wanted: impl Fn(&Event) -> bool,
+) -> Result<(Vec<Arc<Recorded>>, Option<Cursor>), Failure> {
+    /// Entries that are looked at, at most.
+    const MOST_RECENT: usize = 8 * AT_ONCE;
+    let (mut entries, mut wanted) = (Vec::new(), 0);
+    // An end may follow from a grant of an earlier entry, so one read more than needed is no waste.
+    while wanted < limit && entries.len() < MOST_RECENT {
+        let from = entries.last().map(|entry: &Entry| before_that(entry.id));
+        if from == Some(None) {
+            break;
+        }
+        let earlier = store.entries_back(from.flatten(), AT_ONCE).await?;
+        let is_last = earlier.len() < AT_ONCE;
+        for entry in earlier {
+            let events = Reading::new(epoch).take(store, &entry);
+            wanted += events.iter().filter(|event| is_wanted(&event.event)).count();
+            entries.push(entry);
+        }
+        if is_last {
+            break;
+        }
+    }
+    let cursor = entries.first().map(|newest| Cursor::behind(epoch, newest.id));
+    let mut reading = Reading::new(epoch);
+    let events = entries.iter().rev().flat_map(|entry| reading.take(store, entry));
+    let mut events: Vec<_> = events.filter(|event| is_wanted(&event.event)).map(Arc::new).collect();
+    Ok((events.split_off(events.len().saturating_sub(limit)), cursor))
+}
+
 /// The id behind another.
 fn behind(id: EntryId) -> EntryId {
     EntryId { seq: id.seq + 1, ..id }

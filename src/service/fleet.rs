@@ -89,6 +89,7 @@ impl Service {
                 expires_at: identity.expires.map(|at| Rfc3339::to_millis(at).as_str().into()),
             }),
             rights: rights.collect(),
+            key_prefix: self.settings.redis.key_prefix.0.clone(),
             features: Features { events: events.into(), pulse: self.settings.events.pulse },
         }
     }

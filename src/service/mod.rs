@@ -38,7 +38,7 @@ pub use base::Service;
 pub use batch::{Done, Operation};
 pub use caller::Caller;
 pub use census::MOST as MOST_SORTED;
-pub use listening::{Filter, Happened, Heard, Kinds, Listening};
+pub use listening::{Filter, Happened, Heard, Kinds, Listening, Recent};
 pub use pulse::begin as begin_to_tell;
 pub use readiness::Readiness;
 pub use refusal::{Denied, Refusal};

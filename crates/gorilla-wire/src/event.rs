@@ -197,7 +197,7 @@ pub enum Control {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expiries: Option<String>,
     },
-    /// All states were told. Events follow.
+    /// All states, or the last events that were asked for, were told. What happens follows.
     Synced {
         /// Where the events begin.
         cursor: String,

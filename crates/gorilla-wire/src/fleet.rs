@@ -331,6 +331,9 @@ pub struct Me {
     pub identity: Option<Identity>,
     /// On which resources the caller may do what, by verb. A verb that it may do on none is not there.
     pub rights: BTreeMap<String, Resources>,
+    /// What the keys of Gorilla in Redis begin with: the setting `redis.key_prefix`.
+    #[serde(default)]
+    pub key_prefix: String,
     /// What the replica can.
     pub features: Features,
 }

@@ -24,7 +24,7 @@ use crate::{
 #[command(
     after_help = "Runs until you end it. If the server goes away, gorilla connects again and goes on where it was; it says \
     so if events were missed meanwhile.\n\nExamples:\n  gorilla events\n  gorilla events deploy-web deploy-api\n  \
-    gorilla events --prefix deploy- --types granted,broken\n  gorilla events --json | jq -r 'select(.type == \"expired\") | .resource'\n  \
+    gorilla events --prefix deploy- --types granted,broken\n  gorilla events --recent 20\n  gorilla events --json | jq -r 'select(.type == \"expired\") | .resource'\n  \
     gorilla events deploy-web --past"
 )]
 pub struct Events {
@@ -43,6 +43,9 @@ pub struct Events {
     /// Begin with what happened after this cursor, which an earlier event had
     #[arg(long, value_name = "CURSOR", conflicts_with = "past")]
     since: Option<String>,
+    /// Begin with so many of the last events, as far as the server has recorded them; at most 500
+    #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=500), conflicts_with_all = ["since", "past"])]
+    recent: u32,
     /// Tell what has happened to one lock instead, newest first, as far as the server has recorded it
     #[arg(long, conflicts_with_all = ["prefix", "owner", "types"])]
     past: bool,
@@ -68,7 +71,7 @@ impl Events {
 
     /// Prints what happens until the server refuses.
     fn follow(&self, client: &Client) -> Result<(), ExitCode> {
-        let mut request = client.watch().types(self.types.iter().cloned());
+        let mut request = client.watch().types(self.types.iter().cloned()).recent(self.recent);
         for name in &self.names {
             request = request.resource(name);
         }

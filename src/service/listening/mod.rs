@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use gorilla_domain::{
     List, Page, ResourceName, Scope, State, Verb,
-    event::{Cursor, Missed},
+    event::{Cursor, Event, Missed},
 };
 use gorilla_wire::Bye;
 use tokio::time::{Instant, sleep_until};
@@ -50,6 +50,15 @@ pub struct Past {
     pub before: Option<Cursor>,
 }
 
+/// What happened last.
+#[derive(Debug, Default)]
+pub struct Recent {
+    /// The oldest first.
+    pub events: Vec<Happened>,
+    /// What happens next is behind it; `None` if nothing is recorded.
+    pub cursor: Option<Cursor>,
+}
+
 /// Somebody who listens.
 pub struct Listening {
     listener: Listener,
@@ -64,10 +73,7 @@ impl Service {
     /// Begins to tell what happens to locks, from now on or after a cursor. The caller needs the right to follow the
     /// events of each lock that the filter names, or of some lock if it names none.
     pub async fn listen(&self, caller: &Caller, filter: Filter, since: Option<Cursor>) -> Result<Listening, Refusal> {
-        for resource in filter.resources() {
-            self.permit(caller, Verb::Events, resource)?;
-        }
-        self.noted(caller, caller.scope(Verb::Events).map_err(Refusal::from))?;
+        self.may_listen(caller, &filter)?;
         if self.is_draining() {
             return Err(Refusal::Draining);
         }
@@ -79,6 +85,27 @@ impl Service {
             ListenError::Failed(failure) => Refusal::Store(failure),
         })?;
         Ok(Listening { listener, filter, standing, ending: self.ends.subscribe(), ends_at: None })
+    }
+
+    /// The last events that pass a filter and that the caller may see: at most so many, as far as Redis has them. Needs
+    /// the rights of a listener.
+    pub async fn recent(&self, caller: &Caller, filter: &Filter, limit: usize) -> Result<Recent, Refusal> {
+        self.may_listen(caller, filter)?;
+        let is_wanted = |event: &Event| {
+            filter.wants(event.kind())
+                && filter.concerns(event)
+                && caller.permit(Verb::Events, &event.resource).is_ok()
+        };
+        let (events, cursor) = self.feed.recent(limit, is_wanted).await?;
+        Ok(Recent { events: events.into_iter().map(Happened).collect(), cursor })
+    }
+
+    fn may_listen(&self, caller: &Caller, filter: &Filter) -> Result<(), Refusal> {
+        for resource in filter.resources() {
+            self.permit(caller, Verb::Events, resource)?;
+        }
+        self.noted(caller, caller.scope(Verb::Events).map_err(Refusal::from))?;
+        Ok(())
     }
 
     /// What Redis still has of the events of a lock, newest first.

@@ -67,6 +67,11 @@ async fn events_are_lines_that_no_name_can_spoil() {
     let event: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((event["resource"].as_str(), &event["fence"]), (Some(evil), &lock["fence"]));
     assert!(line.is_ascii(), "{line}");
+    let mut last = Running::start(&url, &["events", "--recent", "1"]);
+    assert_eq!(last.line().await, broken);
+    let next = api.granted("after-that", "me", 30).await;
+    assert!(last.line().await.contains(&next["fence"].to_string()));
+    drop(last.process);
     let past = run(&url, &["events", evil, "--past"]).await;
     let types: Vec<_> = past.out.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!((past.code, types.as_slice()), (0, ["broken", "granted"].as_slice()), "{past:?}");

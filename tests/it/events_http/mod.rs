@@ -8,6 +8,7 @@ mod leaders;
 mod limits;
 mod parameters;
 mod poll;
+mod recent;
 mod resume;
 mod rights;
 mod snapshot;

@@ -13,6 +13,7 @@ async fn where_no_keys_are_demanded_everybody_may_do_everything() {
     let rights = me["rights"].as_object().expect("rights");
     assert_eq!(rights.len(), 10, "{me}");
     assert!(rights.values().all(|right| *right == json!({ "all": true, "prefixes": [""], "names": [] })), "{me}");
+    assert_eq!(me["keyPrefix"], "gorilla", "{me}");
     assert_eq!(
         (&me["version"], &me["features"]),
         (&json!(env!("CARGO_PKG_VERSION")), &json!({ "events": "listened", "pulse": true }))

@@ -19,8 +19,14 @@ use crate::{
     harness::{Api, Process},
 };
 
-/// Notes what goes wrong in a page, before any script of the page runs.
-const WITNESS: &str = "window.wrong = [];
+/// Notes what goes wrong in a page and what it asks for, before any script of the page runs. What the test refuses is
+/// answered without the replica.
+const WITNESS: &str = "window.wrong = []; window.asked = []; window.refused = null;
+    const ask = window.fetch;
+    window.fetch = (path, ...more) => {
+        asked.push(String(path));
+        return refused?.test(path) ? Promise.resolve(new Response('{}', { status: 418 })) : ask(path, ...more);
+    };
     addEventListener('error', event => wrong.push('error: ' + event.message));
     addEventListener('unhandledrejection', event => wrong.push('rejection: ' + event.reason));
     addEventListener('securitypolicyviolation', event => wrong.push('policy: ' + event.violatedDirective + ' ' + event.blockedURI), true);";
@@ -104,6 +110,11 @@ impl Browser {
     pub async fn open(&self, hash: &str) {
         self.command(Method::POST, "/url", json!({ "url": "about:blank" })).await;
         self.command(Method::POST, "/url", json!({ "url": format!("{}{hash}", self.base) })).await;
+    }
+
+    /// Loads the page anew, as its button in the browser does.
+    pub async fn reload(&self) {
+        self.command(Method::POST, "/refresh", json!({})).await;
     }
 
     /// A command of the protocol of Chromium's tools.
@@ -216,6 +227,13 @@ impl Browser {
         place
     }
 
+    /// Tells the page that nobody sees it any more, or that somebody does again.
+    pub async fn hide(&self, is_hidden: bool) {
+        let hide = "Object.defineProperty(document, 'hidden', { get: () => arguments[0], configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));";
+        self.run(hide, is_hidden).await;
+    }
+
     /// A picture of what the window shows.
     pub async fn picture(&self, file: &Path) {
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
@@ -240,6 +258,17 @@ impl Browser {
         assert_eq!(self.wrong().await, Vec::<String>::new());
         let asked = "return performance.getEntriesByType('resource').map(each => each.name).filter(url => !url.startsWith(location.origin + '/') && !url.startsWith('data:'))";
         assert_eq!(self.run(asked, Value::Null).await, json!([]), "requests to elsewhere");
+    }
+
+    /// From now on the page has no answer to requests whose paths match.
+    pub async fn refuse(&self, paths: &str) {
+        self.run("window.refused = new RegExp(arguments[0]); asked.length = 0", paths).await;
+    }
+
+    /// What the page has asked for since it was opened or last refused something, if the paths match.
+    pub async fn asked(&self, paths: &str) -> Vec<String> {
+        let asked = self.run("return asked.filter(path => RegExp(arguments[0]).test(path))", paths).await;
+        asked.as_array().into_iter().flatten().filter_map(|path| path.as_str().map(String::from)).collect()
     }
 
     /// Opens more tabs with a view; the last one is shown.

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Method, Replica};
+use super::Browser;
+use crate::harness::{Method, Replica, name};
 
 #[tokio::test]
 async fn the_page_is_one_document_with_a_strict_policy() {
@@ -39,6 +40,21 @@ async fn a_browser_gets_it_compressed_and_again_only_when_it_has_changed() {
     let tag = plain.header("etag").expect("an ETag").to_string();
     let again = api.send(Method::GET, "/", &[("If-None-Match", &tag)], None).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
+}
+
+#[tokio::test]
+async fn the_first_view_of_a_lock_is_the_page_and_one_question() {
+    let (api, name) = (Replica::shared().await, name("first-view"));
+    api.granted(&name, "me", 600).await;
+    let browser = Browser::at(&api, &format!("#/locks/{name}")).await;
+    browser.shows(".holder", "me").await;
+    // What the view shows first waits for no other answer: it is asked for before any of them is there.
+    let times = "const asked = performance.getEntriesByType('resource').filter(each => each.name.includes('/api/'));
+        const lock = asked.find(each => each.name.endsWith(arguments[0]));
+        return [lock.startTime, ...asked.map(each => each.responseEnd).filter(end => end > 0)]";
+    let times = browser.run(times, format!("/api/v1/locks/{name}")).await;
+    let times: Vec<f64> = times.as_array().expect("times").iter().map(|time| time.as_f64().expect("a time")).collect();
+    assert!(times[1..].iter().all(|end| times[0] <= *end), "asked for after an answer came: {times:?}");
 }
 
 #[test]

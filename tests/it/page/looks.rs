@@ -80,7 +80,12 @@ async fn night(api: &Api) -> Vec<TcpStream> {
 #[tokio::test]
 async fn no_view_has_a_serious_barrier_or_sticks_out_in_any_size_and_theme() {
     let redis = Redis::start(&[]);
-    let replica = Replica::with(&redis.url(), &[("GORILLA__LIMITS__MAX_WAIT", "10m")]).await;
+    let settings = [("GORILLA__LIMITS__MAX_WAIT", "10m"), ("GORILLA__EVENTS__RECORD", "always")];
+    let replica = Replica::with(&redis.url(), &settings).await;
+    eventually("events are recorded", Duration::from_secs(30), || async {
+        redis.cli(&["EXISTS", "gorilla:events"]) == "1"
+    })
+    .await;
     let _waiting = night(&replica.api).await;
     let (axe, browser) = (axe(), Browser::at(&replica.api, "#/").await);
     let views = [
@@ -89,7 +94,7 @@ async fn no_view_has_a_serious_barrier_or_sticks_out_in_any_size_and_theme() {
         ("lock", "#/locks/deploy-web", ".answer"),
         ("semaphore", "#/locks/gpu-pool", ".group table"),
         ("contention", "#/contention", "h1"),
-        ("events", "#/events", "h1"),
+        ("events", "#/events", ".events tbody tr.begins"),
     ];
     let mut found = Vec::new();
     for (width, theme) in [(1440, "dark"), (1440, "light"), (390, "dark"), (390, "light")] {

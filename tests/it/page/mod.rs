@@ -6,7 +6,9 @@ mod document;
 mod front;
 mod live;
 mod looks;
+mod real;
 mod shown;
+mod sleep;
 mod states;
 mod stream;
 

@@ -84,6 +84,20 @@ async fn groups_and_semaphores_are_shown_as_such() {
 }
 
 #[tokio::test]
+async fn the_copied_line_for_redis_has_the_prefix_of_the_deployment() {
+    let redis = Redis::start(&[]);
+    let replica = Replica::with(&redis.url(), &[("GORILLA__REDIS__KEY_PREFIX", "team-a.gorilla")]).await;
+    replica.api.granted("a b'c", "its owner", 600).await;
+    let browser = Browser::at(&replica.api, "#/locks?prefix=a").await;
+    browser.click("table.locks a", "a b'c").await;
+    browser.shows(".holder", "its owner").await;
+    let line = copied(&browser, "redis-cli").await;
+    let shown = run(&line.replacen("redis-cli ", &format!("redis-cli -p {} ", redis.port), 1));
+    assert!(shown.contains("its owner"), "{line}: {shown}");
+    browser.is_clean().await;
+}
+
+#[tokio::test]
 async fn search_finds_an_exact_name_first_and_keys_lead_everywhere() {
     let (api, name) = (Replica::shared().await, name("found"));
     api.granted(&name, "me", 600).await;

@@ -1,6 +1,6 @@
 //! What the page says where there is nothing to show, or where it can't be shown.
 
-use std::{process::Command, time::Duration};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use serde_json::Value;
 
@@ -107,6 +107,26 @@ async fn while_redis_is_away_the_last_data_stay_with_their_age() {
 }
 
 #[tokio::test]
+async fn after_a_loss_of_data_the_page_says_for_how_long_grants_wait() {
+    let mut redis = Redis::start(&[]);
+    let settings = [("GORILLA__REDIS__FAILOVER_GRACE", "10m"), ("GORILLA__LIMITS__MAX_TIMEOUT", "10m")];
+    let replica = Replica::with(&redis.url(), &settings).await;
+    let browser = Browser::at(&replica.api, "#/locks").await;
+    redis.stop();
+    browser.shows(".notice.bad", "Redis is away.").await;
+    // It comes back without its data.
+    redis.run();
+    browser.shows(".notice.warn", "Recovering.").await;
+    assert_eq!(replica.api.acquire(&name("early"), "me", 5).await.code(), "recovering");
+    // The rest of the grace grows less by itself.
+    let said = browser.text(".notice.warn").await;
+    assert!(said.contains("New grants wait for another"), "{said}");
+    let changes = "const said = document.querySelector('.notice.warn')?.innerText; return said != null && said !== arguments[0]";
+    browser.becomes("the rest of the grace is less", changes, said).await;
+    assert_eq!(browser.wrong().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks() {
     let redis = Redis::start(&[]);
     let new = Replica::on(&redis).await;
@@ -118,12 +138,16 @@ async fn with_two_versions_behind_a_balancer_the_page_says_so_and_nothing_breaks
     let name = name("both-know-it");
     new.api.granted(&name, "somebody", 3600).await;
     let front = Front::balancing(&[&new.api, &old.api]).await;
-    let browser = Browser::at(&front.api, "#/locks").await;
-    for _ in 0..12 {
-        browser.open(&format!("#/locks/{name}")).await;
+    let browser = Browser::at(&front.api, &format!("#/locks/{name}")).await;
+    let mut versions = BTreeSet::new();
+    for _ in 0..100 {
+        browser.reload().await;
         browser.shows(".holder", "somebody").await;
+        let version = "return document.querySelector('meta[name=gorilla-version]').content";
+        versions.insert(browser.run(version, Value::Null).await.to_string());
         assert_eq!(browser.wrong().await, Vec::<String>::new());
     }
+    assert_eq!(versions.len(), 2, "{versions:?}");
     let mut told = false;
     for view in ["#/", "#/contention", "#/events", "#/locks"] {
         browser.open(view).await;

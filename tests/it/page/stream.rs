@@ -54,15 +54,13 @@ async fn a_tab_that_nobody_sees_has_no_stream_and_resumes_by_its_cursor() {
     let (front, browser) = following(&Replica::shared().await, "#/events").await;
     front.tell(&granted("seen", 7));
     browser.shows(".events tbody", "seen").await;
-    let hide = "Object.defineProperty(document, 'hidden', { get: () => arguments[0], configurable: true });
-        document.dispatchEvent(new Event('visibilitychange'));";
-    browser.run(hide, true).await;
+    browser.hide(true).await;
     eventually("the stream is closed", PATIENCE, || async {
         front.tell(&json!({ "type": "bookmark" }));
         front.open() == 0
     })
     .await;
-    browser.run(hide, false).await;
+    browser.hide(false).await;
     eventually("the stream is open again", PATIENCE, || async { front.open() == 1 }).await;
     let asked = front.asked();
     let last = asked.last().expect("a stream");

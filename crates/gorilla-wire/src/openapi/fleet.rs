@@ -231,6 +231,7 @@ fn somebody() -> Me {
         keys_demanded: true,
         identity: Some(Identity { name, role, owner_prefix: Some("orders/".into()), expires_at: None }),
         rights: [("inspect", &orders), ("list", &orders)].map(|(verb, on)| (verb.into(), on.clone())).into(),
+        key_prefix: "gorilla".into(),
         features: Features { events: "listened".into(), pulse: true },
     }
 }

@@ -374,7 +374,8 @@ pub fn describe(operation: Operation) -> Description {
             tag: "locks",
             summary: "What happens to locks, as it happens",
             description: "Server-sent events: `event:` is the type, `id:` the cursor, `data:` one line of JSON. First comes \
-                          `hello`; with `snapshot=1` the `state` of each lock and `synced`; then events, and at least every \
+                          `hello`; with `snapshot=1` the `state` of each lock and `synced`, with `recent` the last \
+                          events and `synced`; then events, and at least every \
                           15 s a `bookmark` with the cursor. `missed` says that events are missing, `bye` that the \
                           replica ends the stream. Connect again with the last cursor as `since` or `Last-Event-ID`. \
                           With `Accept: application/json` it is a long poll that answers the events after `since`. An \

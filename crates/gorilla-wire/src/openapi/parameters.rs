@@ -149,7 +149,7 @@ fn of_wait(description: &str, default: u64) -> Value {
 }
 
 /// The parameters of the events alone.
-pub fn of_events() -> [Value; 9] {
+pub fn of_events() -> [Value; 10] {
     [
         json!({
             "name": "prefix",
@@ -190,6 +190,13 @@ pub fn of_events() -> [Value; 9] {
             "in": "query",
             "description": "Only what happened after this cursor. Without it, what happens from now on.",
             "schema": { "type": "string", "maxLength": 256 },
+        }),
+        json!({
+            "name": "recent",
+            "in": "query",
+            "description": "Without `since`, so many of the last events come first, as far as Redis has them; in the stream \
+                            `synced` ends them. Not together with `snapshot`.",
+            "schema": { "type": "integer", "minimum": 0, "maximum": 500, "default": 0 },
         }),
         json!({
             "name": "Last-Event-ID",

@@ -22,6 +22,7 @@ const MOST_RESOURCES: usize = 16;
 const LAST_EVENT_ID: &str = "last-event-id";
 const DEFAULT_LIMIT: usize = 500;
 const MOST: usize = 1000;
+const MOST_RECENT: usize = 500;
 
 /// What both forms ask for, and what only one of them does.
 pub struct Asked<Form> {
@@ -29,6 +30,8 @@ pub struct Asked<Form> {
     pub filter: Filter,
     /// Where to resume, if the client says so.
     pub since: Option<Since>,
+    /// How many of the last events come first, if the client does not resume.
+    pub recent: usize,
     /// What only this form has.
     pub form: Form,
 }
@@ -53,9 +56,9 @@ pub struct Poll {
 impl Asked<Stream> {
     /// Reads a request for a stream.
     pub fn of_stream(query: &str, headers: &HeaderMap) -> Result<Self, Invalid> {
-        const KNOWN: [&str; 7] = ["prefix", "owner", "types", "since", "snapshot", "wait", "limit"];
+        const KNOWN: [&str; 8] = ["prefix", "owner", "types", "since", "recent", "snapshot", "wait", "limit"];
         let Given { single, repeated } = parameters_and(query, KNOWN, "resource")?;
-        let [prefix, owner, types, since, snapshot, wait, limit] = single;
+        let [prefix, owner, types, since, recent, snapshot, wait, limit] = single;
         for (name, value) in [("wait", wait), ("limit", limit)] {
             if value.is_some() {
                 return Err(Invalid::new(
@@ -69,8 +72,12 @@ impl Asked<Stream> {
             Some("1") => true,
             Some(_) => return Err(Invalid::new("snapshot", "must be 0 or 1")),
         };
-        let filter = filter(prefix, repeated, owner, types)?;
-        Ok(Self { filter, since: since_of(since, headers)?, form: Stream { snapshot } })
+        let (recent, filter) = (recent_of(recent)?, filter(prefix, repeated, owner, types)?);
+        let asked = Self { filter, since: since_of(since, headers)?, recent, form: Stream { snapshot } };
+        if recent > 0 && (snapshot || asked.has_election()) {
+            return Err(Invalid::new("recent", "is not for a stream that begins with states"));
+        }
+        Ok(asked)
     }
 
     /// Whether `leader` and `vacant` are told.
@@ -86,9 +93,9 @@ impl Asked<Stream> {
 impl Asked<Poll> {
     /// Reads a request for a long poll.
     pub fn of_poll(query: &str, headers: &HeaderMap, max_wait: Duration) -> Result<Self, Invalid> {
-        const KNOWN: [&str; 7] = ["prefix", "owner", "types", "since", "snapshot", "wait", "limit"];
+        const KNOWN: [&str; 8] = ["prefix", "owner", "types", "since", "recent", "snapshot", "wait", "limit"];
         let Given { single, repeated } = parameters_and(query, KNOWN, "resource")?;
-        let [prefix, owner, types, since, snapshot, wait, limit] = single;
+        let [prefix, owner, types, since, recent, snapshot, wait, limit] = single;
         if snapshot.is_some_and(|snapshot| snapshot != "0") {
             let rule = "is for a stream; ask for GET /api/v1/locks or GET /api/v1/locks/{resource} first";
             return Err(Invalid::new("snapshot", rule));
@@ -99,8 +106,13 @@ impl Asked<Poll> {
         }
         let wait = fields::wait_in_query(wait.as_deref(), max_wait)?.unwrap_or_default();
         let limit = fields::whole_in_query("limit", limit.as_deref(), 1..=MOST)?.unwrap_or(DEFAULT_LIMIT);
-        Ok(Self { filter, since: since_of(since, headers)?, form: Poll { wait, limit } })
+        let recent = recent_of(recent)?.min(limit);
+        Ok(Self { filter, since: since_of(since, headers)?, recent, form: Poll { wait, limit } })
     }
+}
+
+fn recent_of(text: Option<Cow<str>>) -> Result<usize, Invalid> {
+    Ok(fields::whole_in_query("recent", text.as_deref(), 0..=MOST_RECENT)?.unwrap_or_default())
 }
 
 fn filter(
@@ -183,6 +195,10 @@ mod tests {
             ("snapshot=yes", "snapshot"),
             ("wait=5", "wait"),
             ("limit=5", "limit"),
+            ("recent=-1", "recent"),
+            ("recent=501", "recent"),
+            ("recent=5&snapshot=1", "recent"),
+            ("recent=5&resource=a&types=leader", "recent"),
         ] {
             assert_eq!(stream(query).err().map(|invalid| invalid.field), Some(field), "{query}");
         }
@@ -209,7 +225,8 @@ mod tests {
         assert!(stream("resource=a&snapshot=1").expect("a request").has_election());
         assert!(!stream("snapshot=1").expect("a request").has_election());
         let asked = poll("wait=0.5").expect("a request");
-        assert_eq!((asked.form.wait, asked.form.limit), (Duration::from_millis(500), 500));
+        assert_eq!((asked.form.wait, asked.form.limit, asked.recent), (Duration::from_millis(500), 500, 0));
+        assert_eq!(poll("recent=20&limit=10").expect("a request").recent, 10);
     }
 
     #[test]

@@ -19,17 +19,21 @@ use crate::{
         app::App,
         error::ApiError,
     },
-    service::{Caller, Heard, Refusal},
+    service::{Caller, Heard, Recent, Refusal},
 };
 
 /// The answer: what is there, or what comes first within the wait.
 pub async fn answer(app: &App, caller: &Caller, asked: Asked<Poll>) -> Result<Response, ApiError> {
-    let Asked { filter, since, form: Poll { wait, limit } } = asked;
+    let Asked { filter, since, recent, form: Poll { wait, limit } } = asked;
     let deadline = Instant::now() + wait;
     let cursor = since.as_ref().and_then(|Since(cursor)| *cursor);
     let is_unknown = since.is_some() && cursor.is_none();
+    let Recent { mut events, cursor } = match since {
+        None if recent > 0 => app.service.recent(caller, &filter, recent).await?,
+        _ => Recent { events: Vec::new(), cursor },
+    };
     let mut listening = app.service.listen(caller, filter, cursor).await?;
-    let (mut events, mut why) = (Vec::new(), is_unknown.then_some(Missed::Restarted));
+    let mut why = is_unknown.then_some(Missed::Restarted);
     while events.len() < limit {
         let heard = match events.is_empty() && why.is_none() {
             true => timeout_at(deadline, listening.next()).await.ok(),

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{answer::public_state, app::App, error::ApiError},
     rfc3339::Rfc3339,
-    service::{Caller, Happened, Heard, Listening, Service},
+    service::{Caller, Happened, Heard, Listening, Recent, Service},
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -63,9 +63,14 @@ struct Stream {
 /// Begins a stream. What refuses it is an answer; what befalls it later ends it.
 pub async fn answer(app: App, caller: Caller, asked: Asked<asked::Stream>) -> Result<Response, ApiError> {
     let leaders = asked.has_election().then(Leaders::default);
-    let Asked { filter, since, form } = asked;
+    let Asked { filter, since, recent, form } = asked;
     let cursor = since.as_ref().and_then(|Since(cursor)| *cursor);
-    let listening = app.service.listen(&caller, filter, cursor).await?;
+    let recent = match since {
+        None if recent > 0 => Some(app.service.recent(&caller, &filter, recent).await?),
+        _ => None,
+    };
+    let begins = recent.as_ref().map_or(cursor, |recent| recent.cursor);
+    let listening = app.service.listen(&caller, filter, begins).await?;
     // What happens from now on is told. So states that are read later lack nothing.
     let now = app.service.time().await?;
     let mut stream = Stream {
@@ -77,7 +82,11 @@ pub async fn answer(app: App, caller: Caller, asked: Asked<asked::Stream>) -> Re
         states_at: None,
         frames: Frames::default(),
     };
-    stream.hello(now);
+    stream.hello(now, cursor.is_some());
+    if let Some(Recent { events, .. }) = recent {
+        events.iter().for_each(|event| stream.event(event));
+        stream.synced();
+    }
     if cursor.is_none() {
         if since.is_some() {
             stream.missed(Missed::Restarted);
@@ -165,11 +174,11 @@ impl Stream {
         }
     }
 
-    fn hello(&mut self, now: DateTime<Utc>) {
+    fn hello(&mut self, now: DateTime<Utc>, resumes: bool) {
         let hello = Control::Hello {
             replica: self.service.replica().into(),
             now: time(now),
-            resumed: self.listening.resumed(),
+            resumed: resumes && self.listening.resumed(),
             recorded_since: self.listening.recorded_since().map(time),
             expiries: self.listening.expiries_are_late().then(|| "late".into()),
         };
@@ -224,10 +233,15 @@ impl Stream {
         }
         self.stage = next.map_or(Stage::Live, Stage::States);
         if next.is_none() && self.snapshot {
-            let cursor = self.listening.cursor().to_string();
-            self.frames.push_json("synced", Some(&cursor), &Control::Synced { cursor: cursor.clone() });
+            self.synced();
         }
         Ok(())
+    }
+
+    /// From here on comes what happens.
+    fn synced(&mut self) {
+        let cursor = self.listening.cursor().to_string();
+        self.frames.push_json("synced", Some(&cursor), &Control::Synced { cursor: cursor.clone() });
     }
 }
 
