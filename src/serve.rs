@@ -33,7 +33,7 @@ use tracing::{info, warn};
 
 use crate::{
     access::Current,
-    api::Api,
+    api::{Api, Connection},
     audit::Audit,
     metrics::{Metrics, Page},
     reload::Reloads,
@@ -314,14 +314,15 @@ impl Serving {
     /// Serves the requests of a client, which come from `stream`.
     async fn serve(self, client: Arc<Client>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self { api, http, watcher, peer } = self;
+        let connection = Arc::new(Connection::from(peer));
         let service = service_fn(move |request: Request<Incoming>| {
-            let (api, client) = (Arc::clone(&api), Arc::clone(&client));
+            let (api, connection, client) = (Arc::clone(&api), Arc::clone(&connection), Arc::clone(&client));
             async move {
                 client.serve(true);
                 let answer = tokio::select! {
                     // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
-                    answer = api.answer(peer, request.map(Body::new)) => answer,
+                    answer = api.answer(&connection, request.map(Body::new)) => answer,
                     // Drops what the replica has begun for the client, which undoes it.
                     () = client.gone() => return Err(ClientGone),
                 };

@@ -33,6 +33,20 @@ pub fn cpu_of(pids: &[u32]) -> Result<f64> {
     seconds.sum()
 }
 
+/// For how many nanoseconds the first thread of a process has run, and all its threads, inside and outside of the kernel.
+pub fn ran(pid: u32) -> Result<[u64; 2]> {
+    let mut sums = [0; 2];
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = thread?;
+        // A thread may have ended since.
+        let stat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        let ran = stat.split(' ').next().and_then(|ran| ran.parse::<u64>().ok()).unwrap_or_default();
+        sums[0] += if thread.file_name().to_str() == Some(&pid.to_string()) { ran } else { 0 };
+        sums[1] += ran;
+    }
+    Ok(sums)
+}
+
 /// The seconds of processor time that this thread has used.
 pub fn cpu_of_thread() -> Result<f64> {
     Ok(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?).as_secs_f64())

@@ -48,8 +48,11 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
-    /// Counts what API keys, quotas and the audit file cost, in instructions
+    /// Counts what API keys, quotas and the audit file cost, in instructions or in processor time
     Access {
+        /// Measure processor time instead, in so many rounds in which all set-ups take turns
+        #[arg(long)]
+        rounds: Option<usize>,
         /// The release build to measure
         #[arg(long, default_value = "target/release/gorilla")]
         program: PathBuf,
@@ -91,7 +94,8 @@ fn run() -> Result<()> {
     match Command::parse() {
         Command::Run(options) => run::run(options),
         Command::Budget { program, write } => budget::run(&program, write),
-        Command::Access { program } => budget::access(&program),
+        Command::Access { program, rounds: None } => budget::access(&program),
+        Command::Access { program, rounds: Some(rounds) } => budget::access_time(&program, rounds),
         Command::Report { results, docs } => report::run(&results, &docs),
         Command::Scale(command) => scale::run(command),
         Command::Floor { port } => floor::serve(port),

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,7 @@ use super::{
     digest::Digest,
     finding::{Problems, Warning},
     generation::Access,
+    identity::Identity,
     source::read,
 };
 use crate::reload::{Occasion, Times};
@@ -62,7 +63,7 @@ impl Current {
         log_warnings(&path, &warnings);
         Ok(Self {
             path,
-            access: ArcSwap::from_pointee(access),
+            access: ArcSwap::from_pointee(access.numbered(1)),
             generation: watch::Sender::new(1),
             content: Mutex::new(Digest::of(&text)),
             refused: AtomicU64::new(0),
@@ -73,6 +74,13 @@ impl Current {
     /// The keys and roles in force.
     pub fn load(&self) -> Arc<Access> {
         self.access.load_full()
+    }
+
+    /// Whether it would identify somebody now as it did: by the generation that is still in force, and by a key that has
+    /// not expired since.
+    pub fn still_says(&self, identity: &Identity) -> bool {
+        let has_expired = || identity.expires.is_some() && identity.has_expired(SystemTime::now());
+        self.access.load().has_said(identity) && !has_expired()
     }
 
     /// How often the content has changed, from 1.
@@ -107,7 +115,8 @@ impl Current {
         let (access, warnings) = parse(&text, self.clustered)?;
         log_warnings(&self.path, &warnings);
         let identities = access.identities().len();
-        self.access.store(Arc::new(access));
+        // Nobody else makes a new generation meanwhile.
+        self.access.store(Arc::new(access.numbered(self.generation() + 1)));
         *content = digest;
         self.generation.send_modify(|generation| *generation += 1);
         info!(file = %self.path.display(), generation = self.generation(), identities, "the access file was reloaded");

@@ -14,6 +14,7 @@ use super::{
     finding::{Problems, Warning},
     identity::Identity,
     key::{Key, WrongKey},
+    meter::OwnMeter,
     notes::Notes,
     role::Role,
 };
@@ -23,6 +24,8 @@ use super::{
 pub struct Access {
     by_digest: HashMap<Digest, Known>,
     by_name: HashMap<Box<str>, Arc<Identity>>,
+    /// Its number.
+    generation: u64,
 }
 
 /// A key of which the file has the digest.
@@ -55,12 +58,23 @@ impl Access {
         refuse_names_twice("role", roles.iter().map(|(at, role)| (*at, role.name.as_str())), &mut notes);
         refuse_names_twice("key", keys.iter().map(|key| (key.at, key.name.as_str())), &mut notes);
         let roles: HashMap<_, _> = roles.into_iter().map(|(_, role)| (role.name.clone(), Arc::new(role))).collect();
-        let mut access =
-            Self { by_digest: HashMap::with_capacity(keys.len()), by_name: HashMap::with_capacity(keys.len()) };
+        let (by_digest, by_name) = (HashMap::with_capacity(keys.len()), HashMap::with_capacity(keys.len()));
+        let mut access = Self { by_digest, by_name, generation: 0 };
         for key in keys {
             access.add(key, &roles, &mut notes);
         }
         notes.finish(text).map(|warnings| (access, warnings))
+    }
+
+    /// The same, as the generation of this number.
+    pub fn numbered(self, generation: u64) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// Whether this generation, if it has a number, has identified somebody. Then it would say the same again, unless the
+    /// keys have expired since.
+    pub fn has_said(&self, identity: &Identity) -> bool {
+        self.generation > 0 && self.generation == identity.generation
     }
 
     /// Who presents a key.
@@ -101,7 +115,12 @@ impl Access {
         if identity.has_expired(now) {
             return Err(Denied::Expired);
         }
-        let with_key = || Identity { key_id: key_id.into(), digest: Some(digest), ..(**identity).clone() };
+        let with_key = || Identity {
+            key_id: key_id.into(),
+            digest: Some(digest),
+            generation: self.generation,
+            ..(**identity).clone()
+        };
         Ok(presented.get_or_init(|| Arc::new(with_key())).clone())
     }
 
@@ -116,8 +135,16 @@ impl Access {
             return notes.problem(Some(role_at), &entry, text);
         };
         let role = role.clone();
-        let identity = Identity { name, key_id: String::new(), role, owner_prefix, expires, digest: None };
-        let identity = Arc::new(identity);
+        let identity = Arc::new(Identity {
+            name,
+            key_id: String::new(),
+            role,
+            owner_prefix,
+            expires,
+            digest: None,
+            generation: 0,
+            meter: OwnMeter::default(),
+        });
         for (at, digest) in hashes {
             match self.by_digest.entry(digest) {
                 hash_map::Entry::Vacant(place) => {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use gorilla_domain::{Scope, Verb};
 
-use super::{digest::Digest, role::Role};
+use super::{digest::Digest, meter::OwnMeter, role::Role};
 
 /// A caller that is known: a `[[key]]` of the access file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct Identity {
     pub expires: Option<SystemTime>,
     /// The digest of the key that it presented.
     pub(super) digest: Option<Digest>,
+    /// The generation of the access file that says all this.
+    pub(super) generation: u64,
+    /// What it uses.
+    pub(super) meter: OwnMeter,
 }
 
 impl Identity {

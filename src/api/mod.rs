@@ -17,6 +17,6 @@ mod shape;
 mod target;
 
 pub use routes::events::Streaming;
-pub use server::Api;
+pub use server::{Api, Connection};
 #[cfg(any(fuzzing, test))]
 pub(crate) use {fields::metadata, routes::parse_acquire, target::in_path};

@@ -27,7 +27,7 @@ use super::{
     routes::{self, Table, events::Streaming},
 };
 use crate::{
-    access::{Current, Identity},
+    access::{Current, Identity, Presented},
     metrics::{Metrics, Page},
     service::{Caller, Service},
     settings::{Settings, TrustedProxies},
@@ -46,6 +46,20 @@ impl<'a> Active<'a> {
 impl Drop for Active<'_> {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// A connection over which requests come, one after the other.
+pub struct Connection {
+    peer: SocketAddr,
+    /// Whose key it presented last.
+    presented: Presented,
+}
+
+impl Connection {
+    /// A connection from this address.
+    pub fn from(peer: SocketAddr) -> Self {
+        Self { peer, presented: Presented::default() }
     }
 }
 
@@ -83,17 +97,19 @@ impl Api {
         }
     }
 
-    /// The answer to a request from this address.
-    pub async fn answer(&self, peer: SocketAddr, mut request: Request) -> Response {
+    /// The answer to a request that came over this connection.
+    pub async fn answer(&self, connection: &Connection, mut request: Request) -> Response {
         let (route, operation) = self.table.find(request.method(), request.uri().path());
         let _active = Active::begin(&self.metrics.requests.active);
         let entry = access_log::Entry::begin(request.method().clone(), route);
         let id = request_id::of(request.headers());
         let form = problem::Form::accepted(request.headers());
-        let recorded = self.service.audit().map(|_| Arc::new(recorded::of(&request, &id)));
-        let peer = forwarded::peer(&self.trusted_proxies, peer, request.headers());
+        // What is told of a break must not have secrets either, also where no records are made.
+        let has_record = self.service.audit().is_some() || operation == Some(Operation::Break);
+        let recorded = has_record.then(|| recorded::of(&request, &id)).flatten().map(Arc::new);
+        let peer = forwarded::peer(&self.trusted_proxies, connection.peer, request.headers());
         let mut caller = Caller { peer, request_id: id.clone(), identity: None, recorded };
-        let admitted = self.admit(operation, &caller, &request);
+        let admitted = self.admit(operation, &caller, &connection.presented, &request);
         let identity = admitted.as_ref().ok().cloned().flatten();
         let mut response = match admitted {
             Err(refusal) => refusal.into_response(),
@@ -124,8 +140,7 @@ impl Api {
         if !has_waited && operation.is_some_and(|operation| operation.method() != Method::GET) {
             self.metrics.fleet.latency.add(took);
         }
-        let by = identity.as_ref().map(|identity| identity.name.clone());
-        let about = access_log::About { request_id: id, by, is_logged: self.logs_requests };
+        let about = access_log::About { request_id: id, by: identity, is_logged: self.logs_requests };
         if response.extensions().get::<Streaming>().is_some() {
             return streamed::logged_at_end(response, entry, about);
         }
@@ -139,6 +154,7 @@ impl Api {
         &self,
         operation: Option<Operation>,
         caller: &Caller,
+        before: &Presented,
         request: &Request,
     ) -> Result<Option<Arc<Identity>>, ApiError> {
         let host = Host::of(request)?;
@@ -149,7 +165,7 @@ impl Api {
         if self.service.is_too_much(right) {
             return Err(ApiError::Store(Failure::Overloaded));
         }
-        let identity = self.gate.admit(right, caller, request)?;
+        let identity = self.gate.admit(right, caller, before, request)?;
         if let Some(identity) = identity.as_ref().filter(|_| right.is_rated()) {
             self.service.ask(identity)?;
         }

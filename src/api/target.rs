@@ -94,6 +94,14 @@ pub fn in_path(path: &str) -> Result<(ResourceName, Option<Token>), Invalid> {
     Ok((resource, token))
 }
 
+/// The name of the resource in such a path, if nothing of it is percent-encoded. It may break the rules for names.
+pub fn plain_name(path: &str) -> Option<&str> {
+    let rest = [LOCKS, LIMITS, ELECTIONS].iter().find_map(|below| path.strip_prefix(below))?;
+    let rest = rest.strip_prefix('/')?;
+    let name = rest.split_once('/').map_or(rest, |(name, _)| name);
+    (!name.contains('%')).then_some(name)
+}
+
 /// Percent-decodes a segment of a path.
 fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
     match segment.contains('%') {

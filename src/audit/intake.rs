@@ -133,5 +133,5 @@ impl Audit {
 }
 
 fn line(record: &Record, done: Option<oneshot::Sender<()>>) -> Line {
-    Line { at: SystemTime::now(), event: record.event, members: record.members(), done }
+    Line { at: SystemTime::now(), event: record.event, record: record.json(), done }
 }

@@ -115,8 +115,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The members of the JSON object, without braces. They have no newline, and nothing on which a terminal acts.
-    pub fn members(&self) -> String {
+    /// A JSON object. It has no newline, and nothing on which a terminal acts.
+    pub fn json(&self) -> String {
         let mut object = Object::with_capacity(USUAL_LENGTH);
         object.member(name!("event")).text(self.event.as_str());
         object.member(name!("outcome")).text(self.outcome);
@@ -133,15 +133,11 @@ impl<'a> Record<'a> {
         text(&mut object, name!("reason"), self.reason);
         whole(&mut object, name!("count"), self.count);
         whole(&mut object, name!("generation"), self.generation);
-        text(&mut object, name!("peer"), self.peer.map(|peer| peer.to_string()).as_deref());
+        text(&mut object, name!("peer"), self.peer.map(Peer::text).as_deref());
         text(&mut object, name!("forwarded"), self.forwarded);
         text(&mut object, name!("request_id"), self.request_id);
         text(&mut object, name!("trace_id"), self.trace_id);
-        let mut members = object.end_for_people();
-        // The braces.
-        members.pop();
-        members.remove(0);
-        members
+        object.end_for_people()
     }
 }
 
@@ -168,8 +164,8 @@ mod tests {
             fence: Some(7),
             ..Record::new(Event::Grant, "granted")
         };
-        let members = record.members();
-        assert_eq!(members, r#""event":"grant","outcome":"granted","owner":"a\nb\u001b[2J\u202e\"\u2028","fence":7"#);
+        let json = r#"{"event":"grant","outcome":"granted","owner":"a\nb\u001b[2J\u202e\"\u2028","fence":7}"#;
+        assert_eq!(record.json(), json);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use super::mask::Secrets;
 
-/// What of a request its records have, beside what it asks for. Texts are masked already.
-#[derive(Clone, Debug)]
+/// What of a request its records have, beside what it asks for and the name of the request. Texts are masked already.
+#[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The name of the request.
-    pub request_id: String,
+    /// What stands in place of the name of the request, if the name has a secret.
+    pub masked_id: Option<String>,
     /// What proxies say where the request comes from.
     pub forwarded: Option<String>,
     /// The name of the trace that the request belongs to.
@@ -16,13 +16,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// The same, of a request that has more secrets.
-    pub fn hiding<'a>(&self, more: impl Iterator<Item = &'a str>) -> Self {
+    /// The same, of a request with this name that has more secrets.
+    pub fn hiding<'a>(&self, request_id: &str, more: impl Iterator<Item = &'a str>) -> Self {
         let mut secrets = self.secrets.clone();
         more.for_each(|secret| secrets.add(secret));
         let masked = |text: &String| secrets.masked(text).into_owned();
+        let id = self.masked_id.as_deref().unwrap_or(request_id);
         Self {
-            request_id: masked(&self.request_id),
+            masked_id: Some(secrets.masked(id)).filter(|masked| *masked != request_id).map(Into::into),
             forwarded: self.forwarded.as_ref().map(masked),
             trace_id: self.trace_id.as_ref().map(masked),
             secrets,

@@ -23,7 +23,8 @@ pub struct Gathered {
     pub event: Event,
     /// When the first came.
     pub since: SystemTime,
-    members: String,
+    /// The first of them, as a JSON object.
+    record: String,
     count: u64,
 }
 
@@ -32,7 +33,7 @@ impl Tally {
     pub fn add(&self, record: &Record) {
         let kind = (record.event, record.outcome, record.identity.unwrap_or_default().to_string());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = || Gathered { event: record.event, since: SystemTime::now(), members: record.members(), count: 0 };
+        let first = || Gathered { event: record.event, since: SystemTime::now(), record: record.json(), count: 0 };
         all.entry(kind).or_insert_with(first).count += 1;
     }
 
@@ -46,8 +47,8 @@ impl Tally {
 }
 
 impl Gathered {
-    /// The members of the record that stands for all of them.
-    pub fn members(&self) -> String {
-        format!("{},\"count\":{}", self.members, self.count)
+    /// The record that stands for all of them, as a JSON object.
+    pub fn json(&self) -> String {
+        format!("{},\"count\":{}}}", self.record.strip_suffix('}').unwrap_or_default(), self.count)
     }
 }

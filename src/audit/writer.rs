@@ -11,7 +11,7 @@ use std::{
 use tokio::{
     runtime::Builder,
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tracing::{error, info};
 
@@ -44,8 +44,8 @@ pub struct Line {
     pub at: SystemTime,
     /// What it is about.
     pub event: Event,
-    /// Its members.
-    pub members: String,
+    /// The record, as a JSON object.
+    pub record: String,
     /// Told when the disk has it; dropped if that failed.
     pub done: Option<oneshot::Sender<()>>,
 }
@@ -145,29 +145,30 @@ impl Writer {
         }
     }
 
-    /// Waits for more records that may be written with these.
+    /// Waits for more records that may be written with these. Meanwhile records don't wake this thread: that would cost the
+    /// thread that serves requests more than to make a record.
     async fn collect(&mut self, taken: &mut Vec<Line>) {
-        let until = Instant::now() + DELAY;
-        while taken.len() < MOST && taken.iter().all(|line| line.done.is_none()) {
-            let room = MOST - taken.len();
-            match timeout_at(until, self.lines.recv_many(taken, room)).await {
-                Ok(count) if count > 0 => {}
-                _ => return,
-            }
+        if taken.iter().all(|line| line.done.is_none()) {
+            sleep(DELAY).await;
+        }
+        while taken.len() < MOST
+            && let Ok(line) = self.lines.try_recv()
+        {
+            taken.push(line);
         }
     }
 
     /// Makes lines of records.
     fn take(&mut self, taken: &mut Vec<Line>) {
-        for Line { at, event, members, done } in taken.drain(..) {
-            self.append(at, event, &members);
+        for Line { at, event, record, done } in taken.drain(..) {
+            self.append(at, event, &record);
             self.waiting.extend(done);
         }
     }
 
-    fn append(&mut self, at: SystemTime, event: Event, members: &str) {
+    fn append(&mut self, at: SystemTime, event: Event, record: &str) {
         if let Some(chain) = &mut self.chain {
-            chain.append(&mut self.text, at, members);
+            chain.append(&mut self.text, at, record);
             self.metrics.audit.recorded(event);
         }
     }
@@ -175,7 +176,7 @@ impl Writer {
     /// Appends a record about the file or the replica.
     fn note(&mut self, outcome: &'static str, reason: Option<&str>, count: Option<u64>) {
         let record = Record { reason, count, ..Record::new(Event::Reload, outcome) };
-        self.append(SystemTime::now(), record.event, &record.members());
+        self.append(SystemTime::now(), record.event, &record.json());
     }
 
     /// Writes what is to be written, and has the disk take it if somebody waits for that. Says in the log when that
@@ -306,7 +307,7 @@ impl Writer {
         }
         let gathered = self.shared.tally.drain();
         for refusals in &gathered {
-            self.append(refusals.since, refusals.event, &refusals.members());
+            self.append(refusals.since, refusals.event, &refusals.json());
         }
         if !gathered.is_empty() || self.shared.lost.load(Relaxed) > 0 {
             self.flush();
@@ -355,7 +356,7 @@ impl Writer {
         }
         self.take(&mut last);
         for refusals in self.shared.tally.drain() {
-            self.append(refusals.since, refusals.event, &refusals.members());
+            self.append(refusals.since, refusals.event, &refusals.json());
         }
         self.note("ended", None, None);
         self.flush();

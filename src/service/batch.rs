@@ -54,10 +54,11 @@ impl Service {
     pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>) -> Vec<Done> {
         let count = operations.len();
         let hiding;
-        let caller = match &caller.recorded {
-            Some(recorded) => {
-                let recorded = Some(recorded.hiding(operations.iter().filter_map(Operation::token)).into());
-                hiding = Caller { recorded, ..caller.clone() };
+        let caller = match &self.audit {
+            Some(_) => {
+                let recorded = caller.recorded.as_deref().cloned().unwrap_or_default();
+                let recorded = recorded.hiding(&caller.request_id, operations.iter().filter_map(Operation::token));
+                hiding = Caller { recorded: Some(recorded.into()), ..caller.clone() };
                 &hiding
             }
             None => caller,

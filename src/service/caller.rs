@@ -17,7 +17,8 @@ pub struct Caller {
     /// Whose API key the request has. Nothing if this replica demands no keys, or the operation none: then the caller
     /// may do everything.
     pub identity: Option<Arc<Identity>>,
-    /// What the records of the request have, if records are made.
+    /// What the records of the request have beside that, if there is something, and the request makes records
+    /// or breaks a lock.
     pub recorded: Option<Arc<audit::Request>>,
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -68,15 +67,22 @@ impl Service {
         Refusal::Quota { identity: identity.name.clone(), reached }
     }
 
-    /// Does work that waits, as long as the key of the caller is valid and allows it: `permit` says whether it does.
-    /// Otherwise the caller must drop the work, which undoes it.
+    /// Does work that may wait for so long, as long as the key of the caller is valid and allows it: `permit` says whether
+    /// it does. Otherwise the caller must drop the work, which undoes it. Work that doesn't wait is over as soon as Redis
+    /// replies, so nobody looks again in its middle.
     pub(super) async fn while_permitted<T>(
         &self,
         caller: &Caller,
+        wait: Duration,
         permit: impl Fn(&Caller) -> Result<(), Refusal>,
         work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
     ) -> Result<T, Refusal> {
         if caller.identity.is_none() {
+            return Ok(work.await?);
+        }
+        if wait.is_zero() {
+            // The body may have taken its time.
+            self.noted(caller, self.permit_still(caller, permit))?;
             return Ok(work.await?);
         }
         // Boxed: every request that waits would hold it, also where no keys are demanded.
@@ -97,7 +103,10 @@ impl Service {
         permit: impl Fn(&Caller) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let Some(identity) = &caller.identity else { return Ok(()) };
-        let now = self.identity_now(identity).ok_or(Refusal::NotAnyMore)?;
+        let Some(access) = self.access.as_ref().filter(|access| !access.still_says(identity)) else {
+            return permit(caller);
+        };
+        let now = access.load().again(identity, SystemTime::now()).map_err(|_| Refusal::NotAnyMore)?;
         // Nothing else of the caller matters to its rights.
         permit(&Caller { identity: Some(now), ..caller.clone() })
     }
@@ -130,10 +139,5 @@ impl Service {
                 () = expired => {}
             }
         }
-    }
-
-    /// What the key of a caller allows by now; nothing if it is not valid any more.
-    fn identity_now(&self, identity: &Identity) -> Option<Arc<Identity>> {
-        self.access.as_ref()?.load().again(identity, SystemTime::now()).ok()
     }
 }

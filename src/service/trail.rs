@@ -71,15 +71,15 @@ impl Service {
 impl Caller {
     /// Makes a record of something that the caller may not do.
     pub fn note_denied(&self, audit: &Audit, verb: Verb, resource: Option<&ResourceName>) {
-        let secrets = self.secrets();
-        let resource = resource.map(|resource| secrets.masked(resource.as_str()));
+        let resource = resource.map(|resource| self.secrets().masked(resource.as_str()));
         let denied = self.record(Event::Denied, Code::InsufficientScope.as_str());
         audit.refused(&Record { verb: Some(verb.as_str()), resource: resource.as_deref(), ..denied });
     }
 
     /// What must not be in a record or an event.
-    pub(super) fn secrets(&self) -> Secrets {
-        self.recorded.as_ref().map(|recorded| recorded.secrets.clone()).unwrap_or_default()
+    pub(super) fn secrets(&self) -> &Secrets {
+        static NONE: Secrets = Secrets::none();
+        self.recorded.as_ref().map_or(&NONE, |recorded| &recorded.secrets)
     }
 
     /// A record of what this caller does.
@@ -91,7 +91,7 @@ impl Caller {
             key_id: self.identity.as_ref().map(|identity| identity.key_id.as_str()).filter(|id| !id.is_empty()),
             peer: Some(self.peer),
             forwarded: recorded.and_then(|recorded| recorded.forwarded.as_deref()),
-            request_id: recorded.map(|recorded| recorded.request_id.as_str()),
+            request_id: recorded.and_then(|recorded| recorded.masked_id.as_deref()).or(Some(&self.request_id)),
             trace_id: recorded.and_then(|recorded| recorded.trace_id.as_deref()),
             ..Record::new(event, outcome)
         }
@@ -213,7 +213,7 @@ impl<'a> Trail<'a> {
     /// Makes the record, without what it must not have.
     fn record<T>(&self, outcome: &'static str, known: &Known, write: impl FnOnce(&Record) -> T) -> T {
         let secrets = self.caller.secrets();
-        let masked = |text: &'_ str| secrets.masked(text).into_owned();
+        let masked = |text| secrets.masked(text);
         let (resource, owner, reason) =
             (masked(self.resource.as_str()), known.owner.map(masked), known.reason.map(masked));
         write(&Record {

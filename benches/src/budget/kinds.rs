@@ -11,7 +11,6 @@ use itertools::Itertools;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::callgrind::Counted;
 use crate::{http::Connection, scripts, scripts::Command, scripts::ask};
 
 /// A request with a budget: its name (`with_key` means with an Idempotency-Key, for which Redis keeps a record); how
@@ -84,14 +83,15 @@ impl Client {
         Self { headers: format!("Authorization: {}\r\n", key.bearer()), ..self }
     }
 
-    /// Makes the requests of a kind for a step. The number of the step is a part of names and keys.
-    pub async fn step(&mut self, kind: &Kind, step: usize, replica: &Counted) -> Result<()> {
+    /// Makes the requests of a kind for a step. The number of the step is a part of names and keys. `rest` waits until the
+    /// replica has done what it can do.
+    pub async fn step(&mut self, kind: &Kind, step: usize, rest: &impl Fn() -> Result<()>) -> Result<()> {
         let Kind(name, together, method, body, status) = *kind;
         while self.connections.len() < if name == "handover" { 2 } else { together } {
             self.connections.push(Connection::open(self.address).await?);
         }
         if name == "handover" {
-            return self.handover(step, replica).await;
+            return self.handover(step, rest).await;
         }
         // All names have the same length, so that all requests cost the same.
         let locks = (0..together).map(|place| format!("/api/v1/locks/orders-{:06}", step * together + place));
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// One connection holds the lock and the other waits for it. In the next step they change places.
-    async fn handover(&mut self, step: usize, replica: &Counted) -> Result<()> {
+    async fn handover(&mut self, step: usize, rest: &impl Fn() -> Result<()>) -> Result<()> {
         const LOCK: &str = "/api/v1/locks/handover";
         let [holder, waiter] = [step % 2, (step + 1) % 2];
         if step == 0 {
@@ -122,7 +122,7 @@ impl Client {
             ensure!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
         }
         // Until the replica has read that the waiter has its place, it can't take the claim of the waiter along.
-        replica.rest()?;
+        rest()?;
         self.send(holder, "DELETE", LOCK, "", "").await?;
         self.answered(holder, LOCK, 204).await?;
         self.answered(waiter, LOCK, 200).await

@@ -15,6 +15,17 @@ pub const COUNTED: usize = 300;
 
 /// The instructions of a replica for each of these kinds of requests, one after the other.
 pub fn measure(replica: &Counted, client: &mut Client, kinds: &[Kind]) -> Result<Vec<(&'static str, f64)>> {
+    let measured = measure_by(replica, client, kinds, || replica.counted())?;
+    Ok(measured.into_iter().map(|(name, counted, requests)| (name, counted / requests)).collect())
+}
+
+/// What is counted for each of these kinds of requests, one after the other, and for how many requests.
+pub fn measure_by<T>(
+    replica: &Counted,
+    client: &mut Client,
+    kinds: &[Kind],
+    counted: impl Fn() -> Result<T>,
+) -> Result<Vec<(&'static str, T, f64)>> {
     block_on(async {
         let mut measured = vec![];
         for kind @ Kind(name, together, ..) in kinds {
@@ -23,9 +34,9 @@ pub fn measure(replica: &Counted, client: &mut Client, kinds: &[Kind]) -> Result
                 if step == warm_up {
                     replica.forget()?;
                 }
-                client.step(kind, step, replica).await.with_context(|| format!("{name} {step}"))?;
+                client.step(kind, step, &|| replica.rest()).await.with_context(|| format!("{name} {step}"))?;
             }
-            measured.push((*name, replica.counted()? / ((all - warm_up) * together) as f64));
+            measured.push((*name, counted()?, ((all - warm_up) * together) as f64));
         }
         Ok(measured)
     })

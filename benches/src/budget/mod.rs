@@ -17,7 +17,7 @@ use gorilla_harness::Redis;
 use itertools::Itertools;
 
 use crate::{machine::said, results::Spread};
-pub use access::run as access;
+pub use access::{in_instructions as access, in_time as access_time};
 use callgrind::Counted;
 use file::Budget;
 use kinds::{OF_REDIS, OF_REPLICA};

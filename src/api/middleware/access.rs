@@ -5,14 +5,18 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
 };
 use gorilla_domain::{ResourceName, Verb};
 use gorilla_wire::Right;
 
 use crate::{
-    access::{Current, Denied, Identity},
-    api::{error::ApiError, invalid::Invalid, target::in_path},
+    access::{Current, Denied, Identity, Presented},
+    api::{
+        error::ApiError,
+        invalid::Invalid,
+        target::{in_path, plain_name},
+    },
     audit::{Audit, Event},
     metrics::{Authentication, Metrics},
     service::Caller,
@@ -32,8 +36,14 @@ impl Gate {
     }
 
     /// Whose key the request of this caller has, if the replica demands keys and the operation needs one. The caller has
-    /// no identity yet.
-    pub fn admit(&self, right: Right, caller: &Caller, request: &Request) -> Result<Option<Arc<Identity>>, ApiError> {
+    /// no identity yet. `before` is what its connection presented last.
+    pub fn admit(
+        &self,
+        right: Right,
+        caller: &Caller,
+        before: &Presented,
+        request: &Request,
+    ) -> Result<Option<Arc<Identity>>, ApiError> {
         let Some(access) = self.access.as_ref().filter(|_| right != Right::Public) else { return Ok(None) };
         let failed = |what: Authentication| {
             self.metrics.access.saw(what);
@@ -42,13 +52,22 @@ impl Gate {
             }
         };
         refuse_credentials_in_query(request.uri())?;
-        let key = presented(request.headers()).inspect_err(|_| failed(Authentication::Malformed))?;
-        let key = key.ok_or(ApiError::AuthenticationRequired).inspect_err(|_| failed(Authentication::Missing))?;
-        let identity = access.load().identify(key, SystemTime::now());
-        let identity = identity.map_err(|denied| {
-            failed(counted(&denied));
-            invalid(&denied)
-        })?;
+        let credentials = credentials(request.headers()).inspect_err(|_| failed(Authentication::Malformed))?;
+        let credentials = credentials.ok_or(ApiError::AuthenticationRequired);
+        let credentials = credentials.inspect_err(|_| failed(Authentication::Missing))?;
+        let identity = match recall(access, before, credentials) {
+            Some(identity) => identity,
+            None => {
+                before.forget();
+                let key = key_in(credentials).inspect_err(|_| failed(Authentication::Malformed))?;
+                let identity = access.load().identify(key, SystemTime::now()).map_err(|denied| {
+                    failed(counted(&denied));
+                    invalid(&denied)
+                })?;
+                before.remember(credentials.as_bytes(), &identity);
+                identity
+            }
+        };
         self.permit(&identity, right, request).inspect_err(|error| {
             self.metrics.access.saw(Authentication::Denied);
             self.note_denied(&identity, caller, error);
@@ -69,8 +88,13 @@ impl Gate {
         match right {
             Right::Public | Right::OfEachItem | Right::OfAnyKey => {}
             Right::On(verb) => {
+                let path = request.uri().path();
+                // Nearly every name is allowed, and written as it is.
+                if plain_name(path).is_some_and(|name| identity.may(verb, name)) {
+                    return Ok(());
+                }
                 // A path that names no resource is refused by the handler, whoever asks.
-                if let Ok((resource, _)) = in_path(request.uri().path())
+                if let Ok((resource, _)) = in_path(path)
                     && !identity.may(verb, resource.as_str())
                 {
                     return Err(insufficient(identity, verb, Some(resource)));
@@ -91,24 +115,34 @@ impl Gate {
     }
 }
 
-/// The key that a request presents, if it presents one.
-fn presented(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+/// Whom the credentials identify, if that is the same as when the connection presented them last. Otherwise they have to
+/// be looked at anew: they may be others, the access file may have changed, and the key may have expired.
+fn recall(access: &Current, before: &Presented, credentials: &HeaderValue) -> Option<Arc<Identity>> {
+    before.recall(credentials.as_bytes()).filter(|identity| access.still_says(identity))
+}
+
+/// The credentials that a request presents, if it presents any.
+fn credentials(headers: &HeaderMap) -> Result<Option<&HeaderValue>, ApiError> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (first, second) = (given.next(), given.next());
     if second.is_some() {
         return Err(Invalid::new("Authorization", "must not come more than once").into());
     }
-    let Some(value) = first else { return Ok(None) };
-    let key = value.to_str().ok().and_then(|text| text.split_once(' '));
+    Ok(first)
+}
+
+/// The key that credentials have.
+fn key_in(credentials: &HeaderValue) -> Result<&str, ApiError> {
+    let key = credentials.to_str().ok().and_then(|text| text.split_once(' '));
     match key.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
-        Some((_, key)) => Ok(Some(key.trim_matches(' '))),
+        Some((_, key)) => Ok(key.trim_matches(' ')),
         None => Err(ApiError::InvalidKey("the header Authorization must be \"Bearer \" and the key")),
     }
 }
 
 /// Refuses a key in a query, where proxies and logs would keep it.
 fn refuse_credentials_in_query(uri: &Uri) -> Result<(), Invalid> {
-    let query = uri.query().unwrap_or_default();
+    let Some(query) = uri.query() else { return Ok(()) };
     match url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         true => Err(Invalid::new("access_token", "must not be in a query; send the key in the header Authorization")),
         false => Ok(()),

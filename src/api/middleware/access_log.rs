@@ -1,10 +1,14 @@
 //! The line in the log of a request, and that of an error behind it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::http::{Method, StatusCode};
 
 use super::problem::Told;
+use crate::access::Identity;
 
 /// A request that is being answered.
 pub struct Entry {
@@ -28,6 +32,7 @@ impl Entry {
     pub fn end(self, status: StatusCode, told: Option<Told>, took: Duration, about: &About) {
         let Self { method, route, .. } = self;
         let About { request_id, by, is_logged } = about;
+        let by = by.as_ref().map(|identity| identity.name.as_str());
         let outcome = told.as_ref().map_or("ok", |told| told.code.as_str());
         if let Some(cause) = told.and_then(|told| told.cause) {
             tracing::error!(request_id, route, code = outcome, cause, "a request has no outcome");
@@ -45,7 +50,7 @@ pub struct About {
     /// The name of the request.
     pub request_id: String,
     /// The identity whose API key the request has.
-    pub by: Option<String>,
+    pub by: Option<Arc<Identity>>,
     /// Whether the settings say that requests are logged.
     pub is_logged: bool,
 }

@@ -1,53 +1,59 @@
 //! What of a request its records in the audit file have, and what they must not have.
 
-use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, header},
-};
+use axum::{extract::Request, http::HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use crate::audit::{self, Secrets};
 
-const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
-const TRACE: HeaderName = HeaderName::from_static("traceparent");
-const SECRET: [HeaderName; 2] = [HeaderName::from_static("lock-token"), HeaderName::from_static("idempotency-key")];
 /// In bytes. docs/reference/audit.md says it.
 const LONGEST: usize = 256;
 
-/// What the records of a request have.
-pub fn of(request: &Request, request_id: &str) -> audit::Request {
-    let (headers, secrets) = (request.headers(), secrets(request));
+/// What the records of a request have beside its name, if there is anything. Reads the headers once: to look each of them
+/// up would cost more.
+pub fn of(request: &Request, request_id: &str) -> Option<audit::Request> {
+    let (mut secrets, mut forwarded, mut trace, mut is_named) = (Secrets::default(), None::<String>, None, false);
+    for (name, value) in request.headers() {
+        let text = || str::from_utf8(value.as_bytes()).ok();
+        match name.as_str() {
+            "authorization" => {
+                let key = text().map(|text| text.split_once(' ').map_or(text, |(_, key)| key));
+                secrets.add(key.unwrap_or_default().trim());
+            }
+            "lock-token" | "idempotency-key" => secrets.add(text().unwrap_or_default()),
+            "x-request-id" => is_named = true,
+            "x-forwarded-for" => {
+                let address = String::from_utf8_lossy(value.as_bytes());
+                forwarded = Some(forwarded.map_or_else(|| address.to_string(), |before| before + ", " + &address));
+            }
+            "traceparent" => trace = trace.or(Some(value)),
+            _ => {}
+        }
+    }
+    add_token(request.uri().path(), &mut secrets);
     let masked = |text: &str| secrets.masked(text).into_owned();
-    audit::Request {
-        request_id: masked(request_id),
-        forwarded: forwarded(headers).as_deref().map(masked).map(shortened),
-        trace_id: trace_id(headers).map(masked),
+    let recorded = audit::Request {
+        // A name that Gorilla gave the request has no secret.
+        masked_id: is_named.then(|| masked(request_id)).filter(|masked| masked != request_id),
+        forwarded: forwarded.as_deref().map(masked).map(shortened),
+        trace_id: trace.and_then(trace_id).map(masked),
         secrets,
-    }
+    };
+    let has_something = !recorded.secrets.is_empty() || recorded.forwarded.is_some() || recorded.trace_id.is_some();
+    // A name can have an API key although the request has no secret.
+    (has_something || recorded.masked_id.is_some()).then_some(recorded)
 }
 
-/// The API key, the token and the Idempotency-Key of a request, wherever they may stand.
-fn secrets(request: &Request) -> Secrets {
-    let mut secrets = Secrets::default();
-    let text = |name| request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
-    for credentials in text(&header::AUTHORIZATION) {
-        let key = credentials.split_once(' ').map_or(credentials, |(_, key)| key);
-        secrets.add(key.trim());
+/// Adds the token of `/api/v1/locks/{resource}/{token}`.
+fn add_token(path: &str, secrets: &mut Secrets) {
+    // A word of a path is no token.
+    let token = path.split('/').nth(5).filter(|word| !["break", "events", "queue"].contains(word));
+    match token {
+        Some(token) if token.contains('%') => {
+            secrets.add(&percent_decode_str(token).decode_utf8().unwrap_or_default());
+        }
+        Some(token) => secrets.add(token),
+        None => {}
     }
-    SECRET.iter().flat_map(text).for_each(|secret| secrets.add(secret));
-    // `/api/v1/locks/{resource}/{token}`. A word of a path is no token.
-    let token = request.uri().path().split('/').nth(5).filter(|word| !["break", "events", "queue"].contains(word));
-    if let Some(token) = token.and_then(|token| percent_decode_str(token).decode_utf8().ok()) {
-        secrets.add(&token);
-    }
-    secrets
-}
-
-/// What proxies say where the request comes from.
-fn forwarded(headers: &HeaderMap) -> Option<String> {
-    let all: Vec<_> =
-        headers.get_all(FORWARDED).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn shortened(mut text: String) -> String {
@@ -57,8 +63,8 @@ fn shortened(mut text: String) -> String {
 }
 
 /// The trace of a `traceparent` as W3C has it.
-fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut parts = headers.get(TRACE)?.to_str().ok()?.split('-');
+fn trace_id(value: &HeaderValue) -> Option<&str> {
+    let mut parts = value.to_str().ok()?.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let is_hex = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -76,7 +82,7 @@ mod tests {
     fn recorded(path: &str, headers: &[(&str, &str)]) -> audit::Request {
         let builder =
             headers.iter().fold(Request::builder().uri(path), |builder, (name, value)| builder.header(*name, *value));
-        of(&builder.body(Body::empty()).expect("a request"), "request-7")
+        of(&builder.body(Body::empty()).expect("a request"), "request-7").unwrap_or_default()
     }
 
     #[test]

@@ -120,21 +120,6 @@ async fn a_body_is_not_read_before_the_key() {
 }
 
 #[tokio::test]
-async fn a_key_that_has_expired_is_refused_between_two_requests_of_one_connection() {
-    let key = Key::new("ops");
-    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(3);
-    let expires = format!("expires = \"{}\"", humantime::format_rfc3339_millis(soon));
-    let (replica, _file) = replica_of(&key, &expires).await;
-    let caller = replica.api.with_key(&key);
-    let resource = name("expiring");
-    assert_eq!(caller.acquire(&resource, "me", 30).await.status, 200);
-    tokio::time::sleep(std::time::Duration::from_millis(3100)).await;
-    let refused = caller.get(&lock_path(&resource)).await;
-    unauthorized(&refused, "invalid_key", INVALID);
-    assert!(refused.json()["errorMessage"].to_string().contains("expired"));
-}
-
-#[tokio::test]
 async fn a_replica_without_an_access_file_serves_requests_whatever_key_they_have() {
     let caller = Replica::shared().await.with_key(&Key::new("any"));
     assert_eq!(caller.acquire(&name("open"), "me", 5).await.status, 200);

@@ -1,5 +1,6 @@
 //! Who may do what: API keys, and what the access file says of them.
 
+mod connections;
 mod flood;
 mod identities;
 mod keys;

@@ -74,6 +74,18 @@ async fn a_stream_tells_what_happens_to_a_lock_in_the_words_of_the_reference() {
 }
 
 #[tokio::test]
+async fn a_secret_of_the_request_in_the_reason_of_a_break_is_told_to_nobody() {
+    let (api, resource) = (Replica::shared().await, name("secret-reason"));
+    let mut stream = Stream::listen(&api, &format!("?resource={resource}")).await;
+    let lock = api.granted(&resource, "job", 30).await;
+    stream.expect("granted").await;
+    let once = format!("key-of-{resource}");
+    let reason = json!({ "fence": lock["fence"], "reason": format!("by {once}!") });
+    assert_eq!(api.break_lock(&resource, &reason, &[("Idempotency-Key", &once)]).await.status, 200);
+    assert_eq!(stream.expect("broken").await.data["reason"], "by ***!");
+}
+
+#[tokio::test]
 async fn who_waits_and_who_gives_up_is_told() {
     let (api, resource) = (Replica::shared().await, name("queued"));
     let mut stream = Stream::listen(&api, &format!("?resource={resource}")).await;
