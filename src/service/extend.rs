@@ -32,6 +32,12 @@ impl Service {
         if let Some(trail) = trail {
             trail.extended(&extended, asked.lease, asked.convert.as_ref());
         }
-        extended
+        let extended = extended?;
+        if extended.is_loss()
+            && let Some(broken) = Box::pin(self.past_break(caller, resource, token)).await
+        {
+            return Ok(Extended::AfterBreak(Box::new(extended), broken));
+        }
+        Ok(extended)
     }
 }

@@ -64,6 +64,17 @@ pub struct Ended {
     pub left: Option<Duration>,
 }
 
+/// A break of a grant, as the holder is told of it whose grant it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastBreak {
+    /// When, by the clock of the store.
+    pub at: DateTime<Utc>,
+    /// The name of the identity that did it, if there is one.
+    pub by: Option<String>,
+    /// Why, if somebody said so.
+    pub reason: Option<String>,
+}
+
 /// One of the holders of a shared lock.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -129,4 +140,6 @@ pub enum Status {
     Other,
     /// Nobody holds the resource.
     Free,
+    /// The same, where somebody broke the grant of the token.
+    AfterBreak(Box<Status>, PastBreak),
 }

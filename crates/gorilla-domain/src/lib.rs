@@ -22,7 +22,7 @@ mod verb;
 
 pub use event::Event;
 pub use failure::Failure;
-pub use grant::{Ended, Holder, Lock, Member, State, Status, Tenure};
+pub use grant::{Ended, Holder, Lock, Member, PastBreak, State, Status, Tenure};
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
 pub use lease::Lease;
 pub use metadata::Metadata;

@@ -20,8 +20,8 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 31] = library!(
-    "acquire" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
+const LIBRARY: [(&str, &str); 32] = library!(
+    "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
     "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
     "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "turn"
 );
@@ -103,6 +103,7 @@ pub struct Scripts {
     pub queue: Arc<Script>,
     pub listen: Arc<Script>,
     pub expired: Arc<Script>,
+    pub past_break: Arc<Script>,
 }
 
 impl Constants<'_> {
@@ -222,7 +223,7 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 26] = [
+    pub const NAMES: [&str; 27] = [
         "try",
         "claim",
         "extend",
@@ -248,6 +249,7 @@ impl Scripts {
         "queue",
         "listen",
         "expired",
+        "past_break",
         "other",
     ];
 
@@ -285,6 +287,7 @@ impl Scripts {
             queue: script("queue", include_str!("../../../lua/queue.lua")).into(),
             listen: script("listen", include_str!("../../../lua/listen.lua")).into(),
             expired: script("expired", include_str!("../../../lua/expired.lua")).into(),
+            past_break: script("past_break", include_str!("../../../lua/past_break.lua")).into(),
         }
     }
 }

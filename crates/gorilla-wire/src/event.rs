@@ -16,8 +16,8 @@ pub struct Event<Text = String, Json = Value> {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::event_type"))]
     pub kind: Text,
-    /// The position of the event, for `since` and `before`. Absent in a `broken` that was told while Redis recorded
-    /// nothing.
+    /// The position of the event, for `since` and `before`. Absent in a `leader` or `vacant` that comes with
+    /// the states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text"))]
     pub cursor: Option<Text>,

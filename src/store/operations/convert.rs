@@ -49,7 +49,7 @@ impl Store {
                         let tenure = Tenure { ttl: Duration::from_millis(ttl), ..tenure };
                         Extended::Replayed(Lock { tenure, token, part, waited })
                     }
-                    Status::Other | Status::Free => Extended::Gone,
+                    Status::Other | Status::Free | Status::AfterBreak(..) => Extended::Gone,
                 }
             }
             ConvertReply::Missing => Extended::Missing,

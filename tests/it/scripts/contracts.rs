@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
     Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Expired, Extend, Handover, Hold, Inspect, Join, Limit,
-    Listen, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease,
+    Listen, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease,
     Sibling, TakeAll, Try, Wake,
 };
 
@@ -152,6 +152,7 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Join { asked, share: Some("share"), again: true, arrived: Some(ARRIVED) }),
         Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
         Contract::of(&Listen { keep: KEEP, age: Some(AGE) }),
+        Contract::of(&PastBreak { token: "token" }),
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),

@@ -14,6 +14,7 @@ mod join;
 mod limit;
 mod memory;
 mod numbers;
+mod past_break;
 mod queue;
 mod queue_model;
 mod quota;
@@ -113,7 +114,8 @@ impl<'a> Lab<'a> {
     /// The same of a script that must not fail; its reply.
     #[track_caller]
     fn run_on<C: Call>(&self, lock: Option<&str>, other: Option<&str>, call: &C) -> Vec<String> {
-        let mut reply: Vec<_> = self.try_run_on(lock, other, call).lines().map(String::from).collect();
+        // Not `lines`, which leaves out an empty text at the end.
+        let mut reply: Vec<_> = self.try_run_on(lock, other, call).split('\n').map(String::from).collect();
         let listed = replies_in_header(&text(C::NAME));
         assert!(reply.first().is_some_and(|name| listed.contains(name)), "the header of {} has no {reply:?}", C::NAME);
         self.seen.borrow_mut().insert(reply[0].clone());
