@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::Moment;
+use crate::moment::Moment;
 
 /// The owner of the locks that are taken at the end of a run, to see that they are free and that listeners are told so.
 pub const VISITOR: &str = "visitor";

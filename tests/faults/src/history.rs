@@ -10,12 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::heard::Heard;
-
-/// A moment on the one clock that all clients share, in nanoseconds since the run began.
-pub type Moment = u64;
-
-/// One second.
-pub const SECOND: Moment = 1_000_000_000;
+pub use crate::moment::{Moment, SECOND};
 
 /// A run from its beginning to its end.
 #[derive(Clone, Debug, Default, PartialEq)]

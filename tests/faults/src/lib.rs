@@ -8,6 +8,7 @@ pub mod heard;
 pub mod history;
 pub mod listener;
 pub mod mistake;
+pub mod moment;
 pub mod nemesis;
 pub mod observer;
 pub mod onlooker;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::violation::at;
-use crate::history::Moment;
+use crate::moment::{Moment, at};
 
 /// Something wrong in the stream of events, with what shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::MistoldTo;
-use crate::history::{Moment, SECOND};
+use super::mistold::MistoldTo;
+use crate::moment::{Moment, at};
 
 /// A promise of docs/internals/guarantees.md, with its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -448,11 +448,6 @@ impl Violation {
             }
         }
     }
-}
-
-/// A moment in seconds.
-pub(super) fn at(moment: Moment) -> String {
-    format!("{:.3} s", moment as f64 / SECOND as f64)
 }
 
 impl fmt::Display for Violation {
