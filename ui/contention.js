@@ -4,6 +4,8 @@ function ContentionView({ query }) {
   const range = query.get("range") in ranges ? query.get("range") : "15m";
   const { data, problem, at } = usePoll(`api/v1/contention?range=${range}`, 3000);
   useStream(null, () => {});
+  // Only for the time of Redis, which an answer about contention does not tell.
+  usePoll("api/v1/replicas", 30000);
   useTitle("Contention");
   return html`<header class="view-head"><h1>Contention</h1><p class="dim">${data ? data.complete ? "who waited for what, and who waits for whom now" : "the most contended part; more was left out" : ""}</p></header>
     <${Filters}><label>range <select value=${range} onChange=${event => setQuery("#/contention", query, { range: event.target.value })}>${Object.entries(ranges).map(([key, words]) => html`<option value=${key}>the last ${words}</option>`)}</select></label></>

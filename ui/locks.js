@@ -20,16 +20,24 @@ class Rows {
   progress = 1;
   seen = null;
   isDirty = false;
-  held = false;
   changes = new Set();
   constructor(sort) { this.compare = orders[sort]; }
   put(state) {
-    const row = Object.assign(this.rows.get(state.resource) ?? {}, { group: null, breaking: false }, state);
+    const was = this.rows.get(state.resource);
+    if (!was?.held) this.changes.add(state.resource);
+    const row = Object.assign(was ?? {}, { group: null, breaking: false }, state);
     row.group = state.mode === "shared" ? state : null;
     row.createdMs = time(row.createdAt);
     row.expireMs = time(row.expireAt);
-    if (!this.rows.has(state.resource)) { row.isNew = true; this.changes.add(state.resource); }
     this.rows.set(state.resource, row);
+    this.isDirty = true;
+  }
+  /** The replica says that nobody holds it. */
+  end(name) {
+    const row = this.rows.get(name);
+    if (!row?.held) { this.rows.delete(name); return; }
+    row.held = false;
+    this.changes.add(name);
     this.isDirty = true;
   }
   /** What an event changes. Says whether only the replica can tell the rest. */
@@ -55,10 +63,10 @@ class Rows {
     }
     return false;
   }
-  /** Puts the rows in order, and leaves those out that have ended. */
+  /** Puts the rows in order, and leaves those out that have ended. Who waits for such a lock is about to be granted it. */
   settle() {
-    for (const [name, row] of this.rows) { if (!row.held) this.rows.delete(name); else row.isNew = false; }
-    this.order = [...this.rows.values()].sort(this.compare);
+    for (const [name, row] of this.rows) if (!row.held && !row.waiting) this.rows.delete(name);
+    this.order = [...this.rows.values()].filter(row => row.held).sort(this.compare);
     this.changes.clear();
     this.isDirty = false;
   }
@@ -100,7 +108,7 @@ function useLocks({ prefix, owner, sort }, hold) {
       Object.assign(rows, { cursor, total: page.total ?? null, countedAt: page.countedAt ?? null, progress: page.progress ?? 1, seen: performance.now() });
     } while (cursor && (got < Math.min(loaded, 2000) || (!place.canSort && got < 3000)));
     // What is behind the part that was looked at may still be held.
-    if (!cursor) for (const name of wasThere) { rows.rows.get(name).held = false; rows.changes.add(name); rows.isDirty = true; }
+    if (!cursor) for (const name of wasThere) rows.end(name);
     place.busy = false;
     if (!rows.order.length) rows.settle();
     draw(n => n + 1);
@@ -144,7 +152,7 @@ function useLocks({ prefix, owner, sort }, hold) {
       const answer = await ask(lockPath(body.resource));
       if (!answer.ok || box.current !== place) return;
       if (answer.body.held) rows.put(answer.body);
-      else if (rows.rows.has(body.resource)) { rows.rows.get(body.resource).held = false; rows.changes.add(body.resource); rows.isDirty = true; }
+      else rows.end(body.resource);
     }, 300);
   });
   const show = () => { rows.settle(); draw(n => n + 1); };

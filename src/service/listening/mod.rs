@@ -92,9 +92,7 @@ impl Service {
     pub async fn recent(&self, caller: &Caller, filter: &Filter, limit: usize) -> Result<Recent, Refusal> {
         self.may_listen(caller, filter)?;
         let is_wanted = |event: &Event| {
-            filter.wants(event.kind())
-                && filter.concerns(event)
-                && caller.permit(Verb::Events, &event.resource).is_ok()
+            filter.wants(event.kind()) && filter.concerns(event) && caller.permit(Verb::Events, &event.resource).is_ok()
         };
         let (events, cursor) = self.feed.recent(limit, is_wanted).await?;
         Ok(Recent { events: events.into_iter().map(Happened).collect(), cursor })

@@ -41,7 +41,10 @@ async fn the_last_events_come_first_and_then_what_happens_each_of_them_once() {
     assert_eq!(resumed.expect("granted").await.data["owner"], "e");
 
     let answer = poll(&other.api, &format!("?resource={first}&recent=2&wait=20")).await;
-    assert_eq!((owners(answer["events"].as_array().expect("events")), &answer["missed"]), (vec!["c", "c"], &Value::Null));
+    assert_eq!(
+        (owners(answer["events"].as_array().expect("events")), &answer["missed"]),
+        (vec!["c", "c"], &Value::Null)
+    );
     let next = one.api.granted(&first, "f", 30).await;
     let cursor = answer["cursor"].as_str().expect("a cursor");
     let answer = poll(&other.api, &format!("?resource={first}&recent=2&wait=20&since={cursor}")).await;

@@ -119,6 +119,10 @@ async fn no_view_has_a_serious_barrier_or_sticks_out_in_any_size_and_theme() {
                 browser.click(".holder button", "Break").await;
                 browser.shows("dialog", "This does not stop").await;
                 browser.picture(&pictures().join(format!("break-{width}-{theme}.png"))).await;
+                let wide =
+                    "const dialog = document.querySelector('dialog'); return dialog.scrollWidth - dialog.clientWidth";
+                let wide = browser.run(wide, Value::Null).await;
+                assert!(wide.as_i64().is_some_and(|wide| wide <= 0), "{at}: {wide} pixels of the dialog are cut off");
                 found.extend(barriers(&browser).await.into_iter().map(|barrier| format!("{at}, dialog: {barrier}")));
             }
             browser.is_clean().await;

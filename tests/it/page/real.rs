@@ -23,7 +23,11 @@ async fn alone() -> (Redis, Replica) {
 async fn following(api: &Api, hash: &str) -> Browser {
     let browser = Browser::at(api, hash).await;
     browser
-        .becomes("the page follows the stream", "return document.querySelector('.live')?.title.includes('as they happen')", Value::Null)
+        .becomes(
+            "the page follows the stream",
+            "return document.querySelector('.live')?.title.includes('as they happen')",
+            Value::Null,
+        )
         .await;
     browser
 }
@@ -40,6 +44,12 @@ async fn rows_are(browser: &Browser, rows: &[(&str, &str)]) {
             Value::Array(wanted),
         )
         .await;
+}
+
+/// Waits until the only row says that so many wait; that none does, if `count` is empty.
+async fn waits(browser: &Browser, count: &str) {
+    let shown = "return (document.querySelector('tr[data-row] .waits')?.innerText ?? '') === arguments[0]";
+    browser.becomes(&format!("{count:?} wait"), shown, count).await;
 }
 
 #[tokio::test]
@@ -67,16 +77,18 @@ async fn the_list_follows_what_the_replica_tells_and_is_not_loaded_again_for_it(
     // Nobody ends the third: its lease does.
     rows_are(&browser, &[("row-4", "fourth")]).await;
     // Who waits is counted, and is granted the lock when its turn comes.
-    let waiting = tokio::spawn({
-        let api = api.clone();
-        async move { api.acquire_with("row-4", &json!({ "owner": "fifth", "timeout": 600, "wait": 55 }), &[]).await.status }
-    });
-    let waits = "return document.querySelector('tr[data-row] .waits')?.innerText === '1'";
-    browser.becomes("one waits", waits, Value::Null).await;
-    assert_eq!(api.break_lock("row-4", &json!({}), &[]).await.status, 200);
-    assert_eq!(waiting.await.expect("no panic"), 200);
-    rows_are(&browser, &[("row-4", "fifth")]).await;
-    browser.becomes("nobody waits", "return document.querySelector('tr[data-row] .waits') == null", Value::Null).await;
+    let mut waiting = Vec::new();
+    for (owner, count) in [("fifth", "1"), ("sixth", "2")] {
+        let (api, body) = (api.clone(), json!({ "owner": owner, "timeout": 600, "wait": 55 }));
+        waiting.push(tokio::spawn(async move { api.acquire_with("row-4", &body, &[]).await.status }));
+        waits(&browser, count).await;
+    }
+    for (owner, count) in [("fifth", "1"), ("sixth", "")] {
+        assert_eq!(api.break_lock("row-4", &json!({}), &[]).await.status, 200);
+        assert_eq!(waiting.remove(0).await.expect("no panic"), 200);
+        rows_are(&browser, &[("row-4", owner)]).await;
+        waits(&browser, count).await;
+    }
 
     let lists = browser.asked(r"api/v1/locks\?").await;
     let most = begun.elapsed().as_secs() / LOADED_EACH + 1;
@@ -156,10 +168,7 @@ async fn the_events_view_begins_with_what_happened_last_and_says_where_it_goes_l
     browser.shows(".events tbody", "third").await;
     let rows = "return [...document.querySelectorAll('.events tbody tr')].map(row =>
         /Live since/.test(row.innerText) ? 'live' : row.innerText.match(/first|second|third|other/)[0])";
-    assert_eq!(
-        browser.run(rows, Value::Null).await,
-        json!(["third", "live", "second", "second", "first", "first"])
-    );
+    assert_eq!(browser.run(rows, Value::Null).await, json!(["third", "live", "second", "second", "first", "first"]));
     // The other view was there when nothing was recorded yet, and has no such line.
     assert!(!other.text(".events tbody").await.contains("Live since"));
     browser.is_clean().await;

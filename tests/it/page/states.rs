@@ -121,7 +121,8 @@ async fn after_a_loss_of_data_the_page_says_for_how_long_grants_wait() {
     // The rest of the grace grows less by itself.
     let said = browser.text(".notice.warn").await;
     assert!(said.contains("New grants wait for another"), "{said}");
-    let changes = "const said = document.querySelector('.notice.warn')?.innerText; return said != null && said !== arguments[0]";
+    let changes =
+        "const said = document.querySelector('.notice.warn')?.innerText; return said != null && said !== arguments[0]";
     browser.becomes("the rest of the grace is less", changes, said).await;
     assert_eq!(browser.wrong().await, Vec::<String>::new());
 }
