@@ -15,6 +15,7 @@
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
 --   channel   over which messages reach this replica
 --   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
+--   by        the identity that takes the lock, absent if no key is demanded
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before
@@ -42,11 +43,11 @@ local queue, record = beside(lock, 'queue'), beside(lock, 'request:' .. request)
 local found = redis.call('EXISTS', lock, queue, record, STREAM or lock)
 -- Of the four only the stream may be there: then somebody listens.
 if found > 0 and (found > 1 or not STREAM or redis.call('EXISTS', lock, queue, record) > 0) then return nil end
-local reply, last = grant(lock, id, token, owner, metadata, lease)
+local reply, last = grant(lock, id, token, owner, metadata, lease, by)
 if found > 0 then
   noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(10, 'granted', lock, reply[3], id, owner, reply[2], whole(reply[3] + lease), nil,
-    last or nil, #metadata <= 256 and metadata or nil)
+  noted[#noted + 1] = cmsgpack.pack(13, 'granted', lock, reply[3], id, owner, reply[2], whole(reply[3] + lease), nil,
+    last or nil, #metadata <= 256 and metadata or nil, nil, nil, by)
 end
 return reply
 

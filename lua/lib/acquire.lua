@@ -158,7 +158,7 @@ local function acquire_granted(lock, req, others_wait)
     if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
     turn_take(lock)
   end
-  local reply, last = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease)
+  local reply, last = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease, req.by)
   local on = recorded()
   if on then on.granted(lock, req, reply[2], whole(reply[3] + req.lease), last) end
   if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end

@@ -82,7 +82,7 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 }
 
 fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Object {
-    let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
+    let Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by } = &lock.tenure;
     let created_at = time(*created);
     // A new lock was updated when it was created, and telling a time takes 600 instructions.
     let updated_at = if updated == created { &created_at } else { &time(*updated) };
@@ -109,6 +109,9 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
     }
     if let Some(waited) = lock.waited {
         body.member(name!("waitedMs")).whole(milliseconds(waited));
+    }
+    if let Some(by) = by {
+        body.member(name!("by")).text(by);
     }
     body
 }
@@ -153,31 +156,32 @@ pub fn leading(state: &State) -> Option<(&Tenure, bool)> {
 
 /// What is known of an election, ready to be serialised.
 pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire::Election<Cow<'a, str>, &'a RawValue> {
-    let leader =
-        leading(&seen.state).map(|(tenure, breaking)| {
-            let gorilla_wire::Tenure {
-                id,
-                owner,
-                fence,
-                metadata,
-                created_at,
-                updated_at,
-                expire_at,
-                ttl_ms,
-                renewals: _,
-            } = public_tenure(tenure);
-            gorilla_wire::Leader {
-                id,
-                owner,
-                term: fence,
-                metadata,
-                created_at,
-                updated_at,
-                expire_at,
-                ttl_ms,
-                breaking,
-            }
-        });
+    let leader = leading(&seen.state).map(|(tenure, breaking)| {
+        let gorilla_wire::Tenure {
+            id,
+            owner,
+            fence,
+            metadata,
+            created_at,
+            updated_at,
+            expire_at,
+            ttl_ms,
+            renewals: _,
+            by,
+        } = public_tenure(tenure);
+        gorilla_wire::Leader {
+            id,
+            owner,
+            term: fence,
+            metadata,
+            created_at,
+            updated_at,
+            expire_at,
+            ttl_ms,
+            by,
+            breaking,
+        }
+    });
     let (State::Held { waiting, .. } | State::Shared { waiting, .. } | State::Free { waiting }) = *seen.state;
     gorilla_wire::Election {
         resource: resource.as_str().into(),
@@ -201,6 +205,7 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
         expire_at: time(tenure.expires),
         ttl_ms: milliseconds(tenure.ttl),
         renewals: None,
+        by: tenure.by.as_deref().map(Cow::Borrowed),
     }
 }
 
@@ -246,13 +251,13 @@ mod tests {
         fn a_lock_is_written_as_gorilla_wire_describes_it(
             id in "\\PC{0,9}", owner in any::<String>(), resource in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{3,9}",
             token in "\\PC{0,9}", word in any::<String>(), fence in 1..1u64 << 53, ttl in 0..1u64 << 40,
-            timeout in 0..1u64 << 40, share in any::<Option<(u32, Option<u32>, u32)>>(), waited in any::<Option<u32>>(), times in prop::array::uniform3(0..253_402_300_800_000i64),
+            timeout in 0..1u64 << 40, share in any::<Option<(u32, Option<u32>, u32)>>(), waited in any::<Option<u32>>(), by in any::<Option<String>>(), times in prop::array::uniform3(0..253_402_300_800_000i64),
         ) {
             let metadata = serde_json::to_string(&[&word]).expect("JSON");
             let metadata = Metadata::from_stored(metadata);
             let [created, updated, expires] = times.map(|at| DateTime::from_timestamp_millis(at).expect("within the calendar"));
             let (ttl, timeout) = (Duration::from_millis(ttl), Duration::from_millis(timeout));
-            let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl };
+            let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by };
             let part = share.map(|(permits, limit, floor)| Part { permits, limit, floor: floor.into() });
             let waited = waited.map(|waited| Duration::from_millis(waited.into()));
             let lock = Lock { tenure, token: Token::from_client(&token), part, waited };

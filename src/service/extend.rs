@@ -25,7 +25,7 @@ impl Service {
             Some(_) => self.demand(caller, event, resource, Some(token))?,
             None => self.follow(caller, event, resource, token),
         };
-        let extended = self.store.extend(asked).await.map_err(Refusal::from);
+        let extended = self.store.extend(asked, caller.name()).await.map_err(Refusal::from);
         if asked.convert.is_some() || asked.metadata.is_some() {
             self.watches.changed(&asked.resource);
         }

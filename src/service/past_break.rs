@@ -1,6 +1,6 @@
 //! Tell a holder that is refused who broke its lock.
 
-use gorilla_domain::{PastBreak, ResourceName, Token, Verb};
+use gorilla_domain::{PastBreak, ResourceName, Token};
 
 use super::{base::Service, caller::Caller};
 
@@ -14,7 +14,7 @@ impl Service {
         token: &Token,
     ) -> Option<PastBreak> {
         let broken = self.store.past_break(resource, token).await?;
-        let by = broken.by.filter(|_| caller.permit(Verb::Inspect, resource).is_ok());
+        let by = broken.by.filter(|_| caller.may_inspect(resource));
         Some(PastBreak { by, ..broken })
     }
 }

@@ -25,6 +25,8 @@ pub struct Tenure {
     pub expires: DateTime<Utc>,
     /// The time left of the lease, in whole milliseconds.
     pub ttl: Duration,
+    /// The name of the identity that took the lock, where it is asked for, known, and may be told.
+    pub by: Option<String>,
 }
 
 /// A tenure with its token, for the holder.
@@ -117,6 +119,16 @@ pub enum State {
 }
 
 impl State {
+    /// The same for whoever may not know which identities took the lock.
+    pub fn without_takers(mut self) -> Self {
+        match &mut self {
+            Self::Held { tenure, .. } => tenure.by = None,
+            Self::Shared { holders, .. } => holders.iter_mut().for_each(|member| member.tenure.by = None),
+            Self::Free { .. } => {}
+        }
+        self
+    }
+
     /// The same for whoever asks only for holders with this label: of a group they alone are kept. `None` if nobody with
     /// this label holds the lock.
     pub fn held_by(self, owner: &Owner) -> Option<Self> {

@@ -32,7 +32,7 @@ pub use owner::Owner;
 pub use page::{Cursor, Order, Page};
 pub use queue::{Line, Waiter};
 pub use replaces::Replaces;
-pub use request::{Acquire, Break, Extend, HeldQuota, List, Release};
+pub use request::{Acquire, Break, Extend, List, Release, Taker};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
 pub use scope::Scope;

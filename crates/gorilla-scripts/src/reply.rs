@@ -122,6 +122,7 @@ impl Reader {
             updated: self.number()?,
             expires: self.number()?,
             ttl: self.number()?,
+            by: None,
         })
     }
 }

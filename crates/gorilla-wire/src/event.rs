@@ -79,7 +79,8 @@ pub struct Event<Text = String, Json = Value> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
     pub permits: Option<u32>,
-    /// With `broken`: the name of the API key that broke the lock; null if the replica demands no keys.
+    /// With `broken`: the name of the API key that broke the lock; null if the replica demands no keys. With `granted`, and
+    /// with `leader` when it is elected: the name of the API key that took the lock, if the listener may also inspect it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text_or_null"))]
     pub by: Option<Text>,

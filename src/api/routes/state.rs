@@ -52,8 +52,6 @@ fn answered(resource: ResourceName, token: &Token, status: Status) -> Result<Suc
         }
         Status::Other => Err(ApiError::TokenNotFound { resource, is_well_formed: token.is_well_formed() }),
         Status::Free => Err(ApiError::LockNotFound { resource }),
-        Status::AfterBreak(refused, broken) => {
-            answered(resource, token, *refused).map_err(|error| error.after(broken))
-        }
+        Status::AfterBreak(refused, broken) => answered(resource, token, *refused).map_err(|error| error.after(broken)),
     }
 }

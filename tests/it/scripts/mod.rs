@@ -177,6 +177,7 @@ impl<'a> Lab<'a> {
             wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
             channel: CHANNEL,
             rank: None,
+            by: None,
         };
         match arrived {
             "" => self.run_on(Some("lock"), incarnation, &Try(call)),
@@ -191,6 +192,7 @@ impl<'a> Lab<'a> {
         let (token, owner) = (format!("{id}.secret-of-{id}"), format!("owner-of-{id}"));
         let asked = Acquire {
             rank: None,
+            by: None,
             id,
             token: &token,
             owner: &owner,

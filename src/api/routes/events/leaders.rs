@@ -56,7 +56,8 @@ impl Leaders {
             Change::Granted { permits: None, expire_at, metadata, .. } => {
                 let metadata = metadata.as_ref().map(|metadata| raw(metadata.as_str()));
                 let omitted = metadata.is_none();
-                let told = Told { metadata, metadata_omitted: omitted, ..of_event(happened, *expire_at) };
+                let by = happened.taker().map(Cow::Borrowed);
+                let told = Told { metadata, metadata_omitted: omitted, by, ..of_event(happened, *expire_at) };
                 (Leader::Of(fence), Some(told))
             }
             Change::Granted { permits: Some(_), .. } => {
@@ -98,6 +99,7 @@ fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
         expire_at: Some(time(tenure.expires)),
         ttl_ms: Some(tenure.ttl.as_millis() as u64),
         metadata: Some(raw(tenure.metadata.as_str())),
+        by: tenure.by.as_deref().map(Cow::Borrowed),
         ..bare(EventType::Leader, resource, tenure.expires - tenure.ttl)
     }
 }
@@ -174,8 +176,14 @@ mod tests {
 
     fn granted(fence: u64, permits: Option<u32>) -> Happened {
         let metadata = Some(Metadata::from_stored("[1]".into()));
-        let change =
-            Change::Granted { expire_at: at(31_000), waited_ms: None, previous_fence: None, metadata, permits };
+        let change = Change::Granted {
+            expire_at: at(31_000),
+            waited_ms: None,
+            previous_fence: None,
+            metadata,
+            permits,
+            by: None,
+        };
         recorded(fence, change)
     }
 
@@ -222,6 +230,7 @@ mod tests {
             updated: at(0),
             expires: at(30_000),
             ttl: Duration::from_secs(20),
+            by: None,
         };
         let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0 };
         let (mut leaders, name) = (Leaders::default(), name());

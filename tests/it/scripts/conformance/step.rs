@@ -136,6 +136,7 @@ impl Step {
                     share: share.as_deref(),
                     request: request.as_deref(),
                     print: print.as_deref(),
+                    by: None,
                 })
             }
             Step::Limit(change) => {
@@ -282,6 +283,7 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Optio
     let arrived = if let Arrived::At(when) = call.arrived { Some(when) } else { None };
     let asked = calls::Acquire {
         rank: None,
+        by: None,
         id: &id,
         token: &token,
         owner: &owner,
