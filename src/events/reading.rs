@@ -52,7 +52,7 @@ impl Reading {
         for (index, noted) in (0..).zip(read_noted(&entry.noted)) {
             let line = noted.and_then(|noted| Line::read(resource(&noted.lock)?, noted));
             let Some(line) = line else { continue };
-            let cursor = Cursor { epoch: self.epoch, entry: entry.id, index, derived: None };
+            let cursor = Cursor { epoch: self.epoch, entry: entry.id, slot: entry.slot, index, derived: None };
             for (event, cursor) in self.fold.take(&line, cursor) {
                 all.push(recorded(event, cursor));
             }
@@ -73,16 +73,24 @@ pub async fn replay(store: &Store, since: Cursor) -> Result<Result<Vec<Arc<Recor
     // Fails only if it is closed, which it never is.
     let _permit = REPLAYS.acquire().await;
     let (mut reading, mut from, mut found) = (Reading::new(since.epoch), EntryId::default(), Vec::new());
+    let mut take = |entry: &Entry| {
+        let is_behind = |event: &Recorded| event.cursor.is_some_and(|cursor| cursor.order(&since).is_gt());
+        found.extend(reading.take(store, entry).into_iter().filter(is_behind).map(Arc::new));
+    };
+    if store.records_in_slots() {
+        let (entries, kept_since) = store.entries_of_all_slots().await?;
+        if i64::try_from(since.entry.ms).is_ok_and(|since| since < kept_since) {
+            return Ok(Err(Trimmed));
+        }
+        entries.iter().for_each(take);
+        return Ok(Ok(found));
+    }
     loop {
         let entries = store.entries_from(from, AT_ONCE).await?;
         if from == EntryId::default() && entries.first().is_none_or(|first| first.id > since.entry) {
             return Ok(Err(Trimmed));
         }
-        for entry in &entries {
-            let events = reading.take(store, entry).into_iter();
-            let is_behind = |event: &Recorded| event.cursor.is_some_and(|cursor| cursor.order(&since).is_gt());
-            found.extend(events.filter(is_behind).map(Arc::new));
-        }
+        entries.iter().for_each(&mut take);
         match entries.last() {
             Some(last) if entries.len() == AT_ONCE => from = behind(last.id),
             _ => return Ok(Ok(found)),
@@ -106,7 +114,7 @@ pub async fn backwards(
     let (mut from, mut looked_at, mut kept, mut events) = (before.map(|before| before.entry), 0, Vec::new(), 0);
     let mut has_more = true;
     while events < limit + MARGIN && looked_at < MOST_ENTRIES {
-        let entries = store.entries_back(from, AT_ONCE).await?;
+        let entries = store.entries_back(resource, from, AT_ONCE).await?;
         looked_at += entries.len();
         let is_last = entries.len() < AT_ONCE;
         for entry in entries {

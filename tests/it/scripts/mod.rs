@@ -11,6 +11,7 @@ mod hold;
 mod holders;
 mod join;
 mod limit;
+mod listen;
 mod memory;
 mod numbers;
 mod queue;
