@@ -29,7 +29,10 @@ for place, stream in ipairs(req.streams) do
     end
   end
   if type(exists) == 'table' then
-    if string.find(exists.err, 'NOPERM') or string.find(exists.err, 'ACL') then return {'denied', exists.err} end
+    -- Redis 7.0, and later ones.
+    for _, word in ipairs({'user executing', 'NOPERM', 'ACL failure'}) do
+      if string.find(exists.err, word, 1, true) then return {'denied', exists.err} end
+    end
     elsewhere[#elsewhere + 1] = place
   elseif exists == 1 then
     if req.keep then redis.call('PEXPIRE', stream, req.keep, 'GT') end

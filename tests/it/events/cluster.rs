@@ -14,7 +14,7 @@ use gorilla_domain::{
 use serde_json::json;
 
 use super::{cursors, feed, feed_with, json as told, kinds, listen, missed, next, next_of, until};
-use crate::harness::{Api, Cluster, ELECTION, Replica, eventually, name, token};
+use crate::harness::{Api, Cluster, ELECTION, Method, Replica, eventually, name, token};
 
 /// The slots of a Cluster.
 const SLOTS: usize = 16_384;
@@ -25,7 +25,7 @@ fn lock(resource: &str) -> String {
 
 /// How many streams of events all nodes have.
 fn streams(cluster: &Cluster) -> usize {
-    let of = |node: &crate::harness::Redis| node.cli(&["--scan", "--pattern", "gorilla:{*}:events", "--count", "5000"]);
+    let of = |node: &crate::harness::Redis| node.cli(&["--scan", "--pattern", "gorilla:{*}:events"]);
     cluster.nodes.iter().map(|node| of(node).lines().filter(|line| !line.is_empty()).count()).sum()
 }
 
@@ -211,7 +211,7 @@ async fn while_nobody_listens_nothing_is_written_and_a_flush_is_told_as_missed()
     let mut listener = listen(&feed, None).await;
     assert_eq!(streams(&cluster), SLOTS);
     let node = cluster.master_of(&lock(&resource));
-    let stream = node.cli(&["--scan", "--pattern", "gorilla:{*}:events", "--count", "5000"]);
+    let stream = node.cli(&["--scan", "--pattern", "gorilla:{*}:events"]);
     let kept: u64 = node.cli(&["PTTL", stream.lines().next().expect("a stream")]).parse().expect("a time");
     assert!((30_000..=120_000).contains(&kept), "{kept}");
     used(&replica.api, &resource).await;
@@ -330,8 +330,52 @@ async fn a_user_with_only_the_documented_rights_records_and_listens_in_a_cluster
     eventually("who listens is told", super::PATIENCE, || async {
         matches!(
             other.listen(None).await,
-            Err(gorilla::events::ListenError::Failed(gorilla_domain::Failure::Broken(why))) if why.contains("xadd")
+            Err(gorilla::events::ListenError::Failed(gorilla_domain::Failure::Broken(why))) if why.contains("NOPERM")
         )
     })
     .await;
+}
+
+#[tokio::test]
+async fn in_a_cluster_too_replicas_answer_polls_histories_and_who_waits_for_a_free_lock() {
+    let cluster = Cluster::start().await;
+    let replicas = [Replica::with(&cluster.url(), &[]).await, Replica::with(&cluster.url(), &[]).await];
+    let [one, other] = [&replicas[0].api, &replicas[1].api];
+    let resource = name("polled");
+    let poll = async |api: &Api, query: &str| {
+        let path = format!("/api/v1/events?resource={resource}&{query}");
+        let answer = api.send(Method::GET, &path, &[("Accept", "application/json")], None).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    };
+    let begun = poll(one, "wait=0").await;
+    let since = begun["cursor"].as_str().expect("a cursor").to_string();
+    let held = one.granted(&resource, "a", 60).await;
+    let query = format!("wait=50&since={since}");
+    let heard = [poll(one, &query).await, poll(other, &query).await];
+    assert_eq!(heard[0]["events"][0]["fence"], held["fence"], "{}", heard[0]);
+    assert_eq!(heard[0]["events"], heard[1]["events"]);
+    // Who looks on at an election.
+    let leads = poll(other, &format!("{query}&types=leader,vacant")).await;
+    assert_eq!(leads["events"][0]["type"], "leader", "{leads}");
+    let free = async {
+        let answer = other.get(&format!("/api/v1/locks/{resource}?until=free&wait=50")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    };
+    let (free, released) = tokio::join!(free, one.release(&resource, token(&held)));
+    assert_eq!((free["held"].as_bool(), released.status), (Some(false), 204), "{free}");
+    let last = heard[0]["cursor"].as_str().expect("a cursor");
+    let rest = poll(other, &format!("wait=50&since={last}")).await;
+    assert_eq!((&rest["events"][0]["type"], &rest["missed"]), (&json!("released"), &json!(null)), "{rest}");
+    let history = other.get(&format!("/api/v1/locks/{resource}/events")).await.json();
+    assert_eq!(history["events"][0], rest["events"][0], "{history}");
+    assert_eq!(history["events"][1], heard[0]["events"][0], "{history}");
+    // What replicas tell of themselves doesn't depend on events.
+    eventually("both replicas are known", super::PATIENCE, || async {
+        let replicas = one.get("/api/v1/replicas").await.json();
+        replicas["replicas"].as_array().is_some_and(|all| all.len() == 2)
+    })
+    .await;
+    assert_eq!(one.get("/api/v1/contention").await.status, 200);
 }
