@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use futures_util::future::join_all;
@@ -14,7 +17,10 @@ use gorilla_domain::{
 use serde_json::json;
 
 use super::{cursors, feed, feed_with, json as told, kinds, listen, missed, next, next_of, until};
-use crate::harness::{Api, Cluster, ELECTION, Method, Replica, eventually, name, token};
+use crate::{
+    events_http::Stream,
+    harness::{Api, Cluster, ELECTION, Method, Replica, WallClock, eventually, name, token},
+};
 
 /// The slots of a Cluster.
 const SLOTS: usize = 16_384;
@@ -258,6 +264,87 @@ async fn a_lock_whose_slot_moves_to_another_master_goes_on_being_told_in_order()
     assert_eq!(cursors(&until(&mut late, &resource, "released").await), cursors(&rest));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_slots_move_under_load_no_event_is_lost_or_told_twice() {
+    let cluster = Cluster::start().await;
+    let replica = Replica::with(&cluster.url(), &[]).await;
+    let feed = feed(&cluster.url());
+    let resources = names_at_all_masters(&cluster, "reshard", 2);
+    let mut listener = listen(&feed, None).await;
+    let moved = Arc::new(AtomicBool::new(false));
+    let work = resources.iter().cloned().map(|resource| {
+        let (api, moved) = (replica.api.apart(), Arc::clone(&moved));
+        tokio::spawn(async move {
+            let (mut held, mut extends) = (api.granted(&resource, "a", 600).await, 0);
+            while !moved.load(Relaxed) || extends < 10 {
+                let extended = api.extend(&resource, token(&held), 600).await;
+                assert_eq!(extended.status, 200, "{}", extended.text);
+                (held, extends) = (extended.json(), extends + 1);
+            }
+            assert_eq!(api.release(&resource, token(&held)).await.status, 204);
+            (resource, extends)
+        })
+    });
+    let work: Vec<_> = work.collect();
+    for resource in &resources {
+        cluster.move_slot(&lock(resource));
+    }
+    moved.store(true, Relaxed);
+    let mut expected = BTreeMap::new();
+    for done in work {
+        let (resource, extends) = done.await.expect("the work ends");
+        let kinds = [vec!["granted"], vec!["extended"; extends], vec!["released"]].concat();
+        expected.insert(resource, kinds);
+    }
+    let count = expected.values().map(Vec::len).sum();
+    let events = next_all(&mut listener, &resources, count).await;
+    let mut heard = BTreeMap::<String, Vec<&str>>::new();
+    for event in &events {
+        heard.entry(event.event.resource.to_string()).or_default().push(event.event.kind().as_str());
+    }
+    assert_eq!(heard, expected);
+    let positions: BTreeSet<_> = cursors(&events).into_iter().collect();
+    assert_eq!(positions.len(), count);
+}
+
+#[tokio::test]
+async fn masters_whose_clocks_differ_are_told_in_one_order_and_a_clock_that_is_set_back_is_missed() {
+    let clock = WallClock::new();
+    let cluster = Cluster::with_clock(&clock).await;
+    let replica = Replica::with(&cluster.url(), &[]).await;
+    clock.step(-1);
+    let resources = names_at_all_masters(&cluster, "skewed", 3);
+    let feeds = [feed(&cluster.url()), feed(&cluster.url())];
+    let mut listeners = join_all(feeds.iter().map(|feed| listen(feed, None))).await;
+    let mut locks = Vec::new();
+    for resource in &resources {
+        used(&replica.api, resource).await;
+        locks.push(replica.api.granted(resource, "a", 0.5).await);
+    }
+    let mut heard = Vec::new();
+    for listener in &mut listeners {
+        let events = next_all(listener, &resources, resources.len() * 5).await;
+        let mut of_each = BTreeMap::<&str, Vec<&str>>::new();
+        for event in &events {
+            of_each.entry(event.event.resource.as_str()).or_default().push(event.event.kind().as_str());
+        }
+        for (resource, kinds) in of_each {
+            assert_eq!(kinds, ["granted", "extended", "released", "granted", "expired"], "{resource}");
+        }
+        heard.push(cursors(&events));
+    }
+    assert_eq!(heard[0], heard[1]);
+
+    clock.step(-2);
+    assert_eq!(missed(&mut listeners[0]).await, Missed::Restarted);
+    let after = names_at_all_masters(&cluster, "after", 1);
+    for resource in &after {
+        used(&replica.api, resource).await;
+    }
+    let events = next_all(&mut listeners[0], &after, after.len() * 3).await;
+    assert_eq!(events.iter().filter(|event| event.event.kind().as_str() == "granted").count(), after.len());
+}
+
 #[tokio::test]
 async fn after_the_loss_of_a_master_a_listener_is_told_that_events_may_be_missing_and_then_what_happens() {
     let mut cluster = Cluster::with_replicas().await;
@@ -356,8 +443,9 @@ async fn in_a_cluster_too_replicas_answer_polls_histories_and_who_waits_for_a_fr
     assert_eq!(heard[0]["events"][0]["fence"], held["fence"], "{}", heard[0]);
     assert_eq!(heard[0]["events"], heard[1]["events"]);
     // Who looks on at an election.
-    let leads = poll(other, &format!("{query}&types=leader,vacant")).await;
-    assert_eq!(leads["events"][0]["type"], "leader", "{leads}");
+    let mut election = Stream::listen(other, &format!("?resource={resource}&snapshot=1&types=leader,vacant")).await;
+    assert_eq!(election.expect("leader").await.data["fence"], held["fence"]);
+    election.until("synced").await;
     let free = async {
         let answer = other.get(&format!("/api/v1/locks/{resource}?until=free&wait=50")).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -365,6 +453,7 @@ async fn in_a_cluster_too_replicas_answer_polls_histories_and_who_waits_for_a_fr
     };
     let (free, released) = tokio::join!(free, one.release(&resource, token(&held)));
     assert_eq!((free["held"].as_bool(), released.status), (Some(false), 204), "{free}");
+    election.until("vacant").await;
     let last = heard[0]["cursor"].as_str().expect("a cursor");
     let rest = poll(other, &format!("wait=50&since={last}")).await;
     assert_eq!((&rest["events"][0]["type"], &rest["missed"]), (&json!("released"), &json!(null)), "{rest}");
