@@ -149,7 +149,7 @@ mod tests {
 
     fn cursor(epoch: u64, ms: u64) -> Cursor {
         let epoch = Epoch::new(epoch).expect("it fits");
-        Cursor { epoch, entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+        Cursor { epoch, entry: EntryId { ms, seq: 0 }, slot: None, index: 0, derived: None }
     }
 
     fn frame(cursor: Cursor) -> Frame {

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use gorilla_domain::{
     Failure, ResourceName,
-    event::{Cursor, EntryId, Event, Missed},
+    event::{Cursor, Event, Missed},
 };
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
@@ -39,7 +39,7 @@ pub struct Feed {
 pub enum ListenError {
     /// The replica has `MOST_LISTENERS` listeners.
     Full,
-    /// `events.record` is `off`, or Redis is a Cluster.
+    /// `events.record` is `off`.
     Off,
     /// The replica is about to end.
     Draining,
@@ -117,12 +117,11 @@ impl Feed {
         if store.record() == Record::Off {
             return Ok(nothing);
         }
-        let (first, epoch) = (store.entries_from(EntryId::default(), 1).await?, store.epoch().await?);
-        let Some((first, epoch)) = first.first().zip(epoch) else {
+        let Some((epoch, since)) = store.recorded_since(resource).await? else {
             return Ok(nothing);
         };
         let (events, before) = backwards(store, epoch, resource, before, limit).await?;
-        Ok(History { events, recorded_since: time(first.id.ms as i64), before })
+        Ok(History { events, recorded_since: time(since), before })
     }
 
     /// The last events of all locks that are wanted, the oldest first: at most `limit`, among a bounded number of entries.
@@ -135,7 +134,7 @@ impl Feed {
         let store = &self.source.store;
         match store.record() {
             Record::Off => Ok((Vec::new(), None)),
-            Record::Listened | Record::Always => match store.epoch().await? {
+            Record::Listened | Record::Always => match store.present_epoch().await? {
                 Some(epoch) => newest(store, epoch, limit, is_wanted).await,
                 None => Ok((Vec::new(), None)),
             },
@@ -227,7 +226,7 @@ async fn keep_recording(store: Weak<Store>) {
     loop {
         let Some(store) = store.upgrade() else { return };
         store.tried().await;
-        if let Err(failure) = store.listen().await {
+        if let Err(failure) = store.listen(None).await {
             debug!(?failure, "Redis could not be told to record events");
             drop(store);
             sleep(Duration::from_secs(1)).await;

@@ -271,7 +271,13 @@ mod tests {
     use super::*;
 
     fn cursor(ms: u64) -> Cursor {
-        Cursor { epoch: Epoch::new(1).expect("it fits"), entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+        Cursor {
+            epoch: Epoch::new(1).expect("it fits"),
+            entry: EntryId { ms, seq: 0 },
+            slot: None,
+            index: 0,
+            derived: None,
+        }
     }
 
     fn line(resource: &str, fence: u64, at: i64, floor: Option<u64>, change: Change) -> Line {

@@ -166,7 +166,7 @@ mod tests {
     use futures_util::FutureExt;
     use gorilla_domain::{
         ResourceName,
-        event::{Change, EntryId, Epoch, Event},
+        event::{Change, Epoch, Event},
     };
 
     use super::*;
@@ -179,7 +179,7 @@ mod tests {
 
     fn cursor(ms: u64) -> Cursor {
         let epoch = Epoch::new(1).expect("it fits");
-        Cursor { epoch, entry: EntryId { ms, seq: 0 }, index: 0, derived: None }
+        Cursor::at(epoch, ms)
     }
 
     fn event(ms: u64) -> Arc<Recorded> {
@@ -191,7 +191,7 @@ mod tests {
             at: DateTime::default(),
             change: Change::Released { held_ms: None },
         };
-        Arc::new(Recorded { event, cursor: Some(cursor(ms)), json: Default::default() })
+        Arc::new(Recorded::new(event, Some(cursor(ms))))
     }
 
     /// The fences of all that can be told now.

@@ -26,7 +26,7 @@ use super::{
     reading::{AT_ONCE, Reading},
     seeds::{Seed, find},
 };
-use crate::store::{Entry, Listening, Store, Tail};
+use crate::store::{Entry, Listening, Read, Store, Tail};
 
 /// Between two times that Redis is told that somebody listens.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -83,7 +83,9 @@ struct Reader {
     clock: (i64, Instant),
     /// Grants that are held, as a walk through all locks finds them; and the fences of those that have ended since it began.
     seeds: Option<mpsc::Receiver<Vec<Seed>>>,
-    ended: HashSet<(String, u64)>,
+    ended_seeds: HashSet<(String, u64)>,
+    /// Why the epoch must end, if the reader has found that out.
+    ended: Option<Missed>,
 }
 
 /// Why the reader reads no more over a connection.
@@ -108,7 +110,8 @@ async fn read(source: Source) {
         position: EntryId::default(),
         clock: (0, Instant::now()),
         seeds: None,
-        ended: HashSet::new(),
+        ended_seeds: HashSet::new(),
+        ended: None,
     };
     let mut alone_since = None;
     loop {
@@ -146,8 +149,10 @@ impl Reader {
                     return Err(Stopped::Alone);
                 }
                 if refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
-                    let listening = self.source.store.listen().await?;
-                    self.clock = (listening.now, Instant::now());
+                    let listening = self.listen().await?;
+                    if !self.source.store.records_in_slots() {
+                        self.clock = (listening.now, Instant::now());
+                    }
                     // The store may have found another master since the connection was opened.
                     let tail = match &mut tail {
                         Some(tail) if Tail::run(tail) == listening.run => tail,
@@ -156,7 +161,7 @@ impl Reader {
                     self.check(tail, &listening).await?;
                     refreshed = Some(Instant::now());
                 }
-                let Some(tail) = &tail else { continue };
+                let Some(tail) = &mut tail else { continue };
                 if !self.read_on(tail).await? {
                     refreshed = None;
                 }
@@ -169,8 +174,18 @@ impl Reader {
         }
     }
 
+    /// Has Redis record on. If the reader has found out that events may be lost, another epoch begins, unless it has.
+    async fn listen(&mut self) -> Result<Listening, Failure> {
+        let listening = self.source.store.listen(None).await?;
+        let is_same = self.reading.as_ref().is_some_and(|(_, epoch)| *epoch == listening.epoch);
+        match self.ended.take() {
+            Some(why) if is_same => self.source.store.listen(Some(why)).await,
+            _ => Ok(listening),
+        }
+    }
+
     async fn open(&self, listening: &Listening) -> Result<Tail, Failure> {
-        let tail = self.source.store.tail().await.map_err(Failure::Unreachable)?;
+        let tail = self.source.store.tail(self.position).await.map_err(Failure::Unreachable)?;
         match tail.run() == listening.run {
             true => Ok(tail),
             false => Err(Failure::Unreachable("two connections to Redis have reached two servers".into())),
@@ -178,7 +193,7 @@ impl Reader {
     }
 
     /// Looks whether what is recorded follows on what was read. If it doesn't, says so to the listeners, and begins anew.
-    async fn check(&mut self, tail: &Tail, now: &Listening) -> Result<(), Failure> {
+    async fn check(&mut self, tail: &mut Tail, now: &Listening) -> Result<(), Failure> {
         let missed = match &self.reading {
             None => None,
             Some((_, epoch)) if *epoch != now.epoch => {
@@ -188,6 +203,7 @@ impl Reader {
             Some(_) if now.first > self.position => Some(Missed::Trimmed),
             Some(_) if now.last < self.position => Some(Missed::Restarted),
             Some(_) => {
+                tail.go_on(now);
                 let before = before(now);
                 self.tell(|state| (state.recorded_since, state.before) = (time(now.first.ms as i64), before));
                 return Ok(());
@@ -200,23 +216,29 @@ impl Reader {
     }
 
     /// Reads all that is recorded.
-    async fn begin(&mut self, tail: &Tail, now: &Listening, missed: Option<Missed>) -> Result<(), Failure> {
+    async fn begin(&mut self, tail: &mut Tail, now: &Listening, missed: Option<Missed>) -> Result<(), Failure> {
         let mut reading = Reading::new(now.epoch);
         let mut frames = Vec::new();
         (self.position, self.reading) = (EntryId::default(), None);
-        loop {
-            let entries = tail.read(self.position, AT_ONCE, Duration::ZERO).await?;
+        tail.rewind(now);
+        let position = loop {
+            let (entries, is_all, until) = match tail.read(self.position, AT_ONCE, Duration::ZERO).await? {
+                Read::Entries { entries, is_all, until } => (entries, is_all, until),
+                Read::Trimmed | Read::SetBack => {
+                    return Err(Failure::Refused("what was recorded can't be read".into()));
+                }
+            };
             for entry in &entries {
-                self.position = entry.id;
                 frames.extend(
                     reading.take(&self.source.store, entry).into_iter().map(|event| Frame::Event(Arc::new(event))),
                 );
             }
-            if entries.len() < AT_ONCE {
-                break;
+            let position = self.advance(now.epoch, &entries, until);
+            if is_all {
+                break position;
             }
-        }
-        let (position, since) = (Cursor::behind(now.epoch, self.position), time(now.first.ms as i64));
+        };
+        let since = time(now.first.ms as i64);
         self.tell(|state| {
             match missed {
                 // What came since is not told: it may follow on something that is missing.
@@ -225,7 +247,7 @@ impl Reader {
                     state.begin_epoch(position);
                 }
                 None => {
-                    let begins = Cursor { epoch: now.epoch, entry: now.first, index: 0, derived: Some(0) };
+                    let begins = Cursor { epoch: now.epoch, entry: now.first, slot: None, index: 0, derived: Some(0) };
                     state.begin_epoch(begins);
                     frames.into_iter().for_each(|frame| state.push(frame));
                 }
@@ -234,34 +256,63 @@ impl Reader {
         });
         debug!(epoch = %now.epoch, first = %now.first, last = %self.position, "reading events");
         self.reading = Some((reading, now.epoch));
-        self.ended.clear();
+        self.ended_seeds.clear();
         self.seeds = Some(find(&self.source.store));
         Ok(())
     }
 
-    /// Reads what comes next, or waits for it; and asks about the leases that should have ended. Says whether what comes next
-    /// may follow on what was read: otherwise it was not read.
-    async fn read_on(&mut self, tail: &Tail) -> Result<bool, Failure> {
+    /// Goes to where the reader stands after a read.
+    fn advance(&mut self, epoch: Epoch, entries: &[Entry], until: Option<i64>) -> Cursor {
+        match until {
+            None => {
+                self.position = entries.last().map_or(self.position, |last| last.id);
+                Cursor::behind(epoch, self.position)
+            }
+            // No other time is as low as the clocks of all masters.
+            Some(until) => {
+                self.clock = (until, Instant::now());
+                let ms = u64::try_from(until).unwrap_or(0);
+                self.position = EntryId { ms, seq: 0 };
+                Cursor::at(epoch, ms)
+            }
+        }
+    }
+
+    /// Reads what comes next, or waits for it; and asks about the leases that should have ended. Says whether the reader can
+    /// go on; if not, it must look whether what is recorded follows on what was read.
+    async fn read_on(&mut self, tail: &mut Tail) -> Result<bool, Failure> {
         let Some((reading, epoch)) = &self.reading else { return Ok(true) };
+        let epoch = *epoch;
         let before = self.now();
         let until_due = reading.fold.next_due().map_or(i64::MAX, |due| due - before);
         let wait = Duration::from_millis(u64::try_from(until_due).unwrap_or(0));
-        let entries = tail.read(self.position, AT_ONCE, wait).await?;
+        let (entries, is_all, until) = match tail.read(self.position, AT_ONCE, wait).await? {
+            Read::Entries { entries, is_all, until } => (entries, is_all, until),
+            Read::Trimmed => {
+                let listening = self.source.store.listen(None).await?;
+                return self.begin(tail, &listening, Some(Missed::Trimmed)).await.map(|()| true);
+            }
+            Read::SetBack => {
+                self.ended = Some(Missed::Restarted);
+                return Ok(false);
+            }
+        };
         // Nothing was recorded for a while, and another replica has found that first.
-        if entries.iter().any(|entry| entry.begun.is_some_and(|begun| begun != *epoch)) {
+        if entries.iter().any(|entry| entry.begun.is_some_and(|begun| begun != epoch)) {
             return Ok(false);
         }
-        let is_all = entries.len() < AT_ONCE;
         if !is_all {
             // So much at once that entries may have been dropped before they were read.
             let first = self.source.store.entries_from(EntryId::default(), 1).await?;
             if first.first().is_some_and(|first| first.id > self.position) {
-                let listening = self.source.store.listen().await?;
-                self.begin(tail, &listening, Some(Missed::Trimmed)).await?;
-                return Ok(true);
+                let listening = self.source.store.listen(None).await?;
+                return self.begin(tail, &listening, Some(Missed::Trimmed)).await.map(|()| true);
             }
         }
-        self.take(entries);
+        if !entries.is_empty() || until.is_some() {
+            let position = self.advance(epoch, &entries, until);
+            self.take(&entries, position);
+        }
         self.take_seeds();
         // All that was recorded before this time was read, and so whatever could have kept a lease from ending.
         if is_all {
@@ -270,18 +321,17 @@ impl Reader {
         Ok(true)
     }
 
-    fn take(&mut self, entries: Vec<Entry>) {
-        let (Some((reading, epoch)), Some(last)) = (&mut self.reading, entries.last()) else { return };
-        self.position = last.id;
-        let position = Cursor::behind(*epoch, last.id);
+    /// Tells what was read, up to this position.
+    fn take(&mut self, entries: &[Entry], position: Cursor) {
+        let Some((reading, _)) = &mut self.reading else { return };
         let mut frames = Vec::new();
-        for entry in &entries {
+        for entry in entries {
             for told in reading.take(&self.source.store, entry) {
                 if self.seeds.is_some()
                     && told.event.kind().is_end()
                     && let Some(fence) = told.event.fence
                 {
-                    self.ended.insert((told.event.resource.as_str().into(), fence));
+                    self.ended_seeds.insert((told.event.resource.as_str().into(), fence));
                 }
                 frames.push(Frame::Event(Arc::new(told)));
             }
@@ -299,7 +349,7 @@ impl Reader {
             match seeds.try_recv() {
                 Ok(found) => {
                     for Seed { resource, grant } in found {
-                        if !self.ended.contains(&(resource.as_str().to_string(), grant.fence)) {
+                        if !self.ended_seeds.contains(&(resource.as_str().to_string(), grant.fence)) {
                             reading.fold.found(&resource, grant);
                         }
                     }
@@ -307,7 +357,7 @@ impl Reader {
                 Err(mpsc::error::TryRecvError::Empty) => return,
                 Err(mpsc::error::TryRecvError::Disconnected) => {
                     self.seeds = None;
-                    self.ended.clear();
+                    self.ended_seeds.clear();
                     return;
                 }
             }

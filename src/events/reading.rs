@@ -51,7 +51,7 @@ impl Reading {
         for (index, noted) in (0..).zip(read_noted(&entry.noted)) {
             let line = noted.and_then(|noted| Line::read(resource(&noted.lock)?, noted));
             let Some(line) = line else { continue };
-            let cursor = Cursor { epoch: self.epoch, entry: entry.id, index, derived: None };
+            let cursor = Cursor { epoch: self.epoch, entry: entry.id, slot: entry.slot, index, derived: None };
             for (event, cursor) in self.fold.take(&line, cursor) {
                 all.push(recorded(event, cursor));
             }
@@ -71,16 +71,24 @@ pub async fn replay(store: &Store, since: Cursor) -> Result<Result<Vec<Arc<Recor
     // Fails only if it is closed, which it never is.
     let _permit = REPLAYS.acquire().await;
     let (mut reading, mut from, mut found) = (Reading::new(since.epoch), EntryId::default(), Vec::new());
+    let mut take = |entry: &Entry| {
+        let is_behind = |event: &Recorded| event.cursor.is_some_and(|cursor| cursor.order(&since).is_gt());
+        found.extend(reading.take(store, entry).into_iter().filter(is_behind).map(Arc::new));
+    };
+    if store.records_in_slots() {
+        let (entries, kept_since) = store.entries_of_all_slots().await?;
+        if i64::try_from(since.entry.ms).is_ok_and(|since| since < kept_since) {
+            return Ok(Err(Trimmed));
+        }
+        entries.iter().for_each(take);
+        return Ok(Ok(found));
+    }
     loop {
         let entries = store.entries_from(from, AT_ONCE).await?;
         if from == EntryId::default() && entries.first().is_none_or(|first| first.id > since.entry) {
             return Ok(Err(Trimmed));
         }
-        for entry in &entries {
-            let events = reading.take(store, entry).into_iter();
-            let is_behind = |event: &Recorded| event.cursor.is_some_and(|cursor| cursor.order(&since).is_gt());
-            found.extend(events.filter(is_behind).map(Arc::new));
-        }
+        entries.iter().for_each(&mut take);
         match entries.last() {
             Some(last) if entries.len() == AT_ONCE => from = behind(last.id),
             _ => return Ok(Ok(found)),
@@ -104,7 +112,7 @@ pub async fn backwards(
     let (mut from, mut looked_at, mut kept, mut events) = (before.map(|before| before.entry), 0, Vec::new(), 0);
     let mut has_more = true;
     while events < limit + MARGIN && looked_at < MOST_ENTRIES {
-        let entries = store.entries_back(from, AT_ONCE).await?;
+        let entries = store.entries_back(resource, from, AT_ONCE).await?;
         looked_at += entries.len();
         let is_last = entries.len() < AT_ONCE;
         for entry in entries {
@@ -148,12 +156,17 @@ pub async fn newest(
     const MOST_RECENT: usize = 8 * AT_ONCE;
     let (mut entries, mut wanted) = (Vec::new(), 0);
     // An end may follow from a grant of an earlier entry, so one read more than needed is no waste.
-    while wanted < limit && entries.len() < MOST_RECENT {
+    if store.records_in_slots() {
+        entries = store.entries_of_all_slots().await?.0;
+        entries.reverse();
+        entries.truncate(MOST_RECENT);
+    }
+    while !store.records_in_slots() && wanted < limit && entries.len() < MOST_RECENT {
         let from = entries.last().map(|entry: &Entry| before_that(entry.id));
         if from == Some(None) {
             break;
         }
-        let earlier = store.entries_back(from.flatten(), AT_ONCE).await?;
+        let earlier = store.all_entries_back(from.flatten(), AT_ONCE).await?;
         let is_last = earlier.len() < AT_ONCE;
         for entry in earlier {
             let events = Reading::new(epoch).take(store, &entry);
@@ -164,7 +177,7 @@ pub async fn newest(
             break;
         }
     }
-    let cursor = entries.first().map(|newest| Cursor::behind(epoch, newest.id));
+    let cursor = entries.first().map(|newest| Cursor { slot: newest.slot, ..Cursor::behind(epoch, newest.id) });
     let mut reading = Reading::new(epoch);
     let events = entries.iter().rev().flat_map(|entry| reading.take(store, entry));
     let mut events: Vec<_> = events.filter(|event| is_wanted(&event.event)).map(Arc::new).collect();

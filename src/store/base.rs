@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use gorilla_scripts::{Constants, Keys, Recording, Scripts};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
     doubt::Cancellations,
     durability::Recovery,
+    events::EntriesAge,
     link::{Link, RequiredAcks},
     link_events::LinkEvents,
     waiting::{Waiters, WatchedQueues},
@@ -45,6 +47,9 @@ pub struct Store {
     pub(super) clustered: bool,
     /// When Redis records events.
     pub(super) record: Record,
+    /// How old entries may become in a Cluster; and this replica looks at its streams once at a time.
+    pub(super) entries_age: EntriesAge,
+    pub(super) looks: Mutex<()>,
     /// How long Redis keeps what became of a request with an Idempotency-Key.
     pub(super) window: Duration,
     /// How long a command may take.
@@ -59,9 +64,8 @@ impl Store {
         let replica = Uuid::new_v4().simple().to_string();
         let (channel, waiters) = (keys.channel(&replica[..12]), Arc::<Waiters>::default());
         let clustered = settings.redis.url.is_cluster();
-        // A script of a Cluster can't write to a stream that is in another slot.
-        let record = if clustered { Record::Off } else { settings.events.record };
-        let stream = keys.events();
+        let record = settings.events.record;
+        let (stream, told) = (keys.events(None), keys.events_channel());
         let scripts = Arc::new(Scripts::new(&Constants {
             grace: settings.redis.failover_grace,
             window: settings.idempotency_window,
@@ -72,6 +76,8 @@ impl Store {
             holders: settings.limits.max_holders,
             events: match record {
                 Record::Off => Recording::Off,
+                // A script of a Cluster can't write to a stream that is in another slot.
+                Record::Listened | Record::Always if clustered => Recording::InSlot(&told),
                 Record::Listened | Record::Always => Recording::At(&stream),
             },
         }));
@@ -102,6 +108,8 @@ impl Store {
             replicas_wanted,
             clustered,
             record,
+            entries_age: EntriesAge::default(),
+            looks: Mutex::default(),
             window: settings.idempotency_window,
             command_timeout: settings.redis.command_timeout,
             metrics: Arc::clone(metrics),

@@ -1,9 +1,10 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Convert, Handover, Hold, Join, Request, TakeAll, Try};
+use gorilla_scripts::{Call, Claim, Convert, Handover, Hold, Join, Request, TakeAll, Try, slot_of};
 
 use super::{base::Store, error::Error, protocol::read};
+use crate::settings::Record;
 
 impl Store {
     /// Runs a script for the lock at a key. Counts among the commands in flight.
@@ -82,6 +83,11 @@ impl Store {
 
     fn request<C: Call>(&self, lock: &str, other_key: Option<String>, call: &C) -> Request {
         let request = Request::new(&self.scripts, Some(lock.into()), call).and(other_key);
-        if self.clustered { request.with_siblings(call) } else { request }
+        if !self.clustered {
+            return request;
+        }
+        // What records an event finds its stream at the end.
+        let stream = (self.record != Record::Off).then(|| self.keys.events(Some(slot_of(lock))));
+        request.with_siblings(call).and(stream)
     }
 }

@@ -16,5 +16,5 @@ mod protocol;
 mod waiting;
 
 pub use base::Store;
-pub use events::{Entry, Listening, Tail};
+pub use events::{Entry, Listening, Read, Tail};
 pub use operations::{LimitChange, Node, Told, Untold};

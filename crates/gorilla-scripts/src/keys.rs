@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use crate::slots::tag_of;
+use crate::slots::{slot_of, tag_of};
 
 /// Builds keys: `prefix:{resource}:what`. The braces make one resource one cluster slot.
 #[derive(Clone, Debug)]
@@ -52,13 +52,25 @@ impl Keys {
         self.of_slot(slot, "confirmation")
     }
 
-    /// The stream that scripts record events in, while somebody listens. It is in no slot with the locks, so there is none
-    /// in a cluster.
-    pub fn events(&self) -> String {
-        format!("{}:events", self.prefix)
+    /// The stream that scripts record events in, while somebody listens. There is one for all locks; in a cluster one for
+    /// each slot, likewise.
+    pub fn events(&self, slot: Option<u16>) -> String {
+        self.of_slot(slot, "events")
     }
 
-    /// Which epoch the events of that stream belong to, a hash.
+    /// The channel by which scripts tell in a cluster that they have recorded something. It is named like the channels of
+    /// replicas, so that a user of Redis with the right to these has the right to this.
+    pub fn events_channel(&self) -> String {
+        self.channel("events")
+    }
+
+    /// The slot of a stream of events, if the key is one.
+    pub fn slot_of_events(&self, key: &str) -> Option<u16> {
+        let tag = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?.strip_suffix("}:events")?;
+        tag.bytes().all(|byte| byte.is_ascii_digit()).then(|| slot_of(key))
+    }
+
+    /// Which epoch the events belong to, a hash; one for all, also in a cluster.
     pub fn events_epoch(&self) -> String {
         format!("{}:events:epoch", self.prefix)
     }
@@ -129,7 +141,11 @@ mod tests {
         assert_eq!(keys.incarnation(Some(9842)), "gorilla:{1}:incarnation");
         assert_eq!(keys.confirmation(None), "gorilla:confirmation");
         assert_eq!(keys.confirmation(Some(9842)), "gorilla:{1}:confirmation");
-        assert_eq!(keys.events(), "gorilla:events");
+        assert_eq!(keys.events(None), "gorilla:events");
+        assert_eq!(keys.events(Some(9842)), "gorilla:{1}:events");
+        assert_eq!(keys.slot_of_events("gorilla:{1}:events"), Some(9842));
+        assert_eq!(keys.slot_of_events("gorilla:{a}:events"), None);
+        assert_eq!(keys.events_channel(), "gorilla:wake:events");
         assert_eq!(keys.events_epoch(), "gorilla:events:epoch");
         assert_eq!(Sibling::Told.key(&orders), "gorilla:{orders}:told");
         assert_eq!(Sibling::Broken.key(&orders), "gorilla:{orders}:broken");

@@ -55,6 +55,11 @@ impl Reader {
         Ok(item)
     }
 
+    /// Whether no value is left.
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
     /// The next value as text.
     pub fn text(&mut self) -> Result<String, Malformed> {
         Ok(match self.item()? {

@@ -29,6 +29,9 @@ const LIBRARY: [(&str, &str); 32] = library!(
 /// be written.
 const RECORD: &str =
     "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) end ";
+/// The same in a Cluster, where nobody can wait for entries of thousands of streams: says which stream has one.
+const RECORD_IN_SLOT: &str = "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) \
+     redis.pcall('PUBLISH', CHANNEL, STREAM) end ";
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
@@ -57,8 +60,11 @@ pub struct Constants<'a> {
 pub enum Recording<'a> {
     /// Nowhere.
     Off,
-    /// In one stream for all locks, at this key. Not in a Cluster, where a script can have keys of one slot only.
+    /// In one stream for all locks, at this key.
     At(&'a str),
+    /// In a stream for each slot of a Cluster, because a script can have keys of one slot only: the last of the keys of a
+    /// call. What was recorded is told over this channel.
+    InSlot(&'a str),
 }
 
 /// A script that Redis runs, with the name by which Redis knows it.
@@ -102,6 +108,8 @@ pub struct Scripts {
     pub limit: Arc<Script>,
     pub queue: Arc<Script>,
     pub listen: Arc<Script>,
+    pub listen_cluster: Arc<Script>,
+    pub listen_slots: Arc<Script>,
     pub expired: Arc<Script>,
     pub past_break: Arc<Script>,
 }
@@ -119,6 +127,7 @@ impl Constants<'_> {
             "EVENTS" => match self.events {
                 Recording::Off => String::new(),
                 Recording::At(key) => key.into(),
+                Recording::InSlot(_) => panic!("in a Cluster each call has the stream among its keys"),
             },
             // The texts are a part of this program, and a test puts all of them together.
             _ => panic!("a script asks for the constant {name}, which there isn't"),
@@ -170,7 +179,11 @@ impl Text<'_> {
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
             }
             // What happened is recorded when all of it has been done.
-            let record = if self.included.contains("stream") { RECORD } else { "" };
+            let record = match self.constants.events {
+                _ if !self.included.contains("stream") => "",
+                Recording::InSlot(_) => RECORD_IN_SLOT,
+                Recording::Off | Recording::At(_) => RECORD,
+            };
             let _ = writeln!(self.all, "{}\nend) then {record}return replies end", body.join("\n"));
         }
         // If a request has no reply after the last part, an error says so.
@@ -187,7 +200,12 @@ impl Text<'_> {
             }
         } else if let Some(name) = line.strip_prefix("--- constant ") {
             if self.included.insert(name.into()) {
-                let _ = writeln!(self.all, "local {name} = '{}'", self.constants.get(name));
+                let _ = match self.constants.events {
+                    Recording::InSlot(channel) if name == "EVENTS" => {
+                        writeln!(self.all, "local EVENTS, CHANNEL = KEYS[#KEYS], '{channel}'")
+                    }
+                    _ => writeln!(self.all, "local {name} = '{}'", self.constants.get(name)),
+                };
             }
         } else {
             self.all.extend([line, "\n"]);
@@ -223,7 +241,7 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 27] = [
+    pub const NAMES: [&str; 29] = [
         "try",
         "claim",
         "extend",
@@ -248,6 +266,8 @@ impl Scripts {
         "limit",
         "queue",
         "listen",
+        "listen_cluster",
+        "listen_slots",
         "expired",
         "past_break",
         "other",
@@ -286,6 +306,8 @@ impl Scripts {
             limit: script("limit", include_str!("../../../lua/limit.lua")).into(),
             queue: script("queue", include_str!("../../../lua/queue.lua")).into(),
             listen: script("listen", include_str!("../../../lua/listen.lua")).into(),
+            listen_cluster: script("listen_cluster", include_str!("../../../lua/listen_cluster.lua")).into(),
+            listen_slots: script("listen_slots", include_str!("../../../lua/listen_slots.lua")).into(),
             expired: script("expired", include_str!("../../../lua/expired.lua")).into(),
             past_break: script("past_break", include_str!("../../../lua/past_break.lua")).into(),
         }

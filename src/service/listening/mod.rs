@@ -5,7 +5,7 @@ mod filter;
 mod happened;
 mod standing;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use gorilla_domain::{
@@ -16,7 +16,7 @@ use gorilla_wire::Bye;
 use tokio::time::{Instant, sleep_until};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
-use crate::events::{End, History, ListenError, Listener, Told};
+use crate::events::{End, History, ListenError, Listener, Recorded, Told};
 use ending::Ending;
 pub(super) use ending::Ends;
 pub use filter::{Filter, Kinds};
@@ -95,7 +95,11 @@ impl Service {
             filter.wants(event.kind()) && filter.concerns(event) && caller.permit(Verb::Events, &event.resource).is_ok()
         };
         let (events, cursor) = self.feed.recent(limit, is_wanted).await?;
-        Ok(Recent { events: events.into_iter().map(Happened).collect(), cursor })
+        let happened = |event: Arc<Recorded>| {
+            let shows_taker = caller.may_inspect(&event.event.resource);
+            Happened::new(event, shows_taker)
+        };
+        Ok(Recent { events: events.into_iter().map(happened).collect(), cursor })
     }
 
     fn may_listen(&self, caller: &Caller, filter: &Filter) -> Result<(), Refusal> {

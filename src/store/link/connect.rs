@@ -118,9 +118,9 @@ impl Connector {
         Ok((Session { connection: Arc::new(connection), confirmers }, router))
     }
 
-    /// Opens one more connection to what the URL names, with the process of the server.
-    pub async fn beside(&self) -> Result<(Connection, ConnectHandle, String), String> {
-        let (connection, router, infos) = self.reach(None).await?;
+    /// Opens one more connection to what the URL names, or to a node of a cluster, with the process of the server.
+    pub async fn beside(&self, node: Option<Server>) -> Result<(Connection, ConnectHandle, String), String> {
+        let (connection, router, infos) = self.reach(node).await?;
         match fitness::process(&infos, "the reader of events") {
             Ok(run) => Ok((connection, router, run)),
             Err(why) => {

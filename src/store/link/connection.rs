@@ -1,6 +1,7 @@
 //! One connection to Redis: sends commands, watches the connection, and knows when it is of no use any more.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -18,7 +19,7 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::{SetOnce, broadcast::Receiver};
 
-use gorilla_scripts::{Request, together};
+use gorilla_scripts::{Request, all_slots, together};
 
 use crate::metrics::Metrics;
 
@@ -114,6 +115,17 @@ impl Connection {
     /// The node of a cluster that has a key; `None` for the only server.
     pub fn node_of(&self, key: &[u8]) -> Option<Server> {
         self.client.cached_cluster_state().and_then(|slots| slots.get_server(redis_keyslot(key)).cloned())
+    }
+
+    /// The masters of a cluster, each with the slots that it has, as far as is known here. Nothing of the only server, and
+    /// nothing if no node is known for some slot.
+    pub fn slots(&self) -> Option<Vec<(Server, Vec<u16>)>> {
+        let state = self.client.cached_cluster_state()?;
+        let mut all = BTreeMap::<_, Vec<u16>>::new();
+        for slot in all_slots() {
+            all.entry(state.get_server(slot)?.clone()).or_default().push(slot);
+        }
+        Some(all.into_iter().collect())
     }
 
     /// The address of the only server; nothing of a cluster.

@@ -54,6 +54,19 @@ pub fn process(infos: &[Result<Resp3Frame, Error>], what: &str) -> Result<String
     run_id.ok_or_else(|| lacks("INFO has no run_id".into()))
 }
 
+/// The process of a master, and what tells whether its data follow on those of another: '<run id> <replication id> <second
+/// replication id> <uptime in s>'. An error is a part of a sentence.
+pub fn replication(info: &Resp3Frame) -> Result<(String, String), String> {
+    let info = text(info);
+    let get = |name| field(&info, name).ok_or_else(|| format!("INFO has no {name}"));
+    if get("role")? != "master" {
+        return Err("a master of the cluster is no longer one".into());
+    }
+    let run = get("run_id")?;
+    let all = format!("{run} {} {} {}", get("master_replid")?, get("master_replid2")?, get("uptime_in_seconds")?);
+    Ok((run.into(), all))
+}
+
 /// How many replicas of a master are online, by what `INFO replication` tells.
 pub fn replicas_online(info: &Resp3Frame) -> usize {
     let is_online = |line: &&str| line.starts_with("slave") && line.contains("state=online");

@@ -210,10 +210,16 @@ impl Link {
         }
     }
 
-    /// Opens a connection beside the one that is kept open: the connection, its router, and the process of the server. An
-    /// error is a part of a sentence.
-    pub async fn beside(&self) -> Result<(Connection, ConnectHandle, String), String> {
-        self.connector.beside().await
+    /// Opens a connection beside the one that is kept open, in a cluster to a node: the connection, its router, and the
+    /// process of the server. An error is a part of a sentence.
+    pub async fn beside(&self, node: Option<Server>) -> Result<(Connection, ConnectHandle, String), String> {
+        self.connector.beside(node).await
+    }
+
+    /// The masters of a cluster, each with its slots, as far as is known here.
+    pub fn slots(&self) -> Result<Vec<(Server, Vec<u16>)>, Error> {
+        let lacks_some = || Error::Unreachable("no master is known for some slot of the cluster".into());
+        self.connection()?.slots().ok_or_else(lacks_some)
     }
 
     fn connection(&self) -> Result<Arc<Connection>, Error> {

@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use crate::{ELECTION, Redis, Security, eventually};
+use crate::{ELECTION, Redis, Security, WallClock, eventually};
 
 /// The servers among which the hash slots are divided.
 pub struct Cluster {
@@ -33,15 +33,30 @@ impl Cluster {
         Self::with(6, 1, Some(security.clone())).await
     }
 
+    /// Three masters, the first of which uses a clock that a test can move.
+    pub async fn with_clock(clock: &WallClock) -> Self {
+        Self::with_env(3, 0, None, &clock.env()).await
+    }
+
     async fn with(count: usize, replicas: u32, security: Option<Security>) -> Self {
+        Self::with_env(count, replicas, security, &[]).await
+    }
+
+    /// The environment is that of the first node.
+    async fn with_env(
+        count: usize,
+        replicas: u32,
+        security: Option<Security>,
+        env_of_first: &[(String, String)],
+    ) -> Self {
         let bus_port =
             || TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a free port").port();
-        let node = |_| {
+        let node = |index| {
             let timeout = ["--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"];
             Redis::start_with(
                 security.clone(),
                 &[&["--cluster-enabled", "yes", "--cluster-port", &bus_port().to_string()], &timeout[..]].concat(),
-                &[],
+                if index == 0 { env_of_first } else { &[] },
             )
         };
         let nodes: Vec<_> = (0..count).map(node).collect();

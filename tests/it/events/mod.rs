@@ -1,6 +1,7 @@
 //! What happens to locks, as the feed of a replica tells it. The operations are made over HTTP, by real replicas.
 
 mod changes;
+mod cluster;
 mod ends;
 mod gaps;
 mod recorded;

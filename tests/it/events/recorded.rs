@@ -138,12 +138,6 @@ async fn a_user_with_only_the_documented_rights_records_and_listens() {
 }
 
 #[tokio::test]
-async fn in_a_cluster_nothing_is_recorded() {
-    let feed = feed("redis-cluster://127.0.0.1:1");
-    assert!(matches!(feed.listen(None).await, Err(ListenError::Off)));
-}
-
-#[tokio::test]
 async fn locks_of_a_set_are_told_when_they_are_taken_and_when_the_set_is_complete() {
     let redis = Redis::start(&[]);
     let replica = Replica::on(&redis).await;

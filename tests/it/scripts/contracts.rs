@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
     Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Expired, Extend, Handover, Hold, Inspect, Join, Limit,
-    Listen, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect,
-    SharedRelease, Sibling, TakeAll, Try, Wake,
+    Listen, ListenCluster, ListenSlots, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak,
+    SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -29,6 +29,8 @@ const CREATED: i64 = 9;
 const ENDED: i64 = 10;
 const KEEP: u64 = 11;
 const AGE: u64 = 12;
+const MADE: u64 = 13;
+const FLOOR: i64 = 14;
 /// The first item of the list.
 const RANK: u64 = 8;
 
@@ -53,6 +55,8 @@ impl Contract {
                 (_, Some(RANK)) => Some("rank".into()),
                 (_, Some(KEEP)) => Some("keep".into()),
                 (_, Some(AGE)) => Some("age".into()),
+                (_, Some(MADE)) => Some("made".into()),
+                (_, Some(time)) if time as i64 == FLOOR => Some("floor".into()),
                 (_, Some(time)) if time as i64 == CREATED => Some("created".into()),
                 (_, Some(time)) if time as i64 == ENDED => Some("ended".into()),
                 (_, Some(MOST)) => Some("most".into()),
@@ -154,6 +158,15 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Join { asked, share: Some("share"), again: true, arrived: Some(ARRIVED) }),
         Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
         Contract::of(&Listen { keep: KEEP, age: Some(AGE) }),
+        Contract::of(&ListenCluster {
+            by: "by",
+            masters: Some(&["masters".into()]),
+            made: MADE,
+            keep: KEEP,
+            age: AGE,
+            ended: Some("ended"),
+        }),
+        Contract::of(&ListenSlots { streams: &["streams".into()], keep: Some(KEEP), floor: Some(FLOOR) }),
         Contract::of(&PastBreak { token: "token" }),
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),

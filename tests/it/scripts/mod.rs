@@ -12,6 +12,7 @@ mod hold;
 mod holders;
 mod join;
 mod limit;
+mod listen;
 mod memory;
 mod numbers;
 mod past_break;
