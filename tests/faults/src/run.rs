@@ -25,7 +25,7 @@ const CLIENTS: u64 = 14;
 const PATIENT: u64 = 4;
 const RESOURCES: u64 = 7;
 /// For listeners to hear of the end of a run. A replica notices within 10 s that Redis records nothing any more.
-const HEARD: Duration = Duration::from_secs(40);
+const HEARD: Duration = Duration::from_secs(90);
 /// From a visit to the next, if the listeners have not heard of it.
 const VISITED: Duration = Duration::from_secs(2);
 /// What the history calls the start of a deployment whose grants wait at first.
