@@ -144,8 +144,8 @@ pub async fn backwards(
     Ok((told.into_iter().rev().collect(), on))
 }
 
-/// The last events that are wanted, the oldest first: at most so many, of the last `MOST_RECENT` entries. The cursor stands
-/// behind all that was recorded then; `None` if nothing is.
+/// The last events that are wanted, the oldest first: at most so many, of the last `MOST_RECENT` entries. The cursor is
+/// that of the last event of all; `None` if nothing is recorded.
 pub async fn newest(
     store: &Store,
     epoch: Epoch,
@@ -155,7 +155,7 @@ pub async fn newest(
     /// Entries that are looked at, at most.
     const MOST_RECENT: usize = 8 * AT_ONCE;
     let (mut entries, mut wanted) = (Vec::new(), 0);
-    // An end may follow from a grant of an earlier entry, so one read more than needed is no waste.
+    // All that is read counts, also what is more than wanted: an end may follow from a grant of an earlier entry.
     if store.records_in_slots() {
         entries = store.entries_of_all_slots().await?.0;
         entries.reverse();
@@ -177,10 +177,10 @@ pub async fn newest(
             break;
         }
     }
-    let cursor = entries.first().map(|newest| Cursor { slot: newest.slot, ..Cursor::behind(epoch, newest.id) });
     let mut reading = Reading::new(epoch);
-    let events = entries.iter().rev().flat_map(|entry| reading.take(store, entry));
-    let mut events: Vec<_> = events.filter(|event| is_wanted(&event.event)).map(Arc::new).collect();
+    let events: Vec<_> = entries.iter().rev().flat_map(|entry| reading.take(store, entry)).collect();
+    let cursor = events.last().and_then(|event| event.cursor);
+    let mut events: Vec<_> = events.into_iter().filter(|event| is_wanted(&event.event)).map(Arc::new).collect();
     Ok((events.split_off(events.len().saturating_sub(limit)), cursor))
 }
 

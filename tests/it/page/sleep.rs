@@ -28,7 +28,7 @@ async fn a_tab_that_slept_for_ten_minutes_catches_up_with_few_requests_and_says_
     browser.becomes("the page follows the stream", follows, Value::Null).await;
 
     browser.hide(true).await;
-    eventually("nobody listens", Duration::from_secs(30), || async {
+    eventually("nobody listens", Duration::from_secs(60), || async {
         api.get("/metrics").await.text.lines().any(|line| line.starts_with("gorilla_listeners 0"))
     })
     .await;
