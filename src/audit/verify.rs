@@ -174,7 +174,7 @@ mod tests {
     fn lines(chain: &mut Chain, count: usize) -> Vec<String> {
         let mut text = Vec::new();
         for _ in 0..count {
-            chain.append(&mut text, SystemTime::now(), r#""event":"grant","outcome":"granted""#);
+            chain.append(&mut text, SystemTime::now(), r#"{"event":"grant","outcome":"granted"}"#);
         }
         String::from_utf8(text).expect("UTF-8").lines().map(String::from).collect()
     }
@@ -236,7 +236,7 @@ mod tests {
         let torn = "{\"v\":1,\"ti";
         assert!(verify(&[text(&all) + torn]).expect("it may be written now").is_torn);
         let mut told = Vec::new();
-        chain.append(&mut told, SystemTime::now(), r#""event":"reload","outcome":"torn""#);
+        chain.append(&mut told, SystemTime::now(), r#"{"event":"reload","outcome":"torn"}"#);
         let told = String::from_utf8(told).expect("UTF-8");
         assert_eq!(verify(&[text(&all) + torn + "\n" + &told]).expect("it is explained").records, 4);
         // A disk was full, and the file was rotated.

@@ -21,7 +21,8 @@ impl Service {
         let trail = self.demand(caller, Event::Grant, &asked.resource, None)?;
         let _waiting = self.wait(caller, asked.wait)?;
         let begun = (!asked.wait.is_zero()).then(Instant::now);
-        let acquired = self.while_permitted(caller, asked.wait, permit, pin!(self.store.acquire(asked))).await;
+        let acquired =
+            self.while_permitted(caller, !asked.wait.is_zero(), permit, pin!(self.store.acquire(asked))).await;
         if let Some(begun) = begun {
             let how = match &acquired {
                 Ok(Acquired::Granted(_) | Acquired::Replayed(_)) => Waited::Granted,

@@ -19,7 +19,8 @@ impl Service {
             .map(|part| self.demand(caller, Event::Grant, &part.resource, None))
             .collect::<Result<_, _>>()?;
         let _waiting = self.wait(caller, asked.wait())?;
-        let acquired = self.while_permitted(caller, asked.wait(), permit, pin!(self.store.acquire_set(asked))).await;
+        let acquired =
+            self.while_permitted(caller, !asked.wait().is_zero(), permit, pin!(self.store.acquire_set(asked))).await;
         asked.parts().iter().for_each(|part| self.watches.changed(&part.resource));
         if let Ok(SetAcquired::Refused { by, .. }) = &acquired {
             self.refuse_held(caller, by)?;

@@ -67,20 +67,17 @@ impl Service {
         Refusal::Quota { identity: identity.name.clone(), reached }
     }
 
-    /// Does work that may wait for so long, as long as the key of the caller is valid and allows it: `permit` says whether
-    /// it does. Otherwise the caller must drop the work, which undoes it. Work that doesn't wait is over as soon as Redis
-    /// replies, so nobody looks again in its middle.
+    /// Does work that may wait, as long as the key of the caller is valid and allows it: `permit` says whether it does.
+    /// Otherwise the caller must drop the work, which undoes it. Work that doesn't wait is over as soon as Redis replies,
+    /// so nobody looks again in its middle.
     pub(super) async fn while_permitted<T>(
         &self,
         caller: &Caller,
-        wait: Duration,
+        waits: bool,
         permit: impl Fn(&Caller) -> Result<(), Refusal>,
         work: Pin<&mut impl Future<Output = Result<T, Failure>>>,
     ) -> Result<T, Refusal> {
-        if caller.identity.is_none() {
-            return Ok(work.await?);
-        }
-        if wait.is_zero() {
+        if caller.identity.is_none() || !waits {
             // The body may have taken its time.
             self.noted(caller, self.permit_still(caller, permit))?;
             return Ok(work.await?);

@@ -62,7 +62,7 @@ impl Service {
         looks.tell(&first);
         drop(first);
         let last = pin!(self.last_look(resource, looks, came, came + wait, is_news));
-        let last = self.while_permitted(caller, wait, permit, last).await?;
+        let last = self.while_permitted(caller, true, permit, last).await?;
         Ok(Seen { state: last.state, waited: last.begun - came })
     }
 

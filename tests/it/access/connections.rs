@@ -139,8 +139,10 @@ async fn a_key_that_expires_between_two_requests_of_a_connection_is_refused_with
     let key = Key::new("ops");
     // A slow machine may take longer than the key is valid. Then the key has to be valid for longer.
     for seconds in [3, 10, 30] {
-        let expires = SystemTime::now() + Duration::from_secs(seconds);
-        let more = format!("expires = \"{}\"", humantime::format_rfc3339_millis(expires));
+        // The file counts in whole seconds.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_secs();
+        let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(now + seconds);
+        let more = format!("expires = \"{}\"", humantime::format_rfc3339_seconds(expires));
         let file = AccessFile::new(&(everything("all") + &key_entry("ops", "all", &key, &more)));
         let replica = guarded(&file).await;
         let (bearer, mut wire, mut served) = (key.bearer(), Wire::to(&replica).await, 0);

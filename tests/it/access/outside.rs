@@ -27,7 +27,8 @@ async fn a_flood_of_questions_for_readiness_costs_redis_ten_looks_a_second() {
     let begun = std::time::Instant::now();
     let before = calls(&redis, "info");
     let mut asked = 0;
-    while begun.elapsed() < Duration::from_secs(2) {
+    // A slow machine takes longer to ask so often.
+    while begun.elapsed() < Duration::from_secs(2) || asked <= 10 * 64 {
         let answers = join_all((0..64).map(|_| replica.api.get("/_ready"))).await;
         asked += answers.iter().filter(|answer| answer.status == 200).count();
     }
@@ -35,7 +36,6 @@ async fn a_flood_of_questions_for_readiness_costs_redis_ten_looks_a_second() {
     let looks = calls(&redis, "info") - before - 1;
     let most = u64::try_from(begun.elapsed().as_millis() / 100).expect("it is short") + 1;
     assert!(looks >= 2 && looks <= most, "{looks} looks, of which {most} were allowed, for {asked} questions");
-    assert!(asked > most as usize, "{asked}");
 }
 
 #[tokio::test]
