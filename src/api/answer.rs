@@ -43,6 +43,15 @@ impl Success {
         Self { json: Some(lock_json(resource, lock, timeout)), replayed }
     }
 
+    /// The status of a lock, for its holder, with the identity that took it, if one is known.
+    pub fn status_of(resource: &ResourceName, lock: &Lock, by: Option<&str>, timeout: Duration) -> Self {
+        let mut body = lock_object(resource, lock, timeout);
+        if let Some(by) = by {
+            body.member(name!("by")).text(by);
+        }
+        Self { json: Some(body.end()), replayed: false }
+    }
+
     /// A leadership, for its leader.
     pub fn leadership(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Self {
         let mut body = lock_object(resource, lock, timeout);
@@ -82,7 +91,7 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 }
 
 fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Object {
-    let Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by } = &lock.tenure;
+    let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
     let created_at = time(*created);
     // A new lock was updated when it was created, and telling a time takes 600 instructions.
     let updated_at = if updated == created { &created_at } else { &time(*updated) };
@@ -110,25 +119,22 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
     if let Some(waited) = lock.waited {
         body.member(name!("waitedMs")).whole(milliseconds(waited));
     }
-    if let Some(by) = by {
-        body.member(name!("by")).text(by);
-    }
     body
 }
 
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
     let (tenure, group, waiting, breaking) = match state {
-        State::Held { tenure, waiting, breaking, renewals } => {
-            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure) };
+        State::Held { tenure, waiting, breaking, renewals, by } => {
+            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure, by.as_deref()) };
             (Some(tenure), None, *waiting, *breaking)
         }
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
-            let last = holders.first().map(|member| public_tenure(&member.tenure));
+            let last = holders.first().map(|member| public_tenure(&member.tenure, member.by.as_deref()));
             let breaking = holders.first().is_some_and(|member| member.breaking);
             let holder = |member: &'a Member| gorilla_wire::Holder {
-                tenure: public_tenure(&member.tenure),
+                tenure: public_tenure(&member.tenure, member.by.as_deref()),
                 permits: member.permits,
                 breaking: member.breaking,
             };
@@ -156,6 +162,10 @@ pub fn leading(state: &State) -> Option<(&Tenure, bool)> {
 
 /// What is known of an election, ready to be serialised.
 pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire::Election<Cow<'a, str>, &'a RawValue> {
+    let taker = match &*seen.state {
+        State::Held { by, .. } => by.as_deref(),
+        State::Shared { .. } | State::Free { .. } => None,
+    };
     let leader = leading(&seen.state).map(|(tenure, breaking)| {
         let gorilla_wire::Tenure {
             id,
@@ -168,7 +178,7 @@ pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire:
             ttl_ms,
             renewals: _,
             by,
-        } = public_tenure(tenure);
+        } = public_tenure(tenure, taker);
         gorilla_wire::Leader {
             id,
             owner,
@@ -192,7 +202,7 @@ pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire:
     }
 }
 
-fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {
+fn public_tenure<'a>(tenure: &'a Tenure, by: Option<&'a str>) -> gorilla_wire::Tenure<Cow<'a, str>, &'a RawValue> {
     let time = |at| time(at).as_str().to_string().into();
     gorilla_wire::Tenure {
         id: tenure.id.as_str().into(),
@@ -205,7 +215,7 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
         expire_at: time(tenure.expires),
         ttl_ms: milliseconds(tenure.ttl),
         renewals: None,
-        by: tenure.by.as_deref().map(Cow::Borrowed),
+        by: by.map(Cow::Borrowed),
     }
 }
 
@@ -257,11 +267,12 @@ mod tests {
             let metadata = Metadata::from_stored(metadata);
             let [created, updated, expires] = times.map(|at| DateTime::from_timestamp_millis(at).expect("within the calendar"));
             let (ttl, timeout) = (Duration::from_millis(ttl), Duration::from_millis(timeout));
-            let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by };
+            let tenure = Tenure { id, owner, metadata, fence, created, updated, expires, ttl };
             let part = share.map(|(permits, limit, floor)| Part { permits, limit, floor: floor.into() });
             let waited = waited.map(|waited| Duration::from_millis(waited.into()));
             let lock = Lock { tenure, token: Token::from_client(&token), part, waited };
-            let written = lock_json(&ResourceName::parse(&resource).expect("a name"), &lock, timeout);
+            let written = Success::status_of(&ResourceName::parse(&resource).expect("a name"), &lock, by.as_deref(), timeout);
+            let written = written.json.expect("a body");
             let read: gorilla_wire::Lock = serde_json::from_str(&written).expect("a lock");
             // The same members in the same order, and each value unchanged.
             prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), written);

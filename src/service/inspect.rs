@@ -15,7 +15,7 @@ impl Service {
     pub async fn status(&self, caller: &Caller, resource: &ResourceName, token: &Token) -> Result<Status, Refusal> {
         self.permit(caller, Verb::Inspect, resource)?;
         let status = self.store.status(resource, token).await?;
-        if matches!(status, Status::Own(_)) {
+        if matches!(status, Status::Own(..)) {
             return Ok(status);
         }
         Ok(match self.past_break(caller, resource, token).await {

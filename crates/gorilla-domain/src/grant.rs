@@ -25,8 +25,6 @@ pub struct Tenure {
     pub expires: DateTime<Utc>,
     /// The time left of the lease, in whole milliseconds.
     pub ttl: Duration,
-    /// The name of the identity that took the lock, where it is asked for, known, and may be told.
-    pub by: Option<String>,
 }
 
 /// A tenure with its token, for the holder.
@@ -86,6 +84,8 @@ pub struct Member {
     pub permits: u32,
     /// Whether somebody breaks the grant, and has left its holder a grace.
     pub breaking: bool,
+    /// The name of the identity that took its part, where it is known and may be told.
+    pub by: Option<String>,
 }
 
 /// What is known of a resource.
@@ -101,6 +101,8 @@ pub enum State {
         breaking: bool,
         /// How often the holder has extended its lease.
         renewals: u64,
+        /// The name of the identity that took the lock, where it is known and may be told.
+        by: Option<String>,
     },
     /// A group shares the lock.
     Shared {
@@ -122,8 +124,8 @@ impl State {
     /// The same for whoever may not know which identities took the lock.
     pub fn without_takers(mut self) -> Self {
         match &mut self {
-            Self::Held { tenure, .. } => tenure.by = None,
-            Self::Shared { holders, .. } => holders.iter_mut().for_each(|member| member.tenure.by = None),
+            Self::Held { by, .. } => *by = None,
+            Self::Shared { holders, .. } => holders.iter_mut().for_each(|member| member.by = None),
             Self::Free { .. } => {}
         }
         self
@@ -146,8 +148,8 @@ impl State {
 /// What the holder of a token is told of a resource.
 #[derive(Clone, Debug)]
 pub enum Status {
-    /// The token is that of this lock.
-    Own(Lock),
+    /// The token is that of this lock, which this identity took, where it is known.
+    Own(Lock, Option<String>),
     /// The resource is held under other tokens.
     Other,
     /// Nobody holds the resource.

@@ -46,9 +46,9 @@ async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Toke
 
 fn answered(resource: ResourceName, token: &Token, status: Status) -> Result<Success, ApiError> {
     match status {
-        Status::Own(lock) => {
+        Status::Own(lock, by) => {
             let whole_seconds = std::time::Duration::from_secs(lock.tenure.ttl.as_secs());
-            Ok(Success::lock(&resource, &lock, whole_seconds, false))
+            Ok(Success::status_of(&resource, &lock, by.as_deref(), whole_seconds))
         }
         Status::Other => Err(ApiError::TokenNotFound { resource, is_well_formed: token.is_well_formed() }),
         Status::Free => Err(ApiError::LockNotFound { resource }),

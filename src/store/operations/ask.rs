@@ -74,7 +74,7 @@ impl Store {
                 let (owner, updated) = (owner.as_str().into(), created);
                 let metadata = metadata.clone();
                 Ok(Lock {
-                    tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by: None },
+                    tenure: Tenure { id, owner, metadata, fence, created, updated, expires, ttl },
                     token,
                     part: part.map(protocol::part),
                     waited: None,

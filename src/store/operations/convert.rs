@@ -60,9 +60,8 @@ impl Store {
             }
             ConvertReply::Replayed { token, ttl } => {
                 match self.status(&asked.resource, &Token::from_stored(token)).await? {
-                    Status::Own(Lock { tenure, token, part, waited }) => {
-                        // An extend tells nobody who took the lock.
-                        let tenure = Tenure { ttl: Duration::from_millis(ttl), by: None, ..tenure };
+                    Status::Own(Lock { tenure, token, part, waited }, _) => {
+                        let tenure = Tenure { ttl: Duration::from_millis(ttl), ..tenure };
                         Extended::Replayed(Lock { tenure, token, part, waited })
                     }
                     Status::Other | Status::Free | Status::AfterBreak(..) => Extended::Gone,

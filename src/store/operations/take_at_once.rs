@@ -93,7 +93,6 @@ fn lock(attempt: &Attempt, fence: u64, created: i64, held: Held) -> Result<Lock,
         updated: time(created)?,
         expires: time(held.ends)?,
         ttl: Duration::from_millis(held.ttl),
-        by: None,
     };
     Ok(Lock { tenure, token: attempt.bid.token.clone(), part: None, waited: None })
 }

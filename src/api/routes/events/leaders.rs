@@ -32,7 +32,7 @@ impl Leaders {
     /// Takes over the state of a lock, and tells who leads.
     pub fn look<'a>(&mut self, resource: &'a ResourceName, state: &'a State, now: DateTime<Utc>) -> Told<'a> {
         let (known, told) = match state {
-            State::Held { tenure, .. } => (Leader::Of(tenure.fence), leader(resource, tenure)),
+            State::Held { tenure, by, .. } => (Leader::Of(tenure.fence), leader(resource, tenure, by.as_deref())),
             State::Shared { .. } | State::Free { .. } => (Leader::Nobody, vacant(resource, now)),
         };
         self.0.insert(resource.clone(), known);
@@ -91,7 +91,7 @@ fn no_leader(happened: &Happened) -> Told<'_> {
     Told { cursor, ..vacant(&happened.event().resource, happened.event().at) }
 }
 
-fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
+fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure, by: Option<&'a str>) -> Told<'a> {
     Told {
         owner: Some(tenure.owner.as_str().into()),
         fence: Some(tenure.fence),
@@ -99,7 +99,7 @@ fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
         expire_at: Some(time(tenure.expires)),
         ttl_ms: Some(tenure.ttl.as_millis() as u64),
         metadata: Some(raw(tenure.metadata.as_str())),
-        by: tenure.by.as_deref().map(Cow::Borrowed),
+        by: by.map(Cow::Borrowed),
         ..bare(EventType::Leader, resource, tenure.expires - tenure.ttl)
     }
 }
@@ -230,9 +230,8 @@ mod tests {
             updated: at(0),
             expires: at(30_000),
             ttl: Duration::from_secs(20),
-            by: None,
         };
-        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0 };
+        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0, by: None };
         let (mut leaders, name) = (Leaders::default(), name());
         let told = leaders.look(&name, &state, at(0));
         assert_eq!((told.fence, told.at.as_ref()), (Some(7), "1970-01-01T00:00:10.000Z"));
