@@ -25,6 +25,7 @@ mod pulse;
 mod readiness;
 mod refusal;
 mod release;
+mod renewals;
 mod room;
 mod row;
 mod sorted;

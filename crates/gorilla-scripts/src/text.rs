@@ -89,6 +89,7 @@ pub struct Scripts {
     pub cancel: Arc<Script>,
     pub hold: Arc<Script>,
     pub take_all: Arc<Script>,
+    pub renew: Arc<Script>,
     pub wake: Arc<Script>,
     pub ready: Arc<Script>,
     pub settle: Arc<Script>,
@@ -222,10 +223,11 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 26] = [
+    pub const NAMES: [&str; 27] = [
         "try",
         "claim",
         "extend",
+        "renew",
         "release",
         "release_later",
         "handover",
@@ -270,6 +272,7 @@ impl Scripts {
             cancel: script("cancel", include_str!("../../../lua/cancel.lua")).into(),
             take_all: Script { goes_alone: true, ..script("take_all", include_str!("../../../lua/take_all.lua")) }
                 .into(),
+            renew: Script { goes_alone: true, ..script("renew", include_str!("../../../lua/renew.lua")) }.into(),
             hold: script("hold", include_str!("../../../lua/hold.lua")).into(),
             wake: script("wake", include_str!("../../../lua/wake.lua")).into(),
             ready: script("ready", include_str!("../../../lua/ready.lua")).into(),

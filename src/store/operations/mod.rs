@@ -14,6 +14,7 @@ mod list;
 mod pulse;
 mod ready;
 mod release;
+mod renew;
 mod scan;
 mod set_parts;
 mod shared;
