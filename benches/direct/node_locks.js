@@ -1,16 +1,18 @@
 // Takes and releases locks with a library in a closed loop, and prints what it measured as a line of JSON.
 //
-// Arguments: redlock|redis-semaphore, and PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs
-// has them.
+// Arguments: redlock|redis-semaphore, and PORT own-locks|one-lock|semaphore CLIENTS WARM_UP_S MEASURED_S, as
+// benches/src/programs.rs has them.
 'use strict';
 
 const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
 const Redis = require('ioredis');
 const Redlock = require('redlock');
-const { Mutex, TimeoutError } = require('redis-semaphore');
+const { Mutex, Semaphore, TimeoutError } = require('redis-semaphore');
 
 const LEASE_MS = 30_000;
+// As in benches/contestants.toml.
+const LIMIT = 100;
 
 const [library, port, workload, clients, warmUp, measured] = process.argv.slice(2);
 // One of warm-up, measured and over.
@@ -39,7 +41,10 @@ const libraries = {
     });
   },
   'redis-semaphore': (redis) => (resource) => {
-    const mutex = new Mutex(redis, resource, { lockTimeout: LEASE_MS });
+    const mutex =
+      workload === 'semaphore'
+        ? new Semaphore(redis, resource, LIMIT, { lockTimeout: LEASE_MS })
+        : new Mutex(redis, resource, { lockTimeout: LEASE_MS });
     return {
       async acquire() {
         await mutex.acquire();
@@ -77,7 +82,7 @@ async function run() {
   const redis = new Redis({ host: '127.0.0.1', port: Number(port) });
   redis.on('error', fail);
   const clientOf = libraries[library](redis);
-  const one = workload === 'one-lock';
+  const one = workload !== 'own-locks';
   const loops = [];
   for (let client = 0; client < Number(clients); client += 1) {
     loops.push(closedLoop(clientOf(one ? 'bench' : `bench-${client}`), one));

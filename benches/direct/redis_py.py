@@ -1,6 +1,6 @@
 """Takes and releases locks with redis-py in a closed loop, and prints what it measured as a line of JSON.
 
-Arguments: PORT own-locks|one-lock CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs has them.
+Arguments: PORT own-locks|one-lock|semaphore CLIENTS WARM_UP_S MEASURED_S, as benches/src/programs.rs has them.
 
 Each client is a thread. With 64 of them that made a fifth more cycles than redis.asyncio with as many tasks.
 """
@@ -50,7 +50,7 @@ def run(port, workload, clients, warm_up, measured):
     threading.excepthook = end_with_the_first_that_fails
     # The pool has 100 connections by default, and fails whoever wants another.
     redis = Redis(host="127.0.0.1", port=port, max_connections=clients)
-    names = ["bench" if workload == "one-lock" else f"bench-{client}" for client in range(clients)]
+    names = ["bench" if workload != "own-locks" else f"bench-{client}" for client in range(clients)]
     tally = Tally()
     threads = [threading.Thread(target=closed_loop, args=(redis.lock(name, timeout=LEASE), tally)) for name in names]
     for thread in threads:

@@ -12,13 +12,15 @@ use crate::{
 /// Starts or prepares a contestant. An error says what is missing, and how to get it. Libraries use the Redis at that
 /// port. `gorilla-other` is the program `other`.
 pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Contestant> {
-    let server = |name: &str, program: &Path, count: usize| {
-        let server = Server::start(name, program, count)?;
+    let server = |of: &str, program: &Path, count: usize| {
+        let mut server = Server::start(of, program, count)?;
+        server.is_plain = name == "gorilla-plain";
         let more = if count > 1 { format!(", {count} replicas on one Redis") } else { String::new() };
         Ok(Contestant { what: server.what.clone() + &more, take_turn: Box::new(move |task| server.take_turn(task)) })
     };
     match name {
         "gorilla-other" => server(GORILLA, other.context("--other is missing, which names the program")?, 1),
+        "gorilla-plain" => server(GORILLA, &Replica::program(), 1),
         "gorilla-2-replicas" => server(GORILLA, &Replica::program(), 2),
         GORILLA => server(name, &Replica::program(), 1),
         "rslock" => Ok(rslock::prepare(redis_port)),
@@ -33,7 +35,7 @@ pub fn prepare(name: &str, redis_port: u16, other: Option<&Path>) -> Result<Cont
 pub fn most_clients(name: &str) -> u64 {
     let is_library = file().libraries.contains_key(name);
     if is_library || ["rslock", "redis-benchmark", "redis-benchmark-pipelined"].contains(&name) {
-        256
+        1000
     } else {
         u64::MAX
     }

@@ -23,6 +23,9 @@ pub struct Exchange {
     token: Option<String>,
     lease: Option<String>,
     keeps_new: bool,
+    /// An item of a batch, and how many it has.
+    each: String,
+    times: usize,
 }
 
 /// The language with the values that do not change from request to request.
@@ -31,6 +34,7 @@ pub fn with(language: &Language, values: &[(&str, String)]) -> Language {
     for exchange in language.values_mut().flatten() {
         exchange.ask = filled(&exchange.ask, values);
         exchange.body = filled(&exchange.body, values);
+        exchange.each = filled(&exchange.each, values);
     }
     language
 }
@@ -46,22 +50,39 @@ pub struct Speaker {
     language: Language,
     token: String,
     lease: String,
+    /// The tokens of a batch, one for each item.
+    tokens: Vec<String>,
+    /// Bodies of batches, which stay the same as long as the tokens do.
+    bodies: BTreeMap<Step, String>,
 }
 
 impl Speaker {
     /// Connects, and makes the requests of the opening.
     pub async fn connect(address: SocketAddr, language: Language) -> Result<Self> {
         let connection = Connection::open(address).await?;
-        let mut speaker = Self { connection, language, token: String::new(), lease: String::new() };
+        let (token, lease, tokens, bodies) = (String::new(), String::new(), vec![], BTreeMap::new());
+        let mut speaker = Self { connection, language, token, lease, tokens, bodies };
         speaker.exchange(Step::Opening).await?;
         Ok(speaker)
     }
 
     /// Makes the requests of a step. Any other answer than the expected one is an error, which ends the whole load: a
-    /// figure of refused requests would mean nothing.
+    /// figure of refused requests would mean nothing. Returns how many requests that were; each item of a batch counts.
     async fn exchange(&mut self, step: Step) -> Result<u64> {
         let exchanges = self.language.get(&step).map(Vec::as_slice).unwrap_or_default();
-        for Exchange { ask, body, status, contains, token, lease, keeps_new } in exchanges {
+        for Exchange { ask, body, status, contains, token, lease, keeps_new, each, times } in exchanges {
+            if *times > 0 {
+                let all = self.bodies.entry(step).or_insert_with(|| batch(body, each, *times, &self.tokens));
+                let (method, path) = ask.split_once(' ').context("a batch has a method and a path")?;
+                let answer = self.connection.ask(method, path, all).await?;
+                ensure!(answer.status == 200 && answer.body.contains(contains), "a batch was answered {answer:.400?}");
+                if let Some(before) = token {
+                    let words = answer.body.split(before.as_str()).skip(1);
+                    self.tokens = words.filter_map(|rest| Some(rest.split('"').next()?.into())).collect();
+                    self.bodies.clear();
+                }
+                continue;
+            }
             let (new, id) = (Uuid::new_v4().to_string(), Uuid::now_v7().to_string());
             let kept = [("{token}", self.token.clone()), ("{lease}", self.lease.clone())];
             let values = [kept, [("{new}", new.clone()), ("{id}", id)]].concat();
@@ -81,8 +102,17 @@ impl Speaker {
                 }
             }
         }
-        Ok(exchanges.len() as u64)
+        Ok(exchanges.iter().map(|exchange| exchange.times.max(1) as u64).sum())
     }
+}
+
+/// The body of a batch.
+fn batch(body: &str, each: &str, times: usize, tokens: &[String]) -> String {
+    let item = |number: usize| {
+        let token = tokens.get(number).cloned().unwrap_or_default();
+        filled(each, &[("{number}", format!("{number:04}")), ("{token}", token)])
+    };
+    body.replace("{items}", &(0..times).map(item).collect::<Vec<_>>().join(","))
 }
 
 impl Client for Speaker {
@@ -90,5 +120,17 @@ impl Client for Speaker {
         let requests = self.exchange(step).await?;
         ensure!(requests > 0, "this server has no request for {step:?}");
         Ok(requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_each_item_with_its_number_and_its_token() {
+        let tokens = ["x", "y"].map(String::from);
+        assert_eq!(batch("[{items}]", "{number}:{token}", 2, &tokens), "[0000:x,0001:y]");
+        assert_eq!(batch("[{items}]", "{number}", 1, &[]), "[0000]");
     }
 }

@@ -112,6 +112,8 @@ impl Seen {
             ("offered_per_s", task.rate),
             ("cycles_per_core_s", server.map(|server| self.cycles as f64 / (server + redis.unwrap_or_default()))),
             ("cycles_per_s", Some(self.cycles as f64 / elapsed)),
+            ("requests_per_s", task.workload.variant.as_ref().map(|_| self.requests as f64 / elapsed)),
+            ("mean_us", task.workload.one_lock.then(|| self.latency.mean() / 1000.0)),
             ("p50_us", p50),
             ("p99_us", p99),
             ("p999_us", p999),

@@ -20,7 +20,9 @@ use crate::{
 /// A server that runs, as one process or more.
 pub struct Server {
     pub what: String,
-    language: &'static Language,
+    language: &'static str,
+    /// Whether its clients leave the variants of workloads aside.
+    pub is_plain: bool,
     processes: Vec<(Process, SocketAddr)>,
     /// The Redis of its own, or the masters of its Cluster.
     pub nodes: Vec<Redis>,
@@ -54,9 +56,8 @@ impl Server {
             let said = machine::said("sh", &["-c", &version]).with_context(|| format!("{version:?} fails"))?;
             what = what.replace("{version}", said.split_whitespace().last().unwrap_or_default());
         }
-        let language = file().languages.get(language).context("there is no such language")?;
         let uses_redis = [start, config].iter().any(|text| text.contains("{redis}"));
-        let mut server = Self { what, language, processes: vec![], nodes, uses_redis, folder };
+        let mut server = Self { what, language, is_plain: false, processes: vec![], nodes, uses_redis, folder };
         for _ in 0..count {
             let (port, folder) = (free_port(), server.folder.path());
             let places = [
@@ -80,11 +81,14 @@ impl Server {
     }
 
     /// The language of clients that use the lock of this number.
-    fn language(&self, lock: usize, waits: bool) -> Language {
+    fn language(&self, lock: usize, task: &Task, client: usize) -> Result<Language> {
+        let variant = task.workload.variant.as_ref().filter(|_| !self.is_plain && client >= task.workload.alone);
+        let variant = variant.and_then(|variant| file().languages.get(&format!("{}-{variant}", self.language)));
+        let language = variant.or_else(|| file().languages.get(self.language)).context("there is no such language")?;
         // Braces stay, for the values that each request replaces.
         const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'{').remove(b'}');
         let mut values = vec![("{lock}", lock.to_string()), ("{name}", STANDARD.encode(format!("bench-{lock}")))];
-        values.push(("{wait}", if waits { ",\"wait\":60" } else { "" }.into()));
+        values.push(("{wait}", if task.workload.one_lock { ",\"wait\":60" } else { "" }.into()));
         values.extend(calls(lock).map(|(step, call)| {
             let command = scripts::Command::of(&[call]);
             let words = command.words.iter().map(|word| percent_encode(word, &RESERVED).to_string());
@@ -97,7 +101,7 @@ impl Server {
             };
             (step, thought_of.into_iter().fold(path, place))
         }));
-        with(self.language, &values)
+        Ok(with(language, &values))
     }
 
     /// The process ids of its own processes, and of its Redis.
@@ -117,7 +121,7 @@ impl Server {
         let turn = gorilla_harness::name("").trim_start_matches('-').parse::<usize>().unwrap_or_default() * 10_000;
         let connect = async |client| {
             let (_, address) = self.processes[client % self.processes.len()];
-            Speaker::connect(address, self.language(turn + task.lock(client), task.workload.one_lock)).await
+            Speaker::connect(address, self.language(turn + task.lock(client), task, client)?).await
         };
         let [own, nodes] = self.pids();
         load::run(task, connect, &|| {

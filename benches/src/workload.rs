@@ -27,6 +27,11 @@ pub struct Workload {
     pub cycle: Vec<Step>,
     #[serde(default)]
     pub one_lock: bool,
+    /// What stands behind the name of a language for the clients of this workload, if there is such a language.
+    pub variant: Option<String>,
+    /// How many clients, the first ones, speak the language without the variant.
+    #[serde(default)]
+    pub alone: usize,
     pub clients: Vec<u64>,
     pub paced_by: Option<String>,
     pub contestants: Vec<String>,

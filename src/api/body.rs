@@ -97,6 +97,10 @@ impl<'a> Fields<'a> {
 
     /// What is wrong with the names of the fields, if something is: some are not known, or come twice.
     pub fn misnamed(&self, known: &[&str]) -> Option<String> {
+        let comes_again = |at: usize| self.0[..at].iter().any(|(name, _)| *name == self.0[at].0);
+        if (0..self.0.len()).all(|at| known.contains(&self.0[at].0.as_ref()) && !comes_again(at)) {
+            return None;
+        }
         let quoted = |names: Vec<&str>| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
         let names = || self.0.iter().map(|(name, _)| name.as_ref());
         let unknown: Vec<_> = names().filter(|name| !known.contains(name)).collect();

@@ -94,10 +94,10 @@ fn read_item(
         return Err(about_all(format!("is {}; it must be an object", json_kind(raw))));
     }
     let fields: Fields = serde_json::from_str(raw).map_err(|error| about_all(format!("can't be read: {error}")))?;
-    let op = fields.get("op").map(RawValue::get);
-    let named = |op: &Op| raw_text(fields.get("op")).is_some_and(|name| name == op.as_str());
-    let Some(op) = Op::ALL.into_iter().find(named) else {
-        let given = op.map_or_else(|| "is missing".into(), |op| format!("is {op}"));
+    let given = fields.get("op");
+    let name = raw_text(given);
+    let Some(op) = Op::ALL.into_iter().find(|op| name.as_deref() == Some(op.as_str())) else {
+        let given = given.map(RawValue::get).map_or_else(|| "is missing".into(), |op| format!("is {op}"));
         return Err(Invalid::new("op", format!("{given}; it must be \"acquire\", \"extend\" or \"release\"")).into());
     };
     if fields.get("wait").is_some() {

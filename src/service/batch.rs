@@ -1,8 +1,8 @@
 //! Many operations in one request.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, iter, sync::Arc};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join, stream};
 use gorilla_domain::{Acquire, Acquired, Extend, Extended, Release, Released, ResourceName};
 
 use super::{base::Service, caller::Caller, refusal::Refusal};
@@ -23,6 +23,8 @@ pub enum Done {
     Acquire(Arc<Acquire>, Result<Acquired, Refusal>),
     /// Of an extend.
     Extend(Extend, Result<Extended, Refusal>),
+    /// Of an extend that has succeeded, where the caller wants to know no more than that.
+    Renewed,
     /// Of a release.
     Release(Release, Result<Released, Refusal>),
 }
@@ -50,8 +52,9 @@ impl Operation {
 impl Service {
     /// Does each operation as if it had come alone, and tells of each what came of it, in the same order. Operations on
     /// one resource are done one after another, in their order, and operations on different resources at once as far as
-    /// there is room. If the caller is dropped, no more operations are begun, and acquires that were sent are undone.
-    pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>) -> Vec<Done> {
+    /// there is room. If the caller is dropped, no more operations are begun, and acquires that were sent are undone. If
+    /// `brief`, the caller wants to know of successes only that they are successes.
+    pub async fn batch(&self, caller: &Caller, operations: Vec<Operation>, brief: bool) -> Vec<Done> {
         let count = operations.len();
         let hiding;
         let caller = match &self.audit {
@@ -63,7 +66,18 @@ impl Service {
             }
             None => caller,
         };
-        let done = stream::iter(lines(operations)).map(async |line| {
+        let (mut renewals, mut others) = (vec![], vec![]);
+        for mut line in lines(operations) {
+            let renews = brief && line.len() == 1 && self.renews(&line[0].1);
+            match line.pop() {
+                Some((index, Operation::Extend(asked))) if renews => renewals.push((index, asked)),
+                last => {
+                    line.extend(last);
+                    others.push(line);
+                }
+            }
+        }
+        let done = stream::iter(others).map(async |line| {
             let mut done = Vec::with_capacity(line.len());
             for (index, operation) in line {
                 done.push((index, self.single(caller, operation).await));
@@ -71,13 +85,17 @@ impl Service {
             stream::iter(done)
         });
         let done = done.buffer_unordered(self.room.of_one()).flatten();
-        let mut done: Vec<_> = done.collect().await;
-        debug_assert_eq!(done.len(), count, "no item is lost");
-        done.sort_unstable_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, done)| done).collect()
+        let (others, renewed) = join(done.collect::<Vec<_>>(), self.renewals(caller, renewals)).await;
+        let mut all: Vec<_> = iter::repeat_with(|| None).take(count).collect();
+        for (index, done) in others.into_iter().chain(renewed) {
+            all[index] = Some(done);
+        }
+        debug_assert!(all.iter().all(Option::is_some), "no item is lost");
+        all.into_iter().flatten().collect()
     }
 
-    async fn single(&self, caller: &Caller, operation: Operation) -> Done {
+    /// Does an operation as if it had come alone.
+    pub(super) async fn single(&self, caller: &Caller, operation: Operation) -> Done {
         let _room = self.room.enter().await;
         match operation {
             Operation::Acquire(asked) => {

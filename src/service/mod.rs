@@ -26,6 +26,7 @@ mod pulse;
 mod readiness;
 mod refusal;
 mod release;
+mod renewals;
 mod room;
 mod row;
 mod sorted;

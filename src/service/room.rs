@@ -32,4 +32,9 @@ impl Room {
         // It fails only if the semaphore is closed, and nothing closes it.
         self.all.acquire().await.ok()
     }
+
+    /// The same for so many items that go together, at most `of_one`.
+    pub async fn enter_together(&self, items: usize) -> Option<SemaphorePermit<'_>> {
+        self.all.acquire_many(items as u32).await.ok()
+    }
 }

@@ -19,7 +19,8 @@ use crate::{
     settings::{Record, Settings},
 };
 
-/// How long Redis keeps the last fence after a grant, in case its clock steps back meanwhile.
+/// How long Redis keeps the last fence after a grant and after an extend, in case its clock steps back meanwhile. After one of
+/// many renewals in one step it may be an hour less (lua/renew.lua).
 const FENCE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long Redis keeps a place in a queue for a client that went away and may come back with its Idempotency-Key.

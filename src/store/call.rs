@@ -1,7 +1,7 @@
 //! Runs scripts for the store: packs calls, sends them, and reads replies.
 
 use fred::types::config::Server;
-use gorilla_scripts::{Call, Claim, Convert, Handover, Hold, Join, Request, TakeAll, Try, slot_of};
+use gorilla_scripts::{Call, Claim, Convert, Handover, Hold, Join, Renew, Request, TakeAll, Try, slot_of};
 
 use super::{base::Store, error::Error, protocol::read};
 use crate::settings::Record;
@@ -61,6 +61,18 @@ impl Store {
         let request = self.request(first, self.incarnation(first), call);
         let request = others.iter().fold(request, |request, lock| request.and(Some(lock.clone())));
         read::<TakeAll>(self.link.call(request).await?)
+    }
+
+    /// Renews many locks at once.
+    pub(super) async fn run_renew(
+        &self,
+        locks: Vec<String>,
+        call: &Renew<'_>,
+    ) -> Result<<Renew<'_> as Call>::Reply, Error> {
+        let mut locks = locks.into_iter();
+        let request = self.request(&locks.next().unwrap_or_default(), None, call);
+        let request = locks.fold(request, |request, lock| request.and(Some(lock)));
+        read::<Renew>(self.link.call(request).await?)
     }
 
     /// Renews or commits a part of a set. Nor may the bound cost a set its parts.

@@ -95,6 +95,7 @@ pub struct Scripts {
     pub cancel: Arc<Script>,
     pub hold: Arc<Script>,
     pub take_all: Arc<Script>,
+    pub renew: Arc<Script>,
     pub wake: Arc<Script>,
     pub ready: Arc<Script>,
     pub settle: Arc<Script>,
@@ -241,10 +242,11 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 29] = [
+    pub const NAMES: [&str; 30] = [
         "try",
         "claim",
         "extend",
+        "renew",
         "release",
         "release_later",
         "handover",
@@ -292,6 +294,7 @@ impl Scripts {
             cancel: script("cancel", include_str!("../../../lua/cancel.lua")).into(),
             take_all: Script { goes_alone: true, ..script("take_all", include_str!("../../../lua/take_all.lua")) }
                 .into(),
+            renew: Script { goes_alone: true, ..script("renew", include_str!("../../../lua/renew.lua")) }.into(),
             hold: script("hold", include_str!("../../../lua/hold.lua")).into(),
             wake: script("wake", include_str!("../../../lua/wake.lua")).into(),
             ready: script("ready", include_str!("../../../lua/ready.lua")).into(),

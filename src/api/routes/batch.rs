@@ -40,7 +40,7 @@ struct Asked {
 /// Does many operations, each as if it had come alone.
 pub async fn batch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let Asked { caller, form, operations, brief } = read(&app, request).await?;
-    let done = app.service.batch(&caller, operations).await;
+    let done = app.service.batch(&caller, operations, brief).await;
     Ok(answer::ok(told(&app, done, form, brief, &caller)).into_response())
 }
 
@@ -68,7 +68,11 @@ fn told(app: &App, done: Vec<Done>, form: Form, brief: bool, caller: &Caller) ->
     let (mut counts, mut results, mut causes) = (Counts::default(), String::from("["), BTreeMap::new());
     for (index, done) in done.into_iter().enumerate() {
         let operation = operation(&done);
-        let answer = answered(done);
+        let Some(answer) = answered(done) else {
+            counts.ok += 1;
+            app.metrics.requests.ended(operation, None);
+            continue;
+        };
         match &answer {
             Ok(_) => {
                 counts.ok += 1;
@@ -111,18 +115,24 @@ fn told(app: &App, done: Vec<Done>, form: Form, brief: bool, caller: &Caller) ->
 fn operation(done: &Done) -> gorilla_wire::Operation {
     match done {
         Done::Acquire(..) => gorilla_wire::Operation::Acquire,
-        Done::Extend(..) => gorilla_wire::Operation::Extend,
+        Done::Extend(..) | Done::Renewed => gorilla_wire::Operation::Extend,
         Done::Release(..) => gorilla_wire::Operation::Release,
     }
 }
 
-/// What the single operation would have been answered.
-fn answered(done: Done) -> Result<Success, ApiError> {
-    match done {
-        Done::Acquire(asked, acquired) => acquire::answer(&asked, acquired?),
-        Done::Extend(asked, extended) => extend::answer(asked, extended?),
-        Done::Release(asked, released) => release::answer(asked, released?),
-    }
+/// What the single operation would have been answered; nothing of a success of which a brief answer tells no more.
+fn answered(done: Done) -> Option<Result<Success, ApiError>> {
+    let refused = ApiError::from;
+    Some(match done {
+        Done::Renewed => return None,
+        Done::Acquire(asked, acquired) => {
+            acquired.map_err(refused).and_then(|acquired| acquire::answer(&asked, acquired))
+        }
+        Done::Extend(asked, extended) => extended.map_err(refused).and_then(|extended| extend::answer(asked, extended)),
+        Done::Release(asked, released) => {
+            released.map_err(refused).and_then(|released| release::answer(asked, released))
+        }
+    })
 }
 
 /// The JSON of a [`gorilla_wire::ItemResult`].

@@ -15,6 +15,7 @@ mod past_break;
 mod pulse;
 mod ready;
 mod release;
+mod renew;
 mod scan;
 mod set_parts;
 mod shared;

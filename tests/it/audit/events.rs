@@ -130,13 +130,21 @@ async fn replays_items_of_a_batch_and_resources_of_a_set_have_records_of_their_o
     assert_eq!(api.batch(&batch, &[("X-Request-Id", "b-1")]).await.status, 200);
     let grant = trail.wait_for("grant", 3).await.remove(2);
     assert_eq!((&grant["resource"], &grant["request_id"]), (&json!(b), &json!("b-1")));
+    // A renewal has a record too, also where the answer leaves it out.
+    let held = api.granted(&name("item"), "me", 30).await;
+    let (resource, token) = (&held["resource"], &held["token"]);
+    let items = [json!({ "op": "extend", "resource": resource, "token": token, "timeout": 60, "rotate": false })];
+    assert_eq!(api.batch(&json!({ "operations": items, "brief": true }), &[]).await.json()["ok"], 1);
+    let extend = trail.wait_for("extend", 1).await.remove(0);
+    assert_eq!(["resource", "fence", "owner"].map(|it| &extend[it]), [resource, &held["fence"], &json!("me")]);
+    trail.wait_for("grant", 4).await;
     let parts = [name("part"), name("part")];
     let set = json!({
         "owner": "us", "timeout": 20, "resources": parts.each_ref().map(|part| json!({ "resource": part })),
     });
     let answer = api.send(Method::POST, "/api/v1/locks", &[("X-Request-Id", "s-1")], Some(set.to_string())).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let grants = trail.wait_for("grant", 5).await.split_off(3);
+    let grants = trail.wait_for("grant", 6).await.split_off(4);
     for ((grant, part), lock) in grants.iter().zip(&parts).zip(answer.json()["locks"].as_array().expect("locks")) {
         let given = ["resource", "fence", "lease_ms", "owner", "request_id"].map(|member| &grant[member]);
         let expected = [&json!(part), &lock["fence"], &json!(20_000), &json!("us"), &json!("s-1")];

@@ -140,3 +140,48 @@ async fn a_thousand_renewals_go_in_few_commands_and_brief_tells_only_what_failed
         assert!(status["updatedAt"].as_str() > status["createdAt"].as_str(), "item {index}: {status}");
     }
 }
+
+#[tokio::test]
+async fn renewals_of_a_brief_batch_end_as_each_would_alone_whatever_else_the_batch_has() {
+    let api = Replica::shared().await;
+    let locks = held(&api, 8).await;
+    let shared = name("batch");
+    let body = json!({ "owner": "me", "timeout": 60, "mode": "shared", "limit": 2 });
+    let part = api.acquire_with(&shared, &body, &[]).await.json();
+    let fence = api.state(&locks[2].0).await["fence"].clone();
+    let answer = api.break_lock(&locks[2].0, &json!({ "fence": fence, "grace": 60 }), &[]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let of = |at: usize, timeout: u64, more: Value| {
+        let mut item = renewal(&locks[at].0, &locks[at].1);
+        item["timeout"] = json!(timeout);
+        item.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        item
+    };
+    let none = json!({});
+    let items = [
+        of(0, 3600, none.clone()),
+        of(1, 7200, none.clone()),
+        of(2, 7200, none.clone()),
+        of(3, 1, none.clone()),
+        of(4, 3600, json!({ "metadata": ["new"] })),
+        renewal(&shared, token(&part)),
+        // One after the other: the second would be shorter than the first.
+        of(5, 3600, none.clone()),
+        of(5, 1, none.clone()),
+        release(&locks[6].0, &locks[6].1),
+        renewal(&locks[7].0, "no uuid"),
+    ];
+    let answer = api.batch(&json!({ "operations": items, "brief": true }), &[]).await;
+    assert_eq!(counts(&answer), [6, 4, 0], "{answer:?}");
+    let failed: Vec<_> = results(&answer).iter().map(|it| (it["index"].clone(), it["body"]["code"].clone())).collect();
+    let expected = [(2, "lock_breaking"), (3, "timeout_shorter"), (7, "timeout_shorter"), (9, "token_mismatch")];
+    assert_eq!(failed, expected.map(|(index, code)| (json!(index), json!(code))));
+    for (at, timeout) in [(0, 3_600_000), (1, 7_200_000), (4, 3_600_000), (5, 3_600_000)] {
+        let state = api.state(&locks[at].0).await;
+        let left = state["ttlMs"].as_u64().expect("a time");
+        // They had 60 s.
+        assert!((60_001..=timeout).contains(&left) && state["renewals"] == 1, "item of lock {at}: {state}");
+    }
+    assert_eq!(api.state(&locks[4].0).await["metadata"], json!(["new"]));
+    assert_eq!(api.state(&locks[6].0).await["held"], false);
+}

@@ -89,6 +89,34 @@ async fn of_64_requests_that_go_together_one_fails_and_63_are_told_with_cursors_
 }
 
 #[tokio::test]
+async fn renewals_of_a_brief_batch_are_told_one_by_one() {
+    let redis = Redis::start(&[]);
+    let replica = Replica::on(&redis).await;
+    let feed = feed(&redis.url());
+    let mut listener = listen(&feed, None).await;
+    let resources = [name("renewed"), name("renewed")];
+    let mut items = vec![];
+    for resource in &resources {
+        let lock = replica.api.granted(resource, "a", 30).await;
+        let token = token(&lock);
+        items.push(json!({ "op": "extend", "resource": resource, "token": token, "timeout": 60, "rotate": false }));
+    }
+    let answer = replica.api.batch(&json!({ "operations": items, "brief": true }), &[]).await;
+    assert_eq!(answer.json()["ok"], 2, "{answer:?}");
+    let mut seen = vec![];
+    for _ in 0..4 {
+        let event = next_of(&mut listener, &resources).await;
+        let event = &event.event;
+        seen.push((event.kind().as_str(), event.resource.as_str().to_string()));
+    }
+    seen.sort_unstable();
+    let [mut granted, mut extended] = ["granted", "extended"].map(|kind| resources.clone().map(|one| (kind, one)));
+    granted.sort_unstable();
+    extended.sort_unstable();
+    assert_eq!(seen, [extended, granted].concat());
+}
+
+#[tokio::test]
 async fn a_redis_that_is_out_of_memory_releases_extends_and_tells_both() {
     let redis = Redis::start(&["--maxmemory-policy", "noeviction"]);
     let replica = Replica::on(&redis).await;

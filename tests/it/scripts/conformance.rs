@@ -34,6 +34,7 @@ const SCRIPTS: [&str; 14] = [
     "limit",
     "past_break",
     "release",
+    "renew",
     "shared_break",
     "shared_extend",
     "shared_release",
@@ -430,7 +431,15 @@ impl<'a> Both<'a> {
                 Step::Cancel(Cancel { id: call.id, request: call.request }, call.channel, call.share)
             }
             11..13 => Step::Release(Release { token: self.some_token(rng)?, once: self.once(rng, 20) }),
-            13..15 => Step::Extend(self.renewal(rng)?),
+            13..15 => {
+                let renewal = self.renewal(rng)?;
+                // Version 0.1 has nothing like a renewal of many.
+                if renewal.once.is_none() && rng.bool() {
+                    Step::Renew(Extend { new_token: renewal.token, ..renewal })
+                } else {
+                    Step::Extend(renewal)
+                }
+            }
             15 => Step::Wake,
             18.. => self.step_of_group(rng)?,
             // Mostly of the first waiter, as a replica does it.

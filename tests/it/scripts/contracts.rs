@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
     Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Expired, Extend, Handover, Hold, Inspect, Join, Limit,
-    Listen, ListenCluster, ListenSlots, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak,
-    SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll, Try, Wake,
+    Listen, ListenCluster, ListenSlots, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Renew, Settle,
+    SharedBreak, SharedExtend, SharedInspect, SharedRelease, Sibling, TakeAll, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -172,6 +172,7 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),
         Contract::of(&ReleaseLater { token: "token", new_token: "new_token", after: AFTER, request, print }),
+        Contract::of(&Renew { lease, tokens: vec!["tokens"] }),
         Contract::of(&Settle {}),
         Contract::of(&SharedBreak(Break {
             fence: Some("fence"),

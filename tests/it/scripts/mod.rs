@@ -21,6 +21,7 @@ mod queue_model;
 mod quota;
 mod raw;
 mod recovery;
+mod renew;
 mod service;
 mod shared_holders;
 mod skew;

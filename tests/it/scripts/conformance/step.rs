@@ -36,6 +36,8 @@ pub(super) enum Step {
     Cancel(Cancel, u8, Option<Share>),
     Extend(Extend),
     SharedExtend(Extend),
+    /// An extend that keeps its token, by the script that renews many locks; where that leaves the lock, by `extend`.
+    Renew(Extend),
     Release(Release),
     SharedRelease(Release),
     SharedBreak(Break),
@@ -55,6 +57,7 @@ impl Step {
             Step::Join(_) => "join",
             Step::Cancel(..) => "cancel",
             Step::Extend(_) => "extend",
+            Step::Renew(_) => "renew",
             Step::SharedExtend(_) => "shared_extend",
             Step::Release(_) => "release",
             Step::SharedRelease(_) => "shared_release",
@@ -158,6 +161,14 @@ impl Step {
                     request,
                     print,
                 })
+            }
+            Step::Renew(call) => {
+                let renewed = lab.run(&calls::Renew { lease: call.lease, tokens: vec![&token(call.token)] });
+                if renewed.len() == 2 {
+                    return renewed;
+                }
+                let extended = Step::Extend(call.clone()).run(lab);
+                if extended[0] == "extended" { vec!["renewed".into(), extended[7].clone()] } else { extended }
             }
             Step::Release(call) => {
                 let (token, (request, print)) = (token(call.token), once(call.once));
@@ -263,6 +274,10 @@ impl Step {
             Step::Join(call) => scripts::join(model, &env, call),
             Step::Cancel(call, ..) => scripts::cancel(model, &env, call),
             Step::Extend(call) => scripts::extend(model, &env, call),
+            Step::Renew(call) => match scripts::extend(model, &env, call) {
+                Reply::Extended { times, .. } => return vec!["renewed".into(), times.updated.to_string()],
+                reply => reply,
+            },
             Step::SharedExtend(call) => scripts::shared_extend(model, &env, call),
             Step::Release(call) => scripts::release(model, &env, call),
             Step::SharedRelease(call) => scripts::shared_release(model, &env, call),
