@@ -24,7 +24,7 @@ use crate::harness::Redis;
 use state::{KEYS, attempt, in_order, lines, member};
 use step::{HOLDERS, MOST_CALLED, MOST_ENDED, ROOM, Step, TURN, WINDOW};
 
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     "cancel",
     "claim",
     "convert",
