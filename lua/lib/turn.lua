@@ -1,8 +1,7 @@
 --- include queue
 -- The turn: the first waiter in the queue of a free lock was woken, and has a second to claim the lock.
 
--- How long a waiter that was woken may take to claim the lock (ms).
-local TURN = 1000
+--- inline turn
 
 -- The first place of the queue of a lock, when it arrived, and how long its turn still lasts (ms; nil if it has none).
 -- If a turn passed without a claim, the replica of the waiter loses all its places: it is gone, or so slow that the
