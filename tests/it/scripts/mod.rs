@@ -13,6 +13,7 @@ mod join;
 mod limit;
 mod memory;
 mod numbers;
+mod plain;
 mod queue;
 mod queue_model;
 mod quota;
