@@ -48,7 +48,8 @@ if turn then
   local first = call('ZRANGE', queue, '0', '0')[1]
   local after_id = string.find(first, ' ', 1, true)
   local after_channel = string.find(first, ' ', after_id + 1, true)
-  call('SET', turn, ms .. ' ' .. first, 'PX', math.max(call('PTTL', queue), TURN))
+  call('SET', turn, ms .. ' ' .. first, 'PX',
+    string.format('%d', math.max(call('PTTL', queue), TURN)))
   call('PUBLISH', string.sub(first, after_id + 1, after_channel and after_channel - 1), string.match(first, '^%S+'))
   return {'released', TURN, created}
 end

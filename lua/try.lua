@@ -78,7 +78,7 @@ end
 if call('ZADD', queue, 'NX', us, id .. ' ' .. channel .. ' ' .. owner) == 0 then return nil end
 -- If all replicas die, the keys expire. The expiry is twice as far away as it must be, so that few requests write it.
 if waiting == 0 or call('PTTL', queue) < tonumber(LONGEST_ATTEMPT) then
-  call('PEXPIRE', queue, 2 * LONGEST_ATTEMPT)
+  call('PEXPIRE', queue, whole(2 * LONGEST_ATTEMPT))
 end
 if found > 0 then
   noted = noted or {}

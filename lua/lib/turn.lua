@@ -34,7 +34,7 @@ local function turn_give(lock)
   if left then return left end
   local id, channel = place_parts(first)
   local expiry = math.max(redis.call('PTTL', key), TURN)
-  redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', expiry)
+  redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', whole(expiry))
   redis.call('PUBLISH', channel, id)
   return TURN
 end

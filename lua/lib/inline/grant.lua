@@ -1,4 +1,4 @@
 --- inline fence
 redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
   'created', now, 'updated', now)
-redis.call('PEXPIREAT', lock, now + lease)
+redis.call('PEXPIREAT', lock, whole(now + lease))
