@@ -3,7 +3,7 @@
 -- lock for so long, and can't extend it.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn request
+-- Touches  queue queue:turn request broken
 -- Arguments
 --   fence    of the grant to end, as text; absent to end any grant
 --   request  the Idempotency-Key, if there is one
@@ -23,6 +23,7 @@
 
 --- decide
 --- include record
+--- include broken
 --- include turn
 --- include holders/find
 --- include holders/remove
@@ -36,7 +37,7 @@ if seen then
   return {'replayed', seen.id, seen.owner, seen.fence, holds and redis.call('PTTL', lock) or 0}
 end
 
-local id, owner, fence = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence'))
+local id, owner, fence, token = unpack(redis.call('HMGET', lock, 'id', 'owner', 'fence', 'token'))
 if not id and redis.call('EXISTS', lock) == 1 then return {'shared'} end
 if not id then return {'missing'} end
 if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.call('PTTL', lock)} end
@@ -44,6 +45,7 @@ if req.fence and req.fence ~= fence then return {'changed', owner, fence, redis.
 if request then
   record_write(request, {outcome = 'broken', print = req.print, id = id, owner = owner, fence = fence}, WINDOW)
 end
+broken_note(lock, token, req.by, req.reason)
 if req.grace then
   redis.call('HSET', lock, 'breaking', '1')
   local left, look_in = shorten(lock, req.grace, fence)

@@ -15,6 +15,7 @@
 --   wait      how long to wait from now (ms), absent if the wait is over
 --   channel   over which messages reach this replica
 --   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
+--   by        the identity that takes the lock, absent if no key is demanded
 --   arrived   when the attempt joined the queue, absent if the reply with this time was lost
 -- Replies
 --   {'granted', fence, created (ms since 1970)}

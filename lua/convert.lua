@@ -13,6 +13,7 @@
 --   share     '*<permits>/<limit>' as in a place, absent to have the lock alone
 --   request   the Idempotency-Key, if there is one
 --   print     fingerprint of the request, only with an Idempotency-Key
+--   by        the identity that converts the lock, absent if no key is demanded
 -- Replies
 --   {'shares', fence, created (ms since 1970), owner, metadata, ms that the turn of a waiter lasts (0 if nobody has it),
 --                            permits, limit, floor}
@@ -89,9 +90,10 @@ if req.share then
   metadata = req.metadata or metadata
   holder_write(lock, req.id, {secret = select(2, token_parts(req.new_token)), fence = new_fence, permits = permits,
     created = created, updated = created, owner = owner, metadata = metadata})
+  holder_taken(lock, req.id, req.by)
   group_until(lock, req.id, permits, now + req.lease)
   if on then
-    local to = {id = req.id, owner = owner, metadata = metadata}
+    local to = {id = req.id, owner = owner, metadata = metadata, by = req.by}
     on.granted(lock, to, new_fence, whole(now + req.lease), last, tonumber(permits), new_fence)
   end
   local turn = group_changed(lock, group)
@@ -113,9 +115,9 @@ if on then on.holder_ended(lock, id, holder, 'released') end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
 metadata = req.metadata or holder.metadata
 local new_fence, created, last =
-  grant(lock, beside(lock, 'fence'), req.id, req.new_token, holder.owner, metadata, req.lease)
+  grant(lock, beside(lock, 'fence'), req.id, req.new_token, holder.owner, metadata, req.lease, req.by)
 if on then
-  local to = {id = req.id, owner = holder.owner, metadata = metadata}
+  local to = {id = req.id, owner = holder.owner, metadata = metadata, by = req.by}
   on.granted(lock, to, new_fence, whole(now + req.lease), last)
 end
 -- The first waiter looks when this lease ends.

@@ -18,6 +18,7 @@
 --   wait
 --   channel
 --   rank
+--   by
 --   arrived
 -- Replies
 --   {'released', ms that the turn of another waiter lasts (0 if no other has the turn), created (ms since 1970), ...}

@@ -17,6 +17,7 @@
 --   wait      how long to wait from now (ms), absent if the request doesn't wait, or its wait is over
 --   channel   over which messages reach this replica
 --   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
+--   by        the identity that takes the lock, absent if no key is demanded
 --   share     '*<permits>/<limit>' as in a place, absent if the request wants the lock alone
 --   again     true for a later call of an attempt
 --   arrived   when the attempt joined the queue, absent if it didn't, or the reply with this time was lost

@@ -2,7 +2,7 @@
 -- Takes a holder out of the group that shares a lock, without its token, because it is gone; and calls waiters that fit now.
 --
 -- KEYS  1 lock
--- Touches  queue queue:turn holders request told
+-- Touches  queue queue:turn holders request told broken
 -- Arguments
 --   fence    of the holder, as text; absent if the request names none
 --   request  the Idempotency-Key, if there is one
@@ -22,6 +22,7 @@
 
 --- decide
 --- include record
+--- include broken
 --- include group/call
 --- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
@@ -56,6 +57,7 @@ if request then
   local record = {outcome = 'broken', print = req.print, id = id, owner = holder.owner, fence = holder.fence}
   record_write(request, record, WINDOW)
 end
+broken_note(lock, id .. '.' .. holder.secret, req.by, req.reason)
 if req.grace then
   holder_settle(lock, id, 'breaking')
   local left, look_in = group_shorten(lock, group, id, holder.permits, ends, req.grace)

@@ -10,8 +10,9 @@
 -- Replies
 --   {'group', waiting, permits that the holders have, limit, how many holders there are, how many follow, and of each:
 --    id, owner, metadata, fence, created, updated, expires (all ms since 1970), ttl (ms), permits,
---    breaking (1 if somebody breaks its grant and has left it a grace, else 0)}
---   {'own', id, owner, metadata, fence, created, updated, expires, ttl, permits, limit, floor}  the token's holder
+--    breaking (1 if somebody breaks its grant and has left it a grace, else 0),
+--    by (the identity that took its part, '' if none is known)}
+--   {'own', id, owner, metadata, fence, created, updated, expires, ttl, permits, limit, floor, by}  the token's holder
 --   {'mismatch'}  the lock has no holder with this token
 --   {'missing'}   nobody holds the lock
 --   {'alone'}     the lock has one holder, of another mode: inspect.lua tells it
@@ -35,7 +36,7 @@ if req.id then
   local holder, expires = holder_live(lock, req.id)
   if not holder or holder.secret ~= req.secret then return {'mismatch'} end
   local one = told(req.id, holder, expires)
-  one[#one + 1], one[#one + 2] = limit, floor
+  one[#one + 1], one[#one + 2], one[#one + 3] = limit, floor, redis.call('HGET', lock, req.id .. '@') or ''
   return {'own', unpack(one)}
 end
 
@@ -54,6 +55,7 @@ local reply = group_reply(#last / 2)
 for index = #last - 1, 1, -2 do
   local id = string.match(last[index], '^%S+')
   for _, value in ipairs(told(id, holder_read(lock, id), last[index + 1])) do reply[#reply + 1] = value end
-  reply[#reply + 1] = holder_settled(lock, id) == 'breaking' and 1 or 0
+  local settled, by = unpack(redis.call('HMGET', lock, id .. '!', id .. '@'))
+  reply[#reply + 1], reply[#reply + 2] = settled == 'breaking' and 1 or 0, by or ''
 end
 return reply

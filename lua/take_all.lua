@@ -13,6 +13,7 @@
 --   request   the Idempotency-Key, if there is one
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   channel   over which messages reach this replica
+--   by        the identity that takes the locks, absent if no key is demanded
 -- Replies
 --   {'granted', created (ms since 1970), fence of the first part, fence of the second part, ...}
 --   {'blocked', which part (from 1), ...}  nothing was granted; behind that what try.lua replies to this part
@@ -27,7 +28,7 @@ for index, id in ipairs(req.ids) do
   local key = index == 1 and lock or KEYS[behind_first + index - 1]
   local part = {
     lock = key, id = id, token = req.tokens[index], owner = req.owner, metadata = req.metadata, lease = req.lease,
-    request = req.request or id, print = req.print, channel = req.channel,
+    request = req.request or id, print = req.print, channel = req.channel, by = req.by,
   }
   part.record, part.own, part.cancelled = beside(key, 'request:' .. part.request), place_of(part), {}
   part.named = part.own

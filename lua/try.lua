@@ -15,6 +15,7 @@
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
 --   channel   over which messages reach this replica
 --   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
+--   by        the identity that takes the lock, absent if no key is demanded
 -- Replies
 --   {'granted', fence, created (ms since 1970)}
 --   {'replayed', fence, created (ms since 1970), id, token, ttl (ms)}  this Idempotency-Key was granted the lock before

@@ -76,6 +76,7 @@ function Holder({ name, lock, now, tenure, state, onBreak }) {
   const left = time(tenure.expireAt) - now;
   return html`<section class="panel holder" aria-label="Holder">
     <div class="who"><p class="eyebrow">Held by</p><p class="big">${named(tenure.owner)}</p>
+      ${tenure.by && html`<p class="dim">taken by the API key ${named(tenure.by)}</p>`}
       <p class="dim">since <${At} at=${tenure.createdAt} /> UTC · <${Ago} at=${tenure.createdAt} bare /></p></div>
     <div class="lease"><p class="eyebrow">Lease left</p><${Left} tenure=${tenure} wide />
       <p class="dim">${state.breaking ? "Somebody breaks it: its holder can't renew it any more." : html`of ${span(time(tenure.expireAt) - time(tenure.updatedAt))}, ${tenure.updatedAt === tenure.createdAt ? "never renewed" : html`renewed <${Ago} at=${tenure.updatedAt} />`}`}</p></div>
@@ -96,7 +97,7 @@ function Group({ name, lock, now, state, onBreak }) {
       ${hasLimit && html`<span class="bar permits" role="img" aria-label=${`${state.used} of ${state.limit} permits are taken`}><i style=${{ width: `${Math.min(100, 100 * state.used / state.limit)}%` }}></i></span>`}</div>
     <h2>May I break one?</h2>
     <${Table} caption="Holders" of=${state.holders.map(tenure => ({ tenure, verdict: verdictOf(tenure, renewalsOf(tenure, lock.events, lock.watched(tenure.id)), now) }))} id=${({ tenure }) => tenure.id} cols=${[
-      ["Holder", ({ tenure }) => named(tenure.owner)], ["Since", ({ tenure }) => html`<${Ago} at=${tenure.createdAt} />`], ["Lease left", ({ tenure }) => html`<${Left} tenure=${tenure} />`],
+      ["Holder", ({ tenure }) => html`${named(tenure.owner)}${tenure.by && html`<br /><small class="dim">API key ${named(tenure.by)}</small>`}`], ["Since", ({ tenure }) => html`<${Ago} at=${tenure.createdAt} />`], ["Lease left", ({ tenure }) => html`<${Left} tenure=${tenure} />`],
       hasLimit && ["Permits", ({ tenure }) => tenure.permits, RIGHT], ["Is it alive?", ({ verdict }) => html`<${Verdict} kind=${verdict.kind} /><br /><small class="dim">${verdict.why}</small>`],
       ["Fence", ({ tenure }) => tenure.fence, "num"], ["Break", ({ tenure }) => html`<${BreakButton} ...${{ name, tenure, onBreak }} small />`, "right"]]} />
     ${state.holderCount > state.holders.length && html`<p class="dim">${count(state.holderCount - state.holders.length)} more holders, which end before these.</p>`}</section>`;

@@ -43,7 +43,7 @@ fn call<C: Call>(resource: &str, call: &C) -> Request {
 fn attempt<'a>(id: &'a str, token: &'a str, lease: u64) -> calls::Acquire<'a> {
     let (owner, metadata, request, channel) = ("bench", "[]", id, "gorilla:wake:5f2a9c3e7b10");
     let (print, wait) = (None, None);
-    calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None }
+    calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None, by: None }
 }
 
 /// Acquires the lock of `resource` for so many milliseconds.

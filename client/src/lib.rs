@@ -91,4 +91,4 @@ pub use set::{GuardSet, LocksRequest, Part};
 pub use ticket::Ticket;
 pub use watch::{Told, Watch};
 pub use watch_request::WatchRequest;
-pub use why::Why;
+pub use why::{PastBreak, Why};

@@ -15,7 +15,7 @@ use crate::{
     Token,
     clock::{Moment, sleep_until},
     error::{Busy, Error, Holder, Lost, Sharing},
-    why::Why,
+    why::{PastBreak, Why},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -185,7 +185,9 @@ impl Refusal {
     pub fn lost_or_refused(self) -> Error {
         match self.known() {
             Some(Code::LockNotFound | Code::TokenNotFound | Code::TokenMismatch | Code::LockGone) => {
-                Error::Lost(Lost::Ended(Why::of_request(self.message, self.request_id)))
+                let (by, reason) = (self.facts.broken_by, self.facts.reason);
+                let broken = self.facts.broken_at.map(|at| PastBreak { at, by, reason });
+                Error::Lost(Lost::Ended(Why::of_request(self.message, self.request_id).after(broken)))
             }
             _ => self.into(),
         }

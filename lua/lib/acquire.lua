@@ -157,7 +157,8 @@ local function acquire_granted(lock, req, others_wait)
     if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
     turn_take(lock)
   end
-  local fence, now, last = grant(lock, beside(lock, 'fence'), req.id, req.token, req.owner, req.metadata, req.lease)
+  local fence, now, last = grant(lock, beside(lock, 'fence'), req.id, req.token, req.owner, req.metadata, req.lease,
+    req.by)
   local on = recorded()
   if on then on.granted(lock, req, fence, whole(now + req.lease), last) end
   if others_wait then queue_tell(key, req.channel, req.lease, fence) end

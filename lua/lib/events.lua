@@ -25,7 +25,7 @@ local function recorded()
     noted[#noted + 1] = cmsgpack.pack(3 + select('#', ...), kind, lock, ms, ...)
   end
 
-  -- A grant to `to`: {id, owner, metadata; arrived and rank as an acquire has them}. `last` is the last fence before, false
+  -- A grant to `to`: {id, owner, metadata, by; arrived and rank as an acquire has them}. `last` is the last fence before, false
   -- or nil if there is none; `permits` and `floor` are those of a shared lock.
   function events.granted(lock, to, fence, ends, last, permits, floor)
     local waited
@@ -34,7 +34,7 @@ local function recorded()
       waited = since((clock() - to.arrived - (to.rank and to.rank[1] or 0)) / 1000)
     end
     events.note('granted', lock, to.id, to.owner, fence, ends, waited, last or nil,
-      #to.metadata <= LONGEST_METADATA and to.metadata or nil, permits, floor)
+      #to.metadata <= LONGEST_METADATA and to.metadata or nil, permits, floor, to.by)
   end
 
   -- The end of the grant that has the lock alone, before it is removed.

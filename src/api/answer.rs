@@ -43,6 +43,15 @@ impl Success {
         Self { json: Some(lock_json(resource, lock, timeout)), replayed }
     }
 
+    /// The status of a lock, for its holder, with the identity that took it, if one is known.
+    pub fn status_of(resource: &ResourceName, lock: &Lock, by: Option<&str>, timeout: Duration) -> Self {
+        let mut body = lock_object(resource, lock, timeout);
+        if let Some(by) = by {
+            body.member(name!("by")).text(by);
+        }
+        Self { json: Some(body.end()), replayed: false }
+    }
+
     /// A leadership, for its leader.
     pub fn leadership(resource: &ResourceName, lock: &Lock, timeout: Duration, replayed: bool) -> Self {
         let mut body = lock_object(resource, lock, timeout);
@@ -116,16 +125,16 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
 /// The public state of a resource, ready to be serialised.
 pub fn public_state<'a>(resource: &'a ResourceName, state: &'a State) -> PublicState<'a> {
     let (tenure, group, waiting, breaking) = match state {
-        State::Held { tenure, waiting, breaking, renewals } => {
-            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure) };
+        State::Held { tenure, waiting, breaking, renewals, by } => {
+            let tenure = gorilla_wire::Tenure { renewals: Some(*renewals), ..public_tenure(tenure, by.as_deref()) };
             (Some(tenure), None, *waiting, *breaking)
         }
         State::Shared { group, holders, waiting } => {
             // The fields that a lock with one holder has tell the holder that ends last.
-            let last = holders.first().map(|member| public_tenure(&member.tenure));
+            let last = holders.first().map(|member| public_tenure(&member.tenure, member.by.as_deref()));
             let breaking = holders.first().is_some_and(|member| member.breaking);
             let holder = |member: &'a Member| gorilla_wire::Holder {
-                tenure: public_tenure(&member.tenure),
+                tenure: public_tenure(&member.tenure, member.by.as_deref()),
                 permits: member.permits,
                 breaking: member.breaking,
             };
@@ -153,31 +162,36 @@ pub fn leading(state: &State) -> Option<(&Tenure, bool)> {
 
 /// What is known of an election, ready to be serialised.
 pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire::Election<Cow<'a, str>, &'a RawValue> {
-    let leader =
-        leading(&seen.state).map(|(tenure, breaking)| {
-            let gorilla_wire::Tenure {
-                id,
-                owner,
-                fence,
-                metadata,
-                created_at,
-                updated_at,
-                expire_at,
-                ttl_ms,
-                renewals: _,
-            } = public_tenure(tenure);
-            gorilla_wire::Leader {
-                id,
-                owner,
-                term: fence,
-                metadata,
-                created_at,
-                updated_at,
-                expire_at,
-                ttl_ms,
-                breaking,
-            }
-        });
+    let taker = match &*seen.state {
+        State::Held { by, .. } => by.as_deref(),
+        State::Shared { .. } | State::Free { .. } => None,
+    };
+    let leader = leading(&seen.state).map(|(tenure, breaking)| {
+        let gorilla_wire::Tenure {
+            id,
+            owner,
+            fence,
+            metadata,
+            created_at,
+            updated_at,
+            expire_at,
+            ttl_ms,
+            renewals: _,
+            by,
+        } = public_tenure(tenure, taker);
+        gorilla_wire::Leader {
+            id,
+            owner,
+            term: fence,
+            metadata,
+            created_at,
+            updated_at,
+            expire_at,
+            ttl_ms,
+            by,
+            breaking,
+        }
+    });
     let (State::Held { waiting, .. } | State::Shared { waiting, .. } | State::Free { waiting }) = *seen.state;
     gorilla_wire::Election {
         resource: resource.as_str().into(),
@@ -188,7 +202,7 @@ pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire:
     }
 }
 
-fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValue> {
+fn public_tenure<'a>(tenure: &'a Tenure, by: Option<&'a str>) -> gorilla_wire::Tenure<Cow<'a, str>, &'a RawValue> {
     let time = |at| time(at).as_str().to_string().into();
     gorilla_wire::Tenure {
         id: tenure.id.as_str().into(),
@@ -201,6 +215,7 @@ fn public_tenure(tenure: &Tenure) -> gorilla_wire::Tenure<Cow<'_, str>, &RawValu
         expire_at: time(tenure.expires),
         ttl_ms: milliseconds(tenure.ttl),
         renewals: None,
+        by: by.map(Cow::Borrowed),
     }
 }
 
@@ -246,7 +261,7 @@ mod tests {
         fn a_lock_is_written_as_gorilla_wire_describes_it(
             id in "\\PC{0,9}", owner in any::<String>(), resource in "[^/\\x00-\\x1f\\x7f-\\u{9f}]{3,9}",
             token in "\\PC{0,9}", word in any::<String>(), fence in 1..1u64 << 53, ttl in 0..1u64 << 40,
-            timeout in 0..1u64 << 40, share in any::<Option<(u32, Option<u32>, u32)>>(), waited in any::<Option<u32>>(), times in prop::array::uniform3(0..253_402_300_800_000i64),
+            timeout in 0..1u64 << 40, share in any::<Option<(u32, Option<u32>, u32)>>(), waited in any::<Option<u32>>(), by in any::<Option<String>>(), times in prop::array::uniform3(0..253_402_300_800_000i64),
         ) {
             let metadata = serde_json::to_string(&[&word]).expect("JSON");
             let metadata = Metadata::from_stored(metadata);
@@ -256,7 +271,8 @@ mod tests {
             let part = share.map(|(permits, limit, floor)| Part { permits, limit, floor: floor.into() });
             let waited = waited.map(|waited| Duration::from_millis(waited.into()));
             let lock = Lock { tenure, token: Token::from_client(&token), part, waited };
-            let written = lock_json(&ResourceName::parse(&resource).expect("a name"), &lock, timeout);
+            let written = Success::status_of(&ResourceName::parse(&resource).expect("a name"), &lock, by.as_deref(), timeout);
+            let written = written.json.expect("a body");
             let read: gorilla_wire::Lock = serde_json::from_str(&written).expect("a lock");
             // The same members in the same order, and each value unchanged.
             prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), written);

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Blocked, Failure, Group, Holder, ResourceName, Verb};
+use gorilla_domain::{Blocked, Failure, Group, Holder, PastBreak, ResourceName, Verb};
 
 use super::invalid::Invalid;
 use crate::{
@@ -94,6 +94,8 @@ pub enum ApiError {
     KeyReused,
     /// One resource of a set refused all of them.
     OfSet { resource: ResourceName, error: Box<ApiError> },
+    /// A token was refused whose grant somebody has broken.
+    AfterBreak { error: Box<ApiError>, broken: Box<PastBreak> },
     /// The replica is about to end: the answer of `/_ready`, and to requests that wait.
     Draining,
     /// `/_ready` while Redis doesn't take writes. Says why.
@@ -146,11 +148,16 @@ impl From<Refusal> for ApiError {
 }
 
 impl ApiError {
+    /// The same, where somebody has broken the grant of the token.
+    pub fn after(self, broken: PastBreak) -> Self {
+        Self::AfterBreak { error: Box::new(self), broken: Box::new(broken) }
+    }
+
     /// What only the log is told, and not the client.
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Store(Failure::Broken(cause) | Failure::Unknown(cause)) => Some(cause),
-            Self::OfSet { error, .. } => error.cause(),
+            Self::OfSet { error, .. } | Self::AfterBreak { error, .. } => error.cause(),
             _ => None,
         }
     }

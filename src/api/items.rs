@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
-use gorilla_domain::{HeldQuota, IdempotencyKey, ResourceName, Token};
+use gorilla_domain::{IdempotencyKey, ResourceName, Taker, Token};
 use gorilla_wire::{Acquire, Body, Extend, MOST_ITEMS, Op};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -35,7 +35,7 @@ pub fn read(
     limits: &Limits,
     batch: &gorilla_wire::Batch<&RawValue>,
     key: Option<&IdempotencyKey>,
-    quota: Option<&HeldQuota>,
+    taker: Option<&Taker>,
 ) -> Result<(Vec<Operation>, bool), ApiError> {
     let brief = fields::brief(batch.brief)?;
     let refuse = |problem: String| {
@@ -53,7 +53,7 @@ pub fn read(
     let mut operations = Vec::with_capacity(items.len());
     let mut seen = HashMap::new();
     for (index, item) in items.into_iter().enumerate() {
-        let operation = read_item(limits, item, key, quota).and_then(|operation| {
+        let operation = read_item(limits, item, key, taker).and_then(|operation| {
             if brief && answers_a_token(&operation) {
                 let rule = "leaves out the answers of successes, and that of this item has a new token";
                 return Err(Invalid::new("brief", format!("{rule}: take extends with \"rotate\": false")).into());
@@ -86,7 +86,7 @@ fn read_item(
     limits: &Limits,
     item: &RawValue,
     key: Option<&IdempotencyKey>,
-    quota: Option<&HeldQuota>,
+    taker: Option<&Taker>,
 ) -> Result<Operation, Problem> {
     let about_all = |text: String| Problem { field: None, text };
     let raw = item.get();
@@ -110,7 +110,7 @@ fn read_item(
     Ok(match op {
         Op::Acquire => {
             let body = body::<Acquire<&RawValue>>(&fields, &["op", "resource"])?;
-            Operation::Acquire(acquire::asked(limits, resource, body, key, quota.cloned())?.into())
+            Operation::Acquire(acquire::asked(limits, resource, body, key, taker.cloned())?.into())
         }
         Op::Extend => {
             let body = body::<Extend<&RawValue>>(&fields, &["op", "resource", "token"])?;

@@ -6,11 +6,14 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Blocked, Blocker, Failure, Group, Holder, ResourceName};
+use gorilla_domain::{Blocked, Blocker, Failure, Group, Holder, PastBreak, ResourceName};
 use gorilla_wire::{Code, Error, Facts, Mode, Outcome, Problem, seconds};
 
 use super::{answer::milliseconds, error::ApiError};
-use crate::access::{Rate, Reached};
+use crate::{
+    access::{Rate, Reached},
+    rfc3339::Rfc3339,
+};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -226,6 +229,14 @@ impl Shape {
                 shape.body.facts.resource = Some(resource.as_str().into());
                 return shape;
             }
+            ApiError::AfterBreak { error, broken } => {
+                let mut shape = Self::of(error);
+                let at = Rfc3339::from_millis(broken.at.timestamp_millis()).as_str().to_string();
+                shape.body.error_message += &format!(" {}", was_broken(&at, broken));
+                let (facts, PastBreak { by, reason, .. }) = (&mut shape.body.facts, PastBreak::clone(broken));
+                (facts.broken_at, facts.broken_by, facts.reason) = (Some(at), by, reason);
+                return shape;
+            }
             ApiError::Draining => (Code::Draining, "This replica is about to end; send the request again, with the same Idempotency-Key if it waited, which keeps its place for 10 s.".into()),
             ApiError::AuditUnavailable => (
                 Code::AuditUnavailable,
@@ -398,6 +409,12 @@ fn facts(error: &ApiError) -> Facts {
         ApiError::TimeoutShorter { ttl, .. } => Facts { ttl_ms: Some(milliseconds(*ttl)), ..Facts::default() },
         _ => Facts::default(),
     }
+}
+
+fn was_broken(at: &str, PastBreak { by, reason, .. }: &PastBreak) -> String {
+    let by = by.as_ref().map_or_else(String::new, |by| format!(" by the API key {by:?}"));
+    let why = reason.as_ref().map_or_else(|| ", without a reason".into(), |reason| format!(": {reason:?}"));
+    format!("The grant of this token was broken at {at}{by}{why}.")
 }
 
 fn recovering(resource: &ResourceName, left: Duration) -> String {

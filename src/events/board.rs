@@ -161,7 +161,7 @@ mod tests {
             at: DateTime::default(),
             change: Change::Released { held_ms: None },
         };
-        Frame::Event(Arc::new(Recorded { event, cursor: Some(cursor), json: Default::default() }))
+        Frame::Event(Arc::new(Recorded::new(event, Some(cursor))))
     }
 
     #[test]

@@ -288,6 +288,7 @@ mod tests {
             previous_fence: None,
             metadata: None,
             permits: floor.map(|_| 1),
+            by: None,
         };
         line(resource, fence, at, floor, change)
     }

@@ -12,8 +12,8 @@ use crate::{
 /// In bytes. The JSON of most events is shorter.
 const USUAL_LENGTH: usize = 400;
 
-/// Writes an event.
-pub fn json(event: &Event, cursor: Option<&Cursor>) -> Bytes {
+/// Writes an event; with a grant only if `shows_taker` with the identity that took the lock.
+pub fn json(event: &Event, cursor: Option<&Cursor>, shows_taker: bool) -> Bytes {
     let mut body = Object::with_capacity(USUAL_LENGTH);
     body.member(name!("type")).text(event.kind().as_str());
     if let Some(cursor) = cursor {
@@ -29,7 +29,7 @@ pub fn json(event: &Event, cursor: Option<&Cursor>) -> Bytes {
     }
     body.member(name!("at")).text(time(event.at).as_str());
     match &event.change {
-        Change::Granted { expire_at, waited_ms, previous_fence, metadata, permits } => {
+        Change::Granted { expire_at, waited_ms, previous_fence, metadata, permits, by } => {
             body.member(name!("expireAt")).text(time(*expire_at).as_str());
             if let Some(waited) = waited_ms {
                 body.member(name!("waitedMs")).whole(*waited);
@@ -44,6 +44,9 @@ pub fn json(event: &Event, cursor: Option<&Cursor>) -> Bytes {
             if let Some(permits) = permits {
                 body.member(name!("mode")).text("shared");
                 body.member(name!("permits")).whole(*permits);
+            }
+            if let Some(by) = by.as_ref().filter(|_| shows_taker) {
+                body.member(name!("by")).text(by);
             }
         }
         Change::Extended { expire_at } => {

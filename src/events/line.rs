@@ -26,7 +26,7 @@ impl Line {
         let Noted { at, id, owner, change, .. } = noted;
         let (mut fence_of, mut place) = (None, None);
         let change = match change {
-            NotedChange::Granted { fence, ends, waited, last, metadata, permits, floor: of_group } => {
+            NotedChange::Granted { fence, ends, waited, last, metadata, permits, floor: of_group, by } => {
                 (fence_of, floor) = (Some(fence), of_group);
                 Change::Granted {
                     expire_at: time(ends)?,
@@ -34,6 +34,7 @@ impl Line {
                     previous_fence: last,
                     metadata: metadata.map(Metadata::from_stored),
                     permits,
+                    by,
                 }
             }
             NotedChange::Extended { fence, ends, settled: how } => {

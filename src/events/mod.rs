@@ -14,7 +14,6 @@ mod recorded;
 mod seeds;
 
 pub use feed::{Feed, History, ListenError};
-pub use json::json;
 pub use listener::Listener;
 pub use place::MOST_LISTENERS;
 pub use recorded::{End, Recorded, Told};

@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 
 use super::{
     fold::{Fold, MOST_OPEN},
-    json::json,
     line::Line,
     recorded::Recorded,
 };
@@ -63,8 +62,7 @@ impl Reading {
 }
 
 fn recorded(event: Event, cursor: Cursor) -> Recorded {
-    let json = json(&event, Some(&cursor));
-    Recorded { event, cursor: Some(cursor), json }
+    Recorded::new(event, Some(cursor))
 }
 
 /// All events of the present epoch behind a cursor, read from Redis. Reads the whole recording, because an end may follow

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gorilla_domain::event::{Cursor, Event, Missed};
+use gorilla_domain::event::{Change, Cursor, Event, Missed};
+
+use super::json::json;
 
 /// An event as Redis has recorded it.
 #[derive(Debug)]
@@ -14,6 +16,21 @@ pub struct Recorded {
     pub cursor: Option<Cursor>,
     /// Its JSON, written once for all listeners: docs/reference/events.md.
     pub json: Bytes,
+    /// The same for those who may not know who took the lock; `None` if it says nothing of that.
+    pub json_without_taker: Option<Bytes>,
+}
+
+impl Recorded {
+    /// Writes the JSON of an event.
+    pub fn new(event: Event, cursor: Option<Cursor>) -> Self {
+        let tells_taker = matches!(event.change, Change::Granted { by: Some(_), .. });
+        Self {
+            json: json(&event, cursor.as_ref(), true),
+            json_without_taker: tells_taker.then(|| json(&event, cursor.as_ref(), false)),
+            event,
+            cursor,
+        }
+    }
 }
 
 /// What a listener is told.

@@ -11,11 +11,10 @@ impl Service {
     pub async fn break_lock(&self, caller: &Caller, asked: &Break) -> Result<Broken, Refusal> {
         self.permit(caller, Verb::Break, &asked.resource)?;
         let trail = self.demand(caller, Event::Break, &asked.resource, None)?;
-        let by = caller.identity.as_ref().map(|identity| identity.name.as_str());
         // What is told to listeners has no secrets, even where a reason has.
         let secrets = caller.secrets();
         let reason = asked.reason.as_deref().map(|reason| secrets.masked(reason));
-        let broken = self.store.break_lock(asked, by, reason.as_deref()).await.map_err(Refusal::from);
+        let broken = self.store.break_lock(asked, caller.name(), reason.as_deref()).await.map_err(Refusal::from);
         self.watches.changed(&asked.resource);
         if let Some(trail) = trail {
             trail.broken(&broken, asked.reason.as_deref()).await;

@@ -1,8 +1,8 @@
 //! The client behind a request.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
-use gorilla_domain::{HeldQuota, IdempotencyKey, ResourceName, Scope, Verb};
+use gorilla_domain::{IdempotencyKey, ResourceName, Scope, State, Taker, Verb};
 
 use super::refusal::Denied;
 use crate::{access::Identity, audit, peer::Peer};
@@ -42,11 +42,35 @@ impl Caller {
         }
     }
 
-    /// How many locks the caller may hold at once, if there is a limit.
-    pub fn held_quota(&self) -> Option<HeldQuota> {
+    /// The name of its identity.
+    pub fn name(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.name.as_str())
+    }
+
+    /// Who it is that takes a lock.
+    pub fn taker(&self) -> Option<Taker> {
         let identity = self.identity.as_ref()?;
-        let most = identity.role.quota.max_held?.get();
-        Some(HeldQuota { identity: identity.name.clone(), most })
+        let max_held = identity.role.quota.max_held.map(NonZeroU32::get);
+        Some(Taker { identity: identity.name.clone(), max_held })
+    }
+
+    /// Whether the caller may know who took this lock, or broke it.
+    pub fn may_inspect(&self, resource: &ResourceName) -> bool {
+        self.permit(Verb::Inspect, resource).is_ok()
+    }
+
+    /// What the caller may know of the state of a lock, where its right is not that to inspect the lock.
+    pub fn shown(&self, resource: &ResourceName, state: State) -> State {
+        if self.may_inspect(resource) { state } else { state.without_takers() }
+    }
+
+    /// The same of each lock.
+    pub fn all_shown(&self, locks: Vec<(ResourceName, State)>) -> Vec<(ResourceName, State)> {
+        let show = |(resource, state)| {
+            let state = self.shown(&resource, state);
+            (resource, state)
+        };
+        locks.into_iter().map(show).collect()
     }
 
     /// The Idempotency-Key of a request of this caller. Two callers that send the same key mean two requests.

@@ -25,13 +25,19 @@ impl Service {
             Some(_) => self.demand(caller, event, resource, Some(token))?,
             None => self.follow(caller, event, resource, token),
         };
-        let extended = self.store.extend(asked).await.map_err(Refusal::from);
+        let extended = self.store.extend(asked, caller.name()).await.map_err(Refusal::from);
         if asked.convert.is_some() || asked.metadata.is_some() {
             self.watches.changed(&asked.resource);
         }
         if let Some(trail) = trail {
             trail.extended(&extended, asked.lease, asked.convert.as_ref());
         }
-        extended
+        let extended = extended?;
+        if extended.is_loss()
+            && let Some(broken) = Box::pin(self.past_break(caller, resource, token)).await
+        {
+            return Ok(Extended::AfterBreak(Box::new(extended), broken));
+        }
+        Ok(extended)
     }
 }

@@ -14,7 +14,14 @@ impl Service {
     /// The lock of the holder that has this token.
     pub async fn status(&self, caller: &Caller, resource: &ResourceName, token: &Token) -> Result<Status, Refusal> {
         self.permit(caller, Verb::Inspect, resource)?;
-        Ok(self.store.status(resource, token).await?)
+        let status = self.store.status(resource, token).await?;
+        if matches!(status, Status::Own(..)) {
+            return Ok(status);
+        }
+        Ok(match self.past_break(caller, resource, token).await {
+            Some(broken) => Status::AfterBreak(Box::new(status), broken),
+            None => status,
+        })
     }
 
     /// The requests that wait for a lock; at most so many are told.

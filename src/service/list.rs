@@ -14,6 +14,6 @@ impl Service {
             return Ok(Page { locks: Vec::new(), scope, next: None });
         }
         let page = self.store.list(&List { scope, ..asked }).await?;
-        Ok(page)
+        Ok(Page { locks: caller.all_shown(page.locks), ..page })
     }
 }

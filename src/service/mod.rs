@@ -20,6 +20,7 @@ mod limit;
 mod list;
 mod listening;
 mod load;
+mod past_break;
 mod permission;
 mod pulse;
 mod readiness;

@@ -15,6 +15,12 @@ impl Service {
         if let Some(trail) = trail {
             trail.released(&released);
         }
-        released
+        let released = released?;
+        if released.is_loss()
+            && let Some(broken) = Box::pin(self.past_break(caller, &asked.resource, &asked.token)).await
+        {
+            return Ok(Released::AfterBreak(Box::new(released), broken));
+        }
+        Ok(released)
     }
 }

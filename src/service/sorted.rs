@@ -59,7 +59,7 @@ impl Service {
         let (at, progress, owner) = (seen.at, seen.progress, asked.owner.clone());
         let of = scope.clone();
         let (names, total, next) = aside(move || pick(&seen, &asked, of.as_ref())).await?;
-        let locks = self.store.show(names, owner.as_ref()).await?;
+        let locks = caller.all_shown(self.store.show(names, owner.as_ref()).await?);
         Ok(Sorted::Page { page: Page { locks, scope, next: None }, total, at, progress, next })
     }
 }

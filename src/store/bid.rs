@@ -29,7 +29,8 @@ impl Bid {
         let id = Uuid::now_v7().to_string();
         let share = asked.mode.share();
         let token = share.map_or_else(Token::random, |_| Token::of_holder(&id));
-        let held = asked.quota.as_ref().map(|quota| keys.held(&quota.identity));
+        let limited = asked.taker.as_ref().filter(|taker| taker.max_held.is_some());
+        let held = limited.map(|taker| keys.held(&taker.identity));
         Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share), held })
     }
 
@@ -40,7 +41,7 @@ impl Bid {
 
     /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.
     pub fn call<'a>(&'a self, channel: &'a str, wait: Duration) -> gorilla_scripts::Acquire<'a> {
-        let Acquire { owner, lease, metadata, headstart, replaces, once, quota, .. } = &*self.asked;
+        let Acquire { owner, lease, metadata, headstart, replaces, once, taker, .. } = &*self.asked;
         gorilla_scripts::Acquire {
             id: &self.id,
             token: self.token.expose(),
@@ -51,12 +52,13 @@ impl Bid {
             print: protocol::record(once.as_ref()).1,
             wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
             channel,
-            rank: (!headstart.is_zero() || replaces.is_some() || quota.is_some()).then(|| Rank {
+            rank: (!headstart.is_zero() || replaces.is_some() || self.held.is_some()).then(|| Rank {
                 headstart: headstart.as_micros() as u64,
                 replaces: replaces.as_ref().map(Replaces::as_str),
                 held: self.held.as_deref(),
-                most: quota.as_ref().map(|quota| quota.most),
+                most: taker.as_ref().and_then(|taker| taker.max_held),
             }),
+            by: taker.as_ref().map(|taker| taker.identity.as_str()),
         }
     }
 }

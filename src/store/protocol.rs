@@ -41,9 +41,9 @@ pub fn holder(gorilla_scripts::Holder { owner, fence, ttl }: gorilla_scripts::Ho
     Holder { owner, fence, ttl: Duration::from_millis(ttl) }
 }
 
-/// A tenure as the domain has it. Fails if its metadata is not JSON.
+/// A tenure as the domain has it, without who took it. Fails if its metadata is not JSON.
 pub fn tenure(tenure: gorilla_scripts::Tenure) -> Result<Tenure, Malformed> {
-    let gorilla_scripts::Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = tenure;
+    let gorilla_scripts::Tenure { id, owner, metadata, fence, created, updated, expires, ttl, by: _ } = tenure;
     serde_json::from_str::<IgnoredAny>(&metadata)
         .map_err(|_| Malformed("a lock has metadata that is not JSON".into()))?;
     let (metadata, ttl) = (Metadata::from_stored(metadata), Duration::from_millis(ttl));

@@ -224,6 +224,7 @@ impl Lock for Scripted {
             wait: None,
             channel: "",
             rank: None,
+            by: None,
         };
         match self.run(&self.acquire, &Try(call)).await {
             AcquireReply::Granted { fence, .. } => Some((fence, token)),

@@ -64,6 +64,17 @@ pub struct Ended {
     pub left: Option<Duration>,
 }
 
+/// A break of a grant, as the holder is told of it whose grant it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastBreak {
+    /// When, by the clock of the store.
+    pub at: DateTime<Utc>,
+    /// The name of the identity that did it, if there is one.
+    pub by: Option<String>,
+    /// Why, if somebody said so.
+    pub reason: Option<String>,
+}
+
 /// One of the holders of a shared lock.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -73,6 +84,8 @@ pub struct Member {
     pub permits: u32,
     /// Whether somebody breaks the grant, and has left its holder a grace.
     pub breaking: bool,
+    /// The name of the identity that took its part, where it is known and may be told.
+    pub by: Option<String>,
 }
 
 /// What is known of a resource.
@@ -88,6 +101,8 @@ pub enum State {
         breaking: bool,
         /// How often the holder has extended its lease.
         renewals: u64,
+        /// The name of the identity that took the lock, where it is known and may be told.
+        by: Option<String>,
     },
     /// A group shares the lock.
     Shared {
@@ -106,6 +121,16 @@ pub enum State {
 }
 
 impl State {
+    /// The same for whoever may not know which identities took the lock.
+    pub fn without_takers(mut self) -> Self {
+        match &mut self {
+            Self::Held { by, .. } => *by = None,
+            Self::Shared { holders, .. } => holders.iter_mut().for_each(|member| member.by = None),
+            Self::Free { .. } => {}
+        }
+        self
+    }
+
     /// The same for whoever asks only for holders with this label: of a group they alone are kept. `None` if nobody with
     /// this label holds the lock.
     pub fn held_by(self, owner: &Owner) -> Option<Self> {
@@ -123,10 +148,12 @@ impl State {
 /// What the holder of a token is told of a resource.
 #[derive(Clone, Debug)]
 pub enum Status {
-    /// The token is that of this lock.
-    Own(Lock),
+    /// The token is that of this lock, which this identity took, where it is known.
+    Own(Lock, Option<String>),
     /// The resource is held under other tokens.
     Other,
     /// Nobody holds the resource.
     Free,
+    /// The same, where somebody broke the grant of the token.
+    AfterBreak(Box<Status>, PastBreak),
 }

@@ -22,7 +22,7 @@ mod verb;
 
 pub use event::Event;
 pub use failure::Failure;
-pub use grant::{Ended, Holder, Lock, Member, State, Status, Tenure};
+pub use grant::{Ended, Holder, Lock, Member, PastBreak, State, Status, Tenure};
 pub use idempotency::{Fingerprint, IdempotencyKey, Once};
 pub use lease::Lease;
 pub use metadata::Metadata;
@@ -32,7 +32,7 @@ pub use owner::Owner;
 pub use page::{Cursor, Order, Page};
 pub use queue::{Line, Waiter};
 pub use replaces::Replaces;
-pub use request::{Acquire, Break, Extend, HeldQuota, List, Release};
+pub use request::{Acquire, Break, Extend, List, Release, Taker};
 pub use resource::ResourceName;
 pub use rule::BrokenRule;
 pub use scope::Scope;

@@ -3,7 +3,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use crate::{Ended, Group, Holder, Lock};
+use crate::{Ended, Group, Holder, Lock, PastBreak};
 
 /// What keeps an acquire from the lock.
 #[derive(Clone, Debug)]
@@ -115,6 +115,15 @@ pub enum Extended {
     Gone,
     /// The Idempotency-Key came before with another request.
     KeyReused,
+    /// Refused as said, and somebody has broken the grant of the token.
+    AfterBreak(Box<Extended>, PastBreak),
+}
+
+impl Extended {
+    /// Whether the caller has lost the lock, or is about to lose it.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Missing | Self::TokenMismatch(_) | Self::Breaking { .. } | Self::Gone)
+    }
 }
 
 /// How a release ended.
@@ -130,6 +139,15 @@ pub enum Released {
     TokenMismatch,
     /// The Idempotency-Key came before with another request.
     KeyReused,
+    /// Refused as said, and somebody has broken the grant of the token.
+    AfterBreak(Box<Released>, PastBreak),
+}
+
+impl Released {
+    /// Whether the caller had lost the lock.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Missing | Self::TokenMismatch)
+    }
 }
 
 /// How a break ended.

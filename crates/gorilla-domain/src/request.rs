@@ -25,17 +25,17 @@ pub struct Acquire {
     pub replaces: Option<Replaces>,
     /// Given if the request may come again.
     pub once: Option<Once>,
-    /// Given if the caller may hold only so many locks.
-    pub quota: Option<HeldQuota>,
+    /// Who takes it, if the caller is known.
+    pub taker: Option<Taker>,
 }
 
-/// How many locks a caller may hold at once.
+/// Who takes a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldQuota {
-    /// Who it is.
+pub struct Taker {
+    /// The name of the identity.
     pub identity: String,
-    /// The number.
-    pub most: u32,
+    /// How many locks it may hold at once, if there is a limit.
+    pub max_held: Option<u32>,
 }
 
 /// Renew a lease.

@@ -110,7 +110,7 @@ mod tests {
             mode: Mode::Exclusive,
             headstart: Duration::ZERO,
             replaces: None,
-            quota: None,
+            taker: None,
             once: None,
         };
         AcquireSet::new(names.iter().map(part).collect())

@@ -30,6 +30,8 @@ pub struct Tenure {
     pub expires: i64,
     /// What is left of the lease, in milliseconds.
     pub ttl: u64,
+    /// The identity that took it, where a script tells it and one is known.
+    pub by: Option<String>,
 }
 
 /// What a holder has of a shared lock.

@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(keys.events(), "gorilla:events");
         assert_eq!(keys.events_epoch(), "gorilla:events:epoch");
         assert_eq!(Sibling::Told.key(&orders), "gorilla:{orders}:told");
+        assert_eq!(Sibling::Broken.key(&orders), "gorilla:{orders}:broken");
         assert_eq!(keys.locks_matching("a*"), "gorilla:{a\\**}:lock");
     }
 

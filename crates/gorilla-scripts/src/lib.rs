@@ -20,9 +20,9 @@ pub use call::Call;
 pub use calls::{
     Acquire, AcquireReply, Break, BreakReply, Cancel, CancelReply, Claim, Confirm, ConfirmReply, Convert, ConvertReply,
     Expired, ExpiredReply, Extend, ExtendReply, Handover, HandoverReply, Held, Hold, HoldReply, Inspect, InspectReply,
-    Join, Limit, LimitReply, Listen, Listening, Place, Queue, QueueReply, Rank, Ready, Release, ReleaseLater,
-    ReleaseReply, Settle, Settled, SharedBreak, SharedExtend, SharedInspect, SharedInspectReply, SharedRelease,
-    TakeAll, TakeAllReply, Try, Wake,
+    Join, Limit, LimitReply, Listen, Listening, PastBreak, PastBreakReply, Place, Queue, QueueReply, Rank, Ready,
+    Release, ReleaseLater, ReleaseReply, Settle, Settled, SharedBreak, SharedExtend, SharedInspect, SharedInspectReply,
+    SharedRelease, TakeAll, TakeAllReply, Try, Wake,
 };
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;

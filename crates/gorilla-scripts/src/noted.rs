@@ -29,6 +29,7 @@ pub enum NotedChange {
         metadata: Option<String>,
         permits: Option<u32>,
         floor: Option<u64>,
+        by: Option<String>,
     },
     /// `settled` says how the grant ends then, if that is settled.
     Extended {
@@ -150,6 +151,7 @@ fn noted(mut values: Values) -> Option<Noted> {
             metadata: values.text(),
             permits: values.number(),
             floor: values.number(),
+            by: values.text(),
         },
         "extended" => NotedChange::Extended {
             fence: fence()?,

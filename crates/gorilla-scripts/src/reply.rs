@@ -72,6 +72,11 @@ impl Reader {
         number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| malformed("a value that is not a number"))
     }
 
+    /// The next value as text; `None` for an empty text.
+    pub fn some_text(&mut self) -> Result<Option<String>, Malformed> {
+        Ok(Some(self.text()?).filter(|text| !text.is_empty()))
+    }
+
     /// The next value as a whole number; `None` for 0.
     pub fn some_number(&mut self) -> Result<Option<u64>, Malformed> {
         Ok(Some(self.number()?).filter(|number| *number > 0))
@@ -117,6 +122,7 @@ impl Reader {
             updated: self.number()?,
             expires: self.number()?,
             ttl: self.number()?,
+            by: None,
         })
     }
 }

@@ -13,6 +13,8 @@ pub enum Sibling<'a> {
     Holders,
     /// The fences of grants whose end by time was told lately, a set.
     Told,
+    /// Which grants were broken lately, a hash.
+    Broken,
     /// The limit of a resource, a string.
     Limit,
     /// The newest request that has joined the queue with this value of `replaces`, a string.
@@ -31,6 +33,7 @@ impl Sibling<'_> {
             Self::Turn => format!("{stem}queue:turn"),
             Self::Holders => format!("{stem}holders"),
             Self::Told => format!("{stem}told"),
+            Self::Broken => format!("{stem}broken"),
             Self::Limit => format!("{stem}limit"),
             Self::Replaces(value) => format!("{stem}queue:replaces:{value}"),
             Self::Request(name) => format!("{stem}request:{name}"),

@@ -21,8 +21,8 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 41] = library!(
-    "acquire" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
+const LIBRARY: [(&str, &str); 42] = library!(
+    "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
     "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
     "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/fence" "inline/grant"
     "inline/granted" "inline/many" "inline/note_granted" "inline/stem" "inline/take_turn" "inline/turn" "keys"
@@ -109,6 +109,7 @@ pub struct Scripts {
     pub queue: Arc<Script>,
     pub listen: Arc<Script>,
     pub expired: Arc<Script>,
+    pub past_break: Arc<Script>,
 }
 
 impl Constants<'_> {
@@ -248,7 +249,7 @@ fn arguments(head: &str) -> Vec<&str> {
 
 impl Scripts {
     /// The names of their files in `lua/`, and a name for all others.
-    pub const NAMES: [&str; 26] = [
+    pub const NAMES: [&str; 27] = [
         "try",
         "claim",
         "extend",
@@ -274,6 +275,7 @@ impl Scripts {
         "queue",
         "listen",
         "expired",
+        "past_break",
         "other",
     ];
 
@@ -311,6 +313,7 @@ impl Scripts {
             queue: script("queue", include_str!("../../../lua/queue.lua")).into(),
             listen: script("listen", include_str!("../../../lua/listen.lua")).into(),
             expired: script("expired", include_str!("../../../lua/expired.lua")).into(),
+            past_break: script("past_break", include_str!("../../../lua/past_break.lua")).into(),
         }
     }
 }

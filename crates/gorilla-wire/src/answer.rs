@@ -83,6 +83,10 @@ pub struct Lock {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub waited_ms: Option<u64>,
+    /// Only in the status: the name of the API key that took the lock. Absent where no key was demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text"))]
+    pub by: Option<String>,
 }
 
 /// Several locks of one holder, for the holder. Its JSON has the tokens.
@@ -165,7 +169,7 @@ pub struct State<Text = String, Json = Value> {
 
 /// The tenure of a holder, without its token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "Text: Deserialize<'de>, Json: Deserialize<'de>"))]
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Tenure"))]
 pub struct Tenure<Text = String, Json = Value> {
@@ -197,6 +201,11 @@ pub struct Tenure<Text = String, Json = Value> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub renewals: Option<u64>,
+    /// The name of the API key that took the lock. Absent where no key was demanded, and where the key of this request may
+    /// not look at the lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text"))]
+    pub by: Option<Text>,
 }
 
 /// The clients that share a lock.

@@ -118,7 +118,7 @@ pub struct Election<Text = String, Json = Value> {
 
 /// Who leads, without its token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "Text: Deserialize<'de>, Json: Deserialize<'de>"))]
 #[cfg_attr(not(feature = "server"), non_exhaustive)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Leader"))]
 pub struct Leader<Text = String, Json = Value> {
@@ -146,6 +146,10 @@ pub struct Leader<Text = String, Json = Value> {
     /// How long its lease lasted when Redis answered, in milliseconds.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::count"))]
     pub ttl_ms: u64,
+    /// The name of the API key that was elected. Absent where no key was demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text"))]
+    pub by: Option<Text>,
     /// True while somebody breaks the lock and has left the leader a grace; only then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::only_true"))]

@@ -16,8 +16,8 @@ pub struct Event<Text = String, Json = Value> {
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::event_type"))]
     pub kind: Text,
-    /// The position of the event, for `since` and `before`. Absent in a `broken` that was told while Redis recorded
-    /// nothing.
+    /// The position of the event, for `since` and `before`. Absent in a `leader` or `vacant` that comes with
+    /// the states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text"))]
     pub cursor: Option<Text>,
@@ -79,7 +79,8 @@ pub struct Event<Text = String, Json = Value> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::permits"))]
     pub permits: Option<u32>,
-    /// With `broken`: the name of the API key that broke the lock; null if the replica demands no keys.
+    /// With `broken`: the name of the API key that broke the lock; null if the replica demands no keys. With `granted`, and
+    /// with `leader` when it is elected: the name of the API key that took the lock, if the listener may also inspect it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::text_or_null"))]
     pub by: Option<Text>,

@@ -82,6 +82,19 @@ pub struct Facts {
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     pub quota: Option<String>,
+    /// With a token whose grant somebody has broken: when, RFC 3339 in UTC with milliseconds, by the clock of Redis.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::values::time"))]
+    pub broken_at: Option<String>,
+    /// With brokenAt: the name of the API key that broke it. Absent if no key was demanded, or if the key of this request may
+    /// not look at the lock.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub broken_by: Option<String>,
+    /// With brokenAt: why, if whoever broke it gave a reason.
+    #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
+    pub reason: Option<String>,
     /// With insufficient_scope: the verb that the API key does not allow.
     #[serde(deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "String"))]

@@ -32,7 +32,8 @@ local function group_prune(lock, group)
   local ids = {}
   for index, member in ipairs(ended) do
     local id, permits = string.match(member, '^(%S+) (%d+)$')
-    ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits
+    ids[#ids + 1], ids[#ids + 2], ids[#ids + 3] = id, id .. '!', id .. '@'
+    group.used = group.used - permits
     local on = recorded()
     local holder = on and holder_read(lock, id)
     if holder then
@@ -99,7 +100,7 @@ end
 -- Takes a holder out. `kind` and what follows say how its grant ends, as in lib/events.lua.
 local function group_remove(lock, group, id, holder, kind, ...)
   group.used = group.used - holder.permits
-  redis.call('HDEL', lock, id, id .. '!')
+  redis.call('HDEL', lock, id, id .. '!', id .. '@')
   redis.call('ZREM', beside(lock, 'holders'), id .. ' ' .. holder.permits)
   local on = recorded()
   if on then on.holder_ended(lock, id, holder, kind, ...) end

@@ -3,11 +3,16 @@
 -- A holder in a group is the field '<id>' of the lock's hash. Its value is text, because cjson would rewrite the metadata:
 -- '<secret> <fence> <permits> <created> <updated> <bytes of the owner> <owner> <metadata>'. The token of the holder is
 -- '<id>.<secret>'. Where the end of a holder is settled, so that it can't extend, the field '<id>!' says why: 'breaking' or
--- 'released'.
+-- 'released'. The field '<id>@' names the identity that took the part, if one is known.
 
 local function holder_write(lock, id, holder)
   redis.call('HSET', lock, id, table.concat({holder.secret, holder.fence, holder.permits, holder.created, holder.updated,
     #holder.owner, holder.owner, holder.metadata}, ' '))
+end
+
+-- Notes which identity took the part of a holder, if one is known.
+local function holder_taken(lock, id, by)
+  if by then redis.call('HSET', lock, id .. '@', by) end
 end
 
 -- The holder that the value of a field describes.

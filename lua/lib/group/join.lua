@@ -64,6 +64,7 @@ local function join_granted(lock, group, req, permits, limit)
   local secret = select(2, token_parts(req.token))
   holder_write(lock, req.id, {secret = secret, fence = fence, permits = permits, created = now, updated = now,
     owner = req.owner, metadata = req.metadata})
+  holder_taken(lock, req.id, req.by)
   group_until(lock, req.id, permits, now + req.lease)
   local on = recorded()
   if on then on.granted(lock, req, fence, whole(now + req.lease), last, permits, group.floor) end

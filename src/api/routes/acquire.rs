@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, HeldQuota, IdempotencyKey, Lock, Once, ResourceName};
+use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, IdempotencyKey, Lock, Once, ResourceName, Taker};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -52,7 +52,7 @@ async fn read(app: App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiErr
     let Target { caller, resource, headers, body, .. } = target;
     let body = body::read(&app, &headers, body, body::LONGEST).await?;
     let key = || idempotency_key(&headers, &caller);
-    let asked = parse(app.limits(), resource, key, caller.held_quota(), &body)?.into();
+    let asked = parse(app.limits(), resource, key, caller.taker(), &body)?.into();
     Ok((caller, asked))
 }
 
@@ -61,11 +61,11 @@ pub fn parse(
     limits: &Limits,
     resource: ResourceName,
     key: impl FnOnce() -> Result<Option<IdempotencyKey>, Invalid>,
-    quota: Option<HeldQuota>,
+    taker: Option<Taker>,
     body: &[u8],
 ) -> Result<Acquire, ApiError> {
     let fields = body::parse(body)?;
-    Ok(asked(limits, resource, fields, key()?, quota)?)
+    Ok(asked(limits, resource, fields, key()?, taker)?)
 }
 
 /// What the fields ask for.
@@ -74,7 +74,7 @@ pub fn asked(
     resource: ResourceName,
     fields: gorilla_wire::Acquire<&RawValue>,
     key: Option<IdempotencyKey>,
-    quota: Option<HeldQuota>,
+    taker: Option<Taker>,
 ) -> Result<Acquire, Invalid> {
     let owner = fields::owner(fields.owner)?;
     let lease = fields::lease(fields.timeout, limits.max_timeout)?;
@@ -94,7 +94,7 @@ pub fn asked(
         print.extend(replacing.as_deref());
         Once::new(key, &print)
     });
-    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, replaces, once, quota })
+    Ok(Acquire { resource, owner, lease, metadata, wait, mode, headstart, replaces, once, taker })
 }
 
 /// What the client is told.

@@ -82,8 +82,8 @@ fn parse(limits: &Limits, headers: &HeaderMap, caller: &Caller, body: &Bytes) ->
     let parts: Vec<_> = common.chain(sorted.iter().flat_map(|(name, mode)| [*name, mode])).collect();
     let once = idempotency_key(headers, caller)?.map(|key| Once::of_set(key, &parts));
     let part = |(resource, mode)| {
-        let (owner, metadata, once, quota) = (owner.clone(), metadata.clone(), once.clone(), caller.held_quota());
-        Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, replaces: None, once, quota }
+        let (owner, metadata, once, taker) = (owner.clone(), metadata.clone(), once.clone(), caller.taker());
+        Acquire { resource, owner, lease, metadata, wait, mode, headstart: Duration::ZERO, replaces: None, once, taker }
     };
     let set = AcquireSet::new(resources.into_iter().map(part).collect());
     set.map_err(|rule| Invalid::new("resources", rule).into())

@@ -51,8 +51,7 @@ async fn read(app: &App, request: Request) -> Result<Asked, ApiError> {
     let caller = parts.extensions.remove().ok_or(ApiError::Panic)?;
     let body = body::read(app, &parts.headers, body, LONGEST).await?;
     let key = idempotency_key(&parts.headers, &caller)?;
-    let (operations, brief) =
-        items::read(app.limits(), &body::parse(&body)?, key.as_ref(), caller.held_quota().as_ref())?;
+    let (operations, brief) = items::read(app.limits(), &body::parse(&body)?, key.as_ref(), caller.taker().as_ref())?;
     Ok(Asked { caller, form: Form::accepted(&parts.headers), operations, brief })
 }
 

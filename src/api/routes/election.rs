@@ -39,7 +39,7 @@ async fn read(app: App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiErr
     let body = body::read(&app, &headers, body, body::LONGEST).await?;
     let fields: Campaign<_> = body::parse(&body)?;
     let key = idempotency_key(&headers, &caller)?;
-    let asked = acquire::asked(app.limits(), resource, fields.into(), key, caller.held_quota())?;
+    let asked = acquire::asked(app.limits(), resource, fields.into(), key, caller.taker())?;
     Ok((caller, asked.into()))
 }
 

@@ -89,5 +89,8 @@ pub fn extended(asked: Extend, extended: Extended) -> Result<(Lock, bool), ApiEr
         Extended::Unsettled(left) => ApiError::Unsettled { resource, left },
         Extended::Gone => ApiError::LockGone { resource },
         Extended::KeyReused => ApiError::KeyReused,
+        Extended::AfterBreak(refused, broken) => {
+            return self::extended(Extend { resource, ..asked }, *refused).map_err(|error| error.after(broken));
+        }
     })
 }

@@ -58,5 +58,8 @@ pub fn answer(asked: Release, released: Released) -> Result<Success, ApiError> {
         Released::Missing => Err(ApiError::LockNotFound { resource }),
         Released::TokenMismatch => Err(ApiError::TokenNotFound { is_well_formed: token.is_well_formed(), resource }),
         Released::KeyReused => Err(ApiError::KeyReused),
+        Released::AfterBreak(refused, broken) => {
+            answer(Release { resource, token, ..asked }, *refused).map_err(|error| error.after(broken))
+        }
     }
 }

@@ -40,12 +40,18 @@ pub async fn status(State(app): State<App>, target: Target) -> Result<Response, 
 }
 
 async fn held_by(app: &App, caller: &Caller, resource: ResourceName, token: Token) -> Result<Response, ApiError> {
-    match app.service.status(caller, &resource, &token).await? {
-        Status::Own(lock) => {
+    let status = app.service.status(caller, &resource, &token).await?;
+    answered(resource, &token, status).map(Success::into_response)
+}
+
+fn answered(resource: ResourceName, token: &Token, status: Status) -> Result<Success, ApiError> {
+    match status {
+        Status::Own(lock, by) => {
             let whole_seconds = std::time::Duration::from_secs(lock.tenure.ttl.as_secs());
-            Ok(Success::lock(&resource, &lock, whole_seconds, false).into_response())
+            Ok(Success::status_of(&resource, &lock, by.as_deref(), whole_seconds))
         }
         Status::Other => Err(ApiError::TokenNotFound { resource, is_well_formed: token.is_well_formed() }),
         Status::Free => Err(ApiError::LockNotFound { resource }),
+        Status::AfterBreak(refused, broken) => answered(resource, token, *refused).map_err(|error| error.after(broken)),
     }
 }

@@ -2,11 +2,14 @@
 
 use anstream::println;
 use clap::Args;
-use gorilla_client::{Group, Limit, Lock, Member, Queue, State};
+use gorilla_client::{Group, Limit, Lock, Member, Queue, State, Tenure};
 use serde::Serialize;
 
 use super::cells::{age, count, left, metadata, plain, print, shown};
 use crate::printable::in_json;
+
+/// The head of the column that has the API keys which took the locks.
+const TAKEN_BY: &str = "TAKEN BY";
 
 /// How to print.
 #[derive(Args)]
@@ -38,6 +41,7 @@ impl Form {
         }
         let mut rows =
             vec![("resource", shown(&lock.resource)), ("owner", shown(&lock.owner)), ("fence", lock.fence.to_string())];
+        rows.extend(lock.by.as_ref().map(|by| ("taken by", shown(by))));
         if let Some(share) = &lock.share {
             let permits = match share.limit {
                 Some(limit) => format!("{} of {limit}", share.permits),
@@ -77,6 +81,7 @@ impl Form {
             }
             (None, Some(tenure)) => {
                 rows.push(("owner", shown(&tenure.owner)));
+                rows.extend(tenure.by.as_ref().map(|by| ("taken by", shown(by))));
                 rows.push(("fence", tenure.fence.to_string()));
                 rows.push(("since", format!("{}, {} ago", shown(&tenure.created_at), age(tenure))));
                 rows.push(("left", left(tenure)));
@@ -102,14 +107,16 @@ pub fn members(group: &Group) {
     let metadata = |member: &Member| metadata(&member.tenure.metadata);
     let is_breaking = group.holders.iter().any(|member| member.breaking);
     let has_metadata = group.holders.iter().any(|member| metadata(member).is_some());
+    let has_taker = group.holders.iter().any(|member| member.tenure.by.is_some());
     let header = ["OWNER", "PERMITS", "FENCE", "AGE"].into_iter().chain(has_metadata.then_some("METADATA"));
-    table.set_header(header.chain(["LEFT"]).chain(is_breaking.then_some("BREAKING")));
+    let header = header.chain(["LEFT"]).chain(is_breaking.then_some("BREAKING"));
+    table.set_header(header.chain(has_taker.then_some(TAKEN_BY)));
     for member in &group.holders {
         let Member { tenure, permits, .. } = member;
         let row = [shown(&tenure.owner), permits.to_string(), tenure.fence.to_string(), age(tenure)].into_iter();
         let row = row.chain(has_metadata.then(|| metadata(member).unwrap_or_default()));
         let breaking = is_breaking.then(|| if member.breaking { "yes" } else { "" }.into());
-        table.add_row(row.chain([left(tenure)]).chain(breaking));
+        table.add_row(row.chain([left(tenure)]).chain(breaking).chain(has_taker.then(|| taker(tenure))));
     }
     table.add_rows(others(group).map(|others| [others]));
     print(&table);
@@ -118,7 +125,12 @@ pub fn members(group: &Group) {
 /// Prints a table of resources. Under a shared lock there is a line for each holder.
 pub fn list(states: &[State]) {
     let mut table = plain();
-    table.set_header(["NAME", "OWNER", "FENCE", "AGE", "WAITING", "LEFT"]);
+    let has_taker = states.iter().any(|state| {
+        let members = state.group.iter().flat_map(|group| &group.holders).map(|member| &member.tenure);
+        members.chain(&state.tenure).any(|tenure| tenure.by.is_some())
+    });
+    let header = ["NAME", "OWNER", "FENCE", "AGE", "WAITING", "LEFT"];
+    table.set_header(header.into_iter().chain(has_taker.then_some(TAKEN_BY)));
     for state in states {
         if let Some(group) = &state.group {
             let none = String::new;
@@ -129,18 +141,20 @@ pub fn list(states: &[State]) {
                     owner += &format!(", {} permits", member.permits);
                 }
                 let tenure = &member.tenure;
-                table.add_row([none(), owner, tenure.fence.to_string(), age(tenure), none(), left(tenure)]);
+                let row = [none(), owner, tenure.fence.to_string(), age(tenure), none(), left(tenure)];
+                table.add_row(row.into_iter().chain(has_taker.then(|| taker(tenure))));
             }
             table.add_rows(others(group).map(|others| [none(), others]));
         } else if let Some(tenure) = &state.tenure {
-            table.add_row([
+            let row = [
                 shown(&state.resource),
                 shown(&tenure.owner),
                 tenure.fence.to_string(),
                 age(tenure),
                 state.waiting.to_string(),
                 left(tenure),
-            ]);
+            ];
+            table.add_row(row.into_iter().chain(has_taker.then(|| taker(tenure))));
         }
     }
     print(&table);
@@ -171,6 +185,11 @@ pub fn limit(limit: &Limit) {
     let number = limit.limit.map_or_else(|| "none".into(), |limit| limit.to_string());
     let rows = [("resource", shown(&limit.resource)), ("limit", number)];
     facts(rows.into_iter().chain([("pinned", if limit.pinned { "yes" } else { "no" }.into())]));
+}
+
+/// The API key that took a lock, if the server tells it.
+fn taker(tenure: &Tenure) -> String {
+    tenure.by.as_deref().map_or_else(String::new, shown)
 }
 
 /// How much of a shared lock is taken.

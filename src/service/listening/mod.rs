@@ -91,13 +91,15 @@ impl Service {
     ) -> Result<Past, Refusal> {
         self.permit(caller, Verb::Events, resource)?;
         let History { events, recorded_since, before } = self.feed.history(resource, before, limit).await?;
-        Ok(Past { events: events.into_iter().map(Happened).collect(), recorded_since, before })
+        let shows_takers = caller.may_inspect(resource);
+        let events = events.into_iter().map(|event| Happened::new(event, shows_takers)).collect();
+        Ok(Past { events, recorded_since, before })
     }
 
     /// The state of a lock whose events the caller follows.
     pub async fn followed(&self, caller: &Caller, resource: &ResourceName) -> Result<State, Refusal> {
         self.permit(caller, Verb::Events, resource)?;
-        Ok(self.store.inspect(resource, HOLDERS).await?)
+        Ok(caller.shown(resource, self.store.inspect(resource, HOLDERS).await?))
     }
 
     /// A page of the held locks whose events the caller may follow.
@@ -107,7 +109,8 @@ impl Service {
         if scope.as_ref().is_some_and(Scope::is_empty) {
             return Ok(Page { locks: Vec::new(), scope, next: None });
         }
-        Ok(self.store.list(&List { scope, ..asked }).await?)
+        let page = self.store.list(&List { scope, ..asked }).await?;
+        Ok(Page { locks: caller.all_shown(page.locks), ..page })
     }
 
     /// The replica is about to end: all who listen are told so within this time, spread over it.
@@ -155,8 +158,10 @@ impl Listening {
             };
             match told {
                 Told::Event(event) => {
-                    if self.filter.passes(&event.event) && self.standing.may_see(&event.event.resource) {
-                        return Heard::Event(Happened(event));
+                    let resource = &event.event.resource;
+                    if self.filter.passes(&event.event) && self.standing.may_see(resource) {
+                        let shows_takers = self.standing.caller().may_inspect(resource);
+                        return Heard::Event(Happened::new(event, shows_takers));
                     }
                 }
                 Told::Missed(why) => return Heard::Missed(why),

@@ -10,7 +10,12 @@ use crate::store::{base::Store, durability::Effect, error::Error, protocol};
 
 impl Store {
     /// Has the only holder of a lock share it from now on, or the only holder of a shared lock have it alone.
-    pub(super) async fn convert(self: &Arc<Self>, asked: &Extend, mode: Mode) -> Result<Extended, Failure> {
+    pub(super) async fn convert(
+        self: &Arc<Self>,
+        asked: &Extend,
+        mode: Mode,
+        by: Option<&str>,
+    ) -> Result<Extended, Failure> {
         let lock_key = self.keys.lock(&asked.resource);
         let id = Uuid::now_v7().to_string();
         let new_token = mode.share().map_or_else(Token::random, |_| Token::of_holder(&id));
@@ -25,13 +30,23 @@ impl Store {
             share: share.as_deref(),
             request,
             print,
+            by,
         };
         let reply = self.run_convert(&lock_key, &call).await?;
         let lock = |owner, metadata, fence, created: i64, part: Option<_>| -> Result<Lock, Error> {
             let expires = created.saturating_add_unsigned(asked.lease.as_millis());
             let (id, ttl) = (id.clone(), asked.lease.as_millis());
-            let tenure =
-                gorilla_scripts::Tenure { id, owner, metadata, fence, created, updated: created, expires, ttl };
+            let tenure = gorilla_scripts::Tenure {
+                id,
+                owner,
+                metadata,
+                fence,
+                created,
+                updated: created,
+                expires,
+                ttl,
+                by: None,
+            };
             let (token, part) = (new_token.clone(), part.map(protocol::part));
             Ok(Lock { tenure: protocol::tenure(tenure)?, token, part, waited: None })
         };
@@ -45,11 +60,11 @@ impl Store {
             }
             ConvertReply::Replayed { token, ttl } => {
                 match self.status(&asked.resource, &Token::from_stored(token)).await? {
-                    Status::Own(Lock { tenure, token, part, waited }) => {
+                    Status::Own(Lock { tenure, token, part, waited }, _) => {
                         let tenure = Tenure { ttl: Duration::from_millis(ttl), ..tenure };
                         Extended::Replayed(Lock { tenure, token, part, waited })
                     }
-                    Status::Other | Status::Free => Extended::Gone,
+                    Status::Other | Status::Free | Status::AfterBreak(..) => Extended::Gone,
                 }
             }
             ConvertReply::Missing => Extended::Missing,

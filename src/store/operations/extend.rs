@@ -8,10 +8,11 @@ use gorilla_scripts::{ExtendReply, Grant};
 use crate::store::{base::Store, durability::Effect, error::Error, protocol};
 
 impl Store {
-    /// Renews a lease, and replaces its token and its metadata as far as the caller wants; or converts the lock.
-    pub async fn extend(self: &Arc<Self>, asked: &Extend) -> Result<Extended, Failure> {
+    /// Renews a lease, and replaces its token and its metadata as far as the caller wants; or converts the lock, for the
+    /// identity `by` if one is known.
+    pub async fn extend(self: &Arc<Self>, asked: &Extend, by: Option<&str>) -> Result<Extended, Failure> {
         if let Some(mode) = asked.convert.filter(|mode| mode.share().is_some() != asked.token.of_shared().is_some()) {
-            return self.convert(asked, mode).await;
+            return self.convert(asked, mode, by).await;
         }
         let Extend { resource, token, lease, metadata, keeps_token, once, .. } = asked;
         let lock_key = self.keys.lock(resource);

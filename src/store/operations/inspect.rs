@@ -21,16 +21,18 @@ impl Store {
         let lock = self.keys.lock(resource);
         for _ in 0..MOST_CHANGES {
             match self.run(&lock, &Inspect { token: None }).await? {
-                InspectReply::Held { tenure, waiting, breaking, renewals, .. } => {
-                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting, breaking, renewals });
+                InspectReply::Held { mut tenure, waiting, breaking, renewals, .. } => {
+                    let by = tenure.by.take();
+                    return Ok(State::Held { tenure: protocol::tenure(tenure)?, waiting, breaking, renewals, by });
                 }
                 InspectReply::Free { waiting } => return Ok(State::Free { waiting }),
                 InspectReply::Shared => {}
             }
             match self.run(&lock, &SharedInspect { id: None, secret: None, most }).await? {
                 SharedInspectReply::Group { waiting, group, holders } => {
-                    let holder = |(tenure, permits, breaking)| {
-                        Ok(Member { tenure: protocol::tenure(tenure)?, permits, breaking })
+                    let holder = |(mut tenure, permits, breaking): (gorilla_scripts::Tenure, _, _)| {
+                        let by = tenure.by.take();
+                        Ok(Member { tenure: protocol::tenure(tenure)?, permits, breaking, by })
                     };
                     let holders = holders.into_iter().map(holder).collect::<Result<_, Error>>()?;
                     return Ok(State::Shared { group: protocol::group(group), holders, waiting });
@@ -47,9 +49,10 @@ impl Store {
     /// The lock of the holder that has this token.
     pub async fn status(&self, resource: &ResourceName, token: &Token) -> Result<Status, Failure> {
         let lock_key = self.keys.lock(resource);
-        let lock = |tenure, part| -> Result<Status, Error> {
+        let lock = |mut tenure: gorilla_scripts::Tenure, part| -> Result<Status, Error> {
+            let by = tenure.by.take();
             let tenure = protocol::tenure(tenure)?;
-            Ok(Status::Own(Lock { tenure, token: token.clone(), part, waited: None }))
+            Ok(Status::Own(Lock { tenure, token: token.clone(), part, waited: None }, by))
         };
         let Some((id, secret)) = token.of_shared() else {
             return Ok(match self.run(&lock_key, &Inspect { token: Some(token.expose()) }).await? {

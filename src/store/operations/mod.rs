@@ -11,6 +11,7 @@ mod info;
 mod inspect;
 mod limit;
 mod list;
+mod past_break;
 mod pulse;
 mod ready;
 mod release;

@@ -20,7 +20,9 @@ impl Store {
         parts: &mut Parts,
     ) -> Result<Option<Vec<Held>>, Stopped> {
         let Some(part) = asked.parts().first().filter(|_| !self.clustered) else { return Ok(None) };
-        if asked.parts().iter().any(|part| part.mode != Mode::Exclusive || part.quota.is_some()) {
+        if asked.parts().iter().any(|part| {
+            part.mode != Mode::Exclusive || part.taker.as_ref().is_some_and(|taker| taker.max_held.is_some())
+        }) {
             return Ok(None);
         }
         parts.attempts = asked.ascending().map(|part| self.begin(part)).collect();
@@ -34,6 +36,7 @@ impl Store {
             request,
             print,
             channel: &self.channel,
+            by: part.taker.as_ref().map(|taker| taker.identity.as_str()),
         };
         let mut locks = parts.attempts.iter().map(|attempt| attempt.lock.clone());
         let (first, others) = (locks.next().unwrap_or_default(), locks.collect::<Vec<_>>());

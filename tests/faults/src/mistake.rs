@@ -37,10 +37,8 @@ pub const GRANTED_AGAIN: Mistake =
 pub const KEYS_OF_ITS_OWN: Mistake =
     Mistake { sound: "local stem = string.sub(lock, 1, -5)", broken: "local stem = lock:sub(1,-5)..'own:'" };
 /// The holders of a shared lock whose leases have ended keep their permits.
-pub const PRUNE_FORGETS: Mistake = Mistake {
-    sound: "ids[#ids + 1], ids[#ids + 2], group.used = id, id .. '!', group.used - permits",
-    broken: "ids[#ids + 1], ids[#ids + 2] = id, id .. '!'",
-};
+pub const PRUNE_FORGETS: Mistake =
+    Mistake { sound: "    group.used = group.used - permits\n", broken: "    local _ = permits\n" };
 /// A holder that leaves a group calls nobody who fits now.
 pub const LEAVE_CALLS_NOBODY: Mistake = Mistake {
     sound: "return {'released', group_changed(lock, group), holder.created}",

@@ -8,6 +8,7 @@ mod matrix;
 mod outside;
 mod quotas;
 mod reload;
+mod takers;
 mod waiting;
 
 use crate::harness::{AccessFile, Api, Key, Redis, Replica, key_entry, role};

@@ -12,6 +12,7 @@ mod resume;
 mod rights;
 mod snapshot;
 mod stream;
+mod undone;
 mod until;
 
 use std::time::Duration;

@@ -15,7 +15,8 @@ impl Lab<'_> {
     fn asks(&self, lock: &str, id: &str, token: &str, metadata: &str) -> Request {
         let (owner, lease, request) = ("me", 60_000, id);
         let (print, wait, channel) = (None, None, CHANNEL);
-        let call = Try(Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None });
+        let call =
+            Try(Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None, by: None });
         Request::new(&self.scripts, Some(self.lock_of(lock)), &call)
     }
 

@@ -24,7 +24,7 @@ use crate::harness::Redis;
 use state::{KEYS, attempt, in_order, lines, member};
 use step::{HOLDERS, MOST_CALLED, MOST_ENDED, ROOM, Step, TURN, WINDOW};
 
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 14] = [
     "cancel",
     "claim",
     "convert",
@@ -32,6 +32,7 @@ const SCRIPTS: [&str; 13] = [
     "handover",
     "join",
     "limit",
+    "past_break",
     "release",
     "shared_break",
     "shared_extend",
@@ -276,6 +277,12 @@ impl<'a> Both<'a> {
         current.or_else(|| rng.choice(self.tokens.iter().copied()))
     }
 
+    /// Mostly of a grant that was broken, if one was.
+    fn some_token_of_the_past(&self, rng: &mut Rng) -> Option<Token> {
+        let broken = rng.choice(self.model.broken.keys().copied()).filter(|_| rng.u8(..4) > 0);
+        broken.or_else(|| rng.choice(self.tokens.iter().copied()))
+    }
+
     fn renewal(&mut self, rng: &mut Rng) -> Option<Extend> {
         let token = self.some_token(rng)?;
         let new_token = Token { tenure: token.tenure, number: self.tokens.len() as u8 };
@@ -320,7 +327,7 @@ impl<'a> Both<'a> {
 
     /// What a client or a person does with a shared lock.
     fn step_of_group(&mut self, rng: &mut Rng) -> Option<Step> {
-        Some(match rng.u8(..9) {
+        Some(match rng.u8(..10) {
             0..3 => Step::SharedRelease(Release { token: self.some_token(rng)?, once: self.once(rng, 20) }),
             3 | 4 => Step::SharedExtend({
                 let renewal = self.renewal(rng)?;
@@ -332,6 +339,7 @@ impl<'a> Both<'a> {
                 Step::SharedBreak(Break { fence: fence.filter(|_| rng.u8(..4) > 0), once: self.once(rng, 50) })
             }
             6 | 7 => Step::Convert(self.conversion(rng)?),
+            8 => Step::PastBreak(self.some_token_of_the_past(rng)?),
             _ => Step::Limit(match rng.u8(..4) {
                 0 => Change::Nothing,
                 1 => Change::Pin(rng.u8(1..=4)),

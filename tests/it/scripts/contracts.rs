@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use gorilla_scripts::{
     Acquire, Break, Call, Cancel, Claim, Confirm, Convert, Expired, Extend, Handover, Hold, Inspect, Join, Limit,
-    Listen, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect, SharedRelease,
-    Sibling, TakeAll, Try, Wake,
+    Listen, PastBreak, Queue, Rank, Ready, Release, ReleaseLater, Settle, SharedBreak, SharedExtend, SharedInspect,
+    SharedRelease, Sibling, TakeAll, Try, Wake,
 };
 
 use super::{Lab, replies_in_header, text};
@@ -94,6 +94,7 @@ fn contracts() -> Vec<Contract> {
         wait: Some(WAIT),
         channel: "channel",
         rank: Some(Rank { headstart: RANK, replaces: Some("replaces"), held: None, most: None }),
+        by: Some("by"),
     };
     let claim = Claim { asked, arrived: Some(ARRIVED) };
     let release = Release { token: "release_token", request: Some("release_request"), print: Some("release_print") };
@@ -125,6 +126,7 @@ fn contracts() -> Vec<Contract> {
             share: Some("share"),
             request,
             print,
+            by: Some("by"),
         }),
         Contract::of(&Expired {
             id: "id",
@@ -152,6 +154,7 @@ fn contracts() -> Vec<Contract> {
         Contract::of(&Join { asked, share: Some("share"), again: true, arrived: Some(ARRIVED) }),
         Contract::of(&Limit { change: Some("change"), limit: Some(LIMIT) }),
         Contract::of(&Listen { keep: KEEP, age: Some(AGE) }),
+        Contract::of(&PastBreak { token: "token" }),
         Contract::of(&Queue { most: MOST }),
         Contract::of(&Ready {}),
         Contract::of(&Release { token: "token", request, print }),
@@ -192,6 +195,7 @@ fn contracts() -> Vec<Contract> {
             request,
             print,
             channel: "channel",
+            by: Some("by"),
         }),
         Contract::of(&Try(asked)),
         Contract::of(&Wake {}),

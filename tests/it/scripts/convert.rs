@@ -25,7 +25,7 @@ fn convert_with(
     let new_token = if share.is_empty() { format!("token-of-{id}") } else { format!("{id}.secret-of-{id}") };
     let (request, print) = Some(("k", print)).filter(|(_, print)| !print.is_empty()).unzip();
     let share = Some(share).filter(|share| !share.is_empty());
-    let call = Convert { token, id, new_token: &new_token, metadata: None, lease, share, request, print };
+    let call = Convert { token, id, new_token: &new_token, metadata: None, lease, share, request, print, by: None };
     lab.run_on(Some("lock"), incarnation, &call)
 }
 

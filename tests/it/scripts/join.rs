@@ -88,6 +88,7 @@ fn a_later_call_of_an_exclusive_waiter_leaves_a_group_to_join() {
     lab.join("a-1", "*1/", AT_ONCE);
     let asked = gorilla_scripts::Acquire {
         rank: None,
+        by: None,
         id: "a-2",
         token: "token",
         owner: "owner-of-a-2",

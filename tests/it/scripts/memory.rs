@@ -34,10 +34,12 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         wait: None,
         channel: "",
         rank: None,
+        by: None,
     };
     let acquire = || empty.try_run(&Try(arguments));
     let (ids, tokens, owner, metadata) = (vec!["id-2"], vec!["token"], "me", "[]");
-    let set = TakeAll { ids, tokens, owner, metadata, lease: 30_000, request: None, print: None, channel: "" };
+    let set =
+        TakeAll { ids, tokens, owner, metadata, lease: 30_000, request: None, print: None, channel: "", by: None };
     assert!(out_of_memory(&|| empty.try_run(&set)).starts_with("OOM "));
     // The store then releases alone.
     let release = Release { token: "token-of-id-1", request: None, print: None };
@@ -75,7 +77,7 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
     assert_eq!(out_of_memory(&|| lab.run(&later)[0].clone()), "released");
     let break_lock = Break { fence: None, request, print, grace: None, by: None, reason: None };
     assert_eq!(out_of_memory(&|| broken.run(&break_lock)[0].clone()), "broken");
-    assert_eq!(broken.keys(), ["fence", "request:k"]);
+    assert_eq!(broken.keys(), ["broken", "fence", "request:k"]);
     assert_eq!(out_of_memory(&|| cancelled.cancel("id-1", "request:id-1")[0].clone()), "released");
     assert_eq!(cancelled.keys(), ["fence", "request:id-1"]);
 }

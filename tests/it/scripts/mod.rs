@@ -13,6 +13,7 @@ mod join;
 mod limit;
 mod memory;
 mod numbers;
+mod past_break;
 mod plain;
 mod queue;
 mod queue_model;
@@ -113,7 +114,8 @@ impl<'a> Lab<'a> {
     /// The same of a script that must not fail; its reply.
     #[track_caller]
     fn run_on<C: Call>(&self, lock: Option<&str>, other: Option<&str>, call: &C) -> Vec<String> {
-        let mut reply: Vec<_> = self.try_run_on(lock, other, call).lines().map(String::from).collect();
+        // Not `lines`, which leaves out an empty text at the end.
+        let mut reply: Vec<_> = self.try_run_on(lock, other, call).split('\n').map(String::from).collect();
         let listed = replies_in_header(&text(C::NAME));
         assert!(reply.first().is_some_and(|name| listed.contains(name)), "the header of {} has no {reply:?}", C::NAME);
         self.seen.borrow_mut().insert(reply[0].clone());
@@ -175,6 +177,7 @@ impl<'a> Lab<'a> {
             wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
             channel: CHANNEL,
             rank: None,
+            by: None,
         };
         match arrived {
             "" => self.run_on(Some("lock"), incarnation, &Try(call)),
@@ -189,6 +192,7 @@ impl<'a> Lab<'a> {
         let (token, owner) = (format!("{id}.secret-of-{id}"), format!("owner-of-{id}"));
         let asked = Acquire {
             rank: None,
+            by: None,
             id,
             token: &token,
             owner: &owner,

@@ -54,6 +54,7 @@ impl Lab<'_> {
             wait: Some(20_000),
             channel: CHANNEL,
             rank: None,
+            by: Some("somebody"),
         };
         let release = Release { token: &held, request: None, print: None };
         self.run(&Handover { release, claim: Claim { asked, arrived: arrived.parse().ok() } })

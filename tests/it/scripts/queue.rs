@@ -68,7 +68,7 @@ fn a_break_with_a_grace_says_when_to_look_after_a_waiter_and_leaves_the_queue_al
     let first = joined(&lab, "id-1");
     let broken = lab.run(&Break { fence: None, request: None, print: None, grace: Some(5000), by: None, reason: None });
     assert_eq!(broken[4..], ["5000", "5000"]);
-    assert_eq!(lab.keys(), ["fence", "lock", "queue"]);
+    assert_eq!(lab.keys(), ["broken", "fence", "lock", "queue"]);
     let queued = again(&lab, "id-1", "20000", &first);
     assert!(queued[0] == "queued" && (1..=5000).contains(&number(&queued[3])), "{queued:?}");
     assert_eq!(release(&lab, "holder"), ["released", "1000"]);
@@ -86,7 +86,7 @@ fn joined_ahead(lab: &Lab, id: &str, headstart: u64) -> u64 {
 fn ahead<'a>(id: &'a str, owner: &'a str, headstart: u64) -> Acquire<'a> {
     let (metadata, lease, print, wait) = ("[]", 30_000, None, Some(20_000));
     let rank = Some(Rank { headstart: headstart * 1_000_000, replaces: None, held: None, most: None });
-    Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank }
+    Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank, by: None }
 }
 
 /// The ids in the queue, in their order.

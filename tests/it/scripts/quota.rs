@@ -42,6 +42,7 @@ impl Identity {
             wait,
             channel: CHANNEL,
             rank: Some(rank),
+            by: None,
         }
     }
 

@@ -114,7 +114,7 @@ fn fences_over_a_roll_back(lab: &Lab, last_fence: &str) -> [i64; 2] {
     lab.cli(&["SET"], last_fence, &[&format!("{ahead}000000")]);
     let (id, token, owner, metadata, lease, request) = ("id-1", "token-of-id-1", "me", "[]", 30_000, "id-1");
     let (print, wait, channel, rank) = (None, None, CHANNEL, None);
-    let call = calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank };
+    let call = calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank, by: None };
     let ask = Request::new(&lab.scripts, Some(lab.key("lock")), &Try(call));
     let ours = lab.send(&[ask], &[lab.key("*")]);
     assert_eq!(lab.release("id-1"), ["released", "0"]);

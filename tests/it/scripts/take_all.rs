@@ -15,7 +15,7 @@ impl Lab<'_> {
         let (token, owner) = (format!("token-of-{id}"), format!("owner-of-{id}"));
         let (ids, tokens) = (vec![id], vec![token.as_str()]);
         let (owner, metadata, lease, channel) = (owner.as_str(), "[1.0]", 60_000, CHANNEL);
-        self.run(&TakeAll { ids, tokens, owner, metadata, lease, request, print, channel })
+        self.run(&TakeAll { ids, tokens, owner, metadata, lease, request, print, channel, by: None })
     }
 }
 

@@ -89,7 +89,7 @@ async fn a_break_with_a_grace_leaves_the_lock_to_its_holder_who_can_release_and_
     let refused = api.extend(&resource, token(&lock), 60).await;
     assert_eq!((refused.status, refused.code().as_str()), (409, "lock_breaking"), "{refused:?}");
     let told = refused.json();
-    assert_eq!(fields(&told), "code errorMessage outcome resource ttlMs");
+    assert_eq!(fields(&told), "brokenAt code errorMessage outcome resource ttlMs");
     assert!((1..=10_000).contains(&told["ttlMs"].as_u64().expect("a time")), "{told}");
     assert_eq!(api.release(&resource, token(&lock)).await.status, 204);
     // The lock has ended, so nothing is left of it.

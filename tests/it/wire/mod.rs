@@ -9,6 +9,7 @@ mod list;
 mod metadata;
 mod names;
 mod openapi;
+mod past_break;
 mod privacy;
 mod time;
 

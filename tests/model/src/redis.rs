@@ -239,6 +239,8 @@ pub struct Redis {
     pub turn: Option<Turn>,
     /// The records of all requests. None lapses: the window is longer than a run.
     pub requests: BTreeMap<Name, Record>,
+    /// The tokens of grants that were broken, and when. None is forgotten: the time is longer than a run.
+    pub broken: BTreeMap<Token, Ms>,
     /// With `failover_grace`: which incarnation of the data was seen here last.
     pub seen: Option<u8>,
     /// With `failover_grace`: when grants begin.

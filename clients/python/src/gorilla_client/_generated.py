@@ -69,6 +69,7 @@ class Holder(TypedDict):
     """One of the clients that share a lock."""
 
     breaking: NotRequired[Literal[True]]
+    by: NotRequired[str]
     createdAt: str
     expireAt: str
     fence: int
@@ -103,6 +104,7 @@ class Held(TypedDict):
     """What everybody may know of a lock that one client holds."""
 
     breaking: NotRequired[Literal[True]]
+    by: NotRequired[str]
     createdAt: str
     expireAt: str
     fence: int
@@ -147,6 +149,7 @@ class Limit(TypedDict):
 class Lock(TypedDict):
     """A lock, for its holder. Its JSON has the token."""
 
+    by: NotRequired[str]
     createdAt: str
     expireAt: str
     fence: int
@@ -196,6 +199,7 @@ class Shared(TypedDict):
     """What everybody may know of a lock that several clients may hold."""
 
     breaking: NotRequired[Literal[True]]
+    by: NotRequired[str]
     createdAt: str
     expireAt: str
     fence: int

@@ -130,6 +130,13 @@ export interface Batched {
  * later version may have more codes.
  */
 export interface ErrorBody {
+  /** With a token whose grant somebody has broken: when, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
+  readonly brokenAt?: string;
+  /**
+   * With brokenAt: the name of the API key that broke it. Absent if no key was demanded, or if the key of this
+   * request may not look at the lock.
+   */
+  readonly brokenBy?: string;
   /** Stable. */
   readonly code: string;
   /** A sentence for a person; may change. */
@@ -154,6 +161,8 @@ export interface ErrorBody {
   readonly position?: number;
   /** With quota_exceeded: the limit in the access file that the API key has reached. */
   readonly quota?: string;
+  /** With brokenAt: why, if whoever broke it gave a reason. */
+  readonly reason?: string;
   /** Milliseconds until Gorilla grants the lock again. */
   readonly recoveringMs?: number;
   /** As decoded from the path. */
@@ -235,6 +244,11 @@ export interface Held {
    * the holder that ends last.
    */
   readonly breaking?: true;
+  /**
+   * The name of the API key that took the lock. Absent where no key was demanded, and where the key of this
+   * request may not look at the lock.
+   */
+  readonly by?: string;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
   /** When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
@@ -265,6 +279,11 @@ export interface Held {
 export interface Holder {
   /** True while somebody breaks its grant and has left it a grace; only then. */
   readonly breaking?: true;
+  /**
+   * The name of the API key that took the lock. Absent where no key was demanded, and where the key of this
+   * request may not look at the lock.
+   */
+  readonly by?: string;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
   /** When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
@@ -306,6 +325,8 @@ export interface ItemResult {
 
 /** A lock, for its holder. Its JSON has the token. */
 export interface Lock {
+  /** Only in the status: the name of the API key that took the lock. Absent where no key was demanded. */
+  readonly by?: string;
   /** When it was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
   /** When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
@@ -364,6 +385,13 @@ export interface LockSet {
 
 /** The form of RFC 9457 of an answer that is not a success, with the facts as extension members. */
 export interface Problem {
+  /** With a token whose grant somebody has broken: when, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
+  readonly brokenAt?: string;
+  /**
+   * With brokenAt: the name of the API key that broke it. Absent if no key was demanded, or if the key of this
+   * request may not look at the lock.
+   */
+  readonly brokenBy?: string;
   /** Stable. */
   readonly code: "invalid_request" | "token_required" | "authentication_required" | "invalid_key" | "insufficient_scope" | "cross_origin" | "not_found" | "events_off" | "lock_not_found" | "token_not_found" | "method_not_allowed" | "body_timeout" | "lock_held" | "lock_reserved" | "limit_mismatch" | "wait_timeout" | "replaced" | "token_mismatch" | "lock_breaking" | "timeout_shorter" | "fence_changed" | "fence_required" | "lock_gone" | "body_too_large" | "unsupported_media_type" | "host_not_allowed" | "idempotency_key_reused" | "queue_full" | "too_many_holders" | "too_many_listeners" | "quota_exceeded" | "internal_error" | "redis_unavailable" | "redis_refused" | "overloaded" | "recovering" | "not_replicated" | "audit_unavailable" | "draining" | "not_ready" | "outcome_unknown";
   /** A sentence for a person; may change. */
@@ -388,6 +416,8 @@ export interface Problem {
   readonly position?: number;
   /** With quota_exceeded: the limit in the access file that the API key has reached. */
   readonly quota?: string;
+  /** With brokenAt: why, if whoever broke it gave a reason. */
+  readonly reason?: string;
   /** Milliseconds until Gorilla grants the lock again. */
   readonly recoveringMs?: number;
   /** As decoded from the path. */
@@ -437,6 +467,11 @@ export interface Shared {
    * the holder that ends last.
    */
   readonly breaking?: true;
+  /**
+   * The name of the API key that took the lock. Absent where no key was demanded, and where the key of this
+   * request may not look at the lock.
+   */
+  readonly by?: string;
   /** When the lock was granted, RFC 3339 in UTC with milliseconds, by the clock of Redis. */
   readonly createdAt: string;
   /** When its lease ends, RFC 3339 in UTC with milliseconds, by the clock of Redis. */

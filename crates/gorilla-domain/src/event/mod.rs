@@ -40,6 +40,8 @@ pub enum Change {
         metadata: Option<Metadata>,
         /// How many permits the holder has, if it shares the lock.
         permits: Option<u32>,
+        /// The name of the identity that took it, if there is one.
+        by: Option<String>,
     },
     /// The end of the lease has moved: the holder has extended it; or its end is settled, and earlier than before.
     Extended {

@@ -35,6 +35,8 @@ pub struct Acquire<'a> {
     pub channel: &'a str,
     /// What is special about it, if anything.
     pub rank: Option<Rank<'a>>,
+    /// The identity that takes the lock, if one is known.
+    pub by: Option<&'a str>,
 }
 
 /// What is special about a request. The script gets it as a list.

@@ -77,7 +77,8 @@ impl Call for Break<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        [Sibling::Queue, Sibling::Turn].into_iter().chain(self.request.map(Sibling::Request)).collect()
+        let request = self.request.map(Sibling::Request);
+        [Sibling::Queue, Sibling::Turn].into_iter().chain(request).chain([Sibling::Broken]).collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<BreakReply, Malformed> {

@@ -31,6 +31,8 @@ pub struct Convert<'a> {
     pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
     pub print: Option<&'a str>,
+    /// The identity that converts the lock, if one is known.
+    pub by: Option<&'a str>,
 }
 
 /// What `convert` replies. Remaining times are in milliseconds.

@@ -62,8 +62,9 @@ impl Call for Inspect<'_> {
             "held" => {
                 let own = reader.number::<u8>()? == 1;
                 let (tenure, waiting) = (reader.tenure()?, reader.number()?);
-                let breaking = reader.number::<u8>()? == 1;
-                Ok(InspectReply::Held { own, tenure, waiting, breaking, renewals: reader.number()? })
+                let (breaking, renewals) = (reader.number::<u8>()? == 1, reader.number()?);
+                let tenure = Tenure { by: reader.some_text()?, ..tenure };
+                Ok(InspectReply::Held { own, tenure, waiting, breaking, renewals })
             }
             "shared" => Ok(InspectReply::Shared),
             "free" => Ok(InspectReply::Free { waiting: reader.number()? }),

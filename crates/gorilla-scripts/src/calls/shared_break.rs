@@ -28,7 +28,7 @@ impl Call for SharedBreak<'_> {
 
     fn touches(&self) -> Vec<Sibling<'_>> {
         let own = [Sibling::Queue, Sibling::Turn, Sibling::Holders];
-        own.into_iter().chain(self.0.request.map(Sibling::Request)).chain([Sibling::Told]).collect()
+        own.into_iter().chain(self.0.request.map(Sibling::Request)).chain([Sibling::Told, Sibling::Broken]).collect()
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<BreakReply, Malformed> {

@@ -63,12 +63,16 @@ impl Call for SharedInspect<'_> {
         Ok(match outcome {
             "group" => {
                 let (waiting, group, shown) = (reader.number()?, reader.group()?, reader.number::<usize>()?);
-                let holder = |_| Ok((reader.tenure()?, reader.number()?, reader.number::<u8>()? == 1));
+                let holder = |_| {
+                    let (tenure, permits, breaking) = (reader.tenure()?, reader.number()?, reader.number::<u8>()? == 1);
+                    Ok((Tenure { by: reader.some_text()?, ..tenure }, permits, breaking))
+                };
                 SharedInspectReply::Group { waiting, group, holders: (0..shown).map(holder).collect::<Result<_, _>>()? }
             }
             "own" => {
                 let (tenure, permits) = (reader.tenure()?, reader.number()?);
-                SharedInspectReply::Own(tenure, Part { permits, limit: reader.limit()?, floor: reader.number()? })
+                let part = Part { permits, limit: reader.limit()?, floor: reader.number()? };
+                SharedInspectReply::Own(Tenure { by: reader.some_text()?, ..tenure }, part)
             }
             "mismatch" => SharedInspectReply::Mismatch,
             "missing" => SharedInspectReply::Missing,

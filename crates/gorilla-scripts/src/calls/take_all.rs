@@ -31,6 +31,8 @@ pub struct TakeAll<'a> {
     pub print: Option<&'a str>,
     /// The channel whose messages reach this replica.
     pub channel: &'a str,
+    /// The identity that takes the locks, if one is known.
+    pub by: Option<&'a str>,
 }
 
 /// What `take_all` replies.

@@ -33,6 +33,7 @@ pub fn lock(timeout: u64, ttl: u64) -> Lock {
         ttl: Duration::from_millis(ttl),
         share: None,
         waited_ms: None,
+        by: None,
     }
 }
 
@@ -91,6 +92,7 @@ pub fn held() -> State {
         expire_at: ENDS.into(),
         ttl_ms: 30_260,
         renewals: Some(0),
+        by: None,
     };
     State { resource: "stock".into(), held: true, tenure: Some(tenure), group: None, waiting: 0, breaking: false }
 }
@@ -130,6 +132,7 @@ pub fn election(has_leader: bool) -> Election {
         updated_at: lock.updated_at,
         expire_at: lock.expire_at,
         ttl_ms: 21_480,
+        by: None,
         breaking: false,
     };
     Election {

@@ -16,8 +16,8 @@ use crate::{
 
 /// The member of a [`State`] that is there only if it is true.
 const BREAKING: &str = "breaking";
-/// The member of a [`Tenure`] that is there only if it is known.
-const RENEWALS: &str = "renewals";
+/// The members of a [`Tenure`] that are there only if they are known.
+const IF_KNOWN: [&str; 2] = ["renewals", "by"];
 
 /// The schemas of all bodies.
 pub fn all() -> Map<String, Value> {
@@ -139,7 +139,7 @@ fn states() -> [(String, Value); 3] {
                 members.remove(BREAKING);
             }
         }
-        let always = |name: &&String| *name != BREAKING && *name != RENEWALS;
+        let always = |name: &&String| *name != BREAKING && !IF_KNOWN.contains(&name.as_str());
         one["required"] =
             one["properties"].as_object().into_iter().flat_map(Map::keys).filter(always).cloned().collect();
         one

@@ -32,7 +32,7 @@ impl Leaders {
     /// Takes over the state of a lock, and tells who leads.
     pub fn look<'a>(&mut self, resource: &'a ResourceName, state: &'a State, now: DateTime<Utc>) -> Told<'a> {
         let (known, told) = match state {
-            State::Held { tenure, .. } => (Leader::Of(tenure.fence), leader(resource, tenure)),
+            State::Held { tenure, by, .. } => (Leader::Of(tenure.fence), leader(resource, tenure, by.as_deref())),
             State::Shared { .. } | State::Free { .. } => (Leader::Nobody, vacant(resource, now)),
         };
         self.0.insert(resource.clone(), known);
@@ -56,7 +56,8 @@ impl Leaders {
             Change::Granted { permits: None, expire_at, metadata, .. } => {
                 let metadata = metadata.as_ref().map(|metadata| raw(metadata.as_str()));
                 let omitted = metadata.is_none();
-                let told = Told { metadata, metadata_omitted: omitted, ..of_event(happened, *expire_at) };
+                let by = happened.taker().map(Cow::Borrowed);
+                let told = Told { metadata, metadata_omitted: omitted, by, ..of_event(happened, *expire_at) };
                 (Leader::Of(fence), Some(told))
             }
             Change::Granted { permits: Some(_), .. } => {
@@ -90,7 +91,7 @@ fn no_leader(happened: &Happened) -> Told<'_> {
     Told { cursor, ..vacant(&happened.event().resource, happened.event().at) }
 }
 
-fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
+fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure, by: Option<&'a str>) -> Told<'a> {
     Told {
         owner: Some(tenure.owner.as_str().into()),
         fence: Some(tenure.fence),
@@ -98,6 +99,7 @@ fn leader<'a>(resource: &'a ResourceName, tenure: &'a Tenure) -> Told<'a> {
         expire_at: Some(time(tenure.expires)),
         ttl_ms: Some(tenure.ttl.as_millis() as u64),
         metadata: Some(raw(tenure.metadata.as_str())),
+        by: by.map(Cow::Borrowed),
         ..bare(EventType::Leader, resource, tenure.expires - tenure.ttl)
     }
 }
@@ -174,8 +176,14 @@ mod tests {
 
     fn granted(fence: u64, permits: Option<u32>) -> Happened {
         let metadata = Some(Metadata::from_stored("[1]".into()));
-        let change =
-            Change::Granted { expire_at: at(31_000), waited_ms: None, previous_fence: None, metadata, permits };
+        let change = Change::Granted {
+            expire_at: at(31_000),
+            waited_ms: None,
+            previous_fence: None,
+            metadata,
+            permits,
+            by: None,
+        };
         recorded(fence, change)
     }
 
@@ -223,7 +231,7 @@ mod tests {
             expires: at(30_000),
             ttl: Duration::from_secs(20),
         };
-        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0 };
+        let state = State::Held { tenure, waiting: 0, breaking: false, renewals: 0, by: None };
         let (mut leaders, name) = (Leaders::default(), name());
         let told = leaders.look(&name, &state, at(0));
         assert_eq!((told.fence, told.at.as_ref()), (Some(7), "1970-01-01T00:00:10.000Z"));

@@ -30,6 +30,8 @@ pub(super) const KEYS: &str = "
         elseif what == 'queue' then
             local places = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
             for index = 1, #places, 2 do put('place', places[index + 1], places[index]) end
+        elseif what == 'broken' then
+            for _, value in ipairs(redis.call('HVALS', key)) do put('broken', cjson.decode(value)[1]) end
         else
             put(what, redis.call('GET', key))
         end
@@ -102,6 +104,7 @@ pub(super) fn lines(model: &Model) -> BTreeSet<String> {
     if let Some(turn) = &model.turn {
         lines.insert(format!("queue:turn {} {}", turn.since, attempt(turn.id)));
     }
+    lines.extend(model.broken.values().map(|at| format!("broken {at}")));
     lines.extend(model.requests.iter().map(|(name, record)| format!("{} {}", request(*name), fields(record))));
     lines
 }

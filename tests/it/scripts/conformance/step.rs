@@ -39,6 +39,7 @@ pub(super) enum Step {
     Release(Release),
     SharedRelease(Release),
     SharedBreak(Break),
+    PastBreak(Token),
     Convert(Convert),
     Limit(Change),
     /// A release that takes a claim along.
@@ -58,6 +59,7 @@ impl Step {
             Step::Release(_) => "release",
             Step::SharedRelease(_) => "shared_release",
             Step::SharedBreak(_) => "shared_break",
+            Step::PastBreak(_) => "past_break",
             Step::Convert(_) => "convert",
             Step::Limit(_) => "limit",
             Step::Handover(..) => "handover",
@@ -121,6 +123,7 @@ impl Step {
                     reason: None,
                 }))
             }
+            Step::PastBreak(its) => lab.run(&calls::PastBreak { token: &token(*its) }),
             Step::Convert(call) => {
                 let (id, old, new) = (attempt(call.id), token(call.token), token(call.new_token));
                 let (share, (request, print)) = (call.share.map(share), once(call.once));
@@ -133,6 +136,7 @@ impl Step {
                     share: share.as_deref(),
                     request: request.as_deref(),
                     print: print.as_deref(),
+                    by: None,
                 })
             }
             Step::Limit(change) => {
@@ -263,6 +267,7 @@ impl Step {
             Step::Release(call) => scripts::release(model, &env, call),
             Step::SharedRelease(call) => scripts::shared_release(model, &env, call),
             Step::SharedBreak(call) => scripts::shared_break(model, &env, call),
+            Step::PastBreak(its) => scripts::past_break(model, *its),
             Step::Convert(call) => scripts::convert(model, &env, call),
             Step::Limit(change) => scripts::limit(model, &env, change),
             Step::Wake => scripts::wake(model, &env),
@@ -278,6 +283,7 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Optio
     let arrived = if let Arrived::At(when) = call.arrived { Some(when) } else { None };
     let asked = calls::Acquire {
         rank: None,
+        by: None,
         id: &id,
         token: &token,
         owner: &owner,
@@ -354,6 +360,8 @@ fn words(reply: &Reply) -> Vec<String> {
             more = all(crowd);
             json!(["unnamed"])
         }
+        Reply::PastBreak { at } => json!(["broken", at, "", ""]),
+        Reply::NeverBroken => json!(["unknown"]),
         Reply::Shares { fence, created, owner: its, turn, part } => {
             more = of(part);
             json!(["shares", fence, created, owner(its), "[]", turn])

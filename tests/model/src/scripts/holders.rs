@@ -108,13 +108,19 @@ pub fn shared_break(redis: &mut Redis, env: &Env, call: &Break) -> Reply {
         let (owner, fence, ttl) = shared::last_of(group, env);
         return Reply::Changed { owner, fence, ttl };
     };
-    let (id, owner) = (*id, member.owner);
+    let (id, owner, token) = (*id, member.owner, member.token);
+    redis.broken.insert(token, env.now_ms());
     group::remove(redis, id);
     let turn = group::changed(redis, env);
     if let Some((request, fingerprint)) = call.once {
         redis.requests.insert(request, Record::new(Outcome::Broken { fingerprint, id, owner, fence }));
     }
     Reply::Broken { id, owner, fence, turn }
+}
+
+/// `lua/past_break.lua`: whether and when the grant of a token was broken.
+pub fn past_break(redis: &Redis, token: Token) -> Reply {
+    redis.broken.get(&token).map_or(Reply::NeverBroken, |at| Reply::PastBreak { at: *at })
 }
 
 /// Whether a token is the current token of its holder.

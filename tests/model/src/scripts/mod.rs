@@ -27,7 +27,7 @@ pub use env::{Env, Grace};
 pub use extend::{Extend, extend};
 pub use grace::recovery;
 pub use hold::{Hold, hold};
-pub use holders::{Break, shared_break, shared_extend, shared_release};
+pub use holders::{Break, past_break, shared_break, shared_extend, shared_release};
 pub use join::join;
 pub use limit::{Change, limit};
 pub use release::{Release, handover, release};

@@ -40,6 +40,8 @@ pub enum Reply {
     BreakReplayed { id: Id, owner: Id, fence: u64 },
     Changed { owner: Id, fence: u64, ttl: Ms },
     Unnamed { crowd: Crowd },
+    PastBreak { at: Ms },
+    NeverBroken,
     Shares { fence: u64, created: Ms, owner: Id, turn: Ms, part: Part },
     Alone { fence: u64, created: Ms, owner: Id },
     ConvertReplayed { token: Token, ttl: Ms },
