@@ -35,6 +35,39 @@
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
+--- include number
+--- include stream
+--- include time
+--- constant FENCE_KEPT
+--- constant GRACE
+--- plain
+-- The usual case: the lock is free, and the turn of the attempt, which is the first in the queue, is not over; Redis need not
+-- keep a record of the request, and has none.
+if GRACE ~= '0' or print or rank or not arrived then return nil end
+--- inline stem
+local call, record, turn, queue = redis.call, stem .. 'request:' .. request, stem .. 'queue:turn', stem .. 'queue'
+local found = call('EXISTS', lock, record, STREAM or record)
+-- Of the three only the stream may be there: then somebody listens.
+if found > 0 and (found > 1 or not STREAM or call('EXISTS', lock, record) > 0) then return nil end
+local first, second = unpack(call('ZRANGE', queue, '0', '1'))
+-- A place, as in lib/place.lua.
+if first ~= id .. ' ' .. channel .. ' ' .. owner then return nil end
+local given = call('GET', turn)
+if given then
+--- inline turn
+--- inline clock
+  local after_since = string.find(given, ' ', 1, true)
+  local since = string.sub(given, 1, after_since - 1)
+  if string.sub(given, after_since + 1) == first and since + TURN <= tonumber(ms) then return nil end
+  call('DEL', turn)
+end
+--- inline take_turn
+if found > 0 then
+  local waited = math.max(0, math.floor((us - arrived) / 1000))
+--- inline note_granted
+end
+--- inline granted
+
 --- decide
 --- include claim
 return claim(lock, req)

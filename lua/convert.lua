@@ -34,6 +34,7 @@
 
 --- decide
 --- include record
+--- include fence
 --- include grant
 --- include events
 --- include holders/ending
@@ -83,7 +84,7 @@ if req.share then
   local on = recorded()
   if on then on.ended(lock, 'released') end
   redis.call('DEL', lock)
-  local new_fence, created, last = next_fence(lock)
+  local new_fence, created, last = next_fence(beside(lock, 'fence'))
   group = group_new(lock, limit, new_fence)
   group.used = tonumber(permits)
   metadata = req.metadata or metadata
@@ -113,12 +114,13 @@ local on = recorded()
 if on then on.holder_ended(lock, id, holder, 'released') end
 redis.call('DEL', lock, key, beside(lock, 'queue:turn'))
 metadata = req.metadata or holder.metadata
-local granted, last = grant(lock, req.id, req.new_token, holder.owner, metadata, req.lease, req.by)
+local new_fence, created, last =
+  grant(lock, beside(lock, 'fence'), req.id, req.new_token, holder.owner, metadata, req.lease, req.by)
 if on then
   local to = {id = req.id, owner = holder.owner, metadata = metadata, by = req.by}
-  on.granted(lock, to, granted[2], whole(now + req.lease), last)
+  on.granted(lock, to, new_fence, whole(now + req.lease), last)
 end
 -- The first waiter looks when this lease ends.
-queue_tell(beside(lock, 'queue'), '', req.lease, granted[2])
-remember(req.id, granted[2], granted[3])
-return {'alone', granted[2], granted[3], holder.owner, metadata}
+queue_tell(beside(lock, 'queue'), '', req.lease, new_fence)
+remember(req.id, new_fence, created)
+return {'alone', new_fence, created, holder.owner, metadata}

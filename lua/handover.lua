@@ -28,6 +28,39 @@
 --   {'mismatch'}  the lock has another token
 --   {'reused'}    this Idempotency-Key came before with another request
 
+--- include number
+--- include stream
+--- include time
+--- constant FENCE_KEPT
+--- constant GRACE
+--- plain
+-- The usual case: the waiter is the first and has no turn; Redis need not keep a record of either request, and has none.
+if GRACE ~= '0' or release_request or print or rank or not arrived then return nil end
+--- inline stem
+local call, record, turn, queue = redis.call, stem .. 'request:' .. request, stem .. 'queue:turn', stem .. 'queue'
+local found = call('EXISTS', record, turn, STREAM or record)
+-- Of the three only the stream may be there: then somebody listens.
+if found > 0 and (found > 1 or not STREAM or call('EXISTS', record, turn) > 0) then return nil end
+local first, second = unpack(call('ZRANGE', queue, '0', '1'))
+-- A place, as in lib/place.lua.
+if first ~= id .. ' ' .. channel .. ' ' .. owner or call('HGET', lock, 'token') ~= release_token then return nil end
+local created = call('HGET', lock, 'created')
+local before = found > 0 and call('HMGET', lock, 'id', 'owner', 'fence')
+call('DEL', lock)
+--- inline take_turn
+if before then
+  -- As lib/events.lua notes it.
+  noted = noted or {}
+  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, before[1], before[2], before[3], math.max(0, ms - created))
+  local waited = math.max(0, math.floor((us - arrived) / 1000))
+--- inline note_granted
+end
+-- Packed by hand, as in try.lua.
+if #created == 13 and #fence == 16 and #now == 13 then
+  return '\150\168released\0\173' .. created .. '\167granted\176' .. fence .. '\173' .. now
+end
+return {'released', 0, created, 'granted', fence, now}
+
 --- decide
 --- include released
 --- include claim

@@ -14,25 +14,46 @@
 --   {'mismatch'}  the lock has another token
 --   {'reused'}    this Idempotency-Key came before with another request
 
---- include keys
 --- include stream
 --- plain
--- The usual case: nobody waits, and Redis need not keep a record of the release.
+-- The usual cases: nobody waits, or nobody has the turn; and Redis need not keep a record of the release.
 if request then return nil end
-local queue = beside(lock, 'queue')
-local found = redis.call('EXISTS', queue, STREAM or queue)
--- Of the two only the stream may be there: then somebody listens.
-if found > 0 and (found > 1 or not STREAM or redis.call('EXISTS', queue) > 0) then return nil end
-local current, created = unpack(redis.call('HMGET', lock, 'token', 'created'))
-if not current and redis.call('EXISTS', lock) == 0 then return {'missing'} end
-if current ~= token then return {'mismatch'} end
+--- inline stem
+local call, queue = redis.call, stem .. 'queue'
+local found, waits = call('EXISTS', queue, STREAM or queue), false
 if found > 0 then
-  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')
-  local ms = time[1] .. string.sub('00000' .. time[2], -6, -4)
+  waits = found > 1 or not STREAM or call('EXISTS', queue) > 0
+  -- Whether somebody listens.
+  if waits then found = STREAM and found - 1 or 0 end
+end
+local current = call('HGET', lock, 'token')
+-- A group has no token of this kind.
+if not current and call('EXISTS', lock) == 0 then return {'missing'} end
+if current ~= token then return {'mismatch'} end
+local us, ms
+local turn = waits and stem .. 'queue:turn'
+if turn and call('EXISTS', turn) > 0 then return nil end
+local created = call('HGET', lock, 'created')
+if found > 0 then
+  local held = call('HMGET', lock, 'id', 'owner', 'fence')
+--- inline clock
   noted = noted or {}
   noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, held[1], held[2], held[3], math.max(0, ms - created))
 end
-redis.call('DEL', lock)
+call('DEL', lock)
+if turn then
+  -- Gives the turn to the first waiter, as lib/turn.lua does.
+--- inline turn
+--- inline clock
+  local first = call('ZRANGE', queue, '0', '0')[1]
+  local after_id = string.find(first, ' ', 1, true)
+  local after_channel = string.find(first, ' ', after_id + 1, true)
+  call('SET', turn, ms .. ' ' .. first, 'PX',
+    string.format('%d', math.max(call('PTTL', queue), TURN)))
+  call('PUBLISH', string.sub(first, after_id + 1, after_channel and after_channel - 1), string.match(first, '^%S+'))
+  return {'released', TURN, created}
+end
+if #created == 13 then return '\147\168released\0\173' .. created end
 return {'released', 0, created}
 
 --- decide

@@ -33,23 +33,61 @@
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
---- include grant
+--- include number
 --- include stream
+--- include time
+--- constant FENCE_KEPT
 --- constant GRACE
+--- constant LONGEST_ATTEMPT
+--- constant ROOM
 --- plain
--- The usual case: the lock is free, nobody waits, Redis has no record of the request, and need not keep one.
-if GRACE ~= '0' or print or rank and rank[3] then return nil end
-local queue, record = beside(lock, 'queue'), beside(lock, 'request:' .. request)
-local found = redis.call('EXISTS', lock, queue, record, STREAM or lock)
+-- The two usual cases of a request whose record Redis need not keep, and has none of: the lock is free and nobody waits; or
+-- somebody has the lock alone, and the request joins the queue as its last.
+if print or rank and rank[3] then return nil end
+--- inline stem
+local call, queue, record = redis.call, stem .. 'queue', stem .. 'request:' .. request
+local found = call('EXISTS', lock, queue, record, STREAM or record)
+
 -- Of the four only the stream may be there: then somebody listens.
-if found > 0 and (found > 1 or not STREAM or redis.call('EXISTS', lock, queue, record) > 0) then return nil end
-local reply, last = grant(lock, id, token, owner, metadata, lease, by)
+if found == 0 or found == 1 and STREAM and call('EXISTS', lock, queue, record) == 0 then
+  if GRACE ~= '0' then return nil end
+  local fence_key = stem .. 'fence'
+--- inline grant
+  if found > 0 then
+    local waited
+--- inline note_granted
+  end
+--- inline granted
+end
+
+if rank or not wait then return nil end
+local fence = call('HGET', lock, 'fence')
+-- A group has a mode.
+if not fence or call('HGET', lock, 'mode') then return nil end
+local waiting = call('ZCARD', queue)
+-- Beside the lock and the queue only the stream may be there.
+found = found - (waiting > 0 and 2 or 1)
+if found > 0 and (not STREAM or call('EXISTS', record) == 1) or 2 * waiting >= tonumber(ROOM) then return nil end
+--- inline clock
+if waiting > 0 then
+--- inline many
+  -- All that wait must have arrived before, and where many wait, none of them so long ago that its replica may have died.
+  local from = waiting >= MANY and whole(us - LONGEST_ATTEMPT * 1000) or '-inf'
+  if call('ZCOUNT', queue, from, '(' .. us) < waiting then return nil end
+end
+-- A later call of the same attempt may have come before.
+if call('ZADD', queue, 'NX', us, id .. ' ' .. channel .. ' ' .. owner) == 0 then return nil end
+-- If all replicas die, the keys expire. The expiry is twice as far away as it must be, so that few requests write it.
+if waiting == 0 or call('PTTL', queue) < tonumber(LONGEST_ATTEMPT) then
+  call('PEXPIRE', queue, whole(2 * LONGEST_ATTEMPT))
+end
 if found > 0 then
   noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(13, 'granted', lock, reply[3], id, owner, reply[2], whole(reply[3] + lease), nil,
-    last or nil, #metadata <= 256 and metadata or nil, nil, nil, by)
+  noted[#noted + 1] = cmsgpack.pack(8, 'queued', lock, ms, id, owner, waiting + 1, waiting + 1, fence)
 end
-return reply
+local left = call('PTTL', lock)
+if #us == 16 and #fence == 16 then return '\148\166queued\176' .. us .. '\176' .. fence .. cmsgpack.pack(left) end
+return {'queued', us, fence, left}
 
 --- decide
 --- include acquire

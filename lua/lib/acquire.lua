@@ -22,8 +22,7 @@
 
 -- How many attempts a record names that were told of a grant.
 local MOST_TOLD = 16
--- From so many places on, each join looks for places of replicas that died.
-local MANY = 16
+--- inline many
 
 -- How long grants still wait after a loss of data (ms), or nothing.
 local function acquire_recovers()
@@ -158,13 +157,14 @@ local function acquire_granted(lock, req, others_wait)
     if req.named ~= req.own then queue_remove(key, req.named, 'superseded') end
     turn_take(lock)
   end
-  local reply, last = grant(lock, req.id, req.token, req.owner, req.metadata, req.lease, req.by)
+  local fence, now, last = grant(lock, beside(lock, 'fence'), req.id, req.token, req.owner, req.metadata, req.lease,
+    req.by)
   local on = recorded()
-  if on then on.granted(lock, req, reply[2], whole(reply[3] + req.lease), last) end
-  if others_wait then queue_tell(key, req.channel, req.lease, reply[2]) end
+  if on then on.granted(lock, req, fence, whole(now + req.lease), last) end
+  if others_wait then queue_tell(key, req.channel, req.lease, fence) end
   if req.replaces then acquire_note_newest(req) end
-  acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = reply[2], created = reply[3]}, WINDOW)
-  return reply
+  acquire_note(req, {outcome = 'acquired', id = req.id, token = req.token, fence = fence, created = now}, WINDOW)
+  return {'granted', fence, now}
 end
 
 -- Refuses a request that doesn't wait, or whose wait is over.

@@ -1,8 +1,7 @@
 --- include queue
 -- The turn: the first waiter in the queue of a free lock was woken, and has a second to claim the lock.
 
--- How long a waiter that was woken may take to claim the lock (ms).
-local TURN = 1000
+--- inline turn
 
 -- The first place of the queue of a lock, when it arrived, and how long its turn still lasts (ms; nil if it has none).
 -- If a turn passed without a claim, the replica of the waiter loses all its places: it is gone, or so slow that the
@@ -35,7 +34,7 @@ local function turn_give(lock)
   if left then return left end
   local id, channel = place_parts(first)
   local expiry = math.max(redis.call('PTTL', key), TURN)
-  redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', expiry)
+  redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', whole(expiry))
   redis.call('PUBLISH', channel, id)
   return TURN
 end

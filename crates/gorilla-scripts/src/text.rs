@@ -1,15 +1,16 @@
 //! The texts of the scripts, put together from the files of `lua/`.
 //!
-//! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- constant NAME` stands for a
-//! setting of the deployment. `--- plain` and `--- decide` each begin a part that runs once for each request. If the
-//! first part has replied to all requests, Redis doesn't even define what the second part needs, which saves much of the
-//! work. All other lines go into the text as they are.
+//! A line `--- include NAME` stands for `lua/lib/NAME.lua`, once in a script. A line `--- inline NAME` stands for the steps
+//! in `lua/lib/inline/NAME.lua`, each time: to define a function, and to call it, costs Redis more than many steps. A line
+//! `--- constant NAME` stands for a setting of the deployment. `--- plain` and `--- decide` each begin a part that runs
+//! once for each request. If the first part has replied to all requests, Redis doesn't even define what the second part
+//! needs, which saves much of the work. All other lines go into the text as they are.
 //!
 //! The header of a script lists its arguments, in the order in which the call packs them. A part `plain` has each of
 //! them under its name, and `lock`; a part `decide` has `lock`, and them as the fields of `req`. Redis takes as long to
 //! make that table as for a command, so `plain` does without it.
 
-use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 
 use redis_protocol::bytes_utils::Str;
 use sha1_smol::Sha1;
@@ -20,11 +21,15 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 32] = library!(
-    "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join" "group/limit"
-    "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove" "holders/renew" "holders/shorten" "incarnation" "keys" "now"
-    "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "turn"
+const LIBRARY: [(&str, &str); 42] = library!(
+    "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
+    "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
+    "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/fence" "inline/grant"
+    "inline/granted" "inline/many" "inline/note_granted" "inline/stem" "inline/take_turn" "inline/turn" "keys"
+    "now" "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "time" "turn"
 );
+/// What a line begins with that stands for steps in place.
+const INLINE: &str = "--- inline ";
 /// Writes what was noted of changes, as one entry. It must not fail what was done: those who listen find out that a stream can't
 /// be written.
 const RECORD: &str =
@@ -32,6 +37,7 @@ const RECORD: &str =
 /// The same in a Cluster, where nobody can wait for entries of thousands of streams: says which stream has one.
 const RECORD_IN_SLOT: &str = "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) \
      redis.pcall('PUBLISH', CHANNEL, STREAM) end ";
+const REQUESTS: &str = include_str!("../../../lua/lib/requests.lua");
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
@@ -139,7 +145,7 @@ impl Constants<'_> {
 impl Script {
     /// Puts a script together.
     pub fn new(file: &str, constants: &Constants<'_>) -> Self {
-        let source = Text { constants, included: BTreeSet::new(), all: String::new() }.of(file);
+        let source = Text { constants, included: BTreeSet::new(), literals: Vec::new(), all: String::new() }.of(file);
         Self::of(source)
     }
 
@@ -155,6 +161,8 @@ impl Script {
 struct Text<'a> {
     constants: &'a Constants<'a>,
     included: BTreeSet<String>,
+    /// Constants that were named up to here, and what stands for them.
+    literals: Vec<(String, String)>,
     all: String,
 }
 
@@ -167,25 +175,27 @@ impl Text<'_> {
         self.all.extend([head.next().unwrap_or_default(), "\n"]);
         // A call without arguments packs a nil, so that something stands behind the number of requests.
         let _ = writeln!(self.all, "local ARGUMENTS = {}", names.len().max(1));
-        self.all.push_str(RUN);
+        self.all.push_str(REQUESTS);
         head.for_each(|line| self.line(line));
         for Part { is_plain, text } in parts {
             // What a part needs is defined before the part, and not again for each request.
-            let (needs, body): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("--- "));
+            let is_need = |line: &&str| line.starts_with("--- ") && !line.starts_with(INLINE);
+            let (needs, body): (Vec<_>, Vec<_>) = text.lines().partition(is_need);
             needs.into_iter().for_each(|line| self.line(line));
             let parameters: String = names.iter().map(|name| format!(", {name}")).collect();
-            let _ = writeln!(self.all, "if run(function(lock, ends{parameters})\nbehind = ends");
+            let _ = writeln!(self.all, "local function part(lock, ends{parameters})\nbehind = ends");
             if !is_plain {
                 let fields: Vec<_> = names.iter().map(|name| format!("{name} = {name}")).collect();
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
             }
+            body.into_iter().for_each(|line| self.line(line));
             // What happened is recorded when all of it has been done.
             let record = match self.constants.events {
                 _ if !self.included.contains("stream") => "",
                 Recording::InSlot(_) => RECORD_IN_SLOT,
                 Recording::Off | Recording::At(_) => RECORD,
             };
-            let _ = writeln!(self.all, "{}\nend) then {record}return replies end", body.join("\n"));
+            let _ = writeln!(self.all, "end\n{RUN}if #replies == count then {record}return replies end");
         }
         // If a request has no reply after the last part, an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
@@ -195,22 +205,39 @@ impl Text<'_> {
     fn line(&mut self, line: &str) {
         if let Some(name) = line.strip_prefix("--- include ") {
             if self.included.insert(name.into()) {
-                let found = LIBRARY.iter().find(|(known, _)| *known == name);
-                let (_, text) = found.unwrap_or_else(|| panic!("a script includes {name}, which there isn't"));
-                text.lines().for_each(|line| self.line(line));
+                self.library(name);
             }
+        } else if let Some(name) = line.strip_prefix(INLINE) {
+            self.library(&format!("inline/{name}"));
         } else if let Some(name) = line.strip_prefix("--- constant ") {
-            if self.included.insert(name.into()) {
-                let _ = match self.constants.events {
-                    Recording::InSlot(channel) if name == "EVENTS" => {
-                        writeln!(self.all, "local EVENTS, CHANNEL = KEYS[#KEYS], '{channel}'")
-                    }
-                    _ => writeln!(self.all, "local {name} = '{}'", self.constants.get(name)),
-                };
-            }
+            self.constant(name);
         } else {
-            self.all.extend([line, "\n"]);
+            let line = self.literals.iter().fold(Cow::from(line), |line, (name, value)| match line.contains(name) {
+                true => line.replace(name, value).into(),
+                false => line,
+            });
+            self.all.extend([&line, "\n"]);
         }
+    }
+
+    /// Has a constant stand in the lines behind this one. It is not a local of the text: to use that in a function costs each
+    /// call as much as to make it. The stream of a slot is another in each call, so it is a local.
+    fn constant(&mut self, name: &str) {
+        if !self.included.insert(name.into()) {
+            return;
+        }
+        match self.constants.events {
+            Recording::InSlot(channel) if name == "EVENTS" => {
+                let _ = writeln!(self.all, "local EVENTS, CHANNEL = KEYS[#KEYS], '{channel}'");
+            }
+            _ => self.literals.push((name.into(), format!("'{}'", self.constants.get(name)))),
+        }
+    }
+
+    fn library(&mut self, name: &str) {
+        let found = LIBRARY.iter().find(|(known, _)| *known == name);
+        let (_, text) = found.unwrap_or_else(|| panic!("a script needs {name}, which there isn't"));
+        text.lines().for_each(|line| self.line(line));
     }
 }
 

@@ -93,7 +93,8 @@ local function group_call(lock, group)
     if not left or left < -TURN then
       -- If nobody has looked for long, the message may have reached nobody.
       if left then redis.call('PUBLISH', place_channel(first), 'call ' .. whole(group.bound) .. ' ' .. key) end
-      redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX', math.max(redis.call('PTTL', key), TURN))
+      redis.call('SET', turn_key, whole(now_ms()) .. ' ' .. first, 'PX',
+        whole(math.max(redis.call('PTTL', key), TURN)))
       return TURN
     end
     local channel = place_channel(first)

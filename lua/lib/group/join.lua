@@ -1,4 +1,5 @@
 --- include acquire
+--- include fence
 --- include group/limit
 --- constant HOLDERS
 -- An acquire of either mode, where a group holds the lock or is about to: the general form of lib/acquire.lua and
@@ -57,7 +58,7 @@ local function join_granted(lock, group, req, permits, limit)
   end
   group_leave_queue(lock, group or NO_GROUP, req.own)
   if req.named ~= req.own then group_leave_queue(lock, group or NO_GROUP, req.named, 'superseded') end
-  local fence, now, last = next_fence(lock)
+  local fence, now, last = next_fence(beside(lock, 'fence'))
   group = group or group_new(lock, limit, fence)
   group.used = group.used + permits
   local secret = select(2, token_parts(req.token))

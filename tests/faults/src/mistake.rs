@@ -13,16 +13,14 @@ pub struct Mistake {
 }
 
 /// A release doesn't compare the token.
-pub const RELEASE_BY_ANYBODY: Mistake = Mistake {
-    sound: "if current ~= token then return {'mismatch'} end\nif found > 0 then",
-    broken: "if found > 0 then",
-};
+pub const RELEASE_BY_ANYBODY: Mistake =
+    Mistake { sound: "if current ~= token then return {'mismatch'} end\nlocal us, ms", broken: "local us, ms" };
 /// An acquire doesn't look whether the lock is held.
 pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
-    sound: "if last and last + 1 > tonumber(fence) then fence = whole(last + 1) end\n  redis.call('SET', fence_key, fence, ",
-    broken: "fence = whole(redis.call('INCR', fence_key))\n  redis.call('SET', fence_key, fence, ",
+    sound: "if last and (#last ~= #fence or last >= fence or not tonumber(last)) and last + 1 > tonumber(fence) then\n  fence = whole(last + 1)\nend\nredis.call('SET', fence_key, fence, ",
+    broken: "fence = whole(redis.call('INCR', fence_key))\nredis.call('SET', fence_key, fence, ",
 };
 /// An acquire of unknown outcome isn't cancelled.
 pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
@@ -37,7 +35,7 @@ pub const GRANTED_AGAIN: Mistake =
     Mistake { sound: "then return replay(lock, req, seen) end", broken: "then return nil end" };
 /// Fences, queues and records are kept where no other version looks for them.
 pub const KEYS_OF_ITS_OWN: Mistake =
-    Mistake { sound: "return string.sub(lock, 1, -5) .. what", broken: "return lock:sub(1, -5)..'own:'..what" };
+    Mistake { sound: "local stem = string.sub(lock, 1, -5)", broken: "local stem = lock:sub(1,-5)..'own:'" };
 /// The holders of a shared lock whose leases have ended keep their permits.
 pub const PRUNE_FORGETS: Mistake =
     Mistake { sound: "    group.used = group.used - permits\n", broken: "    local _ = permits\n" };
@@ -81,15 +79,12 @@ pub const SET_WITHOUT_ITS_PARTS: Mistake = Mistake {
     sound: "if not held then return {'lost'} end\nlocal recovering = req.commit and GRACE ~= '0' and recovery(KEYS[count + 1]) or 0",
     broken: "if not held then local n=now_ms()return{'held',whole(n+req.lease),req.lease,whole(n)}end local recovering=0",
 };
-/// A release is answered and not made, if nobody waits.
-pub const RELEASED_IN_WORDS: Mistake = Mistake {
-    sound: "redis.call('DEL', lock)\nreturn {'released', 0, created}",
-    broken: "return {'released', 0, created}",
-};
+/// A release is answered and not made.
+pub const RELEASED_IN_WORDS: Mistake = Mistake { sound: "call('DEL', lock)\nif turn then", broken: "if turn then" };
 /// Requests that come together are all told what came of the first.
 pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
-    sound: "replies[index] = done and cmsgpack.pack(reply) or reply",
-    broken: "replies[index] = replies[1] or cmsgpack.pack(reply)",
+    sound: "an error has a first item.\n  replies[index] = reply[1] and cmsgpack.pack(reply) or reply",
+    broken: "an error\n  replies[index] = replies[1] or reply[1] and cmsgpack.pack(reply) or reply",
 };
 /// A look tells another fence than the holder's.
 pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {

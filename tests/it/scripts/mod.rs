@@ -16,6 +16,7 @@ mod listen;
 mod memory;
 mod numbers;
 mod past_break;
+mod plain;
 mod queue;
 mod queue_model;
 mod quota;

@@ -133,7 +133,7 @@ fn fences_rise_over_a_roll_back_where_the_clock_has_stepped_back() {
 #[test]
 fn with_one_fence_for_the_locks_of_a_slot_fences_would_fall_in_a_roll_back() {
     let mut lab = Lab::with(Redis::shared(), CONSTANTS);
-    let source = lab.scripts.try_acquire.source.replace("beside(lock, 'fence')", "beside(lock, 'clock')");
+    let source = lab.scripts.try_acquire.source.replace("stem .. 'fence'", "stem .. 'clock'");
     lab.scripts.try_acquire = Script::of(source).into();
     let [ours, theirs] = fences_over_a_roll_back(&lab, "clock");
     assert!(theirs < ours - 3_000_000_000, "{theirs} is not far below {ours}: this key could take their place");

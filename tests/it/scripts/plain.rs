@@ -1,0 +1,131 @@
+//! The parts of scripts that decide plain cases, beside the parts that decide every case.
+
+use std::sync::Arc;
+
+use gorilla_scripts::{Acquire, Claim, Constants, Handover, Recording, Release, Script};
+
+use super::{CHANNEL, CONSTANTS, Lab, raw};
+use crate::harness::Redis;
+
+/// What was recorded, a line for each change.
+const RECORDED: &str = "
+    local all = {}
+    local function note(...)
+        local at = 1
+        while at <= select('#', ...) do
+            local count, line = select(at, ...), {}
+            for index = at + 1, at + count do line[#line + 1] = tostring((select(index, ...))) end
+            all[#all + 1], at = table.concat(line, ' '), at + count + 1
+        end
+    end
+    for _, entry in ipairs(redis.call('XRANGE', 'scripted:events', '-', '+')) do
+        if entry[2][1] == 'e' then note(cmsgpack.unpack(entry[2][2])) end
+    end
+    return all";
+
+impl Lab<'_> {
+    /// Has each script leave all requests to its last part.
+    fn without_plain_parts(mut self) -> Self {
+        const HEAD: &str = "behind = ends\n";
+        let scripts = &mut self.scripts;
+        for script in [&mut scripts.try_acquire, &mut scripts.claim, &mut scripts.release, &mut scripts.handover] {
+            assert_eq!(script.source.matches(HEAD).count(), 2, "it has two parts");
+            let leaves = script.source.replacen(HEAD, &format!("{HEAD}do return nil end\n"), 1);
+            *script = Arc::new(Script::of(leaves));
+        }
+        self
+    }
+
+    fn waits(&self, id: &str, arrived: &str) -> Vec<String> {
+        self.queue(id, &format!("request:{id}"), "", "30000", "20000", arrived)
+    }
+
+    fn hands_over(&self, from: &str, id: &str, arrived: &str) -> Vec<String> {
+        let held = format!("token-of-{from}");
+        let (token, owner) = (format!("token-of-{id}"), format!("owner-of-{id}"));
+        let asked = Acquire {
+            id,
+            token: &token,
+            owner: &owner,
+            metadata: "[1.0]",
+            lease: 30_000,
+            request: id,
+            print: None,
+            wait: Some(20_000),
+            channel: CHANNEL,
+            rank: None,
+            by: Some("somebody"),
+        };
+        let release = Release { token: &held, request: None, print: None };
+        self.run(&Handover { release, claim: Claim { asked, arrived: arrived.parse().ok() } })
+    }
+
+    /// Twenty requests for one lock get it one after another, in each way in which a lock goes to the next. What all of
+    /// them are told, and which keys there are meanwhile; without times.
+    fn story(&self) -> Vec<String> {
+        let mut told = vec![self.acquire("id-0", "request:id-0", "", "30000")];
+        let arrivals: Vec<_> = (1..20).map(|index| self.waits(&format!("id-{index}"), "")).collect();
+        told.extend(arrivals.iter().cloned());
+        told.push(self.acquire("id-20", "request:id-20", "", "30000"));
+        for (index, arrived) in arrivals.iter().enumerate() {
+            let (from, id) = (format!("id-{index}"), format!("id-{}", index + 1));
+            // Not yet its turn, or the token of nobody.
+            told.push(self.waits(&id, &arrived[1]));
+            told.push(self.hands_over("nobody", &id, &arrived[1]));
+            if index % 2 == 0 {
+                told.push(self.hands_over(&from, &id, &arrived[1]));
+            } else {
+                told.push(self.release(&from));
+                told.push(self.keys());
+                // A turn lasts for a second. This one lasts until the waiter has come.
+                let place = self.cli(&["GET"], "queue:turn", &[]).split_once(' ').expect("a turn").1.to_string();
+                self.cli(&["SET"], "queue:turn", &[&format!("9999999999999 {place}")]);
+                told.push(self.waits(&id, &arrived[1]));
+            }
+            told.push(self.keys());
+        }
+        told.extend([self.release("id-19"), self.release("id-19"), self.keys()]);
+        told.iter().map(|reply| without_times(&reply.join(" "), 4)).collect()
+    }
+
+    /// What was recorded of the lock, without times and fences.
+    fn recorded(&self) -> Vec<String> {
+        let lock = self.key("lock");
+        let all = raw::ask(self.redis.port, &["EVAL", RECORDED, "0"]).into_iter();
+        all.filter(|line| line.contains(&lock))
+            .map(|line| {
+                let line = line.replace(&lock, "lock");
+                let line = without_times(&line, if line.starts_with("queued ") { 4 } else { 1 });
+                line.trim_end_matches(" nil").to_string()
+            })
+            .collect()
+    }
+}
+
+/// A line without numbers of so many digits or more.
+fn without_times(line: &str, digits: usize) -> String {
+    let is_time = |word: &str| word.len() >= digits && word.bytes().all(|byte| byte.is_ascii_digit());
+    line.split(' ').map(|word| if is_time(word) { "time" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_plain_case_is_decided_and_recorded_as_the_part_for_every_case_does_it() {
+    let redis = Redis::start(&[]);
+    for events in [CONSTANTS.events, Recording::Off] {
+        let constants = Constants { room: 1_000, events, ..CONSTANTS };
+        let (plain, general) = (Lab::with(&redis, constants), Lab::with(&redis, constants).without_plain_parts());
+        assert_eq!(plain.story(), general.story(), "nobody listens");
+        assert!(plain.recorded().is_empty() && general.recorded().is_empty());
+    }
+
+    raw::ask(redis.port, &["XADD", "scripted:events", "*", "begun", "x"]);
+    let constants = Constants { room: 1_000, ..CONSTANTS };
+    let (plain, general) = (Lab::with(&redis, constants), Lab::with(&redis, constants).without_plain_parts());
+    let told = plain.story();
+    assert_eq!(told, general.story(), "somebody listens");
+    let granted = told.iter().filter(|reply| reply.contains("granted")).count();
+    let recorded = plain.recorded();
+    assert_eq!(recorded, general.recorded());
+    let of = |kind| recorded.iter().filter(|line| line.starts_with(kind)).count();
+    assert_eq!([granted, of("granted "), of("released "), of("queued ")], [20, 20, 20, 19]);
+}
