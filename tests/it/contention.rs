@@ -189,7 +189,7 @@ impl Scripted {
         });
         let mut acquire = scripts.try_acquire.source.to_string();
         if let Some((sound, broken)) = replace {
-            assert_eq!(acquire.matches(sound).count(), 1, "{sound:?} stands in the script once");
+            assert!(acquire.contains(sound), "{sound:?} stands in the script");
             acquire = acquire.replace(sound, broken);
         }
         let client = Builder::from_config(Config::from_url(&redis.url()).expect("a URL")).build().expect("a client");
@@ -291,7 +291,10 @@ async fn the_checker_finds_an_acquire_that_does_not_look_whether_the_lock_is_hel
 }
 
 /// Without it a fence is what the clock says.
-const FENCE: &str = "if last and last + 1 > tonumber(fence) then fence = whole(last + 1) end";
+const FENCE: &str = "\
+if last and (#last ~= #fence or last >= fence or not tonumber(last)) and last + 1 > tonumber(fence) then
+  fence = whole(last + 1)
+end";
 
 #[tokio::test]
 async fn the_checker_finds_a_fence_that_never_changes() {
