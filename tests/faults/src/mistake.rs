@@ -93,8 +93,8 @@ pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {
 };
 /// A release doesn't record its event, if nobody waits.
 pub const RELEASE_TELLS_NOBODY: Mistake = Mistake {
-    sound: "if found > 0 then\n  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')",
-    broken: "if false then\n  local held, time = redis.call('HMGET', lock, 'id', 'owner', 'fence'), redis.call('TIME')",
+    sound: "if found > 0 then\n  local held = call('HMGET', lock, 'id', 'owner', 'fence')",
+    broken: "if false then\n  local held = call('HMGET', lock, 'id', 'owner', 'fence')",
 };
 /// The event of a grant of a shared lock has the floor in place of the fence.
 pub const FLOOR_IS_TOLD: Mistake = Mistake {
