@@ -3,19 +3,21 @@
 //!
 //! A failing run prints its seed; `GORILLA_TEST_SEED=<seed>` repeats its choices.
 
+mod set;
 mod state;
 mod step;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
 use gorilla_model::{
-    redis::{Id, Member, Name, Outcome, Redis as Model, Share, Token, Turn, Us},
-    scripts::{Acquire, Arrived, Break, Cancel, Change, Convert, Extend, Release},
+    redis::{Fingerprint, Id, Member, Ms, Name, Outcome, Redis as Model, SETS, Share, Token, Turn, Us},
+    scripts::{Acquire, Arrived, Break, Cancel, Change, Convert, Extend, Hold, Release, TakeAll},
 };
 use gorilla_scripts::{Constants, Script, Scripts};
 
@@ -24,12 +26,13 @@ use crate::harness::Redis;
 use state::{KEYS, attempt, in_order, lines, member};
 use step::{HOLDERS, MOST_CALLED, MOST_ENDED, ROOM, Step, TURN, WINDOW};
 
-const SCRIPTS: [&str; 15] = [
+const SCRIPTS: [&str; 17] = [
     "cancel",
     "claim",
     "convert",
     "extend",
     "handover",
+    "hold",
     "join",
     "limit",
     "past_break",
@@ -38,6 +41,7 @@ const SCRIPTS: [&str; 15] = [
     "shared_break",
     "shared_extend",
     "shared_release",
+    "take_all",
     "try",
     "wake",
 ];
@@ -60,6 +64,18 @@ const RARE: [&str; 3] = [
     "one of several that were called has gone, and room is kept for the other",
     "more leases have ended than a script takes out",
 ];
+const BOTH_GRANTED: &str = "both parts are granted";
+const SECOND_BLOCKED: &str = "the second part is in the way";
+const SECOND_UNSURE: &str = "the second part is unsure";
+const SHARE_COMMITTED: &str = "a part of a shared lock is committed";
+const COMMIT_TOLD: &str = "a copy is told the lease of a commit";
+const COPIES_KEPT: &str = "a part that copies were told of is renewed or committed";
+const TAKEN_ANEW: &str = "a part that ended before its commit is taken anew";
+/// Likewise with sets.
+const RARE_OF_SETS: [&str; 7] =
+    [BOTH_GRANTED, SECOND_BLOCKED, SECOND_UNSURE, SHARE_COMMITTED, COMMIT_TOLD, COPIES_KEPT, TAKEN_ANEW];
+/// The Idempotency-Keys of sets: of those that want the lock alone, and of those that may want to share it.
+const KEYS_OF_SETS: [u8; 2] = [3, 4];
 /// Attempts on one resource: keys that are used up make a long run dull.
 const ATTEMPTS: Id = 12;
 
@@ -72,8 +88,9 @@ fn scripts_with_small_bounds() -> Scripts {
         // A loop over all that are called goes round more than once.
         ("AT_ONCE = 16", "AT_ONCE = 2".into()),
     ];
-    let Scripts { cancel, wake, join, shared_extend, shared_release, shared_break, convert, limit, .. } = &mut scripts;
-    for script in [cancel, wake, join, shared_extend, shared_release, shared_break, convert, limit] {
+    let Scripts { cancel, hold, wake, join, shared_extend, shared_release, shared_break, convert, limit, .. } =
+        &mut scripts;
+    for script in [cancel, hold, wake, join, shared_extend, shared_release, shared_break, convert, limit] {
         let source = small.iter().fold(script.source.to_string(), |source, (old, new)| source.replace(old, new));
         assert_ne!(source, *script.source);
         *script = Script::of(source).into();
@@ -93,7 +110,7 @@ struct Both<'a> {
     /// Whether requests want to share the lock here, or all want it alone.
     shared: bool,
     /// What the requests with each Idempotency-Key want of a shared lock.
-    shares: [Option<Share>; 3],
+    shares: [Option<Share>; 5],
     /// The limit that most requests name.
     limit: Option<u8>,
     made: Vec<Acquire>,
@@ -106,10 +123,10 @@ impl<'a> Both<'a> {
         let (mut lab, model) = (Lab::with(redis, CONSTANTS), Model::default());
         lab.scripts = scripts_with_small_bounds();
         let limit = rng.choice([None, Some(2), Some(4)]).flatten();
-        let (shared, shares, made, tokens) = (rng.u8(..3) > 0, [None; 3], Vec::new(), Vec::new());
+        let (shared, shares, made, tokens) = (rng.u8(..3) > 0, [None; 5], Vec::new(), Vec::new());
         let mut both = Self { redis, lab, model, looked: 0, skewed, shared, shares, limit, made, tokens, ids: 0 };
-        // One of the keys is of requests that want the lock alone.
-        both.shares = [None, both.some_share(rng), both.some_share(rng)];
+        // One of the keys, and one of those of sets, is of requests that want the lock alone.
+        both.shares = [None, both.some_share(rng), both.some_share(rng), None, both.some_share(rng)];
         both.look();
         both
     }
@@ -140,30 +157,18 @@ impl<'a> Both<'a> {
         let reply = if old { step.run_old(&self.lab) } else { step.run(&self.lab) };
         let keys = self.look();
         let after = self.looked;
-        // Redis read its clock between the two looks: to the millisecond, or as what it said or wrote tells.
-        let all = reply.iter().chain(&keys).flat_map(|line| line.split(|char: char| !char.is_ascii_digit()));
-        let told = all.filter_map(|number| number.parse::<Us>().ok()).filter(|time| (before..=after).contains(time));
         let meanwhile = before / 1000..=after / 1000;
-        let milliseconds = meanwhile.clone().map(|ms| (ms * 1000).max(before));
-        // Within a script TIME and PTTL may read the clock one after the other. So the turn has its own time, and each
-        // item of the reply, too.
-        let woken = keys.iter().find_map(|line| line.strip_prefix("queue:turn ")?.split(' ').next()?.parse().ok());
-        let woken: Option<u64> = woken.filter(|since| meanwhile.contains(since));
         let at = |now| {
             let mut model = self.model.clone();
             let reply = if old { step.expect_old(&mut model, now) } else { step.expect(&mut model, now) };
-            if let (Some(turn), Some(since)) = (&mut model.turn, woken)
-                && meanwhile.contains(&turn.since)
-            {
-                turn.since = since;
-            }
+            date_turn(&mut model, &keys, &meanwhile);
             // Each release of version 0.1 ends a turn whose waiter is gone; now the plain case leaves it.
             if old && matches!(step, Step::Release(_)) && reply[0] == "released" && model.queue.is_empty() {
                 model.turn = None;
             }
             (model, reply)
         };
-        let expected: Vec<_> = told.chain(milliseconds).map(at).collect();
+        let expected: Vec<_> = instants(before, after, reply.iter().chain(&keys)).into_iter().map(at).collect();
         let alike = |other: &[String]| other.len() == reply.len() && other[0] == reply[0];
         let said = |index: usize| expected.iter().any(|(_, other)| alike(other) && other[index] == reply[index]);
         if (0..reply.len()).all(said)
@@ -215,14 +220,16 @@ impl<'a> Both<'a> {
 
     fn acquires(&mut self, rng: &mut Rng) -> Acquire {
         let id = self.next_id();
-        let key = rng.bool().then(|| rng.u8(..3));
+        // Version 0.1 has no sets.
+        let keys = if !self.skewed && rng.u8(..4) == 0 { 3..5 } else { 0..3 };
+        let key = rng.bool().then(|| rng.u8(keys));
         let share = match key {
             Some(key) => self.shares[usize::from(key)],
             None if rng.u8(..3) == 0 => None,
             None => self.some_share(rng),
         };
         let request = key.map_or(Name::Attempt(id), Name::Key);
-        let fingerprint = key.map(|key| if rng.u8(..12) == 0 { 9 } else { key });
+        let fingerprint = key.map(|key| if rng.u8(..12) == 0 { 9 } else { fingerprint(key) });
         let token = Token { tenure: id, number: 0 };
         // Several wait now and then.
         let wait = rng.u8(..4) < if self.model.queue.is_empty() { 2 } else { 3 };
@@ -267,6 +274,31 @@ impl<'a> Both<'a> {
         Some(Acquire { wait: rng.bool(), arrived, ..call.clone() })
     }
 
+    /// Whether a set waits for its commit, and copies of its request were told of this part.
+    fn relied_on(&self, call: &Acquire) -> bool {
+        self.model.holds(call.id)
+            && self.model.requests.get(&call.request).is_some_and(|record| {
+                let of_call = matches!(record.outcome, Outcome::Acquired { id, ends: Some(0), .. } if id == call.id);
+                of_call && !record.told.is_empty()
+            })
+    }
+
+    /// Mostly of a part of a set that holds the lock.
+    fn hold(&self, rng: &mut Rng) -> Option<Step> {
+        let of_set = |call: &&Acquire| call.fingerprint.is_some_and(|mark| mark >= SETS);
+        // Likely of a part that copies were told of: chance alone seldom finds it.
+        let relied_on = self.made.iter().find(|call| self.relied_on(call)).filter(|_| rng.bool());
+        let part = relied_on.or_else(|| self.made.iter().filter(of_set).find(|call| self.model.holds(call.id)));
+        // A set without a key leaves no record that would tell its parts from other grants.
+        let any: Vec<_> = self.made.iter().filter(|call| of_set(call) || call.fingerprint.is_none()).collect();
+        let any = rng.choice(any)?;
+        // Most others have ended.
+        let call = if rng.u8(..4) > 0 { part? } else { any };
+        let once = call.fingerprint.map(|mark| (call.request, mark));
+        let lease = rng.choice([LEASE / 2, LEASE, 2 * LEASE]).unwrap_or(LEASE);
+        Some(Step::Hold(Hold { id: call.id, lease, commit: rng.u8(..3) > 0, once }))
+    }
+
     fn some_holder(&self, rng: &mut Rng) -> Option<&Member> {
         rng.choice(self.model.group.as_ref()?.members.values())
     }
@@ -288,7 +320,10 @@ impl<'a> Both<'a> {
         let token = self.some_token(rng)?;
         let new_token = Token { tenure: token.tenure, number: self.tokens.len() as u8 };
         self.tokens.push(new_token);
-        let once = self.once(rng, 30);
+        // Now and then one that comes again, later.
+        let earlier = [30, 31].map(Name::Key).into_iter().find(|name| self.model.requests.contains_key(name));
+        let again = earlier.filter(|_| rng.u8(..4) == 0).map(|name| (name, 30));
+        let once = again.or_else(|| self.once(rng, 30));
         // One request asks for one lease.
         let lease = match once {
             Some((Name::Key(key), _)) if key % 2 == 1 => LEASE / 2,
@@ -311,7 +346,7 @@ impl<'a> Both<'a> {
         };
         let share = match once {
             // More than any limit allows.
-            None if wants_share && rng.u8(..4) == 0 => Some(Share { permits: 2, limit: Some(1) }),
+            None if wants_share && rng.bool() => Some(Share { permits: 2, limit: Some(1) }),
             _ if wants_share => self.shares[1],
             _ => None,
         };
@@ -384,7 +419,44 @@ impl<'a> Both<'a> {
         RARE.iter().zip(rare).filter(|(_, is)| *is).map(|(what, _)| ("group", (*what).to_string())).collect()
     }
 
+    /// What is rare of sets, and has come about by a step on a part.
+    fn came_about_in_set(&self, before: &Model, step: &Step, reply: &str) -> Vec<&'static str> {
+        let committed = |model: &Model, name| match &model.requests.get(&name)?.outcome {
+            Outcome::Acquired { id, ends: Some(ends), .. } => Some((*id, *ends > 0)),
+            _ => None,
+        };
+        let rare = match step {
+            Step::Hold(call) if reply == "held" => {
+                let record = call.once.and_then(|(name, _)| self.model.requests.get(&name));
+                vec![
+                    (SHARE_COMMITTED, call.commit && self.model.group.is_some()),
+                    (COPIES_KEPT, record.is_some_and(|record| !record.told.is_empty())),
+                ]
+            }
+            Step::Acquire(call) | Step::Join(call) => {
+                let (earlier, now) = (committed(before, call.request), committed(&self.model, call.request));
+                let ended = earlier.is_some_and(|(id, committed)| !committed && !before.holds(id));
+                vec![
+                    (
+                        COMMIT_TOLD,
+                        ["replayed", "rejoined"].contains(&reply) && now.is_some_and(|(_, committed)| committed),
+                    ),
+                    (TAKEN_ANEW, ["granted", "joined"].contains(&reply) && ended),
+                ]
+            }
+            _ => Vec::new(),
+        };
+        rare.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect()
+    }
+
     fn step(&mut self, rng: &mut Rng) -> Option<Step> {
+        let likely = self.made.iter().any(|call| self.relied_on(call));
+        if !self.skewed
+            && rng.u8(..if likely { 4 } else { 10 }) == 0
+            && let Some(step) = self.hold(rng)
+        {
+            return Some(step);
+        }
         if rng.bool()
             && let Some(step) = self.called(rng)
         {
@@ -398,7 +470,7 @@ impl<'a> Both<'a> {
         }
         let most = match (self.shared, &self.model.group) {
             (false, _) => 18,
-            (true, None) => 20,
+            (true, None) => 21,
             (true, Some(_)) => 30,
         };
         Some(match rng.u8(..most) {
@@ -460,6 +532,76 @@ impl<'a> Both<'a> {
     }
 }
 
+/// The fingerprint of the requests with an Idempotency-Key.
+fn fingerprint(key: u8) -> Fingerprint {
+    if KEYS_OF_SETS.contains(&key) { SETS + key } else { key }
+}
+
+/// When Redis may have read its clock between two looks: to the millisecond, or as what it said or wrote tells.
+fn instants<'l>(before: Us, after: Us, lines: impl Iterator<Item = &'l String>) -> Vec<Us> {
+    let numbers = lines.flat_map(|line| line.split(|char: char| !char.is_ascii_digit()));
+    let told = numbers.filter_map(|number| number.parse().ok()).filter(|time| (before..=after).contains(time));
+    told.chain((before / 1000..=after / 1000).map(|ms| (ms * 1000).max(before))).collect()
+}
+
+/// Within a script TIME and PTTL may read the clock one after the other. So a turn that was given meanwhile has its own
+/// time, and each item of the reply, too.
+fn date_turn(model: &mut Model, keys: &BTreeSet<String>, meanwhile: &RangeInclusive<Ms>) {
+    let since = keys.iter().find_map(|line| line.strip_prefix("queue:turn ")?.split(' ').next()?.parse().ok());
+    if let (Some(turn), Some(since)) = (&mut model.turn, since.filter(|since| meanwhile.contains(since)))
+        && meanwhile.contains(&turn.since)
+    {
+        turn.since = since;
+    }
+}
+
+/// A set that wants some of the resources, in the order in which they are given.
+fn some_set(parts: &mut [&mut Both], rng: &mut Rng) -> TakeAll {
+    let first = parts.iter().map(|both| both.ids).max().unwrap_or_default() + 1;
+    let last = first + parts.len() as Id - 1;
+    let part = |id| (id, Token { tenure: id, number: 0 });
+    let once = rng.bool().then(|| (Name::Key(KEYS_OF_SETS[0]), fingerprint(KEYS_OF_SETS[0])));
+    let call =
+        TakeAll { parts: (first..=last).map(part).collect(), owner: last, lease: LEASE, once, channel: rng.u8(..2) };
+    for (index, both) in parts.iter_mut().enumerate() {
+        both.ids = last;
+        both.tokens.push(call.parts[index].1);
+        both.made.push(call.part(index));
+    }
+    call
+}
+
+/// Takes a step on several resources, on both sides.
+fn take_all(parts: &mut [&mut Both], call: &TakeAll) -> Vec<String> {
+    let before = parts.iter().map(|both| both.looked).max().unwrap_or_default();
+    let reply = set::run(call, &parts.iter().map(|both| &both.lab).collect::<Vec<_>>());
+    let keys: Vec<_> = parts.iter_mut().map(|both| both.look()).collect();
+    let after = parts.iter().map(|both| both.looked).max().unwrap_or_default();
+    let meanwhile = before / 1000..=after / 1000;
+    let at = |now| {
+        let mut models: Vec<_> = parts.iter().map(|both| both.model.clone()).collect();
+        let reply = set::expect(call, &mut models, now);
+        models.iter_mut().zip(&keys).for_each(|(model, keys)| date_turn(model, keys, &meanwhile));
+        (models, reply)
+    };
+    let lines_of_all = reply.iter().chain(keys.iter().flatten());
+    let expected: Vec<_> = instants(before, after, lines_of_all).into_iter().map(at).collect();
+    let alike = |other: &[String]| other.len() == reply.len() && other[..2] == reply[..2];
+    let said = |index: usize| expected.iter().any(|(_, other)| alike(other) && other[index] == reply[index]);
+    let has = |models: &[Model]| models.iter().map(lines).eq(keys.iter().cloned());
+    if !(0..reply.len()).all(said) || !expected.iter().any(|(models, other)| alike(other) && has(models)) {
+        let before_that: Vec<_> = parts.iter().map(|both| lines(&both.model)).collect();
+        let (models, other) = &expected[0];
+        let model_has: Vec<_> = models.iter().map(lines).collect();
+        println!("before: {before_that:#?}");
+        panic!("{call:?}\nRedis says {reply:?} and has {keys:#?}\nthe model says {other:?} and has {model_has:#?}");
+    }
+    let fitting = expected.into_iter().find(|(models, other)| alike(other) && has(models));
+    let models = fitting.map(|(models, _)| models).unwrap_or_default();
+    parts.iter_mut().zip(models).for_each(|(both, model)| both.model = model);
+    reply
+}
+
 #[test]
 fn the_scripts_do_what_the_model_of_the_protocol_does_until_every_reply_has_been_seen() {
     conform(false);
@@ -491,6 +633,7 @@ fn conform(skewed: bool) {
     let mut all: BTreeSet<(&str, String)> =
         SCRIPTS.into_iter().flat_map(replies).filter(lossless).filter(often).collect();
     all.extend(RARE.map(|what| ("group", what.into())));
+    all.extend(RARE_OF_SETS.map(|what| ("set", what.into())));
     let (begun, mut steps, mut seen) = (Instant::now(), 0, BTreeMap::new());
     let mut rng = Rng::with_seed(seed);
     let missing = |seen: &BTreeMap<_, u32>| -> Vec<_> {
@@ -500,9 +643,36 @@ fn conform(skewed: bool) {
     let fewest = if skewed { 2 * FEWEST_STEPS } else { FEWEST_STEPS };
     while steps < fewest || !skewed && !missing(&seen).is_empty() {
         assert!(begun.elapsed() < LIMIT, "in {steps} steps {:?} were not seen, but {seen:?}", missing(&seen));
-        let mut both = Both::new(Redis::shared(), skewed, &mut rng);
-        let mut last = None;
-        while both.made.len() < ATTEMPTS.into() {
+        // Two, so that sets want more than one. Mostly steps are on the first, until it is used up.
+        let mut resources = [(); 2].map(|()| Both::new(Redis::shared(), skewed, &mut rng));
+        let mut last = [None, None];
+        loop {
+            let [first, second] = resources.each_ref().map(|both| both.made.len() < ATTEMPTS.into());
+            if !(first || second) {
+                break;
+            }
+            let index = usize::from(!first || second && rng.u8(..4) == 0);
+            let looked = resources.iter().map(|both| both.looked).max().unwrap_or_default();
+            resources.iter_mut().for_each(|both| both.looked = looked);
+            if first && second && !skewed && rng.u8(..16) == 0 {
+                let [one, other] = &mut resources;
+                let mut parts = if rng.bool() { vec![one, other] } else { vec![other, one] };
+                // A set of one resource now and then.
+                parts.truncate(rng.usize(..6).clamp(1, 2));
+                let call = some_set(&mut parts, &mut rng);
+                let reply = take_all(&mut parts, &call);
+                let rare = match (&*reply[0], &*reply[1]) {
+                    ("granted", _) if parts.len() == 2 => Some(BOTH_GRANTED),
+                    ("blocked", "2") => Some(SECOND_BLOCKED),
+                    ("unsure", "2") => Some(SECOND_UNSURE),
+                    _ => None,
+                };
+                rare.into_iter().for_each(|rare| *seen.entry(("set", rare.to_string())).or_insert(0) += 1);
+                *seen.entry(("take_all", reply[0].clone())).or_insert(0) += 1;
+                steps += 1;
+                continue;
+            }
+            let (both, last) = (&mut resources[index], &mut last[index]);
             match rng.u8(..20) {
                 0 => both.expire(&mut rng),
                 1 if both.model.group.as_ref().is_some_and(|group| group.members.len() > MOST_ENDED + 1) => {
@@ -521,8 +691,10 @@ fn conform(skewed: bool) {
                     let before = both.model.clone();
                     let reply = both.take(&step, old);
                     both.came_about(&before).into_iter().for_each(|rare| *seen.entry(rare).or_insert(0) += 1);
+                    let rare = both.came_about_in_set(&before, &step, &reply);
+                    rare.into_iter().for_each(|rare| *seen.entry(("set", rare.to_string())).or_insert(0) += 1);
                     let done = ["extended", "released", "broken", "shares", "alone"].contains(&reply.as_str());
-                    last = done.then(|| step.clone());
+                    *last = done.then(|| step.clone());
                     *seen.entry((step.script(), reply)).or_insert(0) += 1;
                     steps += 1;
                     if let Step::Acquire(mut call) | Step::Join(mut call) | Step::Handover(_, mut call) = step {

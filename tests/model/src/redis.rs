@@ -1,7 +1,10 @@
 //! What one resource has in Redis: the keys that the scripts read and write, as `docs/reference/redis-keys.md` lists
 //! them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
 
 /// Names an attempt to acquire, and the tenure that it begins.
 pub type Id = u8;
@@ -28,6 +31,22 @@ pub struct Share {
     pub limit: Option<u8>,
 }
 
+/// A time that replies tell and that decides nothing: states that differ only by it are one state to a search.
+#[derive(Clone, Copy, Debug)]
+pub struct Told(pub Ms);
+
+impl PartialEq for Told {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Told {}
+
+impl Hash for Told {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// The live grant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lock {
@@ -41,6 +60,8 @@ pub struct Lock {
     pub fence: u64,
     /// When it was granted.
     pub created: Ms,
+    /// When it was extended last.
+    pub updated: Told,
     /// When the key expires.
     pub expires: Ms,
 }
@@ -137,6 +158,8 @@ pub enum Name {
 
 /// What a request asked for, in so far as two requests differ.
 pub type Fingerprint = u8;
+/// From this on fingerprints are of requests for sets.
+pub const SETS: Fingerprint = 100;
 
 /// How a request ended, as its record says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +185,8 @@ pub enum Outcome {
         fence: u64,
         /// When.
         created: Ms,
+        /// Of a part of a set: when the lease ends that its commit gave. 0 before the commit.
+        ends: Option<Ms>,
     },
     /// The extension as it was answered.
     Extended {

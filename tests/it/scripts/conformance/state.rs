@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gorilla_model::redis::{Group, Id, Limit, Name, Outcome, Place, Record, Redis as Model, Share, Token};
+use gorilla_model::redis::{Group, Id, Limit, Name, Outcome, Place, Record, Redis as Model, SETS, Share, Token};
 use serde_json::json;
 
 /// The keys of a resource as lines, and before them the time.
@@ -23,7 +23,7 @@ pub(super) const KEYS: &str = "
             local others = redis.call('HLEN', key) - #members / 2
             put('group', others, redis.call('PEXPIRETIME', key), redis.call('PEXPIRETIME', holders), unpack(all))
         elseif what == 'lock' then
-            local fields = redis.call('HMGET', key, 'id', 'token', 'owner', 'fence', 'created')
+            local fields = redis.call('HMGET', key, 'id', 'token', 'owner', 'fence', 'created', 'updated')
             put('lock', redis.call('PEXPIRETIME', key), unpack(fields))
         elseif what == 'holders' then
             if redis.call('HEXISTS', ARGV[1] .. 'lock', 'mode') == 0 then put('holders of nothing') end
@@ -81,7 +81,7 @@ pub(super) fn request(name: Name) -> String {
 }
 
 pub(super) fn print(fingerprint: u8) -> String {
-    format!("print-{fingerprint}")
+    if fingerprint < SETS { format!("print-{fingerprint}") } else { format!("set:print-{fingerprint}") }
 }
 
 /// The model's keys, in the form of [`KEYS`].
@@ -89,7 +89,8 @@ pub(super) fn lines(model: &Model) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     if let Some(lock) = &model.lock {
         let (id, token, owner) = (attempt(lock.id), token(lock.token), owner(lock.owner));
-        lines.insert(format!("lock {} {id} {token} {owner} {} {}", lock.expires, lock.fence, lock.created));
+        let (fence, created, updated) = (lock.fence, lock.created, lock.updated.0);
+        lines.insert(format!("lock {} {id} {token} {owner} {fence} {created} {updated}", lock.expires));
     }
     lines.extend(model.group.iter().flat_map(group));
     lines.extend(model.limit.map(|of| match of {
@@ -134,9 +135,10 @@ fn fields(record: &Record) -> String {
         Outcome::Waiting { fingerprint, place: Place { arrived, id, channel, share } } => {
             vec!["waiting".into(), print(fingerprint), arrived.to_string(), member(*id, *channel, *share)]
         }
-        Outcome::Acquired { fingerprint, id, token: its, fence, created } => {
+        Outcome::Acquired { fingerprint, id, token: its, fence, created, ends } => {
             let (id, its) = (attempt(*id), token(*its));
-            vec!["acquired".into(), print(fingerprint), id, its, fence.to_string(), created.to_string()]
+            let facts = ["acquired".into(), print(fingerprint), id, its, fence.to_string(), created.to_string()];
+            facts.into_iter().chain(ends.map(|ends| ends.to_string())).collect()
         }
         Outcome::Extended { fingerprint, id, token: its, updated } => {
             vec!["extended".into(), print(fingerprint), attempt(*id), token(*its), updated.to_string()]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gorilla_model::{
-    redis::{Id, Lock, Name, Redis as Model, Share, Token, Us},
+    redis::{Id, Lock, Name, Redis as Model, Share, Token, Told, Us},
     scripts::{
-        self, Acquire, Arrived, Break, Cancel, Change, Convert, Crowd, Env, Extend, Part, Release, Reply, Times,
+        self, Acquire, Arrived, Break, Cancel, Change, Convert, Crowd, Env, Extend, Hold, Part, Release, Reply, Times,
     },
 };
 use gorilla_scripts::{self as calls, Call};
@@ -44,6 +44,8 @@ pub(super) enum Step {
     PastBreak(Token),
     Convert(Convert),
     Limit(Change),
+    /// Of a part of a set.
+    Hold(Hold),
     /// A release that takes a claim along.
     Handover(Release, Acquire),
     Wake,
@@ -65,6 +67,7 @@ impl Step {
             Step::PastBreak(_) => "past_break",
             Step::Convert(_) => "convert",
             Step::Limit(_) => "limit",
+            Step::Hold(_) => "hold",
             Step::Handover(..) => "handover",
             Step::Wake => "wake",
         }
@@ -149,6 +152,11 @@ impl Step {
                     Change::Unpin => (Some("unpin"), None),
                 };
                 lab.run(&calls::Limit { change, limit })
+            }
+            Step::Hold(call) => {
+                let (id, (request, print)) = (attempt(call.id), once(call.once));
+                let (request, print) = (request.as_deref(), print.as_deref());
+                lab.run(&calls::Hold { id: &id, lease: call.lease, request, print, commit: call.commit })
             }
             Step::Extend(call) => {
                 let (old, new, (request, print)) = (token(call.token), token(call.new_token), once(call.once));
@@ -252,7 +260,8 @@ impl Step {
         if !matches!(self, Step::Release(_) | Step::Extend(_)) {
             let (last, token) = (group.last(), Token { tenure: NOBODY, number: 0 });
             let (owner, fence, created, expires) = (last.owner, last.fence, last.created, last.expires);
-            model.lock = Some(Lock { id: NOBODY, owner, token, fence, created, expires });
+            let updated = Told(created);
+            model.lock = Some(Lock { id: NOBODY, owner, token, fence, created, updated, expires });
         }
         let reply = self.expect(model, now);
         model.lock = None;
@@ -262,9 +271,7 @@ impl Step {
 
     /// What the model replies, at that time.
     pub(super) fn expect(&self, model: &mut Model, now: Us) -> Vec<String> {
-        let (turn, room, holders) = (TURN, ROOM, HOLDERS);
-        let (most_ended, most_called) = (MOST_ENDED, MOST_CALLED);
-        let env = Env { now, turn, room, holders, most_ended, most_called, incarnation: 0, grace: None, mistake: None };
+        let env = env(now);
         words(&match self {
             Step::Handover(release, claim) => {
                 let (released, claimed) = scripts::handover(model, &env, release, claim);
@@ -285,9 +292,17 @@ impl Step {
             Step::PastBreak(its) => scripts::past_break(model, *its),
             Step::Convert(call) => scripts::convert(model, &env, call),
             Step::Limit(change) => scripts::limit(model, &env, change),
+            Step::Hold(call) => scripts::hold(model, &env, call),
             Step::Wake => scripts::wake(model, &env),
         })
     }
+}
+
+/// What the scripts find beside their arguments.
+pub(super) fn env(now: Us) -> Env {
+    let (turn, room, holders) = (TURN, ROOM, HOLDERS);
+    let (most_ended, most_called) = (MOST_ENDED, MOST_CALLED);
+    Env { now, turn, room, holders, most_ended, most_called, incarnation: 0, grace: None, mistake: None }
 }
 
 /// Makes something of the arguments of an acquire, and when it arrived.
@@ -313,13 +328,24 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Optio
 }
 
 /// A reply as redis-cli prints it, an item a line.
-fn words(reply: &Reply) -> Vec<String> {
+pub(super) fn words(reply: &Reply) -> Vec<String> {
     let owner = |id: &Id| json!(owner(*id));
     let of = |part: &Part| vec![json!(part.permits), json!(limit(part.limit)), json!(part.floor)];
     let all = |crowd: &Crowd| vec![json!(crowd.used), json!(limit(crowd.limit)), json!(crowd.holders)];
     let mut more = Vec::new();
     let items = match reply {
-        Reply::PartHeld { .. } | Reply::Lost => unreachable!("no step here holds a part of a set"),
+        Reply::PartHeld { ends, ttl, updated } => json!(["held", ends, ttl, updated]),
+        Reply::PartCommitted { ends, ttl, updated } => json!(["committed", ends, ttl, updated]),
+        Reply::Lost => json!(["lost"]),
+        Reply::SetGranted { created, fences } => {
+            more = fences.iter().map(|fence| json!(fence)).collect();
+            json!(["granted", created])
+        }
+        Reply::SetBlocked { part, why } => {
+            more = words(why).into_iter().map(|word| json!(word)).collect();
+            json!(["blocked", part])
+        }
+        Reply::SetUnsure { part } => json!(["unsure", part]),
         Reply::Granted { fence, created } => json!(["granted", fence, created]),
         Reply::Replayed { fence, created, id, token: its, ttl } => {
             json!(["replayed", fence, created, attempt(*id), token(*its), ttl])

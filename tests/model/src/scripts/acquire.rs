@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Env, Reply, grace, shared};
 use crate::{
     Mistake,
-    redis::{Fingerprint, Id, Lock, Ms, Name, Outcome, Place, Record, Redis, Share, Token, Us},
+    redis::{Fingerprint, Id, Lock, Ms, Name, Outcome, Place, Record, Redis, SETS, Share, Token, Told, Us},
 };
 
 /// What an attempt knows of when it joined the queue.
@@ -131,8 +131,15 @@ pub(super) fn remembered(redis: &mut Redis, env: &Env, call: &Acquire) -> Result
             }
             asked.arrived = Some(place.arrived);
         }
-        Outcome::Acquired { id: holder, token, fence, created, .. } => {
-            let ttl = (created + call.lease).saturating_sub(now);
+        // A part has ended, and its set was not answered yet: it is decided anew.
+        Outcome::Acquired { id: holder, ends: Some(0), .. } if !holds(redis, holder) => {}
+        Outcome::Acquired { id: holder, token, fence, created, ends, .. } => {
+            let ttl = match ends {
+                None => (created + call.lease).saturating_sub(now),
+                // Nobody was told of a lease yet.
+                Some(0) => call.lease,
+                Some(ends) => ends.saturating_sub(now),
+            };
             if ttl == 0 || !holds(redis, holder) {
                 return Err(Reply::Gone);
             }
@@ -171,6 +178,11 @@ pub(super) fn blocks(redis: &mut Redis, env: &Env, asked: &Asked) -> (Option<Blo
     (Some(Block::Turn { left }), true)
 }
 
+/// The `ends` of the record of a grant: one of a part of a set waits for the commit.
+pub(super) fn uncommitted(fingerprint: Fingerprint) -> Option<Ms> {
+    (fingerprint >= SETS).then_some(0)
+}
+
 /// `acquire_granted`: grants the lock to a request that has it alone.
 pub(super) fn granted(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Asked, others_wait: bool) -> Reply {
     if others_wait {
@@ -179,8 +191,16 @@ pub(super) fn granted(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Aske
     }
     let (id, token, created) = (call.id, call.token, env.now_ms());
     let fence = shared::next_fence(redis, env);
-    redis.lock = Some(Lock { id, owner: id, token, fence, created, expires: created + call.lease });
-    call.note(redis, asked, |fingerprint| Outcome::Acquired { fingerprint, id, token, fence, created });
+    let (updated, expires) = (Told(created), created + call.lease);
+    redis.lock = Some(Lock { id, owner: id, token, fence, created, updated, expires });
+    call.note(redis, asked, |fingerprint| Outcome::Acquired {
+        fingerprint,
+        id,
+        token,
+        fence,
+        created,
+        ends: uncommitted(fingerprint),
+    });
     Reply::Granted { fence, created }
 }
 

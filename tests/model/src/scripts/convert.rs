@@ -3,7 +3,7 @@
 use super::{Env, Part, Reply, group, limit, shared};
 use crate::{
     Mistake,
-    redis::{Fingerprint, Group, Id, Limit, Lock, Member, Ms, Name, Outcome, Record, Redis, Share, Token},
+    redis::{Fingerprint, Group, Id, Limit, Lock, Member, Ms, Name, Outcome, Record, Redis, Share, Token, Told},
 };
 
 /// The arguments.
@@ -48,7 +48,8 @@ pub fn convert(redis: &mut Redis, env: &Env, call: &Convert) -> Reply {
         (&reply, call.once)
     {
         let (id, token) = (call.id, call.new_token);
-        let outcome = Outcome::Acquired { fingerprint: once.1, id, token, fence: *fence, created: *created };
+        let (fingerprint, fence, created) = (once.1, *fence, *created);
+        let outcome = Outcome::Acquired { fingerprint, id, token, fence, created, ends: None };
         redis.requests.insert(once.0, Record::new(outcome));
     }
     reply
@@ -98,6 +99,6 @@ fn to_exclusive(redis: &mut Redis, env: &Env, call: &Convert) -> Reply {
     let (owner, created) = (holder.owner, now);
     let fence = shared::next_fence(redis, env);
     let (id, token, expires) = (call.id, call.new_token, now + call.lease);
-    redis.lock = Some(Lock { id, owner, token, fence, created, expires });
+    redis.lock = Some(Lock { id, owner, token, fence, created, updated: Told(created), expires });
     Reply::Alone { fence, created, owner }
 }

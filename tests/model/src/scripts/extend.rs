@@ -3,7 +3,7 @@
 use super::{Env, Reply, Times, shared};
 use crate::{
     Mistake,
-    redis::{Fingerprint, Lock, Ms, Name, Outcome, Record, Redis, Token},
+    redis::{Fingerprint, Lock, Ms, Name, Outcome, Record, Redis, Token, Told},
 };
 
 /// The arguments.
@@ -51,6 +51,7 @@ pub fn extend(redis: &mut Redis, env: &Env, call: &Extend) -> Reply {
 
     let (token, expires) = (call.new_token, now + call.lease);
     lock.token = token;
+    lock.updated = Told(now);
     lock.expires = expires;
     redis.fence = fence;
     if let Some((request, fingerprint)) = call.once {

@@ -106,7 +106,10 @@ fn joined(redis: &mut Redis, env: &Env, call: &Acquire, asked: &Asked, share: Sh
     let expires = created + call.lease;
     group.members.insert(id, Member { owner: id, token, fence, permits, created, updated: created, expires });
     let turn = group::changed(redis, env);
-    call.note(redis, asked, |fingerprint| Outcome::Acquired { fingerprint, id, token, fence, created });
+    call.note(redis, asked, |fingerprint| {
+        let ends = acquire::uncommitted(fingerprint);
+        Outcome::Acquired { fingerprint, id, token, fence, created, ends }
+    });
     Reply::Joined { fence, created, turn, part: Part { permits, limit, floor } }
 }
 

@@ -18,6 +18,7 @@ mod limit;
 mod release;
 mod reply;
 mod shared;
+mod take_all;
 mod wake;
 
 pub use acquire::{Acquire, Arrived, acquire};
@@ -32,4 +33,5 @@ pub use join::join;
 pub use limit::{Change, limit};
 pub use release::{Release, handover, release};
 pub use reply::{Crowd, Part, Reply, Times};
+pub use take_all::{TakeAll, take_all};
 pub use wake::wake;

@@ -47,8 +47,12 @@ pub enum Reply {
     ConvertReplayed { token: Token, ttl: Ms },
     ConvertCrowd { owner: Id, fence: u64, ttl: Ms, crowd: Crowd },
     Limit { limit: Option<u8>, pinned: bool },
-    PartHeld { ends: Ms, ttl: Ms },
+    PartHeld { ends: Ms, ttl: Ms, updated: Ms },
+    PartCommitted { ends: Ms, ttl: Ms, updated: Ms },
     Lost,
+    SetGranted { created: Ms, fences: Vec<u64> },
+    SetBlocked { part: usize, why: Box<Reply> },
+    SetUnsure { part: usize },
 }
 
 /// What a holder has of a shared lock.

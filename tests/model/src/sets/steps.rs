@@ -145,7 +145,7 @@ impl Sets {
 
     fn renew(&self, state: &mut SetsState, number: usize) {
         for part in state.sets[number].parts.clone().into_iter().filter(|part| part.held) {
-            let call = Hold { id: part.id, lease: self.hold, commit: false };
+            let call = Hold { id: part.id, lease: self.hold, commit: false, once: None };
             if self.run(state, part.resource, |redis, env| scripts::hold(redis, env, &call)) == Reply::Lost {
                 return self.give_back(state, number, Then::Again);
             }
@@ -155,7 +155,7 @@ impl Sets {
     fn commit(&self, state: &mut SetsState, number: usize, index: usize) {
         let Part { resource, id, .. } = state.sets[number].parts[index];
         let all_held = state.sets[number].parts.iter().all(|part| state.holds(part));
-        let call = Hold { id, lease: self.lease, commit: true };
+        let call = Hold { id, lease: self.lease, commit: true, once: None };
         let is_lost = self.run(state, resource, |redis, env| scripts::hold(redis, env, &call)) == Reply::Lost;
         let set = &mut state.sets[number];
         set.parts[index].done = true;
