@@ -40,7 +40,8 @@ async fn a_batch_is_never_refused_for_its_own_length() {
 #[tokio::test]
 async fn many_batches_at_once_refuse_neither_each_other_nor_a_request_that_comes_alone() {
     let redis = crate::harness::Redis::shared();
-    let replica = Replica::with(&redis.url(), &[("GORILLA__LIMITS__MAX_IN_FLIGHT", "200")]).await;
+    let settings = [("GORILLA__LIMITS__MAX_IN_FLIGHT", "200"), ("GORILLA__REDIS__COMMAND_TIMEOUT", "20s")];
+    let replica = Replica::with(&redis.url(), &settings).await;
     let batches = (0..20).map(|_| async {
         let items: Vec<_> = (0..200).map(|_| acquire(&name("together"))).collect();
         counts(&replica.api.batch(&json!({ "operations": items }), &[]).await)

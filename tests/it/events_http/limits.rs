@@ -53,7 +53,8 @@ async fn a_replica_takes_a_thousand_listeners_and_refuses_the_next() {
 #[tokio::test]
 async fn a_listener_that_reads_nothing_is_cut_off_and_the_others_do_not_notice() {
     let redis = Redis::start(&[]);
-    let replica = Replica::with(&redis.url(), &[("GORILLA__SERVER__WRITE_TIMEOUT", "2s")]).await;
+    let settings = [("GORILLA__SERVER__WRITE_TIMEOUT", "2s"), ("GORILLA__REDIS__COMMAND_TIMEOUT", "20s")];
+    let replica = Replica::with(&redis.url(), &settings).await;
     let api = &replica.api;
     let mut reader = Stream::listen(api, "?types=granted").await;
     let _silent = unread(api, "").await;
