@@ -1,7 +1,7 @@
 //! Redis Cluster: three masters on this machine, and a replica of each if a test wants replicas. A benchmark may also
 //! have one master.
 
-use std::net::TcpListener;
+use std::{collections::BTreeMap, net::TcpListener};
 
 use crate::{ELECTION, Redis, Security, WallClock, eventually};
 
@@ -80,7 +80,18 @@ impl Cluster {
                 && node.cli(&["CLUSTER", "NODES"]).matches("slave").count() == count.saturating_sub(3)
                 && (node.is_master() || node.cli(&["INFO", "replication"]).contains("master_link_status:up"))
         };
-        eventually(&said, ELECTION, || async { cluster.nodes.iter().all(agrees) }).await;
+        // No node votes for the replica of a master of which the replica knows an earlier epoch.
+        let epochs = |node: &Redis| {
+            let nodes = node.cli(&["CLUSTER", "NODES"]);
+            let field = |line: &str, index| line.split(' ').nth(index).map(String::from);
+            nodes.lines().map(|line| (field(line, 0), field(line, 6))).collect::<BTreeMap<_, _>>()
+        };
+        let all_agree = || {
+            let mut known = cluster.nodes.iter().map(epochs);
+            let first = known.next();
+            cluster.nodes.iter().all(agrees) && known.all(|known| Some(known) == first)
+        };
+        eventually(&said, ELECTION, || async { all_agree() }).await;
         cluster
     }
 
