@@ -3,7 +3,7 @@
 //! hold. A set that waits holds only locks that come before the one that it waits for, so sets never wait for each other in a
 //! circle; and each wait has its end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{FREED, Tenure, Violation, orphans::RECOVERED};
 use crate::history::{AcquireSet, Event, History, Moment, SECOND};
@@ -138,26 +138,28 @@ fn nothing_stays(sets: &HashMap<&str, Whole>, history: &History, found: &mut Vec
 /// A set that waits for a lock holds none that comes after it. Sets that start over, because a part was lost, aren't looked
 /// at: they may have waited for the same lock before.
 fn waits_ascend(sets: &HashMap<&str, Whole>, history: &History, found: &mut Vec<Violation>) {
-    let mut held: HashMap<&str, Vec<(&str, u64, Moment, Moment)>> = HashMap::new();
+    let mut held: HashMap<&str, Vec<(&str, Moment, Moment)>> = HashMap::new();
     for event in &history.events {
-        if let Event::Stood { resource, fence, owner, from, until } = event {
-            held.entry(owner).or_default().push((resource, *fence, *from, *until));
+        if let Event::Stood { resource, owner, from, until, .. } = event {
+            held.entry(owner).or_default().push((resource, *from, *until));
         }
     }
-    let broken: HashSet<_> = history.breaks().map(|broken| (broken.resource.as_str(), broken.fence)).collect();
     for event in &history.events {
         let Event::Place { resource, owner, from, until, .. } = event else { continue };
         let Some(set) = sets.get(owner.as_str()).filter(|set| set.requests.len() == 1) else { continue };
-        let held = held.get(owner.as_str()).map(Vec::as_slice).unwrap_or_default();
-        if held.iter().any(|(held, fence, ..)| broken.contains(&(held, *fence)))
-            || history.is_disturbed(set.asked(), *until, RECOVERED)
-        {
+        // The observer may not have seen a part that was broken soon.
+        let starts_over = history.breaks().any(|one| {
+            let is_of_it = set.requests[0].parts.iter().any(|part| part.resource == one.resource);
+            is_of_it && one.asked < *until && set.asked() < one.done.unwrap_or(Moment::MAX)
+        });
+        if starts_over || history.is_disturbed(set.asked(), *until, RECOVERED) {
             continue;
         }
+        let held = held.get(owner.as_str()).map(Vec::as_slice).unwrap_or_default();
         let later = held
             .iter()
-            .find(|(held, _, since, last)| *held >= resource.as_str() && (*since).max(*from) < (*last).min(*until));
-        if let Some((held, _, since, _)) = later {
+            .find(|(held, since, last)| *held >= resource.as_str() && (*since).max(*from) < (*last).min(*until));
+        if let Some((held, since, _)) = later {
             let (waits, owner) = (resource.clone(), owner.clone());
             let at = (*since).max(*from);
             found.push(Violation::WaitsBack { owner, holds: (*held).into(), waits, at });
