@@ -21,6 +21,12 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
         .iter()
         .flat_map(|tenure| tenure.tokens.iter().map(move |token| ((&tenure.resource, *token), tenure)))
         .collect();
+    // A break that is sent while a release is on its way may come before it.
+    let mut broken: HashMap<_, Moment> = HashMap::new();
+    for one in history.breaks() {
+        let first = broken.entry((&one.resource, one.fence)).or_insert(one.asked);
+        *first = one.asked.min(*first);
+    }
     for used in history.uses().filter(|used| used.end == End::Refused) {
         let (Some(tenure), Some(answered)) = (by_token.get(&(&used.resource, used.token)), used.answered) else {
             continue;
@@ -28,7 +34,8 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
         let own = (used.kind != Kind::Extend).then_some(used.asked);
         // Its own release ends a grant, and may be refused if the release has come before.
         let ended = tenure.end_asked.filter(|end| own.is_none_or(|own| *end < own));
-        let ends = ended.map_or(tenure.valid_until, |ended| ended.min(tenure.valid_until));
+        let broken = broken.get(&(&tenure.resource, tenure.fence)).copied();
+        let ends = [ended, broken].into_iter().flatten().fold(tenure.valid_until, Moment::min);
         let is_replaced = replaced.get(&(&used.resource, used.token)).is_some_and(|requests| {
             requests.iter().any(|(asked, key)| *asked < answered && (key.is_none() || *key != &used.key))
         });
