@@ -181,9 +181,9 @@ impl Cell {
             (MasterCutOff, true, true) => vec![Limits, Standing, Sets, Batches, Leaders],
             _ => vec![],
         };
-        if self.fault == MasterCutOff {
-            // There are two streams then, and a listener on the side of the master that is cut off is told what happens there.
-            // Scripts record a change before replicas confirm it.
+        if matches!(self.fault, MasterHung | MasterCutOff) {
+            // There are two masters for a while, the one that goes on where it hung until Sentinel has demoted it: two streams. A
+            // listener is told what happens at one of them. Scripts record a change before replicas confirm it.
             broken.push(Events);
         }
         if self.mixed || matches!(self.fault, Upgrade | RollBack) {
