@@ -186,6 +186,10 @@ impl Cell {
             // listener is told what happens at one of them. Scripts record a change before replicas confirm it.
             broken.push(Events);
         }
+        if self.fault == RollBack {
+            // A replica that ends keeps the place of a shared request, which one of version 0.1 then refuses.
+            broken.push(NoOrphans);
+        }
         if self.mixed || matches!(self.fault, Upgrade | RollBack) {
             // A replica of version 0.1 finds no grant with the token of a shared lock, and calls nobody into a group when a
             // waiter leaves.
