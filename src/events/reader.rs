@@ -288,10 +288,7 @@ impl Reader {
         let wait = Duration::from_millis(u64::try_from(until_due).unwrap_or(0));
         let (entries, is_all, until) = match tail.read(self.position, AT_ONCE, wait).await? {
             Read::Entries { entries, is_all, until } => (entries, is_all, until),
-            Read::Trimmed => {
-                let listening = self.source.store.listen(None).await?;
-                return self.begin(tail, &listening, Some(Missed::Trimmed)).await.map(|()| true);
-            }
+            Read::Trimmed => return self.begin_behind_gap(tail).await,
             Read::SetBack => {
                 self.ended = Some(Missed::Restarted);
                 return Ok(false);
@@ -305,8 +302,7 @@ impl Reader {
             // So much at once that entries may have been dropped before they were read.
             let first = self.source.store.entries_from(EntryId::default(), 1).await?;
             if first.first().is_some_and(|first| first.id > self.position) {
-                let listening = self.source.store.listen(None).await?;
-                return self.begin(tail, &listening, Some(Missed::Trimmed)).await.map(|()| true);
+                return self.begin_behind_gap(tail).await;
             }
         }
         if !entries.is_empty() || until.is_some() {
@@ -318,6 +314,13 @@ impl Reader {
         if is_all {
             self.tell_ends(before).await?;
         }
+        Ok(true)
+    }
+
+    /// Begins anew, because entries were dropped before they were read. Says that the reader can go on.
+    async fn begin_behind_gap(&mut self, tail: &mut Tail) -> Result<bool, Failure> {
+        let listening = self.source.store.listen(None).await?;
+        self.begin(tail, &listening, Some(Missed::Trimmed)).await?;
         Ok(true)
     }
 

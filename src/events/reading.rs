@@ -18,6 +18,8 @@ use crate::store::{Entry, Store};
 
 /// Entries that one command reads.
 pub const AT_ONCE: usize = 512;
+/// Entries that are looked at for the last events, at most.
+const MOST_RECENT: usize = 8 * AT_ONCE;
 /// More entries than a recording has.
 const MOST_ENTRIES: usize = 32_768;
 
@@ -53,16 +55,12 @@ impl Reading {
             let Some(line) = line else { continue };
             let cursor = Cursor { epoch: self.epoch, entry: entry.id, slot: entry.slot, index, derived: None };
             for (event, cursor) in self.fold.take(&line, cursor) {
-                all.push(recorded(event, cursor));
+                all.push(Recorded::new(event, Some(cursor)));
             }
-            all.push(recorded(line.event, cursor));
+            all.push(Recorded::new(line.event, Some(cursor)));
         }
         all
     }
-}
-
-fn recorded(event: Event, cursor: Cursor) -> Recorded {
-    Recorded::new(event, Some(cursor))
 }
 
 /// All events of the present epoch behind a cursor, read from Redis. Reads the whole recording, because an end may follow
@@ -152,16 +150,35 @@ pub async fn newest(
     limit: usize,
     is_wanted: impl Fn(&Event) -> bool,
 ) -> Result<(Vec<Arc<Recorded>>, Option<Cursor>), Failure> {
-    /// Entries that are looked at, at most.
-    const MOST_RECENT: usize = 8 * AT_ONCE;
+    let entries = match store.records_in_slots() {
+        true => newest_of_slots(store).await?,
+        false => newest_entries(store, epoch, limit, &is_wanted).await?,
+    };
+    let mut reading = Reading::new(epoch);
+    let events: Vec<_> = entries.iter().rev().flat_map(|entry| reading.take(store, entry)).collect();
+    let cursor = events.last().and_then(|event| event.cursor);
+    let mut events: Vec<_> = events.into_iter().filter(|event| is_wanted(&event.event)).map(Arc::new).collect();
+    Ok((events.split_off(events.len().saturating_sub(limit)), cursor))
+}
+
+/// The last entries of a Cluster, backwards.
+async fn newest_of_slots(store: &Store) -> Result<Vec<Entry>, Failure> {
+    let (mut entries, _) = store.entries_of_all_slots().await?;
+    entries.reverse();
+    entries.truncate(MOST_RECENT);
+    Ok(entries)
+}
+
+/// The last entries of the only stream, backwards: about as many as have so many events that are wanted. All that is read
+/// counts, also what is more than wanted: an end may follow from a grant of an earlier entry.
+async fn newest_entries(
+    store: &Store,
+    epoch: Epoch,
+    limit: usize,
+    is_wanted: impl Fn(&Event) -> bool,
+) -> Result<Vec<Entry>, Failure> {
     let (mut entries, mut wanted) = (Vec::new(), 0);
-    // All that is read counts, also what is more than wanted: an end may follow from a grant of an earlier entry.
-    if store.records_in_slots() {
-        entries = store.entries_of_all_slots().await?.0;
-        entries.reverse();
-        entries.truncate(MOST_RECENT);
-    }
-    while !store.records_in_slots() && wanted < limit && entries.len() < MOST_RECENT {
+    while wanted < limit && entries.len() < MOST_RECENT {
         let from = entries.last().map(|entry: &Entry| before_that(entry.id));
         if from == Some(None) {
             break;
@@ -177,11 +194,7 @@ pub async fn newest(
             break;
         }
     }
-    let mut reading = Reading::new(epoch);
-    let events: Vec<_> = entries.iter().rev().flat_map(|entry| reading.take(store, entry)).collect();
-    let cursor = events.last().and_then(|event| event.cursor);
-    let mut events: Vec<_> = events.into_iter().filter(|event| is_wanted(&event.event)).map(Arc::new).collect();
-    Ok((events.split_off(events.len().saturating_sub(limit)), cursor))
+    Ok(entries)
 }
 
 /// The id behind another.

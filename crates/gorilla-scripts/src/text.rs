@@ -32,11 +32,9 @@ const LIBRARY: [(&str, &str); 42] = library!(
 const INLINE: &str = "--- inline ";
 /// Writes what was noted of changes, as one entry. It must not fail what was done: those who listen find out that a stream can't
 /// be written.
-const RECORD: &str =
-    "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) end ";
-/// The same in a Cluster, where nobody can wait for entries of thousands of streams: says which stream has one.
-const RECORD_IN_SLOT: &str = "if noted then redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted)) \
-     redis.pcall('PUBLISH', CHANNEL, STREAM) end ";
+const RECORD: &str = "redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', 'e', table.concat(noted))";
+/// Says besides which stream has one: in a Cluster nobody can wait for entries of thousands of streams.
+const TELL: &str = " redis.pcall('PUBLISH', CHANNEL, STREAM)";
 const REQUESTS: &str = include_str!("../../../lua/lib/requests.lua");
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
 
@@ -190,11 +188,9 @@ impl Text<'_> {
             }
             body.into_iter().for_each(|line| self.line(line));
             // What happened is recorded when all of it has been done.
-            let record = match self.constants.events {
-                _ if !self.included.contains("stream") => "",
-                Recording::InSlot(_) => RECORD_IN_SLOT,
-                Recording::Off | Recording::At(_) => RECORD,
-            };
+            let tell = if matches!(self.constants.events, Recording::InSlot(_)) { TELL } else { "" };
+            let has_noted = self.included.contains("stream");
+            let record = if has_noted { format!("if noted then {RECORD}{tell} end ") } else { String::new() };
             let _ = writeln!(self.all, "end\n{RUN}if #replies == count then {record}return replies end");
         }
         // If a request has no reply after the last part, an error says so.

@@ -85,13 +85,13 @@ impl Store {
     /// Which epoch the events of a lock belong to, and since when they are recorded (ms since 1970); `None` if they aren't.
     pub async fn recorded_since(&self, resource: &ResourceName) -> Result<Option<(Epoch, i64)>, Failure> {
         if !self.clustered {
-            let (first, epoch) = (self.entries_from(EntryId::default(), 1).await?, self.epoch().await?);
+            let (first, epoch) = (self.entries_from(EntryId::default(), 1).await?, self.present_epoch().await?);
             return Ok(epoch.zip(first.first().map(|first| first.id.ms as i64)));
         }
         let stream = self.stream_of(resource);
         let exists = self.link.command_at_key(&stream, "EXISTS", vec![stream.as_str().into()]).await?;
         let kept = self.epoch_kept().await?.filter(|_| matches!(exists, Resp3Frame::Number { data: 1, .. }));
-        Ok(kept.and_then(|kept| Some((kept.epoch.parse().ok()?, kept.since))))
+        Ok(kept.map(|kept| (kept.epoch, kept.since)))
     }
 
     /// Entries of the recording that the events of a lock are in, up to the given one or to the last, backwards; at most so
@@ -139,10 +139,7 @@ impl Store {
 
     /// Which epoch the events belong to; `None` if nothing was recorded lately.
     pub async fn present_epoch(&self) -> Result<Option<Epoch>, Failure> {
-        match self.clustered {
-            false => self.epoch().await,
-            true => Ok(self.epoch_kept().await?.and_then(|kept| kept.epoch.parse().ok())),
-        }
+        Ok(self.epoch_kept().await?.map(|kept| kept.epoch))
     }
 
     async fn stream_back(&self, stream: &str, last: Option<EntryId>, count: usize) -> Result<Vec<Entry>, Failure> {
@@ -150,15 +147,6 @@ impl Store {
         let args = vec![stream.into(), last.into(), "-".into(), "COUNT".into(), (count as i64).into()];
         let slot = self.clustered.then(|| slot_of(stream));
         Ok(entries(self.link.command_at_key(stream, "XREVRANGE", args).await?, slot)?)
-    }
-
-    /// The epoch of a Redis that has one stream; `None` if nothing was ever recorded.
-    async fn epoch(&self) -> Result<Option<Epoch>, Failure> {
-        let args = vec![self.keys.events_epoch().into(), "epoch".into()];
-        Ok(match self.link.command(None, "HGET", args).await? {
-            Resp3Frame::BlobString { data, .. } => std::str::from_utf8(&data).ok().and_then(|text| text.parse().ok()),
-            _ => None,
-        })
     }
 
     fn stream_of(&self, resource: &ResourceName) -> String {

@@ -1,6 +1,6 @@
 //! Reads what scripts record in a Cluster, from the streams of all slots, as if it were one recording.
 //!
-//! A connection to each master hears which streams have new entries (`RECORD_IN_SLOT` in `crates/gorilla-scripts`), and tells
+//! A connection to each master hears which streams have new entries (`TELL` in `crates/gorilla-scripts`), and tells
 //! the clock of the master. A message comes over the same connection before the reply to a command that Redis executed
 //! later. So after all masters have told their clocks, each stream that had an entry by then is known; and what has an id
 //! below the lowest of these clocks is complete when these streams have been read. That much is told, in the order of ids
@@ -13,7 +13,7 @@ use std::{
 };
 
 use fred::types::{ConnectHandle, Message};
-use futures_util::future::{join_all, select_all, try_join_all};
+use futures_util::future::{select_all, try_join_all};
 use gorilla_domain::{Failure, event::EntryId};
 use gorilla_scripts::Keys;
 use tokio::{
@@ -26,7 +26,7 @@ use tokio::{
 
 use super::{
     entry::Entry,
-    slots::{NO_TIME, OfSlot, clock},
+    slots::{OfSlot, lowest},
 };
 use crate::store::{base::Store, link::Connection};
 
@@ -213,11 +213,7 @@ impl SlotTail {
 
     async fn lowest_clock(&self) -> Result<i64, Failure> {
         let clocks = self.masters.iter().map(|master| master.connection.send(None, "TIME", Vec::new()));
-        let mut lowest = i64::MAX;
-        for reply in join_all(clocks).await {
-            lowest = lowest.min(clock(&reply?).ok_or(NO_TIME)?);
-        }
-        Ok(lowest)
+        lowest(clocks).await
     }
 }
 

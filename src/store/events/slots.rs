@@ -7,7 +7,7 @@ use fred::types::{Resp3Frame, config::Server};
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use gorilla_domain::{
     Failure,
-    event::{EntryId, Missed},
+    event::{EntryId, Epoch, Missed},
 };
 use gorilla_scripts::{ListenCluster, ListenClusterReply, ListenSlots, ListenSlotsReply, Request};
 
@@ -19,6 +19,7 @@ use crate::store::{
     base::Store,
     error::Error,
     link::{self, fitness},
+    operations::time,
     protocol::read,
 };
 
@@ -55,9 +56,9 @@ pub struct OfSlot {
 
 /// What is kept of the epoch.
 pub struct EpochKept {
-    /// Twelve hexadecimal digits.
-    pub epoch: String,
-    /// Since when nothing was dropped, in milliseconds since 1970.
+    /// Which one it is.
+    pub epoch: Epoch,
+    /// In a Cluster, since when nothing was dropped, in milliseconds since 1970.
     pub since: i64,
 }
 
@@ -178,12 +179,7 @@ impl Store {
     /// The lowest clock of all masters, in milliseconds since 1970: what is recorded later, at whichever of them, has an id
     /// that is not lower.
     pub(super) async fn lowest_clock(&self) -> Result<i64, Failure> {
-        let ask = async |node: Option<Server>| {
-            let reply = self.link.command(node, "TIME", Vec::new()).await?;
-            clock(&reply).ok_or(NO_TIME)
-        };
-        let all = try_join_all(self.link.nodes()?.into_iter().map(ask)).await?;
-        Ok(all.into_iter().min().ok_or(NO_TIME)?)
+        lowest(self.link.nodes()?.into_iter().map(|node| self.link.command(node, "TIME", Vec::new()))).await
     }
 
     /// What was recorded behind an entry in the streams of some slots.
@@ -219,20 +215,18 @@ impl Store {
             _ => None,
         };
         let number = |place| text(place).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-        Ok(text(0).map(|epoch| EpochKept { epoch: epoch.into(), since: number(1).max(number(2)) }))
+        let epoch = text(0).and_then(|epoch| epoch.parse().ok());
+        Ok(epoch.map(|epoch| EpochKept { epoch, since: number(1).max(number(2)) }))
     }
 }
 
-/// What a reply that has no time is.
-pub const NO_TIME: link::Error = link::Error::Unexpected("Redis did not reply to TIME with a time");
-
-/// The reply to TIME in milliseconds since 1970. It is two texts: seconds, and microseconds.
-pub fn clock(reply: &Resp3Frame) -> Option<i64> {
-    let Resp3Frame::Array { data, .. } = reply else { return None };
-    let number = |frame: &Resp3Frame| match frame {
-        Resp3Frame::BlobString { data, .. } => std::str::from_utf8(data).ok()?.parse::<i64>().ok(),
-        _ => None,
-    };
-    let [seconds, micros] = data.as_slice() else { return None };
-    Some(number(seconds)? * 1_000 + number(micros)? / 1_000)
+/// The lowest of the clocks of masters, in milliseconds since 1970, from their replies to TIME.
+pub async fn lowest(
+    clocks: impl IntoIterator<Item = impl Future<Output = Result<Resp3Frame, link::Error>>>,
+) -> Result<i64, Failure> {
+    let mut lowest = i64::MAX;
+    for reply in try_join_all(clocks).await? {
+        lowest = lowest.min(time::read(&reply)?.timestamp_millis());
+    }
+    Ok(lowest)
 }

@@ -20,7 +20,7 @@ mod scan;
 mod set_parts;
 mod shared;
 mod take_at_once;
-mod time;
+pub(super) mod time;
 mod wait;
 
 pub use info::Node;
