@@ -103,7 +103,7 @@ pub fn plain_name(path: &str) -> Option<&str> {
 }
 
 /// Percent-decodes a segment of a path.
-fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
+pub fn decoded(segment: &str) -> Result<Cow<'_, str>, Utf8Error> {
     match segment.contains('%') {
         true => percent_decode_str(segment).decode_utf8(),
         false => Ok(segment.into()),

@@ -1,9 +1,11 @@
 //! What of a request its records in the audit file have, and what they must not have.
 
 use axum::{extract::Request, http::HeaderValue};
-use percent_encoding::percent_decode_str;
 
-use crate::audit::{self, Secrets};
+use crate::{
+    api::target::decoded,
+    audit::{self, Secrets},
+};
 
 /// In bytes. docs/reference/audit.md says it.
 const LONGEST: usize = 256;
@@ -47,12 +49,8 @@ pub fn of(request: &Request, request_id: &str) -> Option<audit::Request> {
 fn add_token(path: &str, secrets: &mut Secrets) {
     // A word of a path is no token.
     let token = path.split('/').nth(5).filter(|word| !["break", "events", "queue"].contains(word));
-    match token {
-        Some(token) if token.contains('%') => {
-            secrets.add(&percent_decode_str(token).decode_utf8().unwrap_or_default());
-        }
-        Some(token) => secrets.add(token),
-        None => {}
+    if let Some(token) = token {
+        secrets.add(&decoded(token).unwrap_or_default());
     }
 }
 

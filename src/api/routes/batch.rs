@@ -68,7 +68,7 @@ fn told(app: &App, done: Vec<Done>, form: Form, brief: bool, caller: &Caller) ->
     let (mut counts, mut results, mut causes) = (Counts::default(), String::from("["), BTreeMap::new());
     for (index, done) in done.into_iter().enumerate() {
         let operation = operation(&done);
-        let Some(answer) = answered(done) else {
+        let Some(answer) = answered(done).transpose() else {
             counts.ok += 1;
             app.metrics.requests.ended(operation, None);
             continue;
@@ -121,18 +121,14 @@ fn operation(done: &Done) -> gorilla_wire::Operation {
 }
 
 /// What the single operation would have been answered; nothing of a success of which a brief answer tells no more.
-fn answered(done: Done) -> Option<Result<Success, ApiError>> {
-    let refused = ApiError::from;
-    Some(match done {
-        Done::Renewed => return None,
-        Done::Acquire(asked, acquired) => {
-            acquired.map_err(refused).and_then(|acquired| acquire::answer(&asked, acquired))
-        }
-        Done::Extend(asked, extended) => extended.map_err(refused).and_then(|extended| extend::answer(asked, extended)),
-        Done::Release(asked, released) => {
-            released.map_err(refused).and_then(|released| release::answer(asked, released))
-        }
-    })
+fn answered(done: Done) -> Result<Option<Success>, ApiError> {
+    let answer = match done {
+        Done::Renewed => return Ok(None),
+        Done::Acquire(asked, acquired) => acquire::answer(&asked, acquired?),
+        Done::Extend(asked, extended) => extend::answer(asked, extended?),
+        Done::Release(asked, released) => release::answer(asked, released?),
+    };
+    answer.map(Some)
 }
 
 /// The JSON of a [`gorilla_wire::ItemResult`].
