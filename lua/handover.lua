@@ -45,13 +45,11 @@ local first, second = unpack(call('ZRANGE', queue, '0', '1'))
 -- A place, as in lib/place.lua.
 if first ~= id .. ' ' .. channel .. ' ' .. owner or call('HGET', lock, 'token') ~= release_token then return nil end
 local created = call('HGET', lock, 'created')
-local before = found > 0 and call('HMGET', lock, 'id', 'owner', 'fence')
+local held = found > 0 and call('HMGET', lock, 'id', 'owner', 'fence')
 call('DEL', lock)
 --- inline take_turn
-if before then
-  -- As lib/events.lua notes it.
-  noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, before[1], before[2], before[3], math.max(0, ms - created))
+if held then
+--- inline note_released
   local waited = math.max(0, math.floor((us - arrived) / 1000))
 --- inline note_granted
 end

@@ -37,20 +37,18 @@ local created = call('HGET', lock, 'created')
 if found > 0 then
   local held = call('HMGET', lock, 'id', 'owner', 'fence')
 --- inline clock
-  noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(7, 'released', lock, ms, held[1], held[2], held[3], math.max(0, ms - created))
+--- inline note_released
 end
 call('DEL', lock)
 if turn then
   -- Gives the turn to the first waiter, as lib/turn.lua does.
 --- inline turn
 --- inline clock
-  local first = call('ZRANGE', queue, '0', '0')[1]
-  local after_id = string.find(first, ' ', 1, true)
-  local after_channel = string.find(first, ' ', after_id + 1, true)
-  call('SET', turn, ms .. ' ' .. first, 'PX',
+  local of = call('ZRANGE', queue, '0', '0')[1]
+--- inline place
+  call('SET', turn, ms .. ' ' .. of, 'PX',
     string.format('%d', math.max(call('PTTL', queue), TURN)))
-  call('PUBLISH', string.sub(first, after_id + 1, after_channel and after_channel - 1), string.match(first, '^%S+'))
+  call('PUBLISH', string.sub(of, one + 1, two and two - 1), string.sub(of, 1, one - 1))
   return {'released', TURN, created}
 end
 if #created == 13 then return '\147\168released\0\173' .. created end

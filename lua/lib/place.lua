@@ -6,10 +6,9 @@ local function place_of(req)
   return req.id .. (req.share or '') .. ' ' .. req.channel .. ' ' .. req.owner
 end
 
--- The id of the attempt with its share, and the channel of its replica. Patterns would cost twice as much.
+-- The id of the attempt with its share, and the channel of its replica.
 local function place_parts(of)
-  local one = string.find(of, ' ', 1, true)
-  local two = string.find(of, ' ', one + 1, true)
+--- inline place
   return string.sub(of, 1, one - 1), string.sub(of, one + 1, two and two - 1)
 end
 

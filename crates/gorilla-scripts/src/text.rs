@@ -21,11 +21,11 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 42] = library!(
+const LIBRARY: [(&str, &str); 44] = library!(
     "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
     "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
     "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/fence" "inline/grant"
-    "inline/granted" "inline/many" "inline/note_granted" "inline/stem" "inline/take_turn" "inline/turn" "keys"
+    "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/stem" "inline/take_turn" "inline/turn" "keys"
     "now" "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "time" "turn"
 );
 /// What a line begins with that stands for steps in place.

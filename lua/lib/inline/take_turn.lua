@@ -4,8 +4,8 @@ call('ZREM', queue, first)
 local fence_key = stem .. 'fence'
 --- inline grant
 if second then
-  local after_id = string.find(second, ' ', 1, true)
-  local after_channel = string.find(second, ' ', after_id + 1, true)
-  local other = string.sub(second, after_id + 1, after_channel and after_channel - 1)
+  local of = second
+--- inline place
+  local other = string.sub(of, one + 1, two and two - 1)
   if other ~= channel then call('PUBLISH', other, whole(lease) .. ' ' .. fence .. ' ' .. queue) end
 end
