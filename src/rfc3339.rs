@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use chrono::{DateTime, Utc};
 use humantime::{Rfc3339Timestamp, format_rfc3339_micros, format_rfc3339_millis, format_rfc3339_seconds};
 
 /// A time as text. The text is empty for times before 1970 and after the year 9999, which humantime can't write.
@@ -16,6 +17,11 @@ impl Rfc3339 {
         let since_1970 = u64::try_from(since_1970).ok().map(Duration::from_millis);
         let time = since_1970.and_then(|since_1970| UNIX_EPOCH.checked_add(since_1970));
         Self::new(time.map(format_rfc3339_millis))
+    }
+
+    /// A time of Redis, told to the millisecond.
+    pub fn of(at: DateTime<Utc>) -> Self {
+        Self::from_millis(at.timestamp_millis())
     }
 
     /// A time told to the microsecond.

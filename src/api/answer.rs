@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Utc};
 use gorilla_domain::{AcquireSet, Lock, LockSet, Member, Part, ResourceName, State, Tenure};
 use gorilla_wire::{Mode, seconds};
 use serde::Serialize;
@@ -92,9 +91,9 @@ fn lock_json(resource: &ResourceName, lock: &Lock, timeout: Duration) -> String 
 
 fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Object {
     let Tenure { id, owner, metadata, fence, created, updated, expires, ttl } = &lock.tenure;
-    let created_at = time(*created);
+    let created_at = Rfc3339::of(*created);
     // A new lock was updated when it was created, and telling a time takes 600 instructions.
-    let updated_at = if updated == created { &created_at } else { &time(*updated) };
+    let updated_at = if updated == created { &created_at } else { &Rfc3339::of(*updated) };
     let mut body = Object::with_capacity(USUAL_LENGTH);
     body.member(name!("id")).text(id);
     body.member(name!("owner")).text(owner);
@@ -104,7 +103,7 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
     body.member(name!("metadata")).raw(metadata.as_str());
     body.member(name!("createdAt")).text(created_at.as_str());
     body.member(name!("updatedAt")).text(updated_at.as_str());
-    body.member(name!("expireAt")).text(time(*expires).as_str());
+    body.member(name!("expireAt")).text(Rfc3339::of(*expires).as_str());
     body.member(name!("fence")).whole(*fence);
     body.member(name!("ttlMs")).whole(milliseconds(*ttl));
     if let Some(Part { permits, limit, floor }) = lock.part {
@@ -203,7 +202,7 @@ pub fn election<'a>(resource: &'a ResourceName, seen: &'a Seen) -> gorilla_wire:
 }
 
 fn public_tenure<'a>(tenure: &'a Tenure, by: Option<&'a str>) -> gorilla_wire::Tenure<Cow<'a, str>, &'a RawValue> {
-    let time = |at| time(at).as_str().to_string().into();
+    let time = |at| Rfc3339::of(at).as_str().to_string().into();
     gorilla_wire::Tenure {
         id: tenure.id.as_str().into(),
         owner: tenure.owner.as_str().into(),
@@ -222,10 +221,6 @@ fn public_tenure<'a>(tenure: &'a Tenure, by: Option<&'a str>) -> gorilla_wire::T
 /// A length of time in whole milliseconds, as the wire has it.
 pub fn milliseconds(duration: Duration) -> u64 {
     duration.as_millis() as u64
-}
-
-fn time(at: DateTime<Utc>) -> Rfc3339 {
-    Rfc3339::from_millis(at.timestamp_millis())
 }
 
 /// 200 with JSON.
@@ -251,6 +246,7 @@ pub fn mark(mut response: Response, replayed: bool) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;

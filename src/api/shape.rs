@@ -231,7 +231,7 @@ impl Shape {
             }
             ApiError::AfterBreak { error, broken } => {
                 let mut shape = Self::of(error);
-                let at = Rfc3339::from_millis(broken.at.timestamp_millis()).as_str().to_string();
+                let at = Rfc3339::of(broken.at).as_str().to_string();
                 shape.body.error_message += &format!(" {}", was_broken(&at, broken));
                 let (facts, PastBreak { by, reason, .. }) = (&mut shape.body.facts, PastBreak::clone(broken));
                 (facts.broken_at, facts.broken_by, facts.reason) = (Some(at), by, reason);

@@ -1,7 +1,6 @@
 //! The JSON of events, as docs/reference/events.md has it.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use gorilla_domain::event::{Change, Cursor, Event};
 
 use crate::{
@@ -27,10 +26,10 @@ pub fn json(event: &Event, cursor: Option<&Cursor>, shows_taker: bool) -> Bytes 
     if let Some(id) = &event.id {
         body.member(name!("id")).text(id);
     }
-    body.member(name!("at")).text(time(event.at).as_str());
+    body.member(name!("at")).text(Rfc3339::of(event.at).as_str());
     match &event.change {
         Change::Granted { expire_at, waited_ms, previous_fence, metadata, permits, by } => {
-            body.member(name!("expireAt")).text(time(*expire_at).as_str());
+            body.member(name!("expireAt")).text(Rfc3339::of(*expire_at).as_str());
             if let Some(waited) = waited_ms {
                 body.member(name!("waitedMs")).whole(*waited);
             }
@@ -50,11 +49,11 @@ pub fn json(event: &Event, cursor: Option<&Cursor>, shows_taker: bool) -> Bytes 
             }
         }
         Change::Extended { expire_at } => {
-            body.member(name!("expireAt")).text(time(*expire_at).as_str());
+            body.member(name!("expireAt")).text(Rfc3339::of(*expire_at).as_str());
         }
         Change::Released { held_ms } => held(&mut body, *held_ms),
         Change::Expired { expired_at, held_ms } => {
-            body.member(name!("expiredAt")).text(time(*expired_at).as_str());
+            body.member(name!("expiredAt")).text(Rfc3339::of(*expired_at).as_str());
             held(&mut body, *held_ms);
         }
         Change::Broken { held_ms, by, reason } => {
@@ -94,8 +93,4 @@ fn text_or_null(body: &mut Object, name: crate::json::Name, text: Option<&str>) 
         Some(text) => body.member(name).text(text),
         None => body.member(name).raw("null"),
     };
-}
-
-fn time(at: DateTime<Utc>) -> Rfc3339 {
-    Rfc3339::from_millis(at.timestamp_millis())
 }

@@ -37,7 +37,7 @@ pub async fn history(State(app): State<App>, request: WithQuery) -> Result<Respo
     };
     let history = app.service.history(&caller, &resource, before, limit).await?;
     let json = history.events.iter().filter_map(|event| serde_json::from_slice::<&RawValue>(event.json()).ok());
-    let since = history.recorded_since.map(|since| Rfc3339::from_millis(since.timestamp_millis()));
+    let since = history.recorded_since.map(Rfc3339::of);
     Ok(answer::json(&History {
         resource: Cow::Borrowed(resource.as_str()),
         recorded_since: since.as_ref().map(|since| Cow::Borrowed(since.as_str())),

@@ -30,7 +30,7 @@ pub async fn queue(State(app): State<App>, asked: WithQuery) -> Result<Response,
         }
     };
     let line = app.service.queue(&caller, &resource, limit).await?;
-    let since = line.first.iter().map(|waiter| Rfc3339::from_millis(waiter.since.timestamp_millis()));
+    let since = line.first.iter().map(|waiter| Rfc3339::of(waiter.since));
     let since: Vec<_> = since.collect();
     let waiters = line.first.iter().zip(&since).zip(1..).map(|((waiter, since), position)| Waiter {
         position,

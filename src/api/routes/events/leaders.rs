@@ -114,7 +114,7 @@ fn raw(json: &str) -> &RawValue {
 }
 
 fn time(at: DateTime<Utc>) -> Cow<'static, str> {
-    Rfc3339::from_millis(at.timestamp_millis()).as_str().to_string().into()
+    Rfc3339::of(at).as_str().to_string().into()
 }
 
 fn bare(kind: EventType, resource: &ResourceName, at: DateTime<Utc>) -> Told<'_> {

@@ -266,5 +266,5 @@ pub fn missed(why: gorilla_domain::event::Missed) -> Missed {
 }
 
 fn time(at: DateTime<Utc>) -> String {
-    Rfc3339::from_millis(at.timestamp_millis()).as_str().into()
+    Rfc3339::of(at).as_str().into()
 }
