@@ -148,8 +148,12 @@ impl Cell {
     /// by cursors of one stream; and a replica of version 0.1 records nothing. There the scripts are tested as they run while
     /// nobody listens.
     pub fn listens(self) -> bool {
-        let has_0_1 = self.mixed || matches!(self.fault, Fault::Upgrade | Fault::RollBack);
-        self.topology != Topology::Cluster && !has_0_1
+        self.topology != Topology::Cluster && !self.has_0_1()
+    }
+
+    /// Whether a replica of version 0.1 runs for some time.
+    pub fn has_0_1(self) -> bool {
+        self.mixed || matches!(self.fault, Fault::Upgrade | Fault::RollBack)
     }
 
     /// The promises that can't hold here, and why: because Redis forgets what it had confirmed, or ends leases early or
@@ -190,7 +194,7 @@ impl Cell {
             // A replica that ends keeps the place of a shared request, which one of version 0.1 then refuses.
             broken.push(NoOrphans);
         }
-        if self.mixed || matches!(self.fault, Upgrade | RollBack) {
+        if self.has_0_1() {
             // A replica of version 0.1 finds no grant with the token of a shared lock, and calls nobody into a group when a
             // waiter leaves.
             broken.extend([Standing, Conservation].into_iter().filter(|one| !broken.contains(one)).collect::<Vec<_>>());

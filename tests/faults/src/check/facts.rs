@@ -167,7 +167,7 @@ impl<'a> Facts<'a> {
 }
 
 /// Keeps the earliest.
-fn first<K: Eq + Hash, V: Ord + Copy>(all: &mut HashMap<K, V>, key: K, value: V) {
+pub(super) fn first<K: Eq + Hash, V: Ord + Copy>(all: &mut HashMap<K, V>, key: K, value: V) {
     let known = all.entry(key).or_insert(value);
     *known = value.min(*known);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Tenure, Violation};
+use super::{Tenure, Violation, facts::first};
 use crate::history::{End, History, Kind, Moment, SECOND};
 
 /// Redis counts leases in whole milliseconds.
@@ -22,11 +22,8 @@ pub(super) fn check(tenures: &[Tenure], history: &History, found: &mut Vec<Viola
         .flat_map(|tenure| tenure.tokens.iter().map(move |token| ((&tenure.resource, *token), tenure)))
         .collect();
     // A break that is sent while a release is on its way may come before it.
-    let mut broken: HashMap<_, Moment> = HashMap::new();
-    for one in history.breaks() {
-        let first = broken.entry((&one.resource, one.fence)).or_insert(one.asked);
-        *first = one.asked.min(*first);
-    }
+    let mut broken = HashMap::new();
+    history.breaks().for_each(|one| first(&mut broken, (&one.resource, one.fence), one.asked));
     for used in history.uses().filter(|used| used.end == End::Refused) {
         let (Some(tenure), Some(answered)) = (by_token.get(&(&used.resource, used.token)), used.answered) else {
             continue;
