@@ -22,6 +22,7 @@
 --   {'reused'}                      this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include broken
 --- include turn

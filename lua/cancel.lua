@@ -8,7 +8,7 @@
 --   id       of the attempt
 --   owner    as the acquire had it
 --   channel  of the replica of the attempt
---   request  the name of the record that the acquire used
+--   request  as the acquire had it: the Idempotency-Key, if there was one
 --   share    as the acquire had it, absent if it wanted the lock alone
 --   cause    why it is undone: 'unknown_outcome', 'hung_up', 'not_replicated' or 'incomplete'
 -- Replies, each with the ms that the turn of the next waiter lasts (0 if nobody was woken)
@@ -25,7 +25,7 @@
 --- constant WINDOW
 --- constant PLACE_KEPT
 local MOST_CANCELLED = 64
-local key, own = beside(lock, 'request:' .. req.request), place_of(req)
+local key, own = beside(lock, 'request:' .. (req.request or req.id)), place_of(req)
 local seen = record_read(key) or {outcome = 'cancelled', cancelled = {}, told = {}}
 
 -- Only once, because a replica repeats a cancellation until Redis has confirmed it.

@@ -10,7 +10,7 @@
 --   owner     a name, for people
 --   metadata  a JSON list
 --   lease     ms
---   request   the name of the record: the Idempotency-Key, or without one the id
+--   request   the Idempotency-Key, which names the record, if there is one; without one the id names it
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the wait is over
 --   channel   over which messages reach this replica
@@ -35,7 +35,6 @@
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
---- include number
 --- include stream
 --- include time
 --- constant FENCE_KEPT
@@ -45,7 +44,7 @@
 -- keep a record of the request, and has none.
 if GRACE ~= '0' or print or rank or not arrived then return nil end
 --- inline stem
-local call, record, turn, queue = redis.call, stem .. 'request:' .. request, stem .. 'queue:turn', stem .. 'queue'
+local call, record, turn, queue = redis.call, stem .. 'request:' .. (request or id), stem .. 'queue:turn', stem .. 'queue'
 local found = call('EXISTS', lock, record, STREAM or record)
 -- Of the three only the stream may be there: then somebody listens.
 if found > 0 and (found > 1 or not STREAM or call('EXISTS', lock, record) > 0) then return nil end

@@ -33,6 +33,7 @@
 --   {'reused'}               this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include fence
 --- include grant

@@ -28,7 +28,6 @@
 --   {'mismatch'}  the lock has another token
 --   {'reused'}    this Idempotency-Key came before with another request
 
---- include number
 --- include stream
 --- include time
 --- constant FENCE_KEPT
@@ -37,7 +36,7 @@
 -- The usual case: the waiter is the first and has no turn; Redis need not keep a record of either request, and has none.
 if GRACE ~= '0' or release_request or print or rank or not arrived then return nil end
 --- inline stem
-local call, record, turn, queue = redis.call, stem .. 'request:' .. request, stem .. 'queue:turn', stem .. 'queue'
+local call, record, turn, queue = redis.call, stem .. 'request:' .. (request or id), stem .. 'queue:turn', stem .. 'queue'
 local found = call('EXISTS', record, turn, STREAM or record)
 -- Of the three only the stream may be there: then somebody listens.
 if found > 0 and (found > 1 or not STREAM or call('EXISTS', record, turn) > 0) then return nil end

@@ -17,6 +17,7 @@
 --   {'recovering', left}  nothing is committed for so many ms, because Redis may have lost that the grant has ended
 
 --- decide
+--- include number
 --- include now
 --- include record
 --- include queue

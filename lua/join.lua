@@ -12,7 +12,7 @@
 --   owner     a name, for people
 --   metadata  a JSON list
 --   lease     ms
---   request   the name of the record: the Idempotency-Key, or without one the id
+--   request   the Idempotency-Key, which names the record, if there is one; without one the id names it
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait, or its wait is over
 --   channel   over which messages reach this replica

@@ -11,6 +11,7 @@
 
 --- decide
 --- include group/limit
+--- include number
 local key = beside(lock, 'limit')
 local group = group_open(lock)
 if req.change == 'pin' then

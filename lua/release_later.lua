@@ -18,6 +18,7 @@
 --   {'reused'}    this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include holders/shorten
 --- constant WINDOW

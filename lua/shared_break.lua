@@ -21,6 +21,7 @@
 --   {'reused'}                      this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include broken
 --- include group/call

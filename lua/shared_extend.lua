@@ -24,6 +24,7 @@
 --   {'reused'}               this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include group/group
 --- constant FENCE_KEPT

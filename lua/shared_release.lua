@@ -19,6 +19,7 @@
 --   {'reused'}    this Idempotency-Key came before with another request
 
 --- decide
+--- include number
 --- include record
 --- include group/call
 --- constant WINDOW

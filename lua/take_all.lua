@@ -22,6 +22,7 @@
 
 --- decide
 --- include acquire
+--- include number
 local parts, fences = {}, {}
 local behind_first = GRACE ~= '0' and 2 or 1
 for index, id in ipairs(req.ids) do

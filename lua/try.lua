@@ -10,7 +10,7 @@
 --   owner     a name, for people
 --   metadata  a JSON list
 --   lease     ms
---   request   the name of the record: the Idempotency-Key, or without one the id
+--   request   the Idempotency-Key, which names the record, if there is one; without one the id names it
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
 --   channel   over which messages reach this replica
@@ -33,7 +33,6 @@
 --   {'reused'}     this Idempotency-Key came before with another request
 --   {'cancelled'}  this attempt was cancelled before it arrived
 
---- include number
 --- include stream
 --- include time
 --- constant FENCE_KEPT
@@ -45,7 +44,7 @@
 -- somebody has the lock alone, and the request joins the queue as its last.
 if print or rank and rank[3] then return nil end
 --- inline stem
-local call, queue, record = redis.call, stem .. 'queue', stem .. 'request:' .. request
+local call, queue, record = redis.call, stem .. 'queue', stem .. 'request:' .. (request or id)
 local found = call('EXISTS', lock, queue, record, STREAM or record)
 
 -- Of the four only the stream may be there: then somebody listens.
@@ -72,14 +71,15 @@ if found > 0 and (not STREAM or call('EXISTS', record) == 1) or 2 * waiting >= t
 if waiting > 0 then
 --- inline many
   -- All that wait must have arrived before, and where many wait, none of them so long ago that its replica may have died.
-  local from = waiting >= MANY and whole(us - LONGEST_ATTEMPT * 1000) or '-inf'
+  local from = us - LONGEST_ATTEMPT * 1000
+  from = waiting >= MANY and string.format('%d%07d', from / 10000000, from % 10000000) or '-inf'
   if call('ZCOUNT', queue, from, '(' .. us) < waiting then return nil end
 end
 -- A later call of the same attempt may have come before.
 if call('ZADD', queue, 'NX', us, id .. ' ' .. channel .. ' ' .. owner) == 0 then return nil end
 -- If all replicas die, the keys expire. The expiry is twice as far away as it must be, so that few requests write it.
 if waiting == 0 or call('PTTL', queue) < tonumber(LONGEST_ATTEMPT) then
-  call('PEXPIRE', queue, whole(2 * LONGEST_ATTEMPT))
+  call('PEXPIRE', queue, 2 * LONGEST_ATTEMPT)
 end
 if found > 0 then
   noted = noted or {}

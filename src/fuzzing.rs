@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use fred::types::Resp3Frame;
 use gorilla_domain::{Metadata, Owner, ResourceName};
 use gorilla_scripts::{Keys, Malformed, Reader};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -44,7 +43,7 @@ pub fn body(bytes: &[u8]) {
 /// A reply becomes values or a failure. Each half-byte of `readers` says what to read next.
 pub fn reply(readers: u64, bytes: &[u8]) {
     let data = Bytes::copy_from_slice(bytes);
-    let Ok((_, mut reply)) = Reader::open(Resp3Frame::BlobString { data, attributes: None }) else { return };
+    let Ok((_, mut reply)) = Reader::open(data) else { return };
     for at in 0..16 {
         let read = match readers >> (4 * at) & 7 {
             0 => reply.text().map(drop),

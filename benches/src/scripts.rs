@@ -41,8 +41,8 @@ fn call<C: Call>(resource: &str, call: &C) -> Request {
 
 /// An attempt to acquire a lock for so many milliseconds, without an Idempotency-Key and without waiting.
 fn attempt<'a>(id: &'a str, token: &'a str, lease: u64) -> calls::Acquire<'a> {
-    let (owner, metadata, request, channel) = ("bench", "[]", id, "gorilla:wake:5f2a9c3e7b10");
-    let (print, wait) = (None, None);
+    let (owner, metadata, channel) = ("bench", "[]", "gorilla:wake:5f2a9c3e7b10");
+    let (request, print, wait) = (None, None, None);
     calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None, by: None }
 }
 

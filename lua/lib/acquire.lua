@@ -1,3 +1,4 @@
+--- include number
 --- include grant
 --- include holders/blocks
 --- include holders/ending
@@ -63,7 +64,7 @@ end
 -- The reply that an earlier call of the same request decides, or nothing. `waits` says whether this attempt has been in
 -- the queue and goes on waiting: then a copy that took the place over keeps it.
 local function acquire_remembered(lock, req, waits)
-  req.record, req.own = beside(lock, 'request:' .. req.request), place_of(req)
+  req.record, req.own = beside(lock, 'request:' .. (req.request or req.id)), place_of(req)
   req.named, req.cancelled = req.own, {}
   local seen = record_read(req.record)
   if not seen then return nil end

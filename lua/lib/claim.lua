@@ -1,4 +1,5 @@
 --- include acquire
+--- include number
 -- Asks again for a lock that the attempt waits for. Returns the reply of claim.lua.
 local function claim(lock, req)
   local seen = acquire_remembered(lock, req, req.wait) or acquire_replaced(lock, req)

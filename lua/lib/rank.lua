@@ -1,3 +1,4 @@
+--- include number
 -- What is special about a request: {headstart, replaces, held, most}.
 --   headstart  how many microseconds before its arrival it counts as having arrived; 0 if it has no headstart
 --   replaces   a text: if a later request with the same text joins the queue, the request is dismissed; absent if it has none

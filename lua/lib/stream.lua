@@ -1,5 +1,5 @@
---- constant EVENTS
--- The stream in which changes are recorded while somebody listens; false if nothing is ever recorded. And what this call has
--- noted for it, if anything: the end of the call writes that. Each change is packed: how many values there are, and the values:
--- the kind of change, the key of the lock, when it happened (ms since 1970), the id, the owner, and what the kind has.
-local STREAM, noted = EVENTS ~= '' and EVENTS, nil
+--- constant STREAM
+-- What this call has noted for those who listen, if anything: the end of the call writes that to the stream. Each change is
+-- packed: how many values there are, and the values: the kind of change, the key of the lock, when it happened (ms since 1970),
+-- the id, the owner, and what the kind has.
+local noted

@@ -1,3 +1,4 @@
+--- include number
 --- include queue
 -- The turn: the first waiter in the queue of a free lock was woken, and has a second to claim the lock.
 

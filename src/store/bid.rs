@@ -34,22 +34,18 @@ impl Bid {
         Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share), held })
     }
 
-    /// The name of the record: the Idempotency-Key, or without one the id.
-    pub fn request(&self) -> &str {
-        self.asked.once.as_ref().map_or(&self.id, |once| once.key.as_str())
-    }
-
     /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.
     pub fn call<'a>(&'a self, channel: &'a str, wait: Duration) -> gorilla_scripts::Acquire<'a> {
         let Acquire { owner, lease, metadata, headstart, replaces, once, taker, .. } = &*self.asked;
+        let (request, print) = protocol::record(once.as_ref());
         gorilla_scripts::Acquire {
             id: &self.id,
             token: self.token.expose(),
             owner: owner.as_str(),
             metadata: metadata.as_str(),
             lease: lease.as_millis(),
-            request: self.request(),
-            print: protocol::record(once.as_ref()).1,
+            request,
+            print,
             wait: Some(wait.as_millis() as u64).filter(|wait| *wait > 0),
             channel,
             rank: (!headstart.is_zero() || replaces.is_some() || self.held.is_some()).then(|| Rank {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fred::types::Resp3Frame;
 use gorilla_domain::{Group, Holder, Metadata, Once, Part, Share, Tenure};
 use gorilla_scripts::{Call, Malformed, Reader};
 use serde::de::IgnoredAny;
@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use super::error::Error;
 
 /// Reads the reply to a call.
-pub fn read<C: Call>(reply: Resp3Frame) -> Result<C::Reply, Error> {
+pub fn read<C: Call>(reply: Bytes) -> Result<C::Reply, Error> {
     Reader::open(reply).and_then(|(outcome, mut reader)| C::reply(&outcome, &mut reader)).map_err(Error::from)
 }
 

@@ -28,7 +28,7 @@ pub use calls::{
 pub use grant::{Ended, Grant, Group, Holder, Part, Tenure};
 pub use keys::Keys;
 pub use noted::{Noted, NotedChange, Settlement, read_noted};
-pub use reply::{Malformed, Reader};
+pub use reply::{Malformed, Reader, apart};
 pub use request::{Request, together};
 pub use sibling::Sibling;
 pub use slots::{all_slots, slot_of, tag_of};

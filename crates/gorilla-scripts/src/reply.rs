@@ -1,9 +1,33 @@
-//! Takes a script's reply apart: a list, packed as MessagePack, that begins with the name of the outcome.
+//! Takes a script's reply apart: for each request a list, packed as MessagePack, that begins with the name of the outcome.
 
-use redis_protocol::{bytes::Bytes, resp3::types::BytesFrame};
+use redis_protocol::bytes::Bytes;
 use rmp::{Marker, decode};
+use rmp_serde::Deserializer;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::grant::{Group, Holder, Part, Tenure};
+
+/// The reply to each of so many requests that went together: packed, for [`Reader`], or the text of the error that Redis or
+/// the script had with this request. `None` if these bytes are no such replies.
+pub fn apart(packed: &Bytes, requests: usize) -> Option<Vec<Result<Bytes, String>>> {
+    // Redis says the error of a request that went alone in place of all replies.
+    if requests == 1 {
+        return Some(vec![Ok(packed.clone())]);
+    }
+    let mut rest = &packed[..];
+    let replies = (0..requests).map(|_| {
+        let begin = rest;
+        IgnoredAny::deserialize(&mut Deserializer::new(&mut rest)).ok()?;
+        let reply = &begin[..begin.len() - rest.len()];
+        // An error is a text, and a reply a list.
+        Some(match decode::read_str_len(&mut &*reply) {
+            Ok(length) => Err(String::from_utf8_lossy(&reply[reply.len() - length as usize..]).into_owned()),
+            Err(_) => Ok(packed.slice_ref(reply)),
+        })
+    });
+    let replies = replies.collect::<Option<_>>()?;
+    rest.is_empty().then_some(replies)
+}
 
 /// The rest of a reply, read from front to back.
 pub struct Reader {
@@ -26,8 +50,7 @@ enum Item<'a> {
 
 impl Reader {
     /// Splits the name of the outcome from its values.
-    pub fn open(frame: BytesFrame) -> Result<(String, Self), Malformed> {
-        let BytesFrame::BlobString { data: packed, .. } = frame else { return Err(malformed("no packed list")) };
+    pub fn open(packed: Bytes) -> Result<(String, Self), Malformed> {
         let mut rest = &packed[..];
         let left = decode::read_array_len(&mut rest).map_err(|_| malformed("no packed list"))?;
         let at = packed.len() - rest.len();
@@ -158,10 +181,6 @@ mod tests {
         |reply| reply.tenure().map(drop),
     ];
 
-    fn blob(data: impl Into<Vec<u8>>) -> BytesFrame {
-        BytesFrame::BlobString { data: data.into().into(), attributes: None }
-    }
-
     /// Any bytes, and bytes that are nearly a reply: a list of texts and other values, and something behind them.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let text = ".{0,40}".prop_map(|text| rmp_serde::to_vec(&text));
@@ -188,7 +207,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_values_or_malformed_and_never_a_panic(bytes in bytes(), readers in vec(0..READERS.len(), 0..12)) {
-            match Reader::open(blob(bytes.clone())) {
+            match Reader::open(bytes.clone().into()) {
                 Ok((_, mut reply)) => {
                     let mut count = 1;
                     for reader in readers {
@@ -211,7 +230,7 @@ mod tests {
             // Numbers come as numbers, or as the text of a hash.
             let values = ("held", &id, &owner, "[1.0]", fence.to_string(), created, updated, expires.to_string(), ttl);
             let packed = rmp_serde::to_vec(&values).expect("values can be packed");
-            let Ok((outcome, mut reply)) = Reader::open(blob(packed)) else { panic!("it is a list") };
+            let Ok((outcome, mut reply)) = Reader::open(packed.into()) else { panic!("it is a list") };
             let Ok(tenure) = reply.tenure() else { panic!("all is there") };
             prop_assert_eq!(outcome, "held");
             prop_assert_eq!((tenure.id, tenure.owner, tenure.metadata.as_str()), (id, owner, "[1.0]"));

@@ -37,6 +37,7 @@ const RECORD: &str = "redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', '
 const TELL: &str = " redis.pcall('PUBLISH', CHANNEL, STREAM)";
 const REQUESTS: &str = include_str!("../../../lua/lib/requests.lua");
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
+const REPLY: &str = "return count == 1 and replies[1] or table.concat(replies)";
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
 #[derive(Clone, Copy, Debug)]
@@ -129,11 +130,6 @@ impl Constants<'_> {
             "LONGEST_ATTEMPT" => self.longest_attempt.as_millis().to_string(),
             "ROOM" => self.room.to_string(),
             "HOLDERS" => self.holders.to_string(),
-            "EVENTS" => match self.events {
-                Recording::Off => String::new(),
-                Recording::At(key) => key.into(),
-                Recording::InSlot(_) => panic!("in a Cluster each call has the stream among its keys"),
-            },
             // The texts are a part of this program, and a test puts all of them together.
             _ => panic!("a script asks for the constant {name}, which there isn't"),
         }
@@ -172,7 +168,8 @@ impl Text<'_> {
         // Redis wants the flags in the first line.
         self.all.extend([head.next().unwrap_or_default(), "\n"]);
         // A call without arguments packs a nil, so that something stands behind the number of requests.
-        let _ = writeln!(self.all, "local ARGUMENTS = {}", names.len().max(1));
+        let request = if names.is_empty() { "none".into() } else { names.join(", ") };
+        let run = RUN.replace("REQUEST", &request).replace("ARGUMENTS", &names.len().max(1).to_string());
         self.all.push_str(REQUESTS);
         head.for_each(|line| self.line(line));
         for Part { is_plain, text } in parts {
@@ -180,8 +177,7 @@ impl Text<'_> {
             let is_need = |line: &&str| line.starts_with("--- ") && !line.starts_with(INLINE);
             let (needs, body): (Vec<_>, Vec<_>) = text.lines().partition(is_need);
             needs.into_iter().for_each(|line| self.line(line));
-            let parameters: String = names.iter().map(|name| format!(", {name}")).collect();
-            let _ = writeln!(self.all, "local function part(lock, ends{parameters})\nbehind = ends");
+            let _ = writeln!(self.all, "local function part(lock, {request})");
             if !is_plain {
                 let fields: Vec<_> = names.iter().map(|name| format!("{name} = {name}")).collect();
                 let _ = writeln!(self.all, "local req = {{{}}}", fields.join(", "));
@@ -191,7 +187,8 @@ impl Text<'_> {
             let tell = if matches!(self.constants.events, Recording::InSlot(_)) { TELL } else { "" };
             let has_noted = self.included.contains("stream");
             let record = if has_noted { format!("if noted then {RECORD}{tell} end ") } else { String::new() };
-            let _ = writeln!(self.all, "end\n{RUN}if #replies == count then {record}return replies end");
+            let record = self.with_literals(&record).into_owned();
+            let _ = writeln!(self.all, "end\n{run}if done == count then {record}{REPLY} end");
         }
         // If a request has no reply after the last part, an error says so.
         self.all.push_str("return redis.error_reply('ERR a request has no reply')\n");
@@ -208,12 +205,17 @@ impl Text<'_> {
         } else if let Some(name) = line.strip_prefix("--- constant ") {
             self.constant(name);
         } else {
-            let line = self.literals.iter().fold(Cow::from(line), |line, (name, value)| match line.contains(name) {
-                true => line.replace(name, value).into(),
-                false => line,
-            });
+            let line = self.with_literals(line);
             self.all.extend([&line, "\n"]);
         }
+    }
+
+    /// A line in which each constant that was named up to here stands as its value.
+    fn with_literals<'line>(&self, line: &'line str) -> Cow<'line, str> {
+        self.literals.iter().fold(Cow::from(line), |line, (name, value)| match line.contains(name) {
+            true => line.replace(name, value).into(),
+            false => line,
+        })
     }
 
     /// Has a constant stand in the lines behind this one. It is not a local of the text: to use that in a function costs each
@@ -223,9 +225,11 @@ impl Text<'_> {
             return;
         }
         match self.constants.events {
-            Recording::InSlot(channel) if name == "EVENTS" => {
-                let _ = writeln!(self.all, "local EVENTS, CHANNEL = KEYS[#KEYS], '{channel}'");
+            Recording::InSlot(channel) if name == "STREAM" => {
+                let _ = writeln!(self.all, "local STREAM, CHANNEL = KEYS[#KEYS], '{channel}'");
             }
+            Recording::At(key) if name == "STREAM" => self.literals.push((name.into(), format!("'{key}'"))),
+            Recording::Off if name == "STREAM" => self.literals.push((name.into(), "false".into())),
             _ => self.literals.push((name.into(), format!("'{}'", self.constants.get(name)))),
         }
     }

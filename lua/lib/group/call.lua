@@ -1,3 +1,4 @@
+--- include number
 --- include turn
 --- include group/group
 --- include stale

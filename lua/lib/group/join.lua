@@ -1,6 +1,7 @@
 --- include acquire
 --- include fence
 --- include group/limit
+--- include number
 --- constant HOLDERS
 -- An acquire of either mode, where a group holds the lock or is about to: the general form of lib/acquire.lua and
 -- lib/claim.lua.

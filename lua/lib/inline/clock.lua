@@ -1,5 +1,5 @@
 if not us then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   local micros = time[2]
   if #micros < 6 then micros = string.sub('00000' .. micros, -6) end
   us = time[1] .. micros

@@ -1,7 +1,14 @@
 --- inline clock
-local fence, now, last = us, ms, redis.call('GET', fence_key)
+-- One command writes the clock and tells the last fence.
+local fence, now = us, ms
+local last = call('SET', fence_key, fence, 'PX', FENCE_KEPT, 'GET')
 -- Texts of one length are compared as their numbers are, and that costs less.
-if last and (#last ~= #fence or last >= fence or not tonumber(last)) and last + 1 > tonumber(fence) then
-  fence = whole(last + 1)
+if last and (#last ~= #fence or last >= fence) then
+  local number = tonumber(last)
+  if not number or number >= tonumber(fence) then
+    fence = number and string.format('%d%07d', (number + 1) / 10000000, (number + 1) % 10000000) or last
+    call('SET', fence_key, fence, 'PX', FENCE_KEPT)
+    -- It stays for people to look at.
+    if not number then error('the last fence is not a number: ' .. fence_key) end
+  end
 end
-redis.call('SET', fence_key, fence, 'PX', FENCE_KEPT)

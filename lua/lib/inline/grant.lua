@@ -1,5 +1,8 @@
 --- inline fence
-redis.call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
+call('HSET', lock, 'id', id, 'token', token, 'owner', owner, 'fence', fence, 'metadata', metadata,
   'created', now, 'updated', now)
-if by then redis.call('HSET', lock, 'by', by) end
-redis.call('PEXPIREAT', lock, whole(now + lease))
+if by then call('HSET', lock, 'by', by) end
+-- As lib/number.lua makes the text of a large number, without a function.
+local expires = now + lease
+expires = string.format('%d%07d', expires / 10000000, expires % 10000000)
+call('PEXPIREAT', lock, expires)

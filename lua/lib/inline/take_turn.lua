@@ -7,5 +7,5 @@ if second then
   local of = second
 --- inline place
   local other = string.sub(of, one + 1, two and two - 1)
-  if other ~= channel then call('PUBLISH', other, whole(lease) .. ' ' .. fence .. ' ' .. queue) end
+  if other ~= channel then call('PUBLISH', other, lease .. ' ' .. fence .. ' ' .. queue) end
 end

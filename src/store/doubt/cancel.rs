@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::{
     metrics::Cancelled,
-    store::{base::Store, bid::Bid, error::Error},
+    store::{base::Store, bid::Bid, error::Error, protocol},
 };
 
 /// Between two attempts to reach Redis.
@@ -25,7 +25,7 @@ impl Store {
         bid: &Bid,
         cause: UndoneCause,
     ) -> Result<CancelReply, Error> {
-        let (owner, request) = (bid.asked.owner.as_str(), bid.request());
+        let (owner, (request, _)) = (bid.asked.owner.as_str(), protocol::record(bid.asked.once.as_ref()));
         let (share, cause) = (bid.share.as_deref(), cause.as_str());
         let call = Cancel { id: &bid.id, owner, channel: &self.channel, request, share, cause };
         let reply = self.run_uncounted(lock, &call).await?;

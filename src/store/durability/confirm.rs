@@ -6,7 +6,7 @@
 //! If it has, the effect comes before the script's own write in what this server sends to its replicas, however the
 //! effect came there. So a replica that has confirmed the write has the effect too.
 
-use fred::types::Resp3Frame;
+use bytes::Bytes;
 use gorilla_domain::{Failure, Lock, Token};
 use gorilla_scripts::{Confirm, ConfirmReply, Request, slot_of};
 
@@ -75,7 +75,7 @@ impl Store {
 }
 
 /// Whether the server has the effect.
-fn shows(reply: Resp3Frame) -> Result<(), String> {
+fn shows(reply: Bytes) -> Result<(), String> {
     match protocol::read::<Confirm>(reply) {
         Ok(ConfirmReply::There) => Ok(()),
         Ok(ConfirmReply::Lost) => Err("its effect is not there any more".into()),

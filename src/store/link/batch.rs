@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use fred::types::Resp3Frame;
+use bytes::Bytes;
 use gorilla_scripts::Request;
 use tokio::sync::oneshot;
 
@@ -40,7 +40,7 @@ impl Drop for OnItsWay<'_> {
 }
 
 /// What came of a request.
-type Reply = Result<Resp3Frame, Error>;
+type Reply = Result<Bytes, Error>;
 
 struct Asked {
     request: Request,

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use fred::types::{ConnectHandle, Resp3Frame};
 use futures_util::future::join_all;
 use gorilla_scripts::Request;
@@ -28,7 +29,7 @@ pub struct RequiredAcks {
 }
 
 /// Reads the reply to a request: whether the server has what is to be confirmed, or what is missing.
-pub type Shows = fn(Resp3Frame) -> Result<(), String>;
+pub type Shows = fn(Bytes) -> Result<(), String>;
 
 /// Something to be confirmed.
 struct Claim {

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use fred::{
     clients::Client,
     error::ErrorKind,
@@ -19,7 +20,7 @@ use fred::{
 use futures_util::future::join_all;
 use tokio::sync::{SetOnce, broadcast::Receiver};
 
-use gorilla_scripts::{Request, all_slots, together};
+use gorilla_scripts::{Request, all_slots, apart, together};
 
 use crate::metrics::Metrics;
 
@@ -54,7 +55,7 @@ impl Connection {
     }
 
     /// Sends a request: at once if no command is on its way, or else together with the requests of the same moment.
-    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Resp3Frame, Error> {
+    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Bytes, Error> {
         let Some(batch) = &self.batch else { return self.run(None, request).await };
         if !batch.is_worth_it() {
             let _counted = batch.count();
@@ -160,17 +161,13 @@ impl Connection {
     }
 
     /// Runs a script for one request: in a cluster at the given node, or else at the node of its first key.
-    pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Resp3Frame, Error> {
+    pub async fn run(&self, node: Option<&Server>, request: &Request) -> Result<Bytes, Error> {
         let replies = self.run_all(node, &[request]).await?;
         replies.into_iter().next().unwrap_or(Err(Error::Unexpected("Redis replied to nothing")))
     }
 
     /// The same for many requests that share their script. Returns a reply for each.
-    async fn run_all(
-        &self,
-        node: Option<&Server>,
-        requests: &[&Request],
-    ) -> Result<Vec<Result<Resp3Frame, Error>>, Error> {
+    async fn run_all(&self, node: Option<&Server>, requests: &[&Request]) -> Result<Vec<Result<Bytes, Error>>, Error> {
         let Some(first) = requests.first() else { return Ok(Vec::new()) };
         let begun = Instant::now();
         let (keys, arguments) = together(requests.iter().copied());
@@ -188,16 +185,12 @@ impl Connection {
             reply => reply,
         };
         self.metrics.redis.ran(first.script.number, requests.len(), begun.elapsed());
-        match reply? {
-            Resp3Frame::Array { data, .. } if data.len() == requests.len() => Ok(data
-                .into_iter()
-                .map(|reply| match reply {
-                    Resp3Frame::SimpleError { data, .. } => Err(self.refusal(&data)),
-                    reply => Ok(reply),
-                })
-                .collect()),
-            _ => Err(Error::Unexpected("Redis did not reply to requests with a list of replies")),
-        }
+        let replies = match &reply? {
+            Resp3Frame::BlobString { data, .. } => apart(data, requests.len()),
+            _ => None,
+        };
+        let replies = replies.ok_or(Error::Unexpected("Redis did not reply to each request of a script"))?;
+        Ok(replies.into_iter().map(|reply| reply.map_err(|error| self.refusal(&error))).collect())
     }
 
     /// Sends a command, in a cluster to the given node or to that of its first key.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use fred::types::{ConnectHandle, Resp3Frame, Value, config::Server};
 use gorilla_scripts::Request;
 use tokio::sync::SetOnce;
@@ -124,7 +125,7 @@ impl Link {
     }
 
     /// Runs a script, whose text it sends once if Redis doesn't know it. Counts among the commands in flight.
-    pub async fn call(&self, request: Request) -> Result<Resp3Frame, Error> {
+    pub async fn call(&self, request: Request) -> Result<Bytes, Error> {
         let counted = InFlight(&self.in_flight);
         if self.in_flight.fetch_add(1, Relaxed) >= self.max_in_flight {
             return Err(Error::Overloaded);
@@ -135,12 +136,12 @@ impl Link {
     }
 
     /// The same, whatever the bound on commands in flight, for what Gorilla must do under overload too.
-    pub fn call_uncounted(&self, request: Request) -> impl Future<Output = Result<Resp3Frame, Error>> {
+    pub fn call_uncounted(&self, request: Request) -> impl Future<Output = Result<Bytes, Error>> {
         self.call_at(None, request)
     }
 
     /// The same at the given node, or else at the node of the first key.
-    pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Resp3Frame, Error> {
+    pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Bytes, Error> {
         let begun = Instant::now();
         loop {
             let connection = self.connection()?;

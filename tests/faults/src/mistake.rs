@@ -19,12 +19,12 @@ pub const RELEASE_BY_ANYBODY: Mistake =
 pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
-    sound: "if last and (#last ~= #fence or last >= fence or not tonumber(last)) and last + 1 > tonumber(fence) then\n  fence = whole(last + 1)\nend\nredis.call('SET', fence_key, fence, ",
-    broken: "fence = whole(redis.call('INCR', fence_key))\nredis.call('SET', fence_key, fence, ",
+    sound: "local last = call('SET', fence_key, fence, 'PX', FENCE_KEPT, 'GET')",
+    broken: "local last fence = call('INCR', fence_key) .. ''",
 };
 /// An acquire of unknown outcome isn't cancelled.
 pub const NOTHING_IS_CANCELLED: Mistake = Mistake {
-    sound: "local key, own = beside(lock, 'request:' .. req.request), place_of(req)",
+    sound: "local key, own = beside(lock, 'request:' .. (req.request or req.id)), place_of(req)",
     broken: "do return {'marked', 0} end",
 };
 /// A client that finds a lock free takes it, even if others wait for it.

@@ -13,8 +13,8 @@ impl Lab<'_> {
 
     /// An acquire of a lock of this name.
     fn asks(&self, lock: &str, id: &str, token: &str, metadata: &str) -> Request {
-        let (owner, lease, request) = ("me", 60_000, id);
-        let (print, wait, channel) = (None, None, CHANNEL);
+        let (owner, lease, request, print) = ("me", 60_000, None, None);
+        let (wait, channel) = (None, CHANNEL);
         let call =
             Try(Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None, by: None });
         Request::new(&self.scripts, Some(self.lock_of(lock)), &call)
@@ -89,7 +89,7 @@ fn a_request_that_fails_has_its_error_in_its_place_and_the_others_go_on() {
     let asks = |lock, id| lab.asks(lock, id, "token", "[]");
     let reply = lab.batch(&[asks("odd", "c"), asks("text", "a"), asks("other", "b")]);
     let lines: Vec<_> = reply.lines().filter(|line| !line.is_empty()).collect();
-    assert!(lines[0].contains("arithmetic"), "{reply}");
+    assert!(lines[0].contains("the last fence is not a number"), "{reply}");
     assert!(lines[1].starts_with("WRONGTYPE "), "{reply}");
     assert_eq!(lines[2], "granted", "{reply}");
     assert_eq!(lab.of("other", "id"), "b");

@@ -94,7 +94,7 @@ fn a_later_call_of_an_exclusive_waiter_leaves_a_group_to_join() {
         owner: "owner-of-a-2",
         metadata: "[]",
         lease: 30_000,
-        request: "a-2",
+        request: None,
         print: None,
         wait: Some(20_000),
         channel: CHANNEL,

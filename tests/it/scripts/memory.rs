@@ -29,7 +29,7 @@ fn out_of_memory_only_acquire_is_refused_and_before_it_changes_anything() {
         owner: "me",
         metadata: "[]",
         lease: 30_000,
-        request: "k",
+        request: Some("k"),
         print: Some("print"),
         wait: None,
         channel: "",

@@ -97,7 +97,7 @@ impl<'a> Lab<'a> {
             ["ACL", "SETUSER", &self.user, "reset", "on", "nopass", "+@all", "&gorilla:wake:*", "~scripted:events"];
         let user: Vec<_> = user.into_iter().chain(patterns.iter().map(String::as_str)).collect();
         assert_eq!(raw::ask(self.redis.port, &user), ["OK"]);
-        raw::eval(self.redis.port, Some(&self.user), &requests[0].script.source, &keys, &arguments)
+        raw::eval(self.redis.port, Some(&self.user), &requests[0].script.source, &keys, requests.len(), &arguments)
     }
 
     /// Runs a script for a lock of this name, with another key behind it if the script wants one.
@@ -175,7 +175,7 @@ impl<'a> Lab<'a> {
             owner: &owner,
             metadata: "[1.0]",
             lease: number(lease) as u64,
-            request: request.strip_prefix("request:").expect("the key of a record"),
+            request: key_of(id, request),
             print: Some(fingerprint).filter(|print| !print.is_empty()),
             wait: Some(number(wait) as u64).filter(|wait| *wait > 0),
             channel: CHANNEL,
@@ -201,7 +201,7 @@ impl<'a> Lab<'a> {
             owner: &owner,
             metadata: "[1.0]",
             lease: asks.lease,
-            request: asks.once.map_or(id, |(request, _)| request),
+            request: asks.once.map(|(request, _)| request),
             print: asks.once.map(|(_, print)| print),
             wait: asks.waits.then_some(20_000),
             channel: asks.channel,
@@ -238,7 +238,7 @@ impl<'a> Lab<'a> {
 
     #[track_caller]
     fn cancel(&self, id: &str, request: &str) -> Vec<String> {
-        let request = request.strip_prefix("request:").expect("the key of a record");
+        let request = key_of(id, request);
         self.run(&Cancel {
             id,
             owner: &format!("owner-of-{id}"),
@@ -296,6 +296,11 @@ impl Drop for Lab<'_> {
 fn replies_in_header(text: &str) -> BTreeSet<String> {
     let header = text.lines().take_while(|line| line.starts_with('#') || line.starts_with("--"));
     header.filter_map(|line| Some(line.strip_prefix("--   {'")?.split_once('\'')?.0.to_string())).collect()
+}
+
+/// The Idempotency-Key of an attempt with the record at this key beside the lock, if the id of the attempt doesn't name it.
+fn key_of<'a>(id: &str, record: &'a str) -> Option<&'a str> {
+    Some(record.strip_prefix("request:").expect("the key of a record")).filter(|name| *name != id)
 }
 
 /// The whole number that an item of a reply is. Fails on one like `1.79e+15`.

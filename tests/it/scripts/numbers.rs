@@ -26,7 +26,7 @@ fn whole_numbers_are_written_digit_for_digit() {
     // One request, whose only argument is the list.
     let mut packed = vec![1];
     rmp_serde::encode::write(&mut packed, &numbers).expect("numbers can be packed");
-    let texts = raw::eval(Redis::shared().port, None, &script.source, &[], &packed);
+    let texts = raw::eval(Redis::shared().port, None, &script.source, &[], 1, &packed);
     let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
     assert_eq!(texts.lines().collect::<Vec<_>>(), numbers);
 }

@@ -26,12 +26,13 @@ const RECORDED: &str = "
 impl Lab<'_> {
     /// Has each script leave all requests to its last part.
     fn without_plain_parts(mut self) -> Self {
-        const HEAD: &str = "behind = ends\n";
+        const PART: &str = "local function part(";
         let scripts = &mut self.scripts;
         for script in [&mut scripts.try_acquire, &mut scripts.claim, &mut scripts.release, &mut scripts.handover] {
-            assert_eq!(script.source.matches(HEAD).count(), 2, "it has two parts");
-            let leaves = script.source.replacen(HEAD, &format!("{HEAD}do return nil end\n"), 1);
-            *script = Arc::new(Script::of(leaves));
+            assert_eq!(script.source.matches(PART).count(), 2, "it has two parts");
+            let (before, plain) = script.source.split_once(PART).expect("it has a plain part");
+            let (head, body) = plain.split_once('\n').expect("the part has a line");
+            *script = Arc::new(Script::of(format!("{before}{PART}{head}\ndo return nil end\n{body}")));
         }
         self
     }
@@ -49,7 +50,7 @@ impl Lab<'_> {
             owner: &owner,
             metadata: "[1.0]",
             lease: 30_000,
-            request: id,
+            request: None,
             print: None,
             wait: Some(20_000),
             channel: CHANNEL,

@@ -86,7 +86,7 @@ fn joined_ahead(lab: &Lab, id: &str, headstart: u64) -> u64 {
 fn ahead<'a>(id: &'a str, owner: &'a str, headstart: u64) -> Acquire<'a> {
     let (metadata, lease, print, wait) = ("[]", 30_000, None, Some(20_000));
     let rank = Some(Rank { headstart: headstart * 1_000_000, replaces: None, held: None, most: None });
-    Acquire { id, token: id, owner, metadata, lease, request: id, print, wait, channel: CHANNEL, rank, by: None }
+    Acquire { id, token: id, owner, metadata, lease, request: None, print, wait, channel: CHANNEL, rank, by: None }
 }
 
 /// The ids in the queue, in their order.
@@ -174,7 +174,7 @@ fn asks(lab: &Lab, id: &str, key: Option<&str>, replaces: &str, wait: u64, arriv
     let (rank, print) =
         (Some(Rank { headstart: 0, replaces: Some(replaces), held: None, most: None }), key.map(|_| "print"));
     let wait = Some(wait).filter(|wait| *wait > 0);
-    let asked = Acquire { rank, print, wait, request: key.unwrap_or(id), ..ahead(id, &owner, 0) };
+    let asked = Acquire { rank, print, wait, request: key, ..ahead(id, &owner, 0) };
     match arrived {
         None => lab.run(&Try(asked)),
         Some(arrived) => lab.run(&Claim { asked, arrived: Some(arrived) }),

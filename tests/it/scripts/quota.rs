@@ -24,7 +24,7 @@ impl Identity {
         let request = Request::new(&self.scripts, Some(self.keys.lock(lock)), call);
         let (keys, arguments) = together([&request].into_iter());
         let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
-        let reply = raw::eval(self.redis.port, None, &request.script.source, &keys, &arguments);
+        let reply = raw::eval(self.redis.port, None, &request.script.source, &keys, 1, &arguments);
         reply.lines().map(String::from).collect()
     }
 
@@ -37,7 +37,7 @@ impl Identity {
             owner: "owner",
             metadata: "[]",
             lease: 30_000,
-            request: id,
+            request: None,
             print: None,
             wait,
             channel: CHANNEL,

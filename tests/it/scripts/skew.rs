@@ -112,8 +112,8 @@ fn many_copies_and_cancellations_leave_the_same_record_in_any_mix_of_versions() 
 fn fences_over_a_roll_back(lab: &Lab, last_fence: &str) -> [i64; 2] {
     let ahead = number(lab.redis.cli(&["TIME"]).lines().next().expect("seconds")) + 3600;
     lab.cli(&["SET"], last_fence, &[&format!("{ahead}000000")]);
-    let (id, token, owner, metadata, lease, request) = ("id-1", "token-of-id-1", "me", "[]", 30_000, "id-1");
-    let (print, wait, channel, rank) = (None, None, CHANNEL, None);
+    let (id, token, owner, metadata, lease) = ("id-1", "token-of-id-1", "me", "[]", 30_000);
+    let (request, print, wait, channel, rank) = (None, None, None, CHANNEL, None);
     let call = calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank, by: None };
     let ask = Request::new(&lab.scripts, Some(lab.key("lock")), &Try(call));
     let ours = lab.send(&[ask], &[lab.key("*")]);

@@ -25,8 +25,8 @@ pub struct Acquire<'a> {
     pub metadata: &'a str,
     /// The length of the lease in milliseconds.
     pub lease: u64,
-    /// The name of the record: the Idempotency-Key, or without one the id.
-    pub request: &'a str,
+    /// The Idempotency-Key, which names the record, if there is one. Without one the id names the record.
+    pub request: Option<&'a str>,
     /// The fingerprint of the request, only with an Idempotency-Key.
     pub print: Option<&'a str>,
     /// How long to wait from now in milliseconds, if at all.
@@ -170,7 +170,8 @@ impl AcquireReply {
 
     pub(super) fn touches<'a>(asked: &Acquire<'a>) -> Vec<Sibling<'a>> {
         let replaces = asked.rank.and_then(|rank| rank.replaces).map(Sibling::Replaces);
-        let others = [Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(asked.request)];
+        let others =
+            [Sibling::Fence, Sibling::Queue, Sibling::Turn, Sibling::Request(asked.request.unwrap_or(asked.id))];
         others.into_iter().chain(replaces).collect()
     }
 }

@@ -20,8 +20,8 @@ pub struct Cancel<'a> {
     pub owner: &'a str,
     /// The channel of its replica.
     pub channel: &'a str,
-    /// The name of the record that the acquire used.
-    pub request: &'a str,
+    /// The Idempotency-Key of the acquire, if it had one.
+    pub request: Option<&'a str>,
     /// The share that the acquire wanted, if it wanted to share the lock: as [`Join::share`](super::Join::share).
     pub share: Option<&'a str>,
     /// Why it is undone: `unknown_outcome`, `hung_up`, `not_replicated` or `incomplete`.
@@ -50,7 +50,13 @@ impl Call for Cancel<'_> {
     }
 
     fn touches(&self) -> Vec<Sibling<'_>> {
-        vec![Sibling::Queue, Sibling::Turn, Sibling::Holders, Sibling::Request(self.request), Sibling::Told]
+        vec![
+            Sibling::Queue,
+            Sibling::Turn,
+            Sibling::Holders,
+            Sibling::Request(self.request.unwrap_or(self.id)),
+            Sibling::Told,
+        ]
     }
 
     fn reply(outcome: &str, reader: &mut Reader) -> Result<CancelReply, Malformed> {

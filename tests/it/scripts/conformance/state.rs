@@ -76,6 +76,11 @@ pub(super) fn record(name: Name) -> String {
     }
 }
 
+/// The Idempotency-Key that names a record, if the id of an attempt doesn't.
+pub(super) fn key(name: Name) -> Option<String> {
+    matches!(name, Name::Key(_)).then(|| record(name))
+}
+
 pub(super) fn request(name: Name) -> String {
     format!("request:{}", record(name))
 }

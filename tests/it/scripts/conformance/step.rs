@@ -11,7 +11,7 @@ use gorilla_model::{
 use gorilla_scripts::{self as calls, Call};
 use serde_json::json;
 
-use super::state::{attempt, limit, member, owner, print, record, request, secret, share, token};
+use super::state::{attempt, key, limit, member, owner, print, record, request, secret, share, token};
 use crate::scripts::{Lab, skew};
 
 /// As long as no run is.
@@ -86,14 +86,14 @@ impl Step {
                 lab.run(&calls::Join { asked, share: share.as_deref(), again: call.is_again(), arrived })
             }),
             Step::Cancel(call, channel, wanted) => {
-                let (id, owner, request) = (attempt(call.id), owner(call.id), record(call.request));
+                let (id, owner, request) = (attempt(call.id), owner(call.id), key(call.request));
                 let (channel, share) = (format!("gorilla:wake:{channel}"), wanted.map(share));
                 let share = share.as_deref();
                 lab.run(&calls::Cancel {
                     id: &id,
                     owner: &owner,
                     channel: &channel,
-                    request: &request,
+                    request: request.as_deref(),
                     share,
                     cause: "hung_up",
                 })
@@ -307,7 +307,7 @@ pub(super) fn env(now: Us) -> Env {
 
 /// Makes something of the arguments of an acquire, and when it arrived.
 fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Option<u64>) -> R) -> R {
-    let (id, token, request) = (attempt(call.id), token(call.token), record(call.request));
+    let (id, token, request) = (attempt(call.id), token(call.token), key(call.request));
     let (owner, channel) = (owner(call.id), format!("gorilla:wake:{}", call.channel));
     let print = call.fingerprint.map(print);
     let arrived = if let Arrived::At(when) = call.arrived { Some(when) } else { None };
@@ -319,7 +319,7 @@ fn with_arguments<R>(call: &Acquire, make: impl FnOnce(calls::Acquire<'_>, Optio
         owner: &owner,
         metadata: "[]",
         lease: call.lease,
-        request: &request,
+        request: request.as_deref(),
         print: print.as_deref(),
         wait: call.wait.then_some(WINDOW.as_millis() as u64),
         channel: &channel,
