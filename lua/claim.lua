@@ -39,18 +39,22 @@
 --- include time
 --- constant FENCE_KEPT
 --- constant GRACE
+--- constant WINDOW
 --- plain
--- The usual case: the lock is free, and the turn of the attempt, which is the first in the queue, is not over; Redis need not
--- keep a record of the request, and has none.
-if GRACE ~= '0' or print or rank or not arrived then return nil end
+-- The usual case: the lock is free, and the turn of the attempt, which is the first in the queue, is not over; Redis has no
+-- record of the request or, if it has an Idempotency-Key, the record of this place.
+if GRACE ~= '0' or rank or not arrived or print and string.sub(print, 1, 4) == 'set:' then return nil end
 --- inline stem
 local call, record, turn, queue = redis.call, stem .. 'request:' .. (request or id), stem .. 'queue:turn', stem .. 'queue'
-local found = call('EXISTS', lock, record, STREAM or record)
+local mark = print and lock or record
+local found = call('EXISTS', lock, mark, STREAM or lock)
 -- Of the three only the stream may be there: then somebody listens.
-if found > 0 and (found > 1 or not STREAM or call('EXISTS', lock, record) > 0) then return nil end
+if found > 0 and (found > 1 or not STREAM or call('EXISTS', lock, mark) > 0) then return nil end
 local first, second = unpack(call('ZRANGE', queue, '0', '1'))
 -- A place, as in lib/place.lua.
-if first ~= id .. ' ' .. channel .. ' ' .. owner then return nil end
+local own = id .. ' ' .. channel .. ' ' .. owner
+if first ~= own then return nil end
+--- inline waits
 local given = call('GET', turn)
 if given then
 --- inline turn
@@ -61,6 +65,7 @@ if given then
   call('DEL', turn)
 end
 --- inline take_turn
+--- inline record_granted
 if found > 0 then
   local waited = math.max(0, math.floor((us - arrived) / 1000))
 --- inline note_granted

@@ -20,14 +20,42 @@
 --   {'gone'}                 this Idempotency-Key has extended the lease before, and that lease has ended since
 --   {'reused'}               this Idempotency-Key came before with another request
 
+--- include stream
+--- include time
+--- constant FENCE_KEPT
+--- constant WINDOW
+--- plain
+-- The usual case: the caller has the token, nobody breaks the lock, and Redis has no record of the extend.
+--- inline stem
+local call, record = redis.call, request and stem .. 'request:' .. request
+if record and call('EXISTS', record) == 1 then return nil end
+local held = call('HMGET', lock, 'token', 'breaking', 'id', 'owner', 'fence', 'created', 'renewals', 'metadata')
+if held[1] ~= token or held[2] then return nil end
+--- inline clock
+--- inline expires
+-- Only if the lease would end later than it does now.
+if call('PEXPIREAT', lock, expires, 'GT') == 0 then return nil end
+local id, owner, fence, created = held[3], held[4], held[5], held[6]
+call('HSET', lock, 'token', new_token, 'updated', ms, 'renewals', string.format('%d', (held[7] or 0) + 1))
+if metadata then call('HSET', lock, 'metadata', metadata) end
+-- An extend grants more time, so Redis keeps the fence as long after an extend as after an acquire.
+call('SET', stem .. 'fence', fence, 'PX', FENCE_KEPT)
+-- As lib/record.lua writes it.
+if record then call('SET', record, cjson.encode({'extended', print, id, new_token, ms}), 'PX', WINDOW) end
+if STREAM and call('EXISTS', STREAM) == 1 then
+  -- As lib/events.lua notes it.
+  noted = noted or {}
+  noted[#noted + 1] = cmsgpack.pack(7, 'extended', lock, ms, id, owner, fence, expires)
+end
+-- A list of ten, packed without a table.
+return '\154' .. cmsgpack.pack('extended', new_token, id, owner, metadata or held[8], fence, created, ms, expires, lease)
+
 --- decide
 --- include keys
 --- include number
 --- include now
 --- include record
 --- include events
---- constant FENCE_KEPT
---- constant WINDOW
 local request = req.request and beside(lock, 'request:' .. req.request)
 local seen, other = record_recall(request, req.print)
 if other then return {'reused'} end

@@ -32,21 +32,29 @@
 --- include time
 --- constant FENCE_KEPT
 --- constant GRACE
+--- constant WINDOW
 --- plain
--- The usual case: the waiter is the first and has no turn; Redis need not keep a record of either request, and has none.
-if GRACE ~= '0' or release_request or print or rank or not arrived then return nil end
+-- The usual case: the waiter is the first and has no turn; Redis has no record of the release, and none of the request that
+-- waits or, if that has an Idempotency-Key, the record of this place.
+if GRACE ~= '0' or rank or not arrived or print and string.sub(print, 1, 4) == 'set:' then return nil end
 --- inline stem
 local call, record, turn, queue = redis.call, stem .. 'request:' .. (request or id), stem .. 'queue:turn', stem .. 'queue'
-local found = call('EXISTS', record, turn, STREAM or record)
--- Of the three only the stream may be there: then somebody listens.
-if found > 0 and (found > 1 or not STREAM or call('EXISTS', record, turn) > 0) then return nil end
+local mark, release_record = print and turn or record, release_request and stem .. 'request:' .. release_request
+local found = call('EXISTS', turn, mark, release_record or turn, STREAM or turn)
+-- Of the four only the stream may be there: then somebody listens.
+if found > 0 and (found > 1 or not STREAM or call('EXISTS', turn, mark, release_record or turn) > 0) then return nil end
 local first, second = unpack(call('ZRANGE', queue, '0', '1'))
 -- A place, as in lib/place.lua.
-if first ~= id .. ' ' .. channel .. ' ' .. owner or call('HGET', lock, 'token') ~= release_token then return nil end
+local own = id .. ' ' .. channel .. ' ' .. owner
+if first ~= own or call('HGET', lock, 'token') ~= release_token then return nil end
+--- inline waits
 local created = call('HGET', lock, 'created')
 local held = found > 0 and call('HMGET', lock, 'id', 'owner', 'fence')
 call('DEL', lock)
+-- As lib/record.lua writes it, but without a table. A fingerprint has no character that JSON escapes.
+if release_record then call('SET', release_record, '["released","' .. release_print .. '"]', 'PX', WINDOW) end
 --- inline take_turn
+--- inline record_granted
 if held then
 --- inline note_released
   local waited = math.max(0, math.floor((us - arrived) / 1000))

@@ -15,11 +15,13 @@
 --   {'reused'}    this Idempotency-Key came before with another request
 
 --- include stream
+--- constant WINDOW
 --- plain
--- The usual cases: nobody waits, or nobody has the turn; and Redis need not keep a record of the release.
-if request then return nil end
+-- The usual cases: nobody waits, or nobody has the turn; and Redis has no record of the release.
 --- inline stem
 local call, queue = redis.call, stem .. 'queue'
+local record = request and stem .. 'request:' .. request
+if record and call('EXISTS', record) == 1 then return nil end
 local found, waits = call('EXISTS', queue, STREAM or queue), false
 if found > 0 then
   waits = found > 1 or not STREAM or call('EXISTS', queue) > 0
@@ -40,6 +42,8 @@ if found > 0 then
 --- inline note_released
 end
 call('DEL', lock)
+-- As lib/record.lua writes it, but without a table. A fingerprint has no character that JSON escapes.
+if record then call('SET', record, '["released","' .. print .. '"]', 'PX', WINDOW) end
 if turn then
   -- Gives the turn to the first waiter, as lib/turn.lua does.
 --- inline turn

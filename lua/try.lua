@@ -38,11 +38,14 @@
 --- constant FENCE_KEPT
 --- constant GRACE
 --- constant LONGEST_ATTEMPT
+--- constant PLACE_KEPT
 --- constant ROOM
+--- constant WINDOW
 --- plain
--- The two usual cases of a request whose record Redis need not keep, and has none of: the lock is free and nobody waits; or
--- somebody has the lock alone, and the request joins the queue as its last.
-if print or rank and rank[3] then return nil end
+-- The usual cases of a request of which Redis has no record: the lock is free and nobody waits; or somebody has the lock alone,
+-- and the request is refused or joins the queue as its last. Not those of a set, whose records have more, nor those of
+-- an identity with a quota.
+if rank and rank[3] or print and string.sub(print, 1, 4) == 'set:' then return nil end
 --- inline stem
 local call, queue, record = redis.call, stem .. 'queue', stem .. 'request:' .. (request or id)
 local found = call('EXISTS', lock, queue, record, STREAM or record)
@@ -52,6 +55,7 @@ if found == 0 or found == 1 and STREAM and call('EXISTS', lock, queue, record) =
   if GRACE ~= '0' then return nil end
   local fence_key = stem .. 'fence'
 --- inline grant
+--- inline record_granted
   if found > 0 then
     local waited
 --- inline note_granted
@@ -59,14 +63,18 @@ if found == 0 or found == 1 and STREAM and call('EXISTS', lock, queue, record) =
 --- inline granted
 end
 
-if rank or not wait then return nil end
-local fence = call('HGET', lock, 'fence')
+if rank then return nil end
+local held = call('HMGET', lock, 'owner', 'fence', 'mode')
+local fence = held[2]
 -- A group has a mode.
-if not fence or call('HGET', lock, 'mode') then return nil end
+if not fence or held[3] then return nil end
 local waiting = call('ZCARD', queue)
 -- Beside the lock and the queue only the stream may be there.
 found = found - (waiting > 0 and 2 or 1)
-if found > 0 and (not STREAM or call('EXISTS', record) == 1) or 2 * waiting >= tonumber(ROOM) then return nil end
+if found > 0 and (not STREAM or call('EXISTS', record) == 1) then return nil end
+-- A list of six, packed without a table.
+if not wait then return '\150' .. cmsgpack.pack('held', held[1], fence, call('PTTL', lock), waiting, 0) end
+if 2 * waiting >= tonumber(ROOM) then return nil end
 --- inline clock
 if waiting > 0 then
 --- inline many
@@ -76,7 +84,12 @@ if waiting > 0 then
   if call('ZCOUNT', queue, from, '(' .. us) < waiting then return nil end
 end
 -- A later call of the same attempt may have come before.
-if call('ZADD', queue, 'NX', us, id .. ' ' .. channel .. ' ' .. owner) == 0 then return nil end
+local own = id .. ' ' .. channel .. ' ' .. owner
+if call('ZADD', queue, 'NX', us, own) == 0 then return nil end
+-- As lib/record.lua writes it.
+if print then
+  call('SET', record, cjson.encode({'waiting', print, us, own}), 'PX', string.format('%d', wait + PLACE_KEPT))
+end
 -- If all replicas die, the keys expire. The expiry is twice as far away as it must be, so that few requests write it.
 if waiting == 0 or call('PTTL', queue) < tonumber(LONGEST_ATTEMPT) then
   call('PEXPIRE', queue, 2 * LONGEST_ATTEMPT)

@@ -6,11 +6,13 @@
 --       request, in the order of the script's header, with nil for an argument that is absent
 -- Replies
 --   one text: the reply to each request, a list packed as MessagePack, one behind another; if one of many requests fails, the
---   text of its error stands in its place, packed, and the others go on. Redis takes ten times as long for a table as for a text
+--   text of its error stands in its place, packed, and the others go on. Redis takes ten times as long for a table
 
-if #ARGV ~= 1 then return redis.error_reply('ERR this script takes 1 ARGV, packed requests') end
--- So many requests have replies; what is in the list behind them doesn't count.
-local packed, replies, done = ARGV[1], {''}, 0
--- The arguments of the next request without a reply begin here. This, like cmsgpack.pack, makes no tables: Redis would
--- pay for them several times what the commands of a script cost.
-local at, count = cmsgpack.unpack_limit(packed, 1, 0)
+-- There are fewer than 128 requests: MessagePack has such a number in one byte.
+local packed = ARGV[1]
+local count = string.byte(packed)
+-- So many requests have replies, and the arguments of the next begin here. cmsgpack.unpack_limit, like cmsgpack.pack, makes no
+-- tables: Redis would pay for them several times what the commands of a script cost.
+local done, at = 0, 1
+-- The reply to the only request, or the replies.
+local replied = count > 1 and {}

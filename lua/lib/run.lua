@@ -11,6 +11,7 @@ for index = done + 1, count do
   end
   if not reply then break end
   -- A part may pack its reply itself, which is cheaper than a table. A text has no first item.
-  replies[index] = reply[1] and cmsgpack.pack(reply) or reply
+  if reply[1] then reply = cmsgpack.pack(reply) end
+  if replied then replied[index] = reply else replied = reply end
   done, at = index, behind
 end

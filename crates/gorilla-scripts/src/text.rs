@@ -21,11 +21,11 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 44] = library!(
+const LIBRARY: [(&str, &str); 47] = library!(
     "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
     "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
     "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/fence" "inline/grant"
-    "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/stem" "inline/take_turn" "inline/turn" "keys"
+    "inline/expires" "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/record_granted" "inline/stem" "inline/take_turn" "inline/turn" "inline/waits" "keys"
     "now" "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "time" "turn"
 );
 /// What a line begins with that stands for steps in place.
@@ -37,7 +37,7 @@ const RECORD: &str = "redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', '
 const TELL: &str = " redis.pcall('PUBLISH', CHANNEL, STREAM)";
 const REQUESTS: &str = include_str!("../../../lua/lib/requests.lua");
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
-const REPLY: &str = "return count == 1 and replies[1] or table.concat(replies)";
+const REPLY: &str = "return count == 1 and replied or table.concat(replied)";
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
 #[derive(Clone, Copy, Debug)]

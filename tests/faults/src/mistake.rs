@@ -16,7 +16,8 @@ pub struct Mistake {
 pub const RELEASE_BY_ANYBODY: Mistake =
     Mistake { sound: "if current ~= token then return {'mismatch'} end\nlocal us, ms", broken: "local us, ms" };
 /// An acquire doesn't look whether the lock is held.
-pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake { sound: "return held[1] and held", broken: "return false" };
+pub const ACQUIRE_WHAT_IS_HELD: Mistake =
+    Mistake { sound: "local found = call('EXISTS', lock, queue,", broken: "local found = call('EXISTS', queue," };
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
     sound: "local last = call('SET', fence_key, fence, 'PX', FENCE_KEPT, 'GET')",

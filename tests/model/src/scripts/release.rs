@@ -17,9 +17,11 @@ pub struct Release {
 
 /// Frees a lock, if the caller has its token, and wakes the first waiter.
 pub fn release(redis: &mut Redis, env: &Env, call: &Release) -> Reply {
+    redis.expire(env.now_ms());
+    let is_new = call.once.is_none_or(|(request, _)| !redis.requests.contains_key(&request));
     match released(redis, env, call) {
         // The plain case looks at the queue only. So it leaves a turn whose waiter is gone.
-        Reply::Released { .. } if call.once.is_none() && redis.queue.is_empty() => Reply::Released { turn: 0 },
+        Reply::Released { .. } if is_new && redis.queue.is_empty() => Reply::Released { turn: 0 },
         Reply::Released { .. } => Reply::Released { turn: shared::wake(redis, env) },
         refused => refused,
     }
