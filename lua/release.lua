@@ -41,9 +41,9 @@ if found > 0 then
 --- inline clock
 --- inline note_released
 end
-call('DEL', lock)
 -- As lib/record.lua writes it, but without a table. A fingerprint has no character that JSON escapes.
 if record then call('SET', record, '["released","' .. print .. '"]', 'PX', WINDOW) end
+call('DEL', lock)
 if turn then
   -- Gives the turn to the first waiter, as lib/turn.lua does.
 --- inline turn

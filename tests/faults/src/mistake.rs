@@ -16,8 +16,10 @@ pub struct Mistake {
 pub const RELEASE_BY_ANYBODY: Mistake =
     Mistake { sound: "if current ~= token then return {'mismatch'} end\nlocal us, ms", broken: "local us, ms" };
 /// An acquire doesn't look whether the lock is held.
-pub const ACQUIRE_WHAT_IS_HELD: Mistake =
-    Mistake { sound: "local found = call('EXISTS', lock, queue,", broken: "local found = call('EXISTS', queue," };
+pub const ACQUIRE_WHAT_IS_HELD: Mistake = Mistake {
+    sound: "local held = call('HMGET', lock, 'owner', 'fence', 'mode')\nlocal fence = held[2]",
+    broken: "call('DEL', lock) do return nil end local held = {} local fence",
+};
 /// A fence only counts.
 pub const FENCE_COUNTS: Mistake = Mistake {
     sound: "local last = call('SET', fence_key, fence, 'PX', FENCE_KEPT, 'GET')",
@@ -84,8 +86,8 @@ pub const SET_WITHOUT_ITS_PARTS: Mistake = Mistake {
 pub const RELEASED_IN_WORDS: Mistake = Mistake { sound: "call('DEL', lock)\nif turn then", broken: "if turn then" };
 /// Requests that come together are all told what came of the first.
 pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
-    sound: "an error has a first item.\n  replies[index] = reply[1] and cmsgpack.pack(reply) or reply",
-    broken: "an error\n  replies[index] = replies[1] or reply[1] and cmsgpack.pack(reply) or reply",
+    sound: "A text has no first item.\n  if reply[1] then reply = cmsgpack.pack(reply) end\n  if replied then replied[index] = reply else",
+    broken: "\n  if reply[1] then reply = cmsgpack.pack(reply) end\n  if replied then replied[index] = replied[1] or reply else",
 };
 /// A look tells another fence than the holder's.
 pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {
