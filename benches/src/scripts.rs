@@ -35,6 +35,9 @@ pub struct Command {
 pub const TOKEN: &str = "6f1c8a52-8a6e-4b0e-9c1d-2f4f0b9a7d31";
 pub const ID: &str = "019ab6f0-3d52-7c11-a2f4-5b8e1d9c4e77";
 
+/// A fingerprint of a request, as long as those that the service makes.
+const PRINT: &str = "5f2a9c3e7b105f2a9c3e7b105f2a9c3e";
+
 fn call<C: Call>(resource: &str, call: &C) -> Request {
     Request::new(&SCRIPTS, Some(Keys::new("gorilla").lock(resource)), call)
 }
@@ -49,6 +52,12 @@ fn attempt<'a>(id: &'a str, token: &'a str, lease: u64) -> calls::Acquire<'a> {
 /// Acquires the lock of `resource` for so many milliseconds.
 pub fn acquire(resource: &str, id: &str, token: &str, lease: u64) -> Request {
     call(resource, &Try(attempt(id, token, lease)))
+}
+
+/// Acquires the lock for an hour with this Idempotency-Key.
+pub fn acquire_with_key(resource: &str, id: &str, token: &str, key: &str) -> Request {
+    let (request, print) = (Some(key), Some(PRINT));
+    call(resource, &Try(calls::Acquire { request, print, ..attempt(id, token, 3_600_000) }))
 }
 
 /// Acquires the lock for a minute, or waits for it for up to a minute.
@@ -72,6 +81,11 @@ pub fn inspect(resource: &str, token: &str) -> Request {
 /// Extends the lock to a minute from now.
 pub fn extend(resource: &str, token: &str, new_token: &str) -> Request {
     call(resource, &Extend { token, new_token, lease: 60_000, metadata: None, request: None, print: None })
+}
+
+/// Releases the lock with this Idempotency-Key.
+pub fn release_with_key(resource: &str, token: &str, key: &str) -> Request {
+    call(resource, &Release { token, request: Some(key), print: Some(PRINT) })
 }
 
 /// Releases the lock.

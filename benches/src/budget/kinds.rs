@@ -4,9 +4,9 @@ use std::{
     collections::HashMap, collections::HashSet, collections::VecDeque, net::SocketAddr, time::Duration, time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use gorilla_harness::Key;
-use gorilla_scripts::Request;
+use gorilla_scripts::{Request, apart};
 use itertools::Itertools;
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,15 +44,21 @@ pub enum Work {
     /// An acquire and a release of so many locks, all acquires with one command and all releases with another. The
     /// cycles use the same locks again and again.
     Cycles(usize),
+    /// An acquire and a release of a lock, each with an Idempotency-Key.
+    CycleWithKeys,
+    /// One lock that is held: its holder extends the lease, and another client is refused the lock.
+    Held,
     /// One lock for which others wait: its release, which takes the claim of the next waiter along, and the next acquire
     /// of the client that released it, which joins the queue.
     Handover,
 }
 
 /// The work of Redis: its name with the append-only file, its name without that file, and the work.
-pub const OF_REDIS: [(&str, &str, Work); 3] = [
+pub const OF_REDIS: [(&str, &str, Work); 5] = [
     ("redis_cycle", "redis_cycle_without_aof", Work::Cycles(1)),
     ("redis_cycle_in_batches_of_8", "redis_cycle_in_batches_of_8_without_aof", Work::Cycles(8)),
+    ("redis_cycle_with_keys", "redis_cycle_with_keys_without_aof", Work::CycleWithKeys),
+    ("redis_extend_and_refusal", "redis_extend_and_refusal_without_aof", Work::Held),
     ("redis_handover", "redis_handover_without_aof", Work::Handover),
 ];
 
@@ -157,6 +163,8 @@ pub struct Driver {
     redis: redis::Connection,
     /// The digests of scripts that Redis has.
     loaded: HashSet<String>,
+    /// The token of the lock that is held, once there is one.
+    held: Option<String>,
     /// Who holds the hot lock, and behind it who waits for the lock.
     queue: VecDeque<Attempt>,
 }
@@ -166,13 +174,15 @@ struct Attempt(String, String, u64);
 
 impl Driver {
     pub fn of(port: u16) -> Result<Self> {
-        Ok(Self { redis: scripts::connect(port)?, loaded: HashSet::new(), queue: VecDeque::new() })
+        Ok(Self { redis: scripts::connect(port)?, loaded: HashSet::new(), held: None, queue: VecDeque::new() })
     }
 
     /// Does a step of the work. The number of the step is a part of names.
     pub fn step(&mut self, work: Work, step: usize) -> Result<()> {
         match work {
             Work::Cycles(together) => self.cycle(together, step),
+            Work::CycleWithKeys => self.cycle_with_keys(step),
+            Work::Held => self.held(),
             Work::Handover => self.handover(),
         }
     }
@@ -184,6 +194,24 @@ impl Driver {
             |(name, token): &(String, String)| scripts::acquire(name, &Uuid::now_v7().to_string(), token, 3_600_000);
         self.send(&locks.iter().map(acquire).collect_vec(), "granted")?;
         self.send(&locks.iter().map(|(name, token)| scripts::release(name, token)).collect_vec(), "released").map(drop)
+    }
+
+    fn cycle_with_keys(&mut self, step: usize) -> Result<()> {
+        let lock = format!("orders-{:06}", step % 200);
+        let [token, acquire, release] = [(); 3].map(|()| Uuid::new_v4().to_string());
+        let id = Uuid::now_v7().to_string();
+        self.send(&[scripts::acquire_with_key(&lock, &id, &token, &acquire)], "granted")?;
+        self.send(&[scripts::release_with_key(&lock, &token, &release)], "released").map(drop)
+    }
+
+    fn held(&mut self) -> Result<()> {
+        const LOCK: &str = "orders-held";
+        let [id, new] = [Uuid::now_v7(), Uuid::new_v4()].map(|id| id.to_string());
+        let Some(token) = self.held.replace(new.clone()) else {
+            return self.send(&[scripts::acquire(LOCK, &id, &new, 50_000)], "granted").map(drop);
+        };
+        self.send(&[scripts::extend(LOCK, &token, &new)], "extended")?;
+        self.send(&[scripts::acquire(LOCK, &id, &new, 50_000)], "held").map(drop)
     }
 
     fn handover(&mut self) -> Result<()> {
@@ -215,8 +243,11 @@ impl Driver {
         if self.loaded.insert(command.sha.clone()) {
             command.load(&mut self.redis)?;
         }
-        let packed: Vec<Vec<u8>> = command.evalsha().query(&mut self.redis)?;
-        let replies: Vec<Vec<Value>> = packed.iter().map(|reply| rmp_serde::from_slice(reply)).try_collect()?;
+        let packed: Vec<u8> = command.evalsha().query(&mut self.redis)?;
+        let mut replies: Vec<Vec<Value>> = vec![];
+        for reply in apart(&packed.into(), calls.len()).context("not a reply to each call")? {
+            replies.push(rmp_serde::from_slice(&reply.map_err(Error::msg)?)?);
+        }
         let is_right = |reply: &Vec<Value>| reply.iter().any(|item| item == expected);
         ensure!(
             replies.len() == calls.len() && replies.iter().all(is_right),
