@@ -235,6 +235,9 @@ impl Connections {
     ) -> Self {
         let mut http = http1::Builder::new();
         http.max_buf_size(LONGEST_HEAD).max_headers(MOST_HEADERS);
+        // While a request is served, `Client` notices when its client has gone. hyper would look for that by reading,
+        // for which it would need another buffer, because the request still has the first.
+        http.half_close(true);
         let patrol = Patrol::begin(settings.server.header_timeout);
         let max_connections = settings.server.max_connections;
         let room = Arc::new(Semaphore::new(max_connections));
@@ -274,8 +277,9 @@ impl Connections {
         // Otherwise a small answer would wait for the acknowledgement of the answer before it. Only a dead socket
         // refuses.
         let _ = stream.set_nodelay(true);
-        let client = self.patrol.watch(stream);
-        let socket = Socket::new(Arc::clone(&client), self.write_timeout);
+        let (input, output) = stream.into_split();
+        let client = self.patrol.watch(output);
+        let socket = Socket::new(Arc::clone(&client), input, self.write_timeout);
         let serving =
             Serving { api: Arc::clone(&self.api), http: self.http.clone(), watcher: self.all.watcher(), peer };
         // Two tasks of their own, so that a plain connection takes no memory for TLS.
