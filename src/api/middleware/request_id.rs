@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
+use gorilla_domain::uuid_text;
 use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -14,7 +15,7 @@ const LONGEST: usize = 128;
 pub fn of(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let fit = given.filter(|id| (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
-    fit.map_or_else(|| Uuid::new_v4().to_string(), String::from)
+    fit.map_or_else(|| uuid_text(Uuid::new_v4()), String::from)
 }
 
 /// Tells the client the name.
