@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use gorilla_domain::Failure;
 use gorilla_wire::Operation;
 use prometheus_client::metrics::gauge::Gauge;
-use tower::ServiceExt;
+use tower::Service as _;
 
 use super::{
     answer::MayHaveWaited,
@@ -174,7 +174,8 @@ impl Api {
 
     /// What the routes answer.
     async fn route(&self, request: Request) -> Response {
-        match self.router.clone().oneshot(request).await {
+        // A router is always ready.
+        match self.router.clone().call(request).await {
             Ok(response) => response,
             Err::<_, Infallible>(never) => match never {},
         }

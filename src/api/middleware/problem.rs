@@ -25,11 +25,11 @@ pub struct Told {
 impl Form {
     /// The form that a client accepts.
     pub fn accepted(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut kinds = accepted.flat_map(|value| value.split(','));
-        let is_problem = kinds.any(|kind| {
+        let names_problem = |kind: &str| {
             kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
-        });
+        };
+        let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let is_problem = accepted.any(|kinds| kinds.split(',').any(names_problem));
         Self { is_problem }
     }
 
