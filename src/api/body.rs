@@ -38,10 +38,10 @@ async fn read_bytes(app: &App, body: Stream, longest: usize) -> Result<Bytes, Ap
     }
     let limit = app.body_timeout();
     let mut whole = pin!(whole(Limited::new(body, longest)));
-    // Nearly every body comes with its head, and then needs no timer.
+    // Nearly every body comes with its head, and then needs neither a timer nor room for one.
     let body = match whole.as_mut().now_or_never() {
         Some(body) => Ok(body),
-        None => tokio::time::timeout(limit, whole).await,
+        None => Box::pin(tokio::time::timeout(limit, whole)).await,
     };
     match body {
         Ok(Ok(body)) => Ok(body),
@@ -59,7 +59,7 @@ async fn whole(mut body: Limited<Stream>) -> Result<Bytes, BoxError> {
     if body.is_end_stream() {
         return Ok(first);
     }
-    let rest = body.collect().await?.to_bytes();
+    let rest = Box::pin(body.collect()).await?.to_bytes();
     Ok(if rest.is_empty() { first } else { [first, rest].concat().into() })
 }
 
