@@ -1,11 +1,9 @@
 //! The form of an answer that is not a success: Gorilla's own, or RFC 9457 if the client asks for it.
 
-use axum::{
-    http::{HeaderMap, header},
-    response::Response,
-};
+use axum::{http::header, response::Response};
 use gorilla_wire::Code;
 
+use super::head::Head;
 use crate::api::{error::ApiError, shape::Shape};
 
 /// Which form a client wants.
@@ -24,11 +22,11 @@ pub struct Told {
 
 impl Form {
     /// The form that a client accepts.
-    pub fn accepted(headers: &HeaderMap) -> Self {
+    pub fn accepted(head: &Head) -> Self {
         let names_problem = |kind: &str| {
             kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
         };
-        let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut accepted = head.accept.iter().filter_map(|value| value.to_str().ok());
         let is_problem = accepted.any(|kinds| kinds.split(',').any(names_problem));
         Self { is_problem }
     }
