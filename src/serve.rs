@@ -18,7 +18,11 @@ use std::{
 };
 
 use axum::{body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
@@ -326,7 +330,7 @@ impl Serving {
                 let answer = tokio::select! {
                     // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
-                    answer = api.answer(&connection, request.map(Body::new)) => answer,
+                    answer = api.answer(&connection, request.map(boxed)) => answer,
                     // Drops what the replica has begun for the client, which undoes it.
                     () = client.gone() => return Err(ClientGone),
                 };
@@ -336,6 +340,11 @@ impl Serving {
         // A connection ends because its client wants so, by a time-out or by a malformed request. None matters here.
         let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
     }
+}
+
+/// A body as axum has it. One that is empty needs no box.
+fn boxed(body: Incoming) -> Body {
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
 /// Each connection is an open file; the soft limit is often 1,024.

@@ -6,6 +6,9 @@ use gorilla_wire::Code;
 use super::head::Head;
 use crate::api::{error::ApiError, shape::Shape};
 
+/// The media type of RFC 9457.
+const PROBLEM: &str = "application/problem+json";
+
 /// Which form a client wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
@@ -23,10 +26,11 @@ pub struct Told {
 impl Form {
     /// The form that a client accepts.
     pub fn accepted(head: &Head) -> Self {
-        let names_problem = |kind: &str| {
-            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
-        };
-        let mut accepted = head.accept.iter().filter_map(|value| value.to_str().ok());
+        let names_problem =
+            |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PROBLEM));
+        // Most values are shorter than its name, and need not be taken apart.
+        let long = head.accept.iter().filter(|value| value.len() >= PROBLEM.len());
+        let mut accepted = long.filter_map(|value| value.to_str().ok());
         let is_problem = accepted.any(|kinds| kinds.split(',').any(names_problem));
         Self { is_problem }
     }
