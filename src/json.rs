@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Write};
 
 use serde::Serialize;
 
-use crate::printable;
+use crate::{printable, rfc3339::Rfc3339};
 
 /// The name of a member with what stands around it in JSON, put together at build time.
 macro_rules! name {
@@ -35,7 +35,11 @@ fn is_plain(text: &str) -> bool {
     match text.last_chunk() {
         // The last 16 bytes overlap those before.
         Some(last) => !text.as_chunks().0.iter().chain([last]).any(has_special),
-        None => !text.iter().any(is_special),
+        None => {
+            let mut filled = [b' '; 16];
+            filled[..text.len()].copy_from_slice(text);
+            !has_special(&filled)
+        }
     }
 }
 
@@ -107,6 +111,13 @@ impl Member<'_> {
     pub fn text(self, value: &str) {
         self.0.text.push('"');
         self.0.escaped(value);
+        self.0.text.push('"');
+    }
+
+    /// A time, which has nothing to escape.
+    pub fn time(self, time: &Rfc3339) {
+        self.0.text.push('"');
+        self.0.text.push_str(time.as_str());
         self.0.text.push('"');
     }
 

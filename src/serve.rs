@@ -18,7 +18,11 @@ use std::{
 };
 
 use axum::{body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
@@ -235,6 +239,9 @@ impl Connections {
     ) -> Self {
         let mut http = http1::Builder::new();
         http.max_buf_size(LONGEST_HEAD).max_headers(MOST_HEADERS);
+        // While a request is served, `Client` notices when its client has gone. hyper would look for that by reading,
+        // for which it would need another buffer, because the request still has the first.
+        http.half_close(true);
         let patrol = Patrol::begin(settings.server.header_timeout);
         let max_connections = settings.server.max_connections;
         let room = Arc::new(Semaphore::new(max_connections));
@@ -274,8 +281,9 @@ impl Connections {
         // Otherwise a small answer would wait for the acknowledgement of the answer before it. Only a dead socket
         // refuses.
         let _ = stream.set_nodelay(true);
-        let client = self.patrol.watch(stream);
-        let socket = Socket::new(Arc::clone(&client), self.write_timeout);
+        let (input, output) = stream.into_split();
+        let client = self.patrol.watch(output);
+        let socket = Socket::new(Arc::clone(&client), input, self.write_timeout);
         let serving =
             Serving { api: Arc::clone(&self.api), http: self.http.clone(), watcher: self.all.watcher(), peer };
         // Two tasks of their own, so that a plain connection takes no memory for TLS.
@@ -322,7 +330,7 @@ impl Serving {
                 let answer = tokio::select! {
                     // If there is an answer, the client gets it, also after it said that it sends no more.
                     biased;
-                    answer = api.answer(&connection, request.map(Body::new)) => answer,
+                    answer = api.answer(&connection, request.map(boxed)) => answer,
                     // Drops what the replica has begun for the client, which undoes it.
                     () = client.gone() => return Err(ClientGone),
                 };
@@ -332,6 +340,11 @@ impl Serving {
         // A connection ends because its client wants so, by a time-out or by a malformed request. None matters here.
         let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
     }
+}
+
+/// A body as axum has it. One that is empty needs no box.
+fn boxed(body: Incoming) -> Body {
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
 /// Each connection is an open file; the soft limit is often 1,024.

@@ -99,11 +99,15 @@ fn lock_object(resource: &ResourceName, lock: &Lock, timeout: Duration) -> Objec
     body.member(name!("owner")).text(owner);
     body.member(name!("resource")).text(resource.as_str());
     body.member(name!("token")).text(lock.token.expose());
-    body.member(name!("timeout")).value(seconds(timeout));
+    let timeout = seconds(timeout);
+    match timeout.as_u64() {
+        Some(whole) => body.member(name!("timeout")).whole(whole),
+        None => body.member(name!("timeout")).value(timeout),
+    }
     body.member(name!("metadata")).raw(metadata.as_str());
-    body.member(name!("createdAt")).text(created_at.as_str());
-    body.member(name!("updatedAt")).text(updated_at.as_str());
-    body.member(name!("expireAt")).text(Rfc3339::of(*expires).as_str());
+    body.member(name!("createdAt")).time(&created_at);
+    body.member(name!("updatedAt")).time(updated_at);
+    body.member(name!("expireAt")).time(&Rfc3339::of(*expires));
     body.member(name!("fence")).whole(*fence);
     body.member(name!("ttlMs")).whole(milliseconds(*ttl));
     if let Some(Part { permits, limit, floor }) = lock.part {

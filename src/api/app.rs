@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use crate::{
     metrics::{Metrics, Page},
@@ -8,9 +8,12 @@ use crate::{
     settings::{Limits, Settings},
 };
 
-/// Cheap to clone, as axum does for each request.
+/// Cheap to clone, as axum does several times for each request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// What all clones share.
+pub struct Shared {
     /// The use cases.
     pub service: Arc<Service>,
     /// What is counted.
@@ -23,9 +26,19 @@ pub struct App {
 impl App {
     /// Makes what the handlers of a replica share.
     pub fn new(service: Arc<Service>, metrics: Arc<Metrics>, page: Option<Arc<Page>>, settings: Arc<Settings>) -> Self {
-        Self { service, metrics, page, settings }
+        Self(Arc::new(Shared { service, metrics, page, settings }))
     }
+}
 
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
     /// How much a request may ask for.
     pub fn limits(&self) -> &Limits {
         &self.settings.limits

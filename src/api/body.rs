@@ -1,12 +1,14 @@
 //! Reads the body of a request: a JSON object with known fields.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, pin::pin};
 
 use axum::{
-    body::Body as Stream,
+    BoxError,
+    body::{Body as Stream, HttpBody},
     http::{HeaderMap, HeaderValue, header},
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use gorilla_wire::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{
@@ -24,23 +26,41 @@ pub const LONGEST: usize = 16 * 1024;
 /// is JSON.
 pub async fn read(app: &App, headers: &HeaderMap, body: Stream, longest: usize) -> Result<Bytes, ApiError> {
     refuse_encoding(headers)?;
-    let body = read_bytes(app, headers, body, longest).await?;
+    let body = read_bytes(app, body, longest).await?;
     refuse_other_types(headers, &body)?;
     Ok(body)
 }
 
-async fn read_bytes(app: &App, headers: &HeaderMap, body: Stream, longest: usize) -> Result<Bytes, ApiError> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > longest as u64) {
+async fn read_bytes(app: &App, body: Stream, longest: usize) -> Result<Bytes, ApiError> {
+    // What the header says, if the head has one.
+    if body.size_hint().lower() > longest as u64 {
         return Err(ApiError::BodyTooLarge { longest });
     }
     let limit = app.body_timeout();
-    match tokio::time::timeout(limit, Limited::new(body, longest).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    let mut whole = pin!(whole(Limited::new(body, longest)));
+    // Nearly every body comes with its head, and then needs neither a timer nor room for one.
+    let body = match whole.as_mut().now_or_never() {
+        Some(body) => Ok(body),
+        None => Box::pin(tokio::time::timeout(limit, whole)).await,
+    };
+    match body {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { longest }),
         Ok(Err(_)) => Err(ApiError::MalformedBody("ended before it was complete".into())),
         Err(_) => Err(ApiError::BodyTimeout(limit)),
     }
+}
+
+/// All pieces of a body as one. Nearly every body is one piece, which is not copied.
+async fn whole(mut body: Limited<Stream>) -> Result<Bytes, BoxError> {
+    let Some(first) = body.frame().await else { return Ok(Bytes::new()) };
+    // What is not data is a trailer, which says nothing to Gorilla.
+    let first = first?.into_data().unwrap_or_default();
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let rest = Box::pin(body.collect()).await?.to_bytes();
+    Ok(if rest.is_empty() { first } else { [first, rest].concat().into() })
 }
 
 /// Refuses a body that is compressed, because Gorilla would read it as if it were not.
@@ -75,7 +95,12 @@ pub fn parse<'a, B: Body + Deserialize<'a>>(body: &'a [u8]) -> Result<B, ApiErro
         Some(b'{') => {}
         Some(_) => return Err(malformed("must be a JSON object, which begins with \"{\"")),
     }
-    serde_json::from_slice(body).map_err(|error| ApiError::MalformedBody(explain(body, B::FIELDS, error)))
+    // Of a text serde_json need not look at each part again whether it is UTF-8.
+    let parsed = match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    parsed.map_err(|error| ApiError::MalformedBody(explain(body, B::FIELDS, error)))
 }
 
 /// What is wrong with a body that serde refuses. serde stops at the first field that is wrong; this names all of them.

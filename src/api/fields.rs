@@ -127,20 +127,20 @@ fn from_zero(field: &'static str, raw: &str, longest: Duration, hint: &str) -> R
 /// unchanged. Only the white space between its parts is left out, so that a request which is written anew is the same
 /// request.
 pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
+    let refuse = |rule| Invalid::new("metadata", rule);
     let list = match raw.map(RawValue::get) {
-        None | Some("null") => "[]".to_string(),
+        None | Some("null") => return Metadata::new("[]".into()).map_err(refuse),
         Some(list) if list.starts_with('[') => list.to_string(),
         Some(other) => format!("[{other}]"),
     };
     let (list, depth) = compact(&list);
-    let refuse = |rule| Invalid::new("metadata", rule);
     let metadata = Metadata::new(list).map_err(refuse)?;
     if depth > DEEPEST {
         return Err(Invalid::new("metadata", format!("is nested {depth} deep; it must be at most {DEEPEST} deep")));
     }
     // Gorilla would return such a text as it is. But a client that reads a list of locks with a common parser, as the
     // commands of Gorilla do, could then read none of them.
-    if metadata.as_str() != "[]" && serde_json::from_str::<Value>(metadata.as_str()).is_err() {
+    if serde_json::from_str::<Value>(metadata.as_str()).is_err() {
         let why = "has a number beyond the range of a double, or half of a surrogate pair, which common parsers refuse";
         return Err(Invalid::new("metadata", why));
     }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use gorilla_domain::Failure;
 use gorilla_wire::Operation;
 use prometheus_client::metrics::gauge::Gauge;
-use tower::ServiceExt;
+use tower::Service as _;
 
 use super::{
     answer::MayHaveWaited,
@@ -21,6 +21,7 @@ use super::{
     middleware::{
         access::Gate,
         access_log, forwarded,
+        head::Head,
         host::{Host, Served},
         origin, problem, recorded, request_id, streamed,
     },
@@ -102,14 +103,8 @@ impl Api {
         let (route, operation) = self.table.find(request.method(), request.uri().path());
         let _active = Active::begin(&self.metrics.requests.active);
         let entry = access_log::Entry::begin(request.method().clone(), route);
-        let id = request_id::of(request.headers());
-        let form = problem::Form::accepted(request.headers());
-        // What is told of a break must not have secrets either, also where no records are made.
-        let has_record = self.service.audit().is_some() || operation == Some(Operation::Break);
-        let recorded = has_record.then(|| recorded::of(&request, &id)).flatten().map(Arc::new);
-        let peer = forwarded::peer(&self.trusted_proxies, connection.peer, request.headers());
-        let mut caller = Caller { peer, request_id: id.clone(), identity: None, recorded };
-        let admitted = self.admit(operation, &caller, &connection.presented, &request);
+        let (mut caller, form, admitted) = self.meet(operation, connection, &request);
+        let id = caller.request_id.clone();
         let identity = admitted.as_ref().ok().cloned().flatten();
         let mut response = match admitted {
             Err(refusal) => refusal.into_response(),
@@ -148,6 +143,24 @@ impl Api {
         response
     }
 
+    /// Who makes a request, in which form it wants to learn of an error, and whether it is refused or whose key it has.
+    fn meet(
+        &self,
+        operation: Option<Operation>,
+        connection: &Connection,
+        request: &Request,
+    ) -> (Caller, problem::Form, Result<Option<Arc<Identity>>, ApiError>) {
+        let head = Head::of(request.headers());
+        let request_id = request_id::of(&head);
+        // What is told of a break must not have secrets either, also where no records are made.
+        let has_record = self.service.audit().is_some() || operation == Some(Operation::Break);
+        let recorded = has_record.then(|| recorded::of(request, &request_id)).flatten().map(Arc::new);
+        let peer = forwarded::peer(&self.trusted_proxies, connection.peer, request.headers());
+        let caller = Caller { peer, request_id, identity: None, recorded };
+        let admitted = self.admit(operation, &caller, &connection.presented, request, &head);
+        (caller, problem::Form::accepted(&head), admitted)
+    }
+
     /// Refuses a request for another host, a write for a page of another site, and what the API key of the request does not
     /// allow. Otherwise says whose key it has, if it needs a key.
     fn admit(
@@ -156,10 +169,11 @@ impl Api {
         caller: &Caller,
         before: &Presented,
         request: &Request,
+        head: &Head,
     ) -> Result<Option<Arc<Identity>>, ApiError> {
-        let host = Host::of(request)?;
+        let host = Host::of(request, head)?;
         self.served.check(host.as_ref())?;
-        origin::check(request.method(), request.headers(), host.as_ref())?;
+        origin::check(request.method(), head, host.as_ref())?;
         // A path or a method that is not there needs no right: the router refuses it.
         let Some(right) = operation.map(Operation::right) else { return Ok(None) };
         if self.service.is_too_much(right) {
@@ -174,7 +188,8 @@ impl Api {
 
     /// What the routes answer.
     async fn route(&self, request: Request) -> Response {
-        match self.router.clone().oneshot(request).await {
+        // A router is always ready.
+        match self.router.clone().call(request).await {
             Ok(response) => response,
             Err::<_, Infallible>(never) => match never {},
         }

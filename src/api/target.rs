@@ -62,8 +62,8 @@ impl Target {
     fn of(request: Request) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let (resource, in_path) = in_path(parts.uri.path())?;
-        let header = parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
-        let token = in_path.or_else(|| header.map(Token::from_client));
+        let in_header = || parts.headers.get(LOCK_TOKEN).map(|token| token.to_str().unwrap_or_default());
+        let token = in_path.or_else(|| in_header().map(Token::from_client));
         // `server` has put it there for every request.
         let caller = parts.extensions.remove().ok_or(ApiError::Panic)?;
         Ok(Self { caller, resource, token, headers: parts.headers, body })

@@ -26,10 +26,10 @@ pub fn json(event: &Event, cursor: Option<&Cursor>, shows_taker: bool) -> Bytes 
     if let Some(id) = &event.id {
         body.member(name!("id")).text(id);
     }
-    body.member(name!("at")).text(Rfc3339::of(event.at).as_str());
+    body.member(name!("at")).time(&Rfc3339::of(event.at));
     match &event.change {
         Change::Granted { expire_at, waited_ms, previous_fence, metadata, permits, by } => {
-            body.member(name!("expireAt")).text(Rfc3339::of(*expire_at).as_str());
+            body.member(name!("expireAt")).time(&Rfc3339::of(*expire_at));
             if let Some(waited) = waited_ms {
                 body.member(name!("waitedMs")).whole(*waited);
             }
@@ -49,11 +49,11 @@ pub fn json(event: &Event, cursor: Option<&Cursor>, shows_taker: bool) -> Bytes 
             }
         }
         Change::Extended { expire_at } => {
-            body.member(name!("expireAt")).text(Rfc3339::of(*expire_at).as_str());
+            body.member(name!("expireAt")).time(&Rfc3339::of(*expire_at));
         }
         Change::Released { held_ms } => held(&mut body, *held_ms),
         Change::Expired { expired_at, held_ms } => {
-            body.member(name!("expiredAt")).text(Rfc3339::of(*expired_at).as_str());
+            body.member(name!("expiredAt")).time(&Rfc3339::of(*expired_at));
             held(&mut body, *held_ms);
         }
         Change::Broken { held_ms, by, reason } => {

@@ -38,7 +38,7 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
         let mut line = JsonLine(Object::with_capacity(USUAL_LENGTH));
-        line.0.member(name!("timestamp")).text(Rfc3339::to_micros(SystemTime::now()).as_str());
+        line.0.member(name!("timestamp")).time(&Rfc3339::to_micros(SystemTime::now()));
         line.0.member(name!("level")).text(metadata.level().as_str());
         event.record(&mut line);
         line.0.member(name!("target")).text(metadata.target());

@@ -74,25 +74,30 @@ impl Lines {
         let (lines, (ends, ended)) = (self.clone(), channel());
         thread::Builder::new().name("log".into()).spawn(move || {
             let _ends = ends;
-            while let Some(text) = self.next() {
+            let mut text = Vec::new();
+            while self.next(&mut text) {
                 for piece in text.chunks(PIECE) {
                     // There is nowhere to report that the log can't be written.
                     let _ = out.write_all(piece).and_then(|()| out.flush());
                     self.shared.pieces.fetch_add(1, Relaxed);
                 }
+                text.clear();
+                // Seldom is there so much.
+                text.shrink_to(PIECE);
                 thread::sleep(DELAY);
             }
         })?;
         Ok(Writer { lines, ended })
     }
 
-    /// Waits for text. None after the last text.
-    fn next(&self) -> Option<Vec<u8>> {
+    /// Waits for text and puts it into `text`, which is empty. Lines that come meanwhile get its room. False after the
+    /// last text.
+    fn next(&self, text: &mut Vec<u8>) -> bool {
         let mut waiting = self.lock();
         while waiting.text.is_empty() && !waiting.ended {
             waiting = self.shared.some.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        let mut text = mem::take(&mut waiting.text);
+        mem::swap(&mut waiting.text, text);
         match mem::take(&mut waiting.lost) {
             0 => {}
             lost => {
@@ -100,7 +105,7 @@ impl Lines {
                 text.extend(format!("{{\"level\":\"WARN\",\"message\":\"log lines lost\",\"lost\":{lost}}}\n").bytes())
             }
         }
-        (!text.is_empty()).then_some(text)
+        !text.is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -221,7 +226,9 @@ mod tests {
         for _ in 0..3 {
             lines.write_all(&vec![b'x'; MOST_WAITING / 2]).expect("lines are taken");
         }
-        let text = String::from_utf8(lines.next().expect("some text")).expect("UTF-8");
+        let mut text = Vec::new();
+        assert!(lines.next(&mut text));
+        let text = String::from_utf8(text).expect("UTF-8");
         assert!(text.ends_with("\"lost\":1}\n"), "{}", &text[text.len() - 80..]);
     }
 }

@@ -9,7 +9,10 @@ use rustix::{
     io::ioctl_fionread,
     net::{Shutdown, shutdown},
 };
-use tokio::{io::Interest, net::TcpStream};
+use tokio::{
+    io::Interest,
+    net::{TcpStream, tcp::OwnedWriteHalf},
+};
 
 /// How many bytes a client may send behind a request that a replica serves for long. With more, the buffers of the
 /// sockets would fill up, and the end of the input would not reach this machine.
@@ -17,8 +20,8 @@ const MOST_BEHIND: u64 = 64 * 1024;
 
 /// The client at the other end of a connection.
 pub struct Client {
-    /// The connection.
-    pub stream: TcpStream,
+    /// The connection, of which `Socket` has the half to read from.
+    output: OwnedWriteHalf,
     /// The looks at all clients so far, by which this client tells the time.
     looks: Arc<AtomicU32>,
     /// How many looks there were when a request began or ended, or when a part of an answer was written.
@@ -31,9 +34,14 @@ pub struct Client {
 
 impl Client {
     /// A client that has connected.
-    pub fn new(stream: TcpStream, looks: &Arc<AtomicU32>) -> Self {
+    pub fn new(output: OwnedWriteHalf, looks: &Arc<AtomicU32>) -> Self {
         let changed = AtomicU32::new(looks.load(Relaxed));
-        Self { stream, looks: Arc::clone(looks), changed, is_served: false.into(), is_stalled: false.into() }
+        Self { output, looks: Arc::clone(looks), changed, is_served: false.into(), is_stalled: false.into() }
+    }
+
+    /// The connection.
+    pub fn stream(&self) -> &TcpStream {
+        self.output.as_ref()
     }
 
     /// The replica begins to serve a request, or has an answer to it.
@@ -50,13 +58,13 @@ impl Client {
 
     /// Waits until the client has hung up: it said that it will send no more (FIN), or reset the connection (RST).
     ///
-    /// Bytes that nobody has read yet don't hide the end. hyper looks for the end of the input by reading; but once it
-    /// has bytes behind a request, it doesn't read until that request is answered. The kernel reports the end in spite
-    /// of such bytes.
+    /// Bytes that nobody has read yet don't hide the end. hyper could look for it by reading; but once it has bytes
+    /// behind a request, it doesn't read until that request is answered. The kernel reports the end in spite of such
+    /// bytes.
     pub async fn gone(&self) {
         // The socket does not ask for data out of band, so this interest reports only the end of the input. An error
         // means that the runtime ends.
-        let _ = self.stream.ready(Interest::PRIORITY).await;
+        let _ = self.stream().ready(Interest::PRIORITY).await;
     }
 
     /// Ends the connection if no head of a request has arrived for `idle` looks.
@@ -69,13 +77,13 @@ impl Client {
         let is_over = match self.is_served.load(Relaxed) {
             true => {
                 let is_due = whole > 0 && whole.is_multiple_of(long);
-                is_due && ioctl_fionread(&self.stream).is_ok_and(|unread| unread > MOST_BEHIND)
+                is_due && ioctl_fionread(self.stream()).is_ok_and(|unread| unread > MOST_BEHIND)
             }
             false => whole >= idle && !self.is_stalled.load(Relaxed),
         };
         if is_over {
             // hyper then finds the end of the input, and drops the connection. Only a dead socket refuses.
-            let _ = shutdown(&self.stream, Shutdown::Both);
+            let _ = shutdown(self.stream(), Shutdown::Both);
         }
     }
 

@@ -152,7 +152,7 @@ impl Handshake {
 /// Waits for the first byte. With a letter begins the method of a request.
 async fn speaks_plain_http(client: &Client) -> io::Result<bool> {
     let mut first = [HANDSHAKE];
-    client.stream.peek(&mut first).await?;
+    client.stream().peek(&mut first).await?;
     Ok(first[0].is_ascii_alphabetic())
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, task::yield_now, time::sleep};
+use tokio::{net::tcp::OwnedWriteHalf, task::yield_now, time::sleep};
 
 use super::client::Client;
 
@@ -49,8 +49,8 @@ impl Patrol {
     }
 
     /// Looks at a client from now on.
-    pub fn watch(&self, stream: TcpStream) -> Arc<Client> {
-        let client = Arc::new(Client::new(stream, &self.looks));
+    pub fn watch(&self, output: OwnedWriteHalf) -> Arc<Client> {
+        let client = Arc::new(Client::new(output, &self.looks));
         self.clients().push(Arc::downgrade(&client));
         client
     }

@@ -5,13 +5,13 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, tcp::OwnedReadHalf},
     time::{Sleep, sleep},
 };
 
@@ -20,6 +20,7 @@ use super::client::Client;
 /// A socket to read from and to write to.
 pub struct Socket {
     client: Arc<Client>,
+    input: OwnedReadHalf,
     /// How long a write may make no progress.
     write_timeout: Duration,
     /// Runs while a write makes no progress. Boxed, because few connections ever need it.
@@ -27,9 +28,9 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// The socket of a client. A write that makes no progress for `write_timeout` fails.
-    pub fn new(client: Arc<Client>, write_timeout: Duration) -> Self {
-        Self { client, write_timeout, stalled: None }
+    /// The socket of a client, with what comes from it. A write that makes no progress for `write_timeout` fails.
+    pub fn new(client: Arc<Client>, input: OwnedReadHalf, write_timeout: Duration) -> Self {
+        Self { client, input, write_timeout, stalled: None }
     }
 
     fn write(
@@ -37,8 +38,8 @@ impl Socket {
         context: &mut Context,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        while self.client.stream.poll_write_ready(context)?.is_ready() {
-            match write(&self.client.stream) {
+        while self.client.stream().poll_write_ready(context)?.is_ready() {
+            match write(self.client.stream()) {
                 // The socket was ready earlier and is not any more. tokio knows that now.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
@@ -56,14 +57,9 @@ impl Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.client.stream.poll_read_ready(context))?;
-            match self.client.stream.try_read_buf(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read.map(drop)),
-            }
-        }
+    /// After a read that does not fill the buffer, tokio knows without another read that nothing is left.
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context, buffer: &mut ReadBuf) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.input).poll_read(context, buffer)
     }
 }
 
@@ -90,6 +86,6 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
         use rustix::net::{Shutdown, shutdown};
-        Poll::Ready(shutdown(&self.client.stream, Shutdown::Write).map_err(io::Error::from))
+        Poll::Ready(shutdown(self.client.stream(), Shutdown::Write).map_err(io::Error::from))
     }
 }

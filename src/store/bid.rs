@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gorilla_domain::{Acquire, Replaces, Token};
+use gorilla_domain::{Acquire, Replaces, Token, uuid_text};
 use gorilla_scripts::{Keys, Rank};
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub struct Bid {
 impl Bid {
     /// A new attempt at what the client asks for.
     pub fn new(asked: &Arc<Acquire>, keys: &Keys) -> Arc<Self> {
-        let id = Uuid::now_v7().to_string();
+        let id = uuid_text(Uuid::now_v7());
         let share = asked.mode.share();
         let token = share.map_or_else(Token::random, |_| Token::of_holder(&id));
         let limited = asked.taker.as_ref().filter(|taker| taker.max_held.is_some());

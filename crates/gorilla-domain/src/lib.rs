@@ -18,6 +18,7 @@ mod rule;
 mod scope;
 mod set;
 mod token;
+mod uuid_text;
 mod verb;
 
 pub use event::Event;
@@ -38,4 +39,5 @@ pub use rule::BrokenRule;
 pub use scope::Scope;
 pub use set::{AcquireSet, LockSet, SetAcquired};
 pub use token::Token;
+pub use uuid_text::uuid_text;
 pub use verb::{UnknownVerb, Verb};

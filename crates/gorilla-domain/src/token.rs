@@ -4,6 +4,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::uuid_text;
+
 /// What only the holder of a lock knows, or something a client sent in its place: a UUIDv4, or of a shared lock the id of
 /// the holder and a UUIDv4, with a dot between them. `Debug` hides it, and there is no `Display`: a token is never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Token {
 impl Token {
     /// A fresh one for a lock that has one holder.
     pub fn random() -> Self {
-        Self { text: Some(Uuid::new_v4().to_string()) }
+        Self { text: Some(uuid_text(Uuid::new_v4())) }
     }
 
     /// A fresh one for a holder of a shared lock.
@@ -25,13 +27,12 @@ impl Token {
 
     /// What a client sent.
     pub fn from_client(text: &str) -> Self {
-        let uuid = |text| Uuid::try_parse(text).ok().map(|uuid| uuid.to_string());
-        Self {
-            text: match text.split_once('.') {
-                None => uuid(text),
-                Some((id, secret)) => uuid(id).zip(uuid(secret)).map(|(id, secret)| format!("{id}.{secret}")),
-            },
-        }
+        let uuid = |text| Uuid::try_parse(text).ok().map(uuid_text);
+        let shared = || {
+            let (id, secret) = text.split_once('.')?;
+            Some(format!("{}.{}", uuid(id)?, uuid(secret)?))
+        };
+        Self { text: uuid(text).or_else(shared) }
     }
 
     /// Takes back what was stored.

@@ -2,11 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::{
-    extract::Request,
-    http::{Version, header},
-};
+use axum::{extract::Request, http::Version};
 
+use super::head::Head;
 use crate::{
     api::{error::ApiError, invalid::Invalid},
     settings::Server,
@@ -30,13 +28,12 @@ pub struct Served {
 impl Host {
     /// The one host that a request names in its header `Host`, or in its target, which counts more than the header.
     /// Only a request of HTTP/1.0 may name no host.
-    pub fn of(request: &Request) -> Result<Option<Self>, ApiError> {
-        let mut given = request.headers().get_all(header::HOST).iter();
-        let (first, second) = (given.next(), given.next());
-        if second.is_some() || (first.is_none() && request.version() != Version::HTTP_10) {
+    pub fn of(request: &Request, head: &Head) -> Result<Option<Self>, ApiError> {
+        let given = &head.host;
+        if !given.others.is_empty() || (given.first.is_none() && request.version() != Version::HTTP_10) {
             return Err(Invalid::new("Host", "must come exactly once").into());
         }
-        let named = match (request.uri().authority(), first) {
+        let named = match (request.uri().authority(), given.first) {
             (Some(authority), _) => Self::parse(authority.as_str()),
             (None, Some(header)) => header.to_str().ok().and_then(Self::parse),
             (None, None) => return Ok(None),

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod access_log;
 pub mod forwarded;
+pub mod head;
 pub mod host;
 pub mod origin;
 pub mod problem;

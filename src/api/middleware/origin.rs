@@ -1,23 +1,20 @@
 //! Refuses writes that a browser sends for a page of another site. The browser sends some of them without asking the
 //! server first: it only hides the answer from the page, when the write is already done.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method};
 
-use super::host::Host;
+use super::{head::Head, host::Host};
 use crate::api::error::ApiError;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-
 /// Refuses a write that a browser sends for a page of another origin than the host that the write is for.
-pub fn check(method: &Method, headers: &HeaderMap, host: Option<&Host>) -> Result<(), ApiError> {
+pub fn check(method: &Method, head: &Head, host: Option<&Host>) -> Result<(), ApiError> {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
         return Ok(());
     }
     // A browser sends `none` when a person typed the address.
     let own_site = |site: &HeaderValue| site == "same-origin" || site == "none";
     let own_origin = |origin: &HeaderValue| host.is_some_and(|host| is_origin_of(origin, host));
-    let is_own =
-        headers.get_all(SEC_FETCH_SITE).iter().all(own_site) && headers.get_all(header::ORIGIN).iter().all(own_origin);
+    let is_own = head.site.iter().all(own_site) && head.origin.iter().all(own_origin);
     if is_own { Ok(()) } else { Err(ApiError::CrossOrigin) }
 }
 

@@ -1,12 +1,13 @@
 //! The form of an answer that is not a success: Gorilla's own, or RFC 9457 if the client asks for it.
 
-use axum::{
-    http::{HeaderMap, header},
-    response::Response,
-};
+use axum::{http::header, response::Response};
 use gorilla_wire::Code;
 
+use super::head::Head;
 use crate::api::{error::ApiError, shape::Shape};
+
+/// The media type of RFC 9457.
+const PROBLEM: &str = "application/problem+json";
 
 /// Which form a client wants.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +25,13 @@ pub struct Told {
 
 impl Form {
     /// The form that a client accepts.
-    pub fn accepted(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut kinds = accepted.flat_map(|value| value.split(','));
-        let is_problem = kinds.any(|kind| {
-            kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/problem+json"))
-        });
+    pub fn accepted(head: &Head) -> Self {
+        let names_problem =
+            |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PROBLEM));
+        // Most values are shorter than its name, and need not be taken apart.
+        let long = head.accept.iter().filter(|value| value.len() >= PROBLEM.len());
+        let mut accepted = long.filter_map(|value| value.to_str().ok());
+        let is_problem = accepted.any(|kinds| kinds.split(',').any(names_problem));
         Self { is_problem }
     }
 

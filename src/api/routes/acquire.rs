@@ -48,12 +48,15 @@ pub async fn taken(
 }
 
 /// Who asks, and for what.
-async fn read(app: App, target: Target) -> Result<(Caller, Arc<Acquire>), ApiError> {
+fn read(app: App, target: Target) -> impl Future<Output = Result<(Caller, Arc<Acquire>), ApiError>> {
+    // Taken apart here, because an async function would keep the target beside its parts.
     let Target { caller, resource, headers, body, .. } = target;
-    let body = body::read(&app, &headers, body, body::LONGEST).await?;
-    let key = || idempotency_key(&headers, &caller);
-    let asked = parse(app.limits(), resource, key, caller.taker(), &body)?.into();
-    Ok((caller, asked))
+    async move {
+        let body = body::read(&app, &headers, body, body::LONGEST).await?;
+        let key = || idempotency_key(&headers, &caller);
+        let asked = parse(app.limits(), resource, key, caller.taker(), &body)?.into();
+        Ok((caller, asked))
+    }
 }
 
 /// What a request asks for.

@@ -16,7 +16,7 @@ use crate::{
         body,
         error::ApiError,
         items,
-        middleware::problem::Form,
+        middleware::{head::Head, problem::Form},
         shape::Shape,
         target::{self, idempotency_key},
     },
@@ -52,7 +52,7 @@ async fn read(app: &App, request: Request) -> Result<Asked, ApiError> {
     let body = body::read(app, &parts.headers, body, LONGEST).await?;
     let key = idempotency_key(&parts.headers, &caller)?;
     let (operations, brief) = items::read(app.limits(), &body::parse(&body)?, key.as_ref(), caller.taker().as_ref())?;
-    Ok(Asked { caller, form: Form::accepted(&parts.headers), operations, brief })
+    Ok(Asked { caller, form: Form::accepted(&Head::of(&parts.headers)), operations, brief })
 }
 
 /// How many items ended how.

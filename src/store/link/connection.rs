@@ -54,14 +54,19 @@ impl Connection {
         Self { client, opened, last_reply, useless, batch, metrics }
     }
 
+    /// Whether it is to all masters of a cluster.
+    pub fn is_clustered(&self) -> bool {
+        self.batch.is_none()
+    }
+
     /// Sends a request: at once if no command is on its way, or else together with the requests of the same moment.
-    pub async fn request(self: &Arc<Self>, request: &Request) -> Result<Bytes, Error> {
-        let Some(batch) = &self.batch else { return self.run(None, request).await };
-        if !batch.is_worth_it() {
-            let _counted = batch.count();
-            return self.run(None, request).await;
-        }
-        let joined = batch.join(request.clone());
+    pub async fn request(self: &Arc<Self>, request: Request) -> Result<Bytes, Error> {
+        let Some(batch) = self.batch.as_ref().filter(|batch| batch.is_worth_it()) else {
+            let _counted = self.batch.as_ref().map(Batch::count);
+            // Boxed, so that the others keep no room for it.
+            return Box::pin(self.run(None, &request)).await;
+        };
+        let joined = batch.join(request);
         if joined.is_first {
             let connection = Arc::clone(self);
             tokio::spawn(async move { connection.send_batch().await });
@@ -131,7 +136,7 @@ impl Connection {
 
     /// The address of the only server; nothing of a cluster.
     pub fn address(&self) -> Option<Server> {
-        if self.client.is_clustered() {
+        if self.is_clustered() {
             return None;
         }
         self.client.active_connections().into_iter().next()
@@ -195,9 +200,10 @@ impl Connection {
 
     /// Sends a command, in a cluster to the given node or to that of its first key.
     pub async fn send(&self, node: Option<Server>, name: &'static str, args: Vec<Value>) -> Result<Resp3Frame, Error> {
-        // The first key decides the slot. The keys of a script follow its name and their number. For a custom command
-        // fred takes only a slot that was computed before.
-        let first_key = args.get(2).filter(|_| name.starts_with("EVAL")).and_then(Value::as_bytes);
+        // In a cluster the first key decides the slot. The keys of a script follow its name and their number. For a
+        // custom command fred takes only a slot that was computed before.
+        let is_routed = name.starts_with("EVAL") && self.is_clustered();
+        let first_key = args.get(2).filter(|_| is_routed).and_then(Value::as_bytes);
         let hash = first_key.map_or(ClusterHash::Random, |key| ClusterHash::Custom(redis_keyslot(key)));
         let command = CustomCommand::new_static(name, hash, false);
         let (sent, one_node) = (self.now(), node.is_some());

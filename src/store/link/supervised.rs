@@ -142,13 +142,20 @@ impl Link {
 
     /// The same at the given node, or else at the node of the first key.
     pub async fn call_at(&self, node: Option<&Server>, request: Request) -> Result<Bytes, Error> {
+        let connection = self.connection()?;
+        // Where there is one server, it has all keys, and nothing is asked twice.
+        if !connection.is_clustered() {
+            return connection.request(request).await;
+        }
+        // Boxed, so that requests to one server keep no room for it.
+        Box::pin(self.call_in_cluster(node, &request)).await
+    }
+
+    /// The same in a cluster.
+    async fn call_in_cluster(&self, node: Option<&Server>, request: &Request) -> Result<Bytes, Error> {
         let begun = Instant::now();
         loop {
-            let connection = self.connection()?;
-            let reply = match node {
-                None => connection.request(&request).await,
-                node => connection.run(node, &request).await,
-            };
+            let reply = self.connection()?.run(node, request).await;
             // A node that names another node has executed nothing. After MOVED fred knows the new node. While a slot
             // moves, some of its keys are on each of two nodes, and no node has all keys of a script.
             match reply {

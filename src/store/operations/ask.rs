@@ -42,13 +42,14 @@ impl Store {
         ask: Ask,
     ) -> Result<Progress, Failure> {
         let Attempt { lock, bid, .. } = attempt;
-        let asked = bid.call(&self.channel, wait);
+        // Made where it is sent, because this future would keep it.
+        let asked = || bid.call(&self.channel, wait);
         let share = bid.share.as_deref();
         let mut reply = AcquireReply::Shared;
         if share.is_none() {
             reply = match ask {
-                Ask::Try => self.run_try(lock, &Try(asked)).await?,
-                Ask::Claim(arrived) => self.run_claim(lock, &Claim { asked, arrived }).await?,
+                Ask::Try => self.run_try(lock, &Try(asked())).await?,
+                Ask::Claim(arrived) => self.run_claim(lock, &Claim { asked: asked(), arrived }).await?,
             };
         }
         if reply == AcquireReply::Shared {
@@ -56,7 +57,7 @@ impl Store {
                 Ask::Try => (false, None),
                 Ask::Claim(arrived) => (true, arrived),
             };
-            reply = self.run_join(lock, &Join { asked, share, again, arrived }).await?;
+            reply = self.run_join(lock, &Join { asked: asked(), share, again, arrived }).await?;
         }
         if let AcquireReply::Joined { turn, .. } = reply {
             self.watch_turn(lock, turn);

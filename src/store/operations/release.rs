@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gorilla_domain::{Failure, Once, Release, Released, Token};
-use gorilla_scripts::{Handover, ReleaseLater, ReleaseReply, Sibling};
+use gorilla_scripts::{Handover, ReleaseLater, ReleaseReply};
 
 use crate::store::{base::Store, durability::Effect, error::Error, protocol, waiting::Offer};
 
@@ -15,7 +15,7 @@ impl Store {
         let lock = self.keys.lock(resource);
         let shared = token.of_shared();
         let is_later = !after.is_zero();
-        let offer = || self.waiters.releasing(&Sibling::Queue.key(&lock));
+        let offer = || self.waiters.releasing(&lock);
         let reply = match (shared, (shared.is_none() && !is_later).then(offer).flatten()) {
             (None, _) if is_later => self.release_later(&lock, asked).await?,
             (Some(holder), _) => self.release_shared(&lock, holder, asked).await?,

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use gorilla_scripts::Sibling;
 use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, timeout_at},
@@ -207,12 +208,16 @@ impl Waiters {
         }
     }
 
-    /// A release is about to be sent. If it may hand the lock to a waiter of this replica, it takes the claim of the first
-    /// waiter along. If the turn belongs to another waiter after all, the claim finds that it has to wait, and the next
-    /// release takes none along.
-    pub fn releasing(&self, queue: &str) -> Option<Offer> {
+    /// A release of the lock at this key is about to be sent. If it may hand the lock to a waiter of this replica, it
+    /// takes the claim of the first waiter along. If the turn belongs to another waiter after all, the claim finds that
+    /// it has to wait, and the next release takes none along.
+    pub fn releasing(&self, lock: &str) -> Option<Offer> {
         let mut state = self.state();
-        let local = state.queues.get_mut(queue)?;
+        // Usually nobody waits here, and then the name of the queue is not even put together.
+        if state.queues.is_empty() {
+            return None;
+        }
+        let local = state.queues.get_mut(&Sibling::Queue.key(lock))?;
         local.released_here = true;
         let (_, first) = local.order.first_key_value().filter(|(_, first)| local.next_is_here && first.takes_over)?;
         let offer = first.offer();

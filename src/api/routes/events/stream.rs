@@ -74,7 +74,7 @@ pub async fn answer(app: App, caller: Caller, asked: Asked<asked::Stream>) -> Re
     // What happens from now on is told. So states that are read later lack nothing.
     let now = app.service.time().await?;
     let mut stream = Stream {
-        service: app.service,
+        service: Arc::clone(&app.service),
         listening,
         snapshot: form.snapshot,
         leaders,
