@@ -223,6 +223,32 @@ mod tests {
         }
 
         #[test]
+        fn any_bytes_come_apart_or_do_not_and_never_make_a_panic(bytes in bytes(), requests in 0..9_usize) {
+            if let Some(replies) = apart(&bytes.into(), requests) {
+                prop_assert_eq!(replies.len(), requests);
+            }
+        }
+
+        #[test]
+        fn replies_and_errors_come_apart_as_they_were_put_together(
+            all in vec(prop_oneof![any::<Vec<u64>>().prop_map(Ok), ".{0,40}".prop_map(Err::<Vec<u64>, _>)], 2..9),
+            behind in 1..u8::MAX,
+        ) {
+            let pack = |reply: &Result<Vec<u64>, String>| match reply {
+                Ok(list) => rmp_serde::to_vec(list),
+                Err(error) => rmp_serde::to_vec(error),
+            };
+            let packed: Vec<_> = all.iter().map(|reply| pack(reply).expect("it can be packed")).collect();
+            let mut together = packed.concat();
+            let expected = all.into_iter().zip(&packed).map(|(reply, packed)| reply.map(|_| packed.clone().into()));
+            let expected: Vec<Result<Bytes, String>> = expected.collect();
+            prop_assert_eq!(apart(&together.clone().into(), expected.len()), Some(expected.clone()));
+            prop_assert_eq!(apart(&together.clone().into(), expected.len() + 1), None);
+            together.push(behind);
+            prop_assert_eq!(apart(&together.into(), expected.len()), None);
+        }
+
+        #[test]
         fn a_tenure_is_read_as_it_was_written(
             id in ".{0,40}", owner in ".{1,40}", fence in 0..1i64 << 53, times in any::<[i64; 3]>(), ttl in 0..i64::MAX,
         ) {
