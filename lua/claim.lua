@@ -66,6 +66,7 @@ if given then
 end
 --- inline take_turn
 --- inline record_granted
+local note
 if found > 0 then
   local waited = math.max(0, math.floor((us - arrived) / 1000))
 --- inline note_granted

@@ -42,13 +42,12 @@ if metadata then call('HSET', lock, 'metadata', metadata) end
 call('SET', stem .. 'fence', fence, 'PX', FENCE_KEPT)
 -- As lib/record.lua writes it.
 if record then call('SET', record, cjson.encode({'extended', print, id, new_token, ms}), 'PX', WINDOW) end
-if STREAM and call('EXISTS', STREAM) == 1 then
-  -- As lib/events.lua notes it.
-  noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(7, 'extended', lock, ms, id, owner, fence, expires)
-end
+-- As lib/events.lua notes it.
+local note = STREAM and call('EXISTS', STREAM) == 1
+  and cmsgpack.pack(7, 'extended', lock, ms, id, owner, fence, expires)
 -- A list of ten, packed without a table.
-return '\154' .. cmsgpack.pack('extended', new_token, id, owner, metadata or held[8], fence, created, ms, expires, lease)
+return '\154' .. cmsgpack.pack('extended', new_token, id, owner, metadata or held[8], fence, created, ms, expires, lease),
+  note
 
 --- decide
 --- include keys

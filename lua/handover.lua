@@ -55,6 +55,7 @@ call('DEL', lock)
 if release_record then call('SET', release_record, '["released","' .. release_print .. '"]', 'PX', WINDOW) end
 --- inline take_turn
 --- inline record_granted
+local note
 if held then
 --- inline note_released
   local waited = math.max(0, math.floor((us - arrived) / 1000))
@@ -62,9 +63,9 @@ if held then
 end
 -- Packed by hand, as in try.lua.
 if #created == 13 and #fence == 16 and #now == 13 then
-  return '\150\168released\0\173' .. created .. '\167granted\176' .. fence .. '\173' .. now
+  return '\150\168released\0\173' .. created .. '\167granted\176' .. fence .. '\173' .. now, note
 end
-return {'released', 0, created, 'granted', fence, now}
+return {'released', 0, created, 'granted', fence, now}, note
 
 --- decide
 --- include released

@@ -32,7 +32,7 @@ local current = call('HGET', lock, 'token')
 -- A group has no token of this kind.
 if not current and call('EXISTS', lock) == 0 then return {'missing'} end
 if current ~= token then return {'mismatch'} end
-local us, ms
+local us, ms, note
 local turn = waits and stem .. 'queue:turn'
 if turn and call('EXISTS', turn) > 0 then return nil end
 local created = call('HGET', lock, 'created')
@@ -53,10 +53,10 @@ if turn then
   call('SET', turn, ms .. ' ' .. of, 'PX',
     string.format('%d', math.max(call('PTTL', queue), TURN)))
   call('PUBLISH', string.sub(of, one + 1, two and two - 1), string.sub(of, 1, one - 1))
-  return {'released', TURN, created}
+  return {'released', TURN, created}, note
 end
-if #created == 13 then return '\147\168released\0\173' .. created end
-return {'released', 0, created}
+if #created == 13 then return '\147\168released\0\173' .. created, note end
+return {'released', 0, created}, note
 
 --- decide
 --- include released

@@ -13,7 +13,7 @@
 --   request   the Idempotency-Key, which names the record, if there is one; without one the id names it
 --   print     fingerprint of the request, only with an Idempotency-Key
 --   wait      how long to wait from now (ms), absent if the request doesn't wait
---   channel   over which messages reach this replica
+--   channel   over which messages reach this replica; empty if the request doesn't wait
 --   rank      what is special about the request, as in lib/rank.lua; absent if nothing is
 --   by        the identity that takes the lock, absent if no key is demanded
 -- Replies
@@ -56,6 +56,7 @@ if found == 0 or found == 1 and STREAM and call('EXISTS', lock, queue, record) =
   local fence_key = stem .. 'fence'
 --- inline grant
 --- inline record_granted
+  local note
   if found > 0 then
     local waited
 --- inline note_granted
@@ -94,13 +95,10 @@ end
 if waiting == 0 or call('PTTL', queue) < tonumber(LONGEST_ATTEMPT) then
   call('PEXPIRE', queue, 2 * LONGEST_ATTEMPT)
 end
-if found > 0 then
-  noted = noted or {}
-  noted[#noted + 1] = cmsgpack.pack(8, 'queued', lock, ms, id, owner, waiting + 1, waiting + 1, fence)
-end
 local left = call('PTTL', lock)
-if #us == 16 and #fence == 16 then return '\148\166queued\176' .. us .. '\176' .. fence .. cmsgpack.pack(left) end
-return {'queued', us, fence, left}
+local note = found > 0 and cmsgpack.pack(8, 'queued', lock, ms, id, owner, waiting + 1, waiting + 1, fence)
+if #us == 16 and #fence == 16 then return '\148\166queued\176' .. us .. '\176' .. fence .. cmsgpack.pack(left), note end
+return {'queued', us, fence, left}, note
 
 --- decide
 --- include acquire

@@ -38,13 +38,16 @@ pub const ID: &str = "019ab6f0-3d52-7c11-a2f4-5b8e1d9c4e77";
 /// A fingerprint of a request, as long as those that the service makes.
 const PRINT: &str = "5f2a9c3e7b105f2a9c3e7b105f2a9c3e";
 
+/// Over which messages reach a replica.
+const CHANNEL: &str = "gorilla:wake:5f2a9c3e7b10";
+
 fn call<C: Call>(resource: &str, call: &C) -> Request {
     Request::new(&SCRIPTS, Some(Keys::new("gorilla").lock(resource)), call)
 }
 
 /// An attempt to acquire a lock for so many milliseconds, without an Idempotency-Key and without waiting.
 fn attempt<'a>(id: &'a str, token: &'a str, lease: u64) -> calls::Acquire<'a> {
-    let (owner, metadata, channel) = ("bench", "[]", "gorilla:wake:5f2a9c3e7b10");
+    let (owner, metadata, channel) = ("bench", "[]", "");
     let (request, print, wait) = (None, None, None);
     calls::Acquire { id, token, owner, metadata, lease, request, print, wait, channel, rank: None, by: None }
 }
@@ -62,13 +65,13 @@ pub fn acquire_with_key(resource: &str, id: &str, token: &str, key: &str) -> Req
 
 /// Acquires the lock for a minute, or waits for it for up to a minute.
 pub fn enqueue(resource: &str, id: &str, token: &str) -> Request {
-    call(resource, &Try(calls::Acquire { wait: Some(60_000), ..attempt(id, token, 60_000) }))
+    call(resource, &Try(calls::Acquire { wait: Some(60_000), channel: CHANNEL, ..attempt(id, token, 60_000) }))
 }
 
 /// Releases the lock, and has a waiter claim it that joined the queue at this time.
 pub fn hand_over(resource: &str, held: &str, id: &str, token: &str, arrived: u64) -> Request {
     let release = Release { token: held, request: None, print: None };
-    let asked = calls::Acquire { wait: Some(60_000), ..attempt(id, token, 60_000) };
+    let asked = calls::Acquire { wait: Some(60_000), channel: CHANNEL, ..attempt(id, token, 60_000) };
     let claim = Claim { asked, arrived: Some(arrived) };
     call(resource, &Handover { release, claim })
 }

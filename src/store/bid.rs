@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gorilla_domain::{Acquire, Replaces, Token, uuid_text};
-use gorilla_scripts::{Keys, Rank};
+use gorilla_scripts::{Keys, Rank, Try};
 use uuid::Uuid;
 
 use super::protocol;
@@ -32,6 +32,12 @@ impl Bid {
         let limited = asked.taker.as_ref().filter(|taker| taker.max_held.is_some());
         let held = limited.map(|taker| keys.held(&taker.identity));
         Arc::new(Self { id, token, asked: Arc::clone(asked), share: share.map(protocol::share), held })
+    }
+
+    /// The first call of the attempt, for the replica with this channel. The attempt waits for so long, if at all.
+    pub fn first_call<'a>(&'a self, channel: &'a str, wait: Duration) -> Try<'a> {
+        // No message comes to a request that doesn't wait.
+        Try(self.call(if wait.is_zero() { "" } else { channel }, wait))
     }
 
     /// The arguments of a script, for the replica with this channel. The attempt waits for so long from now, if at all.

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use gorilla_domain::{Acquire, Acquired, Blocked, Blocker, Failure, Lock, Tenure, Token};
-use gorilla_scripts::{AcquireReply, Claim, Join, Try};
+use gorilla_scripts::{AcquireReply, Claim, Join};
 
 use crate::store::{base::Store, bid::Bid, doubt::Attempt, error::Error, protocol};
 
@@ -48,7 +48,7 @@ impl Store {
         let mut reply = AcquireReply::Shared;
         if share.is_none() {
             reply = match ask {
-                Ask::Try => self.run_try(lock, &Try(asked())).await?,
+                Ask::Try => self.run_try(lock, &bid.first_call(&self.channel, wait)).await?,
                 Ask::Claim(arrived) => self.run_claim(lock, &Claim { asked: asked(), arrived }).await?,
             };
         }
