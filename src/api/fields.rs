@@ -129,7 +129,7 @@ fn from_zero(field: &'static str, raw: &str, longest: Duration, hint: &str) -> R
 pub fn metadata(raw: Raw) -> Result<Metadata, Invalid> {
     let refuse = |rule| Invalid::new("metadata", rule);
     let list = match raw.map(RawValue::get) {
-        None | Some("null") => return Metadata::new("[]".into()).map_err(refuse),
+        None | Some("null") => return Metadata::new("[]").map_err(refuse),
         Some(list) if list.starts_with('[') => list.to_string(),
         Some(other) => format!("[{other}]"),
     };
