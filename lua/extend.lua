@@ -31,12 +31,13 @@ local call, record = redis.call, request and stem .. 'request:' .. request
 if record and call('EXISTS', record) == 1 then return nil end
 local held = call('HMGET', lock, 'token', 'breaking', 'id', 'owner', 'fence', 'created', 'renewals', 'metadata')
 if held[1] ~= token or held[2] then return nil end
+local id, owner, fence, created = held[3], held[4], held[5], held[6]
+local renewals = string.format('%d', (held[7] or 0) + 1)
 --- inline clock
 --- inline expires
 -- Only if the lease would end later than it does now.
 if call('PEXPIREAT', lock, expires, 'GT') == 0 then return nil end
-local id, owner, fence, created = held[3], held[4], held[5], held[6]
-call('HSET', lock, 'token', new_token, 'updated', ms, 'renewals', string.format('%d', (held[7] or 0) + 1))
+call('HSET', lock, 'token', new_token, 'updated', ms, 'renewals', renewals)
 if metadata then call('HSET', lock, 'metadata', metadata) end
 -- An extend grants more time, so Redis keeps the fence as long after an extend as after an acquire.
 call('SET', stem .. 'fence', fence, 'PX', FENCE_KEPT)

@@ -24,9 +24,10 @@ macro_rules! library {
 const LIBRARY: [(&str, &str); 47] = library!(
     "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
     "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
-    "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/fence" "inline/grant"
-    "inline/expires" "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/record_granted" "inline/stem" "inline/take_turn" "inline/turn" "inline/waits" "keys"
-    "now" "number" "place" "queue" "quota" "rank" "record" "released" "stale" "stream" "time" "turn"
+    "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/expires" "inline/fence" "inline/grant"
+    "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/record_granted"
+    "inline/stem" "inline/take_turn" "inline/turn" "inline/waits" "keys" "now" "number" "place" "queue" "quota" "rank"
+    "record" "released" "stale" "stream" "time" "turn"
 );
 /// What a line begins with that stands for steps in place.
 const INLINE: &str = "--- inline ";
@@ -37,6 +38,7 @@ const RECORD: &str = "redis.pcall('XADD', STREAM, 'MAXLEN', '~', '20000', '*', '
 const TELL: &str = " redis.pcall('PUBLISH', CHANNEL, STREAM)";
 const REQUESTS: &str = include_str!("../../../lua/lib/requests.lua");
 const RUN: &str = include_str!("../../../lua/lib/run.lua");
+/// Replies to all requests.
 const REPLY: &str = "return count == 1 and replied or table.concat(replied)";
 
 /// What is the same for all calls of a deployment, and so stands in the texts.
@@ -167,7 +169,8 @@ impl Text<'_> {
         let mut head = head.lines();
         // Redis wants the flags in the first line.
         self.all.extend([head.next().unwrap_or_default(), "\n"]);
-        // A call without arguments packs a nil, so that something stands behind the number of requests.
+        // The arguments of a request, by name. A call without any packs a nil, so that something stands behind the number of
+        // requests.
         let request = if names.is_empty() { "none".into() } else { names.join(", ") };
         let run = RUN.replace("REQUEST", &request).replace("ARGUMENTS", &names.len().max(1).to_string());
         self.all.push_str(REQUESTS);

@@ -9,6 +9,6 @@ if last and (#last ~= #fence or last >= fence) then
     fence = number and string.format('%d%07d', (number + 1) / 10000000, (number + 1) % 10000000) or last
     call('SET', fence_key, fence, 'PX', FENCE_KEPT)
     -- It stays for people to look at.
-    if not number then error('the last fence is not a number: ' .. fence_key) end
+    if not number then error('the last fence is not a number') end
   end
 end
