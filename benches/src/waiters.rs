@@ -16,6 +16,9 @@ use crate::{
 /// The workloads: a name, whether each waiter waits for its own lock, and the numbers of waiters.
 const WAITERS: [(&str, bool, &[u64]); 2] =
     [("waiters", false, &[10, 1_000, 10_000]), ("waiters-own-locks", true, &[10_000])];
+/// So many requests are sent before the next look at whether the replica keeps up: it refuses some where more are on their way
+/// to Redis than `limits.max_in_flight`.
+const TOGETHER: usize = 1_000;
 /// Long enough for the second look of the waiters after they joined the queue.
 const SETTLED: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_secs(3);
@@ -56,6 +59,11 @@ async fn idle(replica: &Replica, waiters: usize, locks: usize) -> Result<Figures
     let connected = resident(pid)?;
     for (index, connection) in connections.iter_mut().enumerate() {
         connection.send("POST", &path(index), "", r#"{"owner":"waiter","timeout":600,"wait":55}"#).await?;
+        if index % TOGETHER == TOGETHER - 1 {
+            // Answered behind those that were sent before.
+            let looked = holder.ask("GET", &path(0), "").await?;
+            ensure!(looked.status == 200, "a look was answered {looked:?}");
+        }
     }
     tokio::time::sleep(SETTLED).await;
     let (waiting, before) = (resident(pid)?, cpu_of(&[pid])?);

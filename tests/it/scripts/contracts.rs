@@ -252,6 +252,10 @@ fn the_arguments_in_each_header_are_those_of_the_call_in_their_order() {
         let listed = section(&text, "Arguments").into_iter().filter_map(|line| line[5..].split(' ').next());
         let listed: Vec<_> = listed.filter(|word| !word.is_empty() && *word != "none").collect();
         assert_eq!(listed, arguments, "{name}");
+        // What `lua/lib/run.lua` calls its own.
+        for taken in ["lock", "part", "behind", "fine", "reply", "note", "index", "count", "replied", "done", "at"] {
+            assert!(!listed.contains(&taken), "{name} has an argument with the name {taken}");
+        }
         let line = text.lines().find_map(|line| line.strip_prefix("-- Touches  ")).unwrap_or_else(|| panic!("{name}"));
         let listed: Vec<_> = line.split(' ').filter(|word| *word != "nothing").collect();
         assert_eq!(listed, touches, "{name}");
