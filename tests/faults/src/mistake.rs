@@ -86,8 +86,8 @@ pub const SET_WITHOUT_ITS_PARTS: Mistake = Mistake {
 pub const RELEASED_IN_WORDS: Mistake = Mistake { sound: "call('DEL', lock)\nif turn then", broken: "if turn then" };
 /// Requests that come together are all told what came of the first.
 pub const TOLD_OF_THE_FIRST: Mistake = Mistake {
-    sound: "A text has no first item.\n  if reply[1] then reply = cmsgpack.pack(reply) end\n  if replied then replied[index] = reply else",
-    broken: "\n  if reply[1] then reply = cmsgpack.pack(reply) end\n  if replied then replied[index] = replied[1] or reply else",
+    sound: "= note\n  end\n  if replied then replied[index] = reply else replied = reply end\n  done, at = index, behind",
+    broken: "= note\nend\nif replied then replied[index]=replied[1]or reply else replied=reply end\ndone,at=index,behind",
 };
 /// A look tells another fence than the holder's.
 pub const LEADERS_OF_ANY_TERM: Mistake = Mistake {
