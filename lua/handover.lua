@@ -51,8 +51,7 @@ if first ~= own or call('HGET', lock, 'token') ~= release_token then return nil 
 local created = call('HGET', lock, 'created')
 local held = found > 0 and call('HMGET', lock, 'id', 'owner', 'fence')
 call('DEL', lock)
--- As lib/record.lua writes it, but without a table. A fingerprint has no character that JSON escapes.
-if release_record then call('SET', release_record, '["released","' .. release_print .. '"]', 'PX', WINDOW) end
+--- inline record_released
 --- inline take_turn
 --- inline record_granted
 local note

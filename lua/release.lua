@@ -20,8 +20,8 @@
 -- The usual cases: nobody waits, or nobody has the turn; and Redis has no record of the release.
 --- inline stem
 local call, queue = redis.call, stem .. 'queue'
-local record = request and stem .. 'request:' .. request
-if record and call('EXISTS', record) == 1 then return nil end
+local release_record, release_print = request and stem .. 'request:' .. request, print
+if release_record and call('EXISTS', release_record) == 1 then return nil end
 local found, waits = call('EXISTS', queue, STREAM or queue), false
 if found > 0 then
   waits = found > 1 or not STREAM or call('EXISTS', queue) > 0
@@ -41,8 +41,7 @@ if found > 0 then
 --- inline clock
 --- inline note_released
 end
--- As lib/record.lua writes it, but without a table. A fingerprint has no character that JSON escapes.
-if record then call('SET', record, '["released","' .. print .. '"]', 'PX', WINDOW) end
+--- inline record_released
 call('DEL', lock)
 if turn then
   -- Gives the turn to the first waiter, as lib/turn.lua does.

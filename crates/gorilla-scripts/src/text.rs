@@ -21,12 +21,12 @@ macro_rules! library {
     };
 }
 
-const LIBRARY: [(&str, &str); 47] = library!(
+const LIBRARY: [(&str, &str); 48] = library!(
     "acquire" "broken" "claim" "clock" "events" "fence" "grant" "group/call" "group/group" "group/holder" "group/join"
     "group/limit" "holders/blocks" "holders/ending" "holders/find" "holders/next_end" "holders/remove"
     "holders/renew" "holders/shorten" "incarnation" "inline/clock" "inline/expires" "inline/fence" "inline/grant"
     "inline/granted" "inline/many" "inline/note_granted" "inline/note_released" "inline/place" "inline/record_granted"
-    "inline/stem" "inline/take_turn" "inline/turn" "inline/waits" "keys" "now" "number" "place" "queue" "quota" "rank"
+    "inline/record_released" "inline/stem" "inline/take_turn" "inline/turn" "inline/waits" "keys" "now" "number" "place" "queue" "quota" "rank"
     "record" "released" "stale" "stream" "time" "turn"
 );
 /// What a line begins with that stands for steps in place.

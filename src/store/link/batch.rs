@@ -21,6 +21,8 @@ use super::error::Error;
 
 /// Requests in one command, at most. Redis does nothing else meanwhile, for some microseconds a request.
 const MOST: usize = 64;
+// `lua/lib/requests.lua` reads the number of requests from one byte.
+const _: () = assert!(MOST < 128);
 
 /// The requests that are about to be sent over a connection.
 #[derive(Default)]
